@@ -1,0 +1,2 @@
+/* channel: being written. */
+#include "common/bus/message.h"

@@ -1,0 +1,20 @@
+/* Channels: a link over a SOCK_SEQPACKET pair, with descriptors; the bus inside a sandbox. No ZeroMQ, no threads. */
+#ifndef COMMON_BUS_CHANNEL_H
+#define COMMON_BUS_CHANNEL_H
+
+#include "common/bus/peer.h"
+
+/* A connected pair for a parent and the child it starts; close-on-exec, non-blocking. */
+enum err channel_pair(int *ours, int *theirs, struct why *why) must_check;
+
+/*
+ * Speak with the process at the other end of fd (taken over). The peer is up at once: a channel has no hello, both
+ * ends are of one release. Its end means that the other process is gone.
+ *
+ * role    of the other side
+ * out     owned by the bus until it is down
+ */
+enum err channel_open(struct bus *bus, enum role role, const char *name, int fd, struct peer **out, struct why *why)
+    must_check;
+
+#endif

@@ -1,0 +1,2 @@
+/* codec: being written. */
+#include "common/bus/message.h"

@@ -1,0 +1,2 @@
+/* curve: being written. */
+#include "common/bus/message.h"

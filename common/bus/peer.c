@@ -1,0 +1,2 @@
+/* peer: being written. */
+#include "common/bus/message.h"

@@ -1,0 +1,2 @@
+/* stream: being written. */
+#include "common/bus/message.h"

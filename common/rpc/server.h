@@ -1,0 +1,107 @@
+/* The gRPC server: HTTP/2 over TLS or plaintext, protobuf-c messages, on the event loop; plain HTTP beside it. */
+#ifndef COMMON_RPC_SERVER_H
+#define COMMON_RPC_SERVER_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "common/base/arena.h"
+#include "common/base/span.h"
+#include "common/os/loop.h"
+
+#define RPC_MESSAGE_MAX	   (1u << 20) /* of one request message; above: OUT_OF_RANGE, as the reference's server */
+#define RPC_SEND_QUEUE_MAX (1u << 20) /* above it rpc_room is 0 */
+
+struct rpc_server;
+struct rpc_call; /* one request or stream; valid until its ended callback has run */
+
+enum rpc_kind { RPC_UNARY, RPC_SERVER_STREAM, RPC_CLIENT_STREAM, RPC_BIDI };
+
+struct rpc_method {
+	const char *path; /* "/openshell.v1.OpenShell/Health" */
+	enum rpc_kind kind;
+	const ProtobufCMessageDescriptor *request;
+	/*
+	 * A message came: once for unary and server streams, each one for the other kinds. The message is freed by the
+	 * server after the call. NULL message: the client half-closed (CLIENT_STREAM and BIDI only).
+	 */
+	void (*message)(void *self, struct rpc_call *call, const ProtobufCMessage *message);
+	const void *extra; /* the owner's, e.g. who may call it */
+};
+
+/* What is known of the caller's connection and request; borrowed from the call. */
+struct rpc_caller {
+	bool tls;
+	bool certificate;	   /* a client certificate was presented and verified */
+	struct span common_name;   /* its CN */
+	struct span units[16];	   /* its OUs */
+	size_t units_n;
+	struct span peer_address;  /* "127.0.0.1:54321" */
+	struct span request_id;	   /* x-request-id, given or made here; echoed in the response */
+	struct span authorization; /* header, may be empty */
+};
+
+struct rpc_server_config {
+	struct loop *loop;
+	const struct rpc_method *methods; /* ends with {NULL}; unknown paths answer UNIMPLEMENTED with the name */
+	void *self;
+	/*
+	 * Runs on the request's headers, before any message: may it go on? Otherwise the call ends with that error.
+	 * NULL: all may.
+	 */
+	enum err (*admit)(void *self, struct rpc_call *call, const struct rpc_method *method, struct why *why);
+	/* Cancelled by the client or its connection lost: no message callback follows, and nothing can be sent. */
+	void (*cancelled)(void *self, struct rpc_call *call);
+	/* There is room to send again after rpc_room was 0. */
+	void (*writable)(void *self, struct rpc_call *call);
+	/* A plain HTTP/1.1 or HTTP/2 request that is not gRPC. NULL: 404. */
+	void (*http)(void *self, struct rpc_call *call, struct span method, struct span path);
+	/* PEM texts, not paths, so that they can be read before the jail; certificate NULL: plaintext. */
+	const char *certificate_pem, *key_pem, *client_ca_pem; /* client_ca set: a client certificate is required */
+	uint32_t connections_max; /* 0: 1024 */
+};
+
+enum err rpc_server_new(struct rpc_server **out, const struct rpc_server_config *config, struct why *why) must_check;
+
+/* Serve a listening TCP or Unix socket (taken over). */
+enum err rpc_server_listen(struct rpc_server *server, int fd, struct why *why) must_check;
+
+/* Say GOAWAY on every connection, let open calls end, accept nothing new. */
+void rpc_server_drain(struct rpc_server *server);
+bool rpc_server_idle(const struct rpc_server *server);
+void rpc_server_free(struct rpc_server *server);
+
+const struct rpc_caller *rpc_caller(const struct rpc_call *call);
+const struct rpc_method *rpc_method(const struct rpc_call *call);
+
+/* Value of a request header by lower-case name; empty when absent. */
+struct span rpc_metadata(const struct rpc_call *call, const char *name);
+
+/* Memory that lives as long as the call. */
+struct arena *rpc_arena(struct rpc_call *call);
+
+/* The owner's state of a call. */
+void rpc_set_state(struct rpc_call *call, void *state);
+void *rpc_state(const struct rpc_call *call);
+
+/* Milliseconds left of grpc-timeout; UINT64_MAX when there is none. Past it the server ends the call itself. */
+uint64_t rpc_deadline_ms(const struct rpc_call *call);
+
+/* Send the response headers now (streams do it when they are admitted: clients wait for them). */
+void rpc_begin(struct rpc_call *call);
+
+/* Queue a message. It is packed at once; the caller keeps the struct. */
+void rpc_send(struct rpc_call *call, const ProtobufCMessage *message);
+
+/* Bytes that may be queued before the reader is slower than we are. */
+size_t rpc_room(const struct rpc_call *call);
+
+/* End the call. r OK: status 0. Otherwise err_grpc(r) with why's words, percent-encoded. The call is dead after it. */
+void rpc_finish(struct rpc_call *call, enum err r, const struct why *why);
+
+/* End the call with a status number of gRPC's own. */
+void rpc_finish_status(struct rpc_call *call, int status, const char *message);
+
+/* Answer a plain HTTP request and end it. */
+void rpc_http_answer(struct rpc_call *call, int status, const char *content_type, struct span body);
+
+#endif
