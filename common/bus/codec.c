@@ -1,2 +1,674 @@
-/* codec: being written. */
-#include "common/bus/message.h"
+/* The codec: msgpack by the tables of proto/bus.def, shortest encodings only. */
+#include "common/bus/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENVELOPE_FIELDS	 4
+#define ERROR_WORDS_MAX	 4096
+#define DEPTH_MAX	 4
+
+/* ---- writing ---- */
+
+struct writer {
+	char *at;
+	size_t length, room;
+	bool over; /* past MSG_BYTES_MAX */
+};
+
+static void
+put(struct writer *w, const void *bytes, size_t n)
+{
+	if (n > MSG_BYTES_MAX || w->length > MSG_BYTES_MAX - n) {
+		w->over = true;
+		return;
+	}
+	if (w->room - w->length < n) {
+		size_t room = w->room < 256 ? 256 : w->room;
+
+		while (room - w->length < n)
+			room *= 2;
+		if ((w->at = realloc(w->at, room)) == NULL)
+			abort();
+		w->room = room;
+	}
+	if (n > 0)
+		memcpy(w->at + w->length, bytes, n);
+	w->length += n;
+}
+
+/* A lead byte and a big-endian number of so many bytes. */
+static void
+put_lead(struct writer *w, uint8_t lead, uint64_t value, size_t bytes)
+{
+	uint8_t out[9] = {lead};
+
+	for (size_t i = 0; i < bytes; i++)
+		out[1 + i] = (uint8_t)(value >> (8 * (bytes - 1 - i)));
+	put(w, out, 1 + bytes);
+}
+
+static void
+put_number(struct writer *w, uint64_t value)
+{
+	if (value < 0x80)
+		put_lead(w, (uint8_t)value, 0, 0);
+	else if (value <= UINT8_MAX)
+		put_lead(w, 0xcc, value, 1);
+	else if (value <= UINT16_MAX)
+		put_lead(w, 0xcd, value, 2);
+	else if (value <= UINT32_MAX)
+		put_lead(w, 0xce, value, 4);
+	else
+		put_lead(w, 0xcf, value, 8);
+}
+
+static void
+put_text(struct writer *w, struct span text)
+{
+	if (text.length < 32)
+		put_lead(w, (uint8_t)(0xa0 | text.length), 0, 0);
+	else if (text.length <= UINT8_MAX)
+		put_lead(w, 0xd9, text.length, 1);
+	else if (text.length <= UINT16_MAX)
+		put_lead(w, 0xda, text.length, 2);
+	else
+		put_lead(w, 0xdb, text.length, 4);
+	put(w, text.at, text.length);
+}
+
+static void
+put_bytes(struct writer *w, struct span bytes)
+{
+	if (bytes.length <= UINT8_MAX)
+		put_lead(w, 0xc4, bytes.length, 1);
+	else if (bytes.length <= UINT16_MAX)
+		put_lead(w, 0xc5, bytes.length, 2);
+	else
+		put_lead(w, 0xc6, bytes.length, 4);
+	put(w, bytes.at, bytes.length);
+}
+
+static void
+put_array(struct writer *w, size_t count)
+{
+	if (count < 16)
+		put_lead(w, (uint8_t)(0x90 | count), 0, 0);
+	else if (count <= UINT16_MAX)
+		put_lead(w, 0xdc, count, 2);
+	else
+		put_lead(w, 0xdd, count, 4);
+}
+
+static uint64_t
+number_load(const void *at, size_t size)
+{
+	switch (size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		return *(const uint16_t *)at;
+	case 4:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+static void
+number_store(void *at, size_t size, uint64_t value)
+{
+	switch (size) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)value;
+		break;
+	case 2:
+		*(uint16_t *)at = (uint16_t)value;
+		break;
+	case 4:
+		*(uint32_t *)at = (uint32_t)value;
+		break;
+	default:
+		*(uint64_t *)at = value;
+	}
+}
+
+/* What both directions hold a field to: a number's value, or the length of text and bytes. */
+static enum err
+check_bounds(const struct field *field, uint64_t value, enum err code, struct why *why)
+{
+	if (value >= field->low && value <= field->high)
+		return OK;
+	return fail(why, code, "%s%s is %llu, allowed is %llu to %llu", field->name,
+	    field->kind == FIELD_NUMBER ? "" : ": length", (unsigned long long)value,
+	    (unsigned long long)field->low, (unsigned long long)field->high);
+}
+
+static enum err
+check_text(const struct field *field, struct span text, enum err code, struct why *why)
+{
+	enum err r;
+
+	if ((r = check_bounds(field, text.length, code, why)) != OK)
+		return r;
+	return span_utf8(text) ? OK : fail(why, code, "%s is not UTF-8", field->name);
+}
+
+static enum err
+check_count(const struct field *field, size_t count, enum err code, struct why *why)
+{
+	if (count <= field->count_max)
+		return OK;
+	return fail(why, code, "%s has %zu items, at most %zu", field->name, count, field->count_max);
+}
+
+static enum err put_fields(struct writer *w, const struct msg_info *info, const void *from, struct why *why);
+
+static enum err
+put_texts(struct writer *w, const struct field *field, const struct span *texts, size_t count, struct why *why)
+{
+	enum err r;
+
+	if ((r = check_count(field, count, ERR_RANGE, why)) != OK)
+		return r;
+	put_array(w, count);
+	for (size_t i = 0; i < count; i++) {
+		if ((r = check_text(field, texts[i], ERR_RANGE, why)) != OK)
+			return r;
+		put_text(w, texts[i]);
+	}
+	return OK;
+}
+
+static enum err
+put_many(struct writer *w, const struct field *field, const char *items, size_t count, struct why *why)
+{
+	enum err r;
+
+	if ((r = check_count(field, count, ERR_RANGE, why)) != OK)
+		return r;
+	put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		if ((r = put_fields(w, field->part(), items + i * field->size, why)) != OK)
+			return because(why, r, "%s %zu", field->name, i);
+	return OK;
+}
+
+static enum err
+put_field(struct writer *w, const struct field *field, const char *from, struct why *why)
+{
+	const char *at = from + field->offset;
+	size_t count = field->count_offset == 0 ? 0 : *(const size_t *)(from + field->count_offset);
+	struct span span;
+	uint64_t value;
+	enum err r = OK;
+
+	switch (field->kind) {
+	case FIELD_ID:
+		put_bytes(w, span_of_bytes(at, sizeof(struct id)));
+		return OK;
+	case FIELD_FLAG:
+		put_lead(w, *(const bool *)at ? 0xc3 : 0xc2, 0, 0);
+		return OK;
+	case FIELD_NUMBER:
+		value = number_load(at, field->size);
+		if ((r = check_bounds(field, value, ERR_RANGE, why)) == OK)
+			put_number(w, value);
+		return r;
+	case FIELD_TEXT:
+		memcpy(&span, at, sizeof(span));
+		if ((r = check_text(field, span, ERR_RANGE, why)) == OK)
+			put_text(w, span);
+		return r;
+	case FIELD_BYTES:
+		memcpy(&span, at, sizeof(span));
+		if ((r = check_bounds(field, span.length, ERR_RANGE, why)) == OK)
+			put_bytes(w, span);
+		return r;
+	case FIELD_TEXTS:
+		return put_texts(w, field, *(struct span *const *)at, count, why);
+	case FIELD_MANY:
+		return put_many(w, field, *(char *const *)at, count, why);
+	default:
+		abort();
+	}
+}
+
+static enum err
+put_fields(struct writer *w, const struct msg_info *info, const void *from, struct why *why)
+{
+	enum err r;
+
+	put_array(w, info->fields_n);
+	for (size_t i = 0; i < info->fields_n; i++)
+		if ((r = put_field(w, &info->fields[i], from, why)) != OK)
+			return r;
+	return OK;
+}
+
+static enum err
+put_msg(struct writer *w, const struct msg *msg, struct why *why)
+{
+	const struct msg_info *info = msg_info(msg->id);
+	enum err r;
+
+	if (info == NULL)
+		return fail(why, ERR_RANGE, "no message has the number %u", (unsigned)msg->id);
+	put_number(w, msg->id);
+	if ((r = put_fields(w, info, &msg->hello, why)) != OK)
+		return because(why, r, "%s", info->name);
+	return OK;
+}
+
+static enum err
+written(struct writer *w, enum err r, char **buffer, size_t *room, size_t *length, struct why *why)
+{
+	*buffer = w->at;
+	*room = w->room;
+	if (r == OK && w->over)
+		r = fail(why, ERR_LIMIT, "the message is longer than %u bytes", MSG_BYTES_MAX);
+	if (r == OK)
+		*length = w->length;
+	return r;
+}
+
+enum err
+envelope_encode(const struct envelope *envelope, char **buffer, size_t *room, size_t *length, struct why *why)
+{
+	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room};
+	enum err r = OK;
+
+	put_array(&w, ENVELOPE_FIELDS);
+	put_number(&w, envelope->kind);
+	put_number(&w, envelope->call);
+	if (envelope->kind != ENVELOPE_ERROR) {
+		r = put_msg(&w, &envelope->msg, why);
+	} else {
+		put_number(&w, 0);
+		put_array(&w, 2);
+		put_text(&w, span_of_text(err_name(envelope->error)));
+		put_text(&w, span_utf8(envelope->words) ? span_head(envelope->words, ERROR_WORDS_MAX)
+							: SPAN("(words that are not UTF-8)"));
+	}
+	return written(&w, r, buffer, room, length, why);
+}
+
+enum err
+msg_encode(const struct msg *msg, char **buffer, size_t *room, size_t *length, struct why *why)
+{
+	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room};
+
+	put_array(&w, 2);
+	return written(&w, put_msg(&w, msg, why), buffer, room, length, why);
+}
+
+/* ---- reading ---- */
+
+struct reader {
+	struct span left;
+	struct arena *arena;
+	struct why *why;
+};
+
+#define MALFORMED(r, what) fail((r)->why, ERR_PROTOCOL, "%s", what)
+
+static enum err
+take_byte(struct reader *r, uint8_t *out)
+{
+	if (r->left.length == 0)
+		return MALFORMED(r, "truncated");
+	*out = (uint8_t)r->left.at[0];
+	r->left = span_tail(r->left, 1);
+	return OK;
+}
+
+/* A big-endian number that must not have fitted in the next smaller form. */
+static enum err
+take_wide(struct reader *r, size_t bytes, uint64_t least, uint64_t *out)
+{
+	uint64_t value = 0;
+
+	if (r->left.length < bytes)
+		return MALFORMED(r, "truncated");
+	for (size_t i = 0; i < bytes; i++)
+		value = value << 8 | (uint8_t)r->left.at[i];
+	r->left = span_tail(r->left, bytes);
+	if (value < least)
+		return MALFORMED(r, "not the shortest encoding");
+	*out = value;
+	return OK;
+}
+
+static enum err
+take_number(struct reader *r, uint64_t *out)
+{
+	uint8_t lead = 0;
+	enum err e;
+
+	if ((e = take_byte(r, &lead)) != OK)
+		return e;
+	switch (lead) {
+	case 0xcc:
+		return take_wide(r, 1, 0x80, out);
+	case 0xcd:
+		return take_wide(r, 2, 0x100, out);
+	case 0xce:
+		return take_wide(r, 4, 0x10000, out);
+	case 0xcf:
+		return take_wide(r, 8, 0x100000000, out);
+	default:
+		if (lead >= 0x80)
+			return MALFORMED(r, "not a number");
+		*out = lead;
+		return OK;
+	}
+}
+
+static enum err
+take_array(struct reader *r, uint64_t *count)
+{
+	uint8_t lead = 0;
+	enum err e;
+
+	if ((e = take_byte(r, &lead)) != OK)
+		return e;
+	if (lead == 0xdc)
+		return take_wide(r, 2, 16, count);
+	if (lead == 0xdd)
+		return take_wide(r, 4, 0x10000, count);
+	if ((lead & 0xf0) != 0x90)
+		return MALFORMED(r, "not an array");
+	*count = lead & 0x0f;
+	return OK;
+}
+
+static enum err
+take_length(struct reader *r, uint64_t length, struct span *out)
+{
+	if (length > r->left.length)
+		return MALFORMED(r, "truncated");
+	*out = span_head(r->left, (size_t)length);
+	r->left = span_tail(r->left, (size_t)length);
+	return OK;
+}
+
+static enum err
+take_text(struct reader *r, struct span *out)
+{
+	uint64_t length = 0;
+	uint8_t lead = 0;
+	enum err e;
+
+	if ((e = take_byte(r, &lead)) != OK)
+		return e;
+	if ((lead & 0xe0) == 0xa0)
+		return take_length(r, lead & 0x1f, out);
+	if (lead == 0xd9)
+		e = take_wide(r, 1, 32, &length);
+	else if (lead == 0xda)
+		e = take_wide(r, 2, 0x100, &length);
+	else if (lead == 0xdb)
+		e = take_wide(r, 4, 0x10000, &length);
+	else
+		e = MALFORMED(r, "not text");
+	return e == OK ? take_length(r, length, out) : e;
+}
+
+static enum err
+take_bytes(struct reader *r, struct span *out)
+{
+	uint64_t length = 0;
+	uint8_t lead = 0;
+	enum err e;
+
+	if ((e = take_byte(r, &lead)) != OK)
+		return e;
+	if (lead == 0xc4)
+		e = take_wide(r, 1, 0, &length);
+	else if (lead == 0xc5)
+		e = take_wide(r, 2, 0x100, &length);
+	else if (lead == 0xc6)
+		e = take_wide(r, 4, 0x10000, &length);
+	else
+		e = MALFORMED(r, "not bytes");
+	return e == OK ? take_length(r, length, out) : e;
+}
+
+/* Count and room for a list; each item takes at least a byte, so a count that cannot be true costs nothing. */
+static enum err
+take_list(struct reader *r, const struct field *field, size_t size, void **items, uint64_t *count)
+{
+	enum err e;
+
+	if ((e = take_array(r, count)) != OK ||
+	    (e = check_count(field, (size_t)*count, ERR_PROTOCOL, r->why)) != OK)
+		return e;
+	if (*count > r->left.length)
+		return MALFORMED(r, "truncated");
+	*items = NULL;
+	if (*count > 0 && (*items = arena_array(r->arena, (size_t)*count, size)) == NULL)
+		return fail(r->why, ERR_LIMIT, "%s: no room for %llu items", field->name,
+		    (unsigned long long)*count);
+	return OK;
+}
+
+static enum err take_fields(struct reader *r, const struct msg_info *info, void *to, int depth);
+
+static enum err
+take_texts(struct reader *r, const struct field *field, char *to)
+{
+	struct span *texts;
+	uint64_t count;
+	enum err e;
+
+	if ((e = take_list(r, field, sizeof(*texts), (void **)&texts, &count)) != OK)
+		return e;
+	for (uint64_t i = 0; i < count; i++)
+		if ((e = take_text(r, &texts[i])) != OK ||
+		    (e = check_text(field, texts[i], ERR_PROTOCOL, r->why)) != OK)
+			return e;
+	memcpy(to + field->offset, &texts, sizeof(texts));
+	*(size_t *)(to + field->count_offset) = (size_t)count;
+	return OK;
+}
+
+static enum err
+take_many(struct reader *r, const struct field *field, char *to, int depth)
+{
+	char *items;
+	uint64_t count;
+	enum err e;
+
+	if (depth >= DEPTH_MAX)
+		return MALFORMED(r, "nested too deep");
+	if ((e = take_list(r, field, field->size, (void **)&items, &count)) != OK)
+		return e;
+	for (uint64_t i = 0; i < count; i++)
+		if ((e = take_fields(r, field->part(), items + i * field->size, depth + 1)) != OK)
+			return because(r->why, e, "%s %llu", field->name, (unsigned long long)i);
+	memcpy(to + field->offset, &items, sizeof(items));
+	*(size_t *)(to + field->count_offset) = (size_t)count;
+	return OK;
+}
+
+static enum err
+take_flag(struct reader *r, bool *out)
+{
+	uint8_t lead = 0;
+	enum err e;
+
+	if ((e = take_byte(r, &lead)) != OK)
+		return e;
+	if (lead != 0xc2 && lead != 0xc3)
+		return MALFORMED(r, "not a flag");
+	*out = lead == 0xc3;
+	return OK;
+}
+
+static enum err
+take_field(struct reader *r, const struct field *field, char *to, int depth)
+{
+	char *at = to + field->offset;
+	struct span span;
+	uint64_t value;
+	enum err e;
+
+	switch (field->kind) {
+	case FIELD_ID:
+		if ((e = take_bytes(r, &span)) != OK)
+			return e;
+		if (span.length != sizeof(struct id))
+			return MALFORMED(r, "an id has 16 bytes");
+		memcpy(at, span.at, span.length);
+		return OK;
+	case FIELD_FLAG:
+		return take_flag(r, (bool *)at);
+	case FIELD_NUMBER:
+		if ((e = take_number(r, &value)) == OK &&
+		    (e = check_bounds(field, value, ERR_PROTOCOL, r->why)) == OK)
+			number_store(at, field->size, value);
+		return e;
+	case FIELD_TEXT:
+		if ((e = take_text(r, &span)) == OK && (e = check_text(field, span, ERR_PROTOCOL, r->why)) == OK)
+			memcpy(at, &span, sizeof(span));
+		return e;
+	case FIELD_BYTES:
+		if ((e = take_bytes(r, &span)) == OK &&
+		    (e = check_bounds(field, span.length, ERR_PROTOCOL, r->why)) == OK)
+			memcpy(at, &span, sizeof(span));
+		return e;
+	case FIELD_TEXTS:
+		return take_texts(r, field, to);
+	case FIELD_MANY:
+		return take_many(r, field, to, depth);
+	default:
+		abort();
+	}
+}
+
+static enum err
+take_fields(struct reader *r, const struct msg_info *info, void *to, int depth)
+{
+	uint64_t count;
+	enum err e;
+
+	if ((e = take_array(r, &count)) != OK)
+		return e;
+	if (count != info->fields_n)
+		return fail(r->why, ERR_PROTOCOL, "%s has %zu fields, not %llu", info->name, info->fields_n,
+		    (unsigned long long)count);
+	for (size_t i = 0; i < info->fields_n; i++)
+		if ((e = take_field(r, &info->fields[i], to, depth)) != OK)
+			return because(r->why, e, "%s", info->fields[i].name);
+	return OK;
+}
+
+static enum err
+take_msg(struct reader *r, struct msg *out)
+{
+	const struct msg_info *info;
+	uint64_t number;
+	enum err e;
+
+	if ((e = take_number(r, &number)) != OK)
+		return e;
+	if (number > UINT16_MAX || (info = msg_info((uint32_t)number)) == NULL)
+		return fail(r->why, ERR_PROTOCOL, "no message has the number %llu", (unsigned long long)number);
+	out->id = info->id;
+	out->arena = r->arena;
+	if ((e = take_fields(r, info, &out->hello, 0)) != OK)
+		return because(r->why, e, "%s", info->name);
+	return OK;
+}
+
+static enum err
+err_of_name(struct span name)
+{
+	for (int i = OK + 1; i < ERR_COUNT; i++)
+		if (span_is(name, err_name((enum err)i)))
+			return (enum err)i;
+	return ERR_INTERNAL;
+}
+
+static enum err
+take_error(struct reader *r, struct envelope *out)
+{
+	uint64_t number, count;
+	struct span name, words;
+	enum err e;
+
+	if ((e = take_number(r, &number)) != OK || (e = take_array(r, &count)) != OK)
+		return e;
+	if (number != 0 || count != 2)
+		return MALFORMED(r, "not an error");
+	if ((e = take_text(r, &name)) != OK || (e = take_text(r, &words)) != OK)
+		return e;
+	if (words.length > ERROR_WORDS_MAX || !span_utf8(words))
+		return MALFORMED(r, "words of an error");
+	out->error = err_of_name(name);
+	out->words = words;
+	return OK;
+}
+
+static enum err
+nothing_left(struct reader *r)
+{
+	return r->left.length == 0 ? OK : fail(r->why, ERR_PROTOCOL, "%zu bytes left over", r->left.length);
+}
+
+static enum err
+take_header(struct reader *r, uint64_t *kind, uint64_t *call)
+{
+	uint64_t count;
+	enum err e;
+
+	if ((e = take_array(r, &count)) != OK)
+		return e;
+	if (count != ENVELOPE_FIELDS)
+		return MALFORMED(r, "not an envelope");
+	if ((e = take_number(r, kind)) != OK || (e = take_number(r, call)) != OK)
+		return e;
+	if (*kind < ENVELOPE_REQUEST || *kind > ENVELOPE_EVENT || (*kind == ENVELOPE_EVENT) != (*call == 0))
+		return MALFORMED(r, "not an envelope");
+	return OK;
+}
+
+enum err
+envelope_decode(struct span bytes, struct arena *arena, struct envelope *out, struct why *why)
+{
+	struct reader r = {bytes, arena, why};
+	struct envelope got = {0};
+	uint64_t kind, call;
+	enum err e;
+
+	if (bytes.length > MSG_BYTES_MAX)
+		return fail(why, ERR_PROTOCOL, "longer than %u bytes", MSG_BYTES_MAX);
+	if ((e = take_header(&r, &kind, &call)) != OK)
+		return e;
+	got.kind = (enum envelope_kind)kind;
+	got.call = call;
+	e = got.kind == ENVELOPE_ERROR ? take_error(&r, &got) : take_msg(&r, &got.msg);
+	if (e != OK || (e = nothing_left(&r)) != OK)
+		return e;
+	got.msg.call = got.kind == ENVELOPE_REQUEST ? call : 0;
+	*out = got;
+	return OK;
+}
+
+enum err
+msg_decode(struct span bytes, struct arena *arena, struct msg *out, struct why *why)
+{
+	struct reader r = {bytes, arena, why};
+	struct msg got = {0};
+	uint64_t count;
+	enum err e;
+
+	if ((e = take_array(&r, &count)) != OK)
+		return e;
+	if (count != 2)
+		return fail(why, ERR_PROTOCOL, "not a message");
+	if ((e = take_msg(&r, &got)) != OK || (e = nothing_left(&r)) != OK)
+		return e;
+	*out = got;
+	return OK;
+}

@@ -94,7 +94,7 @@ struct field {
 	size_t size;			 /* of a number, in bytes; of one item of MANY */
 	uint64_t low, high;		 /* value of a number; length of text, bytes and each of texts */
 	size_t count_max;		 /* of texts and MANY */
-	const struct msg_info *part;	 /* of MANY */
+	const struct msg_info *(*part)(void); /* of MANY: its row */
 };
 
 /* A row of proto/bus.def. */

@@ -53,6 +53,7 @@ struct peer {
 	struct list calls; /* ours, waiting for its answer */
 	struct list link;  /* in bus.peers */
 	unsigned references;
+	uint32_t life;	   /* grows with each connection, so that no answer reaches a later one */
 	uint64_t second;   /* rate: which second, how many per route */
 	uint32_t *in_second;
 	const struct transport *transport;
@@ -73,7 +74,6 @@ struct bus {
 	struct list peers;
 	uint64_t next_call;
 	struct arena arena; /* of the message being handled */
-	struct timer deadline;
 	char *buffer; /* encoding */
 	size_t room;
 	uint64_t refused; /* messages that broke a rule, since the start */
@@ -110,6 +110,7 @@ enum err peer_tell(struct peer *peer, const struct msg *m, struct why *why) must
 struct reply {
 	struct peer *peer; /* holds a reference; NULL once answered */
 	uint64_t call;
+	uint32_t life; /* of the link when it was asked */
 };
 
 /* In a handler: the answer follows through the reply. The handler returns OK. */
@@ -126,10 +127,16 @@ struct peer *peer_new(struct bus *bus, enum role role, const char *name, const s
 /* Connected and greeted: calls owner's peer_up. */
 void peer_is_up(struct peer *peer);
 
+/* Dialled and connected: greet it; it is up once it has welcomed us. */
+void peer_greet(struct peer *peer);
+
 /* Gone: open calls fail with ERR_UNAVAILABLE, then the owner's peer_down. A peer that was not dialled is unref'ed. */
 void peer_is_down(struct peer *peer, const struct why *why);
 
-/* Bytes came: decode, check role, dispatch. A breach cuts the peer. fds are closed here. */
+/*
+ * Bytes came: decode, check role, dispatch. A breach is counted, logged (by us: a daemon must not be able to forget it)
+ * and cuts the peer. fds are closed here unless a handler took them.
+ */
 void peer_receive(struct peer *peer, struct span bytes, int *fds, size_t fds_n);
 
 #endif
