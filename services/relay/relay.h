@@ -1,0 +1,51 @@
+/* The relay: all its state. Sessions of sandboxes on one side, callers (api) on the other, state above. */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include "common/bus/curve.h"
+#include "common/bus/peer.h"
+#include "services/relay/table.h"
+
+#define SESSIONS_MAX	   20000
+#define STRANGERS_MAX	   1000
+#define STRANGER_MS	   10000 /* to enrol in */
+#define EXECS_MAX	   4096
+#define EXECS_SANDBOX_MAX  256
+#define WINDOW_MAX	   (1u << 20) /* most credit that one end may give on one channel */
+
+/* What went wrong without harm, for the log at the end and for tests. */
+struct relay_counts {
+	uint64_t stray;	   /* messages for streams that are not (any more) */
+	uint64_t breaches; /* streams ended because an end broke the rules */
+	uint64_t late;	   /* strangers cut because they did not enrol */
+};
+
+struct relay {
+	struct loop *loop;
+	struct bus bus;
+	struct curve *curve;
+	struct peer *state; /* borrowed from the bus; there from the start, up when it is */
+
+	struct list sessions;	  /* all that state knows of */
+	struct list unannounced;  /* enrolled, session_up not yet sent */
+	struct list strangers;	  /* connected, not enrolled */
+	struct table by_sandbox;  /* the enrolled */
+	size_t strangers_n;
+	struct timer announce;
+
+	struct table by_api, by_link; /* execs */
+	uint64_t next_stream;
+	struct relay_counts counts;
+};
+
+/* Fill in an empty relay that serves on loop; the bus is joined by the caller. */
+void relay_init(struct relay *relay, struct loop *loop);
+
+/* End all sessions, callers and execs and free what they hold; then the bus may end. */
+void relay_done(struct relay *relay);
+
+/* Is asked by the bus when a peer has come or gone. */
+void relay_peer_up(void *self, struct peer *peer);
+void relay_peer_down(void *self, struct peer *peer, const struct why *why);
+
+#endif

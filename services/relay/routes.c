@@ -1,0 +1,22 @@
+/* Routes: which message goes where in the relay, and how often a second one peer may send it. */
+#include "services/relay/routes.h"
+
+#include "services/relay/exec.h"
+#include "services/relay/report.h"
+#include "services/relay/session.h"
+
+const struct route relay_routes[] = {
+	{ENROL, session_enrol, 0, 5},
+	{SESSION_DROP, session_drop, 0, 0},
+	{SANDBOX_READY, report_ready, 0, 10},
+	{SANDBOX_FAILED, report_failed, 0, 10},
+	{MAIN_EXITED, report_main_exited, 0, 10},
+	{LOGS_ADD, report_logs, 0, 100},
+	{EXEC_START, exec_start, 0, 0},
+	{EXEC_EXITED, exec_exited, 0, 0},
+	{EXEC_SIGNAL, exec_signal, 0, 0},
+	{STREAM_DATA, exec_data, 0, 0},
+	{STREAM_GRANT, exec_grant, 0, 0},
+	{STREAM_END, exec_end, 0, 0},
+	{0},
+};
