@@ -1,0 +1,170 @@
+/* The static sections of a policy: checks of the reference implementation, with the field named in each refusal. */
+#include "common/policy/files.h"
+
+#include <string.h>
+
+#include "common/base/clean.h"
+#include "common/base/text.h"
+#include "common/wire/protobuf.h"
+#include "openshell/sandbox.pb-c.h"
+
+#define ID_MAX 4294967294u
+
+/* What every program needs to run at all and to use the network; added where it exists. */
+static const struct {
+	const char *path;
+	bool write;
+} baseline[] = {
+	{"/usr", false},
+	{"/lib", false},
+	{"/etc", false},
+	{"/app", false},
+	{"/var/log", false},
+	{"/proc", false},
+	{"/dev/urandom", false},
+	{"/tmp", true},
+};
+
+/* Normalise one path into the arena: single slashes, no ".", no slash at the end. */
+static enum err
+path_clean(struct span in, struct arena *arena, const char *field, size_t index, struct span *out, struct why *why)
+{
+	char *to;
+	size_t n = 0;
+
+	if (in.length > POLICY_PATH_MAX_BYTES)
+		return fail(why, ERR_INVALID, "%s[%zu]: path has %zu bytes, at most %d", field, index, in.length,
+		    POLICY_PATH_MAX_BYTES);
+	if (in.length == 0 || in.at[0] != '/')
+		return fail(why, ERR_INVALID, "%s[%zu]: path must be absolute", field, index);
+	if ((to = arena_alloc(arena, in.length + 1)) == NULL)
+		return fail(why, ERR_LIMIT, "policy is too large");
+	while (in.length > 0) {
+		struct span part = span_cut(&in, '/');
+
+		if (span_is(part, ".."))
+			return fail(why, ERR_INVALID, "%s[%zu]: path contains '..' traversal component", field, index);
+		if (part.length == 0 || span_is(part, "."))
+			continue;
+		to[n++] = '/';
+		memcpy(to + n, part.at, part.length);
+		n += part.length;
+	}
+	if (n == 0)
+		to[n++] = '/';
+	*out = span_of_bytes(to, n);
+	return OK;
+}
+
+static bool
+listed(const struct policy_files *files, struct span path)
+{
+	for (size_t i = 0; i < files->paths_n; i++)
+		if (span_equal(files->paths[i].path, path))
+			return true;
+	return false;
+}
+
+/* The author's two lists. A path in both is the narrower one. */
+static enum err
+add_list(struct policy_files *files, char **list, size_t n, bool write, struct arena *arena, struct why *why)
+{
+	const char *field = write ? "filesystem_policy.read_write" : "filesystem_policy.read_only";
+	struct span path;
+	enum err r;
+
+	for (size_t i = 0; i < n; i++) {
+		if ((r = path_clean(span_of_text(list[i]), arena, field, i, &path, why)) != OK)
+			return r;
+		if (write && span_is(path, "/"))
+			return fail(why, ERR_INVALID, "%s[%zu]: read-write path is overly broad", field, i);
+		if (!listed(files, path))
+			files->paths[files->paths_n++] = (struct policy_path){.path = path, .write = write};
+	}
+	return OK;
+}
+
+static void
+add_baseline(struct policy_files *files)
+{
+	for (size_t i = 0; i < COUNT(baseline); i++) {
+		struct span path = span_of_text(baseline[i].path);
+
+		if (!listed(files, path))
+			files->paths[files->paths_n++] =
+			    (struct policy_path){.path = path, .write = baseline[i].write, .baseline = true};
+	}
+}
+
+/* "sandbox", nothing, or a decimal id. */
+static enum err
+read_id(const char *text, const char *field, uint32_t *out, struct why *why)
+{
+	struct span span = span_of_text(text);
+	struct why unused;
+	uint64_t id;
+
+	if (span.length == 0 || span_is(span, "sandbox")) {
+		*out = POLICY_ID_SANDBOX;
+		return OK;
+	}
+	if (number_parse(span, 1, ID_MAX, &id, &unused) != OK)
+		return fail(why, ERR_INVALID, "process.%s must be 'sandbox' or a numeric UID/GID in range [1, %u], got '%.64s'",
+		    field, ID_MAX, text);
+	*out = (uint32_t)id;
+	return OK;
+}
+
+static enum err
+read_process(const Openshell__Sandbox__V1__ProcessPolicy *process, struct policy_files *files, struct why *why)
+{
+	enum err r;
+
+	if ((r = read_id(process == NULL ? NULL : process->run_as_user, "run_as_user", &files->uid, why)) != OK)
+		return r;
+	return read_id(process == NULL ? NULL : process->run_as_group, "run_as_group", &files->gid, why);
+}
+
+static enum err
+read_filesystem(const Openshell__Sandbox__V1__FilesystemPolicy *section, struct policy_files *files,
+    struct arena *arena, struct why *why)
+{
+	size_t n = section == NULL ? 0 : section->n_read_only;
+	size_t written = section == NULL ? 0 : section->n_read_write;
+	enum err r;
+
+	if (n > POLICY_PATHS_MAX || written > POLICY_PATHS_MAX - n)
+		return fail(why, ERR_INVALID, "filesystem_policy: too many filesystem paths (%zu > %d)", n + written,
+		    POLICY_PATHS_MAX);
+	files->paths = arena_array(arena, n + written + COUNT(baseline), sizeof(*files->paths));
+	if (files->paths == NULL)
+		return fail(why, ERR_LIMIT, "policy is too large");
+	files->include_workdir = section == NULL || (section->has_include_workdir && section->include_workdir);
+	if (section == NULL)
+		return OK;
+	if ((r = add_list(files, section->read_only, n, false, arena, why)) != OK)
+		return r;
+	return add_list(files, section->read_write, written, true, arena, why);
+}
+
+enum err
+policy_files_read(struct span policy, struct arena *arena, struct policy_files *out, struct why *why)
+{
+	const Openshell__Sandbox__V1__SandboxPolicy *read;
+	struct policy_files files = {0};
+	ProtobufCMessage *message;
+	enum err r;
+
+	if ((r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, policy, arena, &message, why)) != OK)
+		return because(why, r, "policy");
+	read = (const Openshell__Sandbox__V1__SandboxPolicy *)message;
+	if ((r = read_filesystem(read->filesystem, &files, arena, why)) != OK ||
+	    (r = read_process(read->process, &files, why)) != OK)
+		return r;
+	if (read->filesystem == NULL || read->n_network_policies > 0)
+		add_baseline(&files);
+	files.hard_requirement = read->landlock != NULL && read->landlock->compatibility != NULL &&
+	    strcmp(read->landlock->compatibility, "hard_requirement") == 0;
+	*out = files;
+	return OK;
+}
