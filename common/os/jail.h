@@ -18,7 +18,7 @@ enum promise {
 	PROMISE_WPATH = 1 << 5,	  /* create, write, rename and remove files below its root */
 	PROMISE_PROC = 1 << 6,	  /* fork, exec, wait */
 	PROMISE_KILL = 1 << 7,	  /* signals to other processes */
-	PROMISE_NAMESPACE = 1 << 8, /* clone and unshare with namespaces, mount, pivot_root, setns */
+	PROMISE_NAMESPACE = 1 << 8, /* build sandboxes: then the list is of what nothing below may ever do (promise.h) */
 	PROMISE_PTY = 1 << 9,	  /* terminal ioctls */
 	PROMISE_ID = 1 << 10,	  /* setuid, setgid and the like */
 };
@@ -41,8 +41,12 @@ struct jail {
 /*
  * Enter it, in this order: close other descriptors; new root; bounding set; groups, gid, uid; prove that root cannot
  * be regained; capability sets; not dumpable; limits, no core; no_new_privs; Landlock; seccomp. One thread only may
- * exist. As an ordinary user the root is changed inside a user namespace of its own where the system allows it, and
- * the ids stay. Steps that cannot be enforced fail; nothing is skipped quietly.
+ * exist. As an ordinary user the root is changed inside a user namespace of its own, and the ids stay. Steps that
+ * cannot be enforced fail; nothing is skipped quietly. Afterwards a system call that was not promised answers EPERM.
+ *
+ * So: a loop (its epoll descriptor) is made after this, what was opened before has to lie in keep_from to keep_to,
+ * and what the process starts lives under the same list. A user who keeps "/" keeps a bounding set too (dropping it takes
+ * CAP_SETPCAP): no_new_privs makes it worthless.
  *
  * errors  ERR_SYSTEM naming the step; the caller must end
  */

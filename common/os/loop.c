@@ -170,6 +170,16 @@ loop_idle(struct loop *loop, struct idle *idle, bool (*work)(void *), void *self
 	loop->idle = idle;
 }
 
+void
+loop_idle_remove(struct loop *loop, struct idle *idle)
+{
+	for (struct idle **at = &loop->idle; *at != NULL; at = &(*at)->next)
+		if (*at == idle) {
+			*at = idle->next;
+			return;
+		}
+}
+
 static void
 signal_ready(void *self, uint32_t events)
 {

@@ -52,8 +52,9 @@ void loop_remove(struct loop *loop, struct watch *watch);
 void loop_timer_set(struct loop *loop, struct timer *timer, uint64_t delay_ms, void (*fired)(void *), void *self);
 void loop_timer_stop(struct loop *loop, struct timer *timer);
 
-/* Work that must be looked at before sleeping (a ZeroMQ socket after sends); stays until loop_free. */
+/* Work that must be looked at before sleeping (a ZeroMQ socket after sends). */
 void loop_idle(struct loop *loop, struct idle *idle, bool (*work)(void *), void *self);
+void loop_idle_remove(struct loop *loop, struct idle *idle);
 
 /*
  * Deliver a signal to got(self, number) inside the loop. The signal is blocked for this thread.
