@@ -554,7 +554,7 @@ curve_free(struct curve *curve)
 		next = curve->sockets->next;
 		socket_free(curve->sockets);
 	}
-	curve->idle.work = NULL;
+	loop_idle_remove(curve->bus->loop, &curve->idle);
 	loop_remove(curve->bus->loop, &curve->zap_watch);
 	if (curve->zap != NULL)
 		zmq_close(curve->zap);
