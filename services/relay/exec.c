@@ -205,6 +205,8 @@ started(void *self, enum err r, struct msg *answer, const struct why *why)
 static enum err
 start_allowed(struct relay *relay, const struct msg *m, const struct session *session, struct why *why)
 {
+	if (m->from->role != ROLE_API)
+		return fail(why, ERR_DENIED, "only api starts commands here");
 	if (m->call == 0)
 		return fail(why, ERR_PROTOCOL, "exec_start wants an answer: send it as a request");
 	if (id_none(m->exec_start.sandbox))

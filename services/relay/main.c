@@ -13,7 +13,7 @@ static const char *const write_paths[] = {"/relay", NULL};
 
 static const struct jail relay_jail = {
 	.process = "relay",
-	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS | PROMISE_WPATH,
+	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
 	.files_max = SESSIONS_MAX, /* libzmq holds one for each session */
 	.write_paths = write_paths, /* its own sockets */
 	.keep_from = SERVICE_FD_SETTINGS,

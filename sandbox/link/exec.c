@@ -1,0 +1,488 @@
+/* Execs: pipes for the supervisor, pumps for the stream, and the order at the end: output, its end, the exit code. */
+#include "sandbox/link/exec.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/base/log.h"
+#include "sandbox/link/pump.h"
+
+#define START_MS	  8000 /* for the supervisor: less than the relay waits for us */
+#define SIZE_WINDOW_BYTES 1024
+#define SIZE_BYTES	  4 /* columns, rows: 16 bits each, big-endian */
+#define OUTPUTS		  2
+
+enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
+
+struct exec {
+	struct link *link;
+	struct list in_link;
+	uint64_t stream;  /* the relay's number */
+	uint64_t command; /* ours, towards the supervisor */
+	uint64_t start;	  /* the call that the supervisor has not answered; 0: it runs */
+	struct reply reply;
+	int ours[3]; /* our ends until it runs */
+	bool tty, exited;
+	uint8_t signal; /* to be sent as soon as it runs; 0: none */
+	uint16_t exit_code;
+	char message[512];
+	struct sink in;
+	struct source out[OUTPUTS]; /* channels 1 and 2 */
+	bool out_ended[OUTPUTS];
+	struct stream_in size; /* channel 3 */
+	uint8_t size_bytes[SIZE_BYTES];
+	size_t size_n;
+	struct timer drain;
+};
+
+static struct exec *
+find_stream(struct link *link, uint64_t stream)
+{
+	struct exec *exec;
+
+	list_each (exec, &link->execs, struct exec, in_link)
+		if (exec->stream == stream)
+			return exec;
+	return NULL;
+}
+
+static struct exec *
+find_command(struct link *link, uint64_t command)
+{
+	struct exec *exec;
+
+	list_each (exec, &link->execs, struct exec, in_link)
+		if (exec->command == command)
+			return exec;
+	return NULL;
+}
+
+static void
+exec_free(struct exec *exec)
+{
+	struct link *link = exec->link;
+
+	call_cancel(link->supervisor, exec->start);
+	loop_timer_stop(link->loop, &exec->drain);
+	sink_close(&exec->in);
+	for (size_t i = 0; i < OUTPUTS; i++)
+		source_close(&exec->out[i]);
+	for (size_t i = 0; i < COUNT(exec->ours); i++)
+		clean_fd(&exec->ours[i]);
+	peer_unref(exec->reply.peer);
+	list_remove(&exec->in_link);
+	link->execs_n--;
+	free(exec);
+}
+
+static void
+signal_command(const struct exec *exec, uint8_t number)
+{
+	const struct msg m = {.id = EXEC_SIGNAL, .exec_signal = {exec->command, number}};
+	struct why why;
+
+	if (peer_tell(exec->link->supervisor, &m, &why) != OK)
+		log_warning("supervisor.untold", "why=\"%s\"", why.text);
+}
+
+static void
+tell_exited(const struct exec *exec, uint16_t exit_code, const char *message)
+{
+	const struct msg m = {.id = EXEC_EXITED,
+	    .exec_exited = {exec->stream, exit_code, span_head(span_of_text(message), 512)}};
+	struct why why;
+
+	if (peer_tell(exec->link->relay, &m, &why) != OK)
+		log_debug("exec.untold", "why=\"%s\"", why.text);
+}
+
+/* The stream cannot go on: the command ends with it, and its caller hears why. */
+static void
+lose(struct exec *exec, const char *words)
+{
+	struct why why = {0};
+
+	log_warning("exec.lost", "why=\"%s\"", words);
+	signal_command(exec, SIGKILL);
+	if (exec->reply.peer != NULL) {
+		fail(&why, ERR_INTERNAL, "%s", words);
+		reply_fail(&exec->reply, ERR_INTERNAL, &why);
+	} else {
+		tell_exited(exec, 256, words);
+	}
+	exec_free(exec);
+}
+
+void
+exec_end_all(struct link *link)
+{
+	struct exec *exec;
+
+	list_each (exec, &link->execs, struct exec, in_link) {
+		if (!exec->exited)
+			signal_command(exec, SIGKILL);
+		exec_free(exec);
+	}
+}
+
+/* The exit code follows the end of both outputs. */
+static void
+end_when_drained(struct exec *exec)
+{
+	if (!exec->exited || exec->start != 0 || !exec->out_ended[0] || !exec->out_ended[1])
+		return;
+	tell_exited(exec, exec->exit_code, exec->message);
+	exec_free(exec);
+}
+
+static void
+source_done(struct exec *exec, size_t which, enum err r)
+{
+	exec->out_ended[which] = true;
+	if (r != OK)
+		lose(exec, "its output could not be sent");
+	else
+		end_when_drained(exec);
+}
+
+static void
+out_done(void *self, enum err r)
+{
+	source_done(self, 0, r);
+}
+
+static void
+err_done(void *self, enum err r)
+{
+	source_done(self, 1, r);
+}
+
+static void
+in_done(void *self, enum err r)
+{
+	(void)r;
+	lose(self, "its input could not be taken");
+}
+
+/* Each step may end the last source and with it the exec. */
+static void
+drain_late(void *self)
+{
+	struct exec *exec = self;
+	bool second = !exec->out_ended[1];
+
+	if (!exec->out_ended[0]) {
+		source_finish(&exec->out[0]);
+		if (!second)
+			return;
+	}
+	source_finish(&exec->out[1]);
+}
+
+static void
+drain(struct exec *exec)
+{
+	bool second = !exec->out_ended[1];
+
+	sink_close(&exec->in);
+	loop_timer_set(exec->link->loop, &exec->drain, DRAIN_MS, drain_late, exec);
+	if (exec->out_ended[0] && exec->out_ended[1]) {
+		end_when_drained(exec);
+		return;
+	}
+	if (!exec->out_ended[0]) {
+		source_exited(&exec->out[0]);
+		if (!second)
+			return;
+	}
+	source_exited(&exec->out[1]);
+}
+
+/* ---- start ---- */
+
+/* Pipes: ours[] and what the supervisor gets, both close-on-exec. */
+static enum err
+pipes_open(struct exec *exec, int theirs[3], struct why *why)
+{
+	for (int i = 0; i < 3; i++) {
+		int ends[2];
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return fail_errno(why, ERR_LIMIT, "a pipe for the command");
+		theirs[i] = ends[i == 0 ? 0 : 1];
+		exec->ours[i] = ends[i == 0 ? 1 : 0];
+	}
+	return OK;
+}
+
+/* One terminal for input and output: two descriptors of it, as each is watched by itself. */
+static enum err
+terminal_take(struct exec *exec, struct msg *answer, struct why *why)
+{
+	if (answer->fds_n != 1)
+		return fail(why, ERR_PROTOCOL, "%zu descriptors where a terminal was wanted", answer->fds_n);
+	exec->ours[1] = fd_take(&answer->fds[0]);
+	if ((exec->ours[0] = fcntl(exec->ours[1], F_DUPFD_CLOEXEC, 3)) < 0)
+		return fail_errno(why, ERR_LIMIT, "a descriptor of the terminal");
+	return OK;
+}
+
+static enum err
+streams_open(struct exec *exec, struct why *why)
+{
+	struct link *link = exec->link;
+	enum err r;
+
+	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->stream, CHANNEL_OUT,
+	    out_done, exec, why);
+	if (r == OK && !exec->tty)
+		r = source_open(&exec->out[1], link->loop, fd_take(&exec->ours[2]), link->relay, exec->stream,
+		    CHANNEL_ERR, err_done, exec, why);
+	if (r == OK)
+		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->stream, exec->tty,
+		    in_done, exec, why);
+	if (r == OK && exec->tty)
+		r = stream_in_open(&exec->size, link->relay, exec->stream, CHANNEL_SIZE, SIZE_WINDOW_BYTES, why);
+	if (r == OK && exec->tty) { /* a terminal has no second output */
+		struct stream_out none;
+
+		stream_out_init(&none, link->relay, exec->stream, CHANNEL_ERR);
+		exec->out_ended[1] = true;
+		r = stream_finish(&none, why);
+	}
+	return r;
+}
+
+static void
+refuse(struct exec *exec, enum err r, const struct why *why)
+{
+	signal_command(exec, SIGKILL); /* the answer may be late, or not one we can use */
+	reply_fail(&exec->reply, r, why);
+	exec_free(exec);
+}
+
+static void
+started(void *self, enum err r, struct msg *answer, const struct why *why)
+{
+	struct exec *exec = self;
+	struct why reason = {0};
+
+	exec->start = 0;
+	if (r != OK)
+		reason = *why;
+	else if (answer->id != EXEC_STARTED)
+		r = fail(&reason, ERR_PROTOCOL, "the supervisor answered exec_start with another message");
+	else if (exec->tty)
+		r = terminal_take(exec, answer, &reason);
+	if (r != OK) {
+		refuse(exec, r, &reason);
+		return;
+	}
+	reply_send(&exec->reply, &(struct msg){.id = EXEC_STARTED, .exec_started = answer->exec_started});
+	if (exec->signal != 0)
+		signal_command(exec, exec->signal);
+	if (streams_open(exec, &reason) != OK)
+		lose(exec, reason.text);
+	else if (exec->exited)
+		drain(exec);
+}
+
+static struct exec *
+exec_new(struct link *link, const struct msg *m)
+{
+	struct exec *exec = calloc(1, sizeof(*exec));
+
+	if (exec == NULL)
+		abort();
+	exec->link = link;
+	exec->stream = m->exec_start.stream;
+	exec->command = ++link->next_command;
+	exec->tty = m->exec_start.tty;
+	exec->in.fd = exec->out[0].fd = exec->out[1].fd = -1;
+	for (size_t i = 0; i < COUNT(exec->ours); i++)
+		exec->ours[i] = -1;
+	list_append(&link->execs, &exec->in_link);
+	link->execs_n++;
+	return exec;
+}
+
+static enum err
+start_allowed(struct link *link, const struct msg *m, struct why *why)
+{
+	if (m->from != link->relay || !link->enrolment.done)
+		return fail(why, ERR_DENIED, "commands come from the relay, once this sandbox is enrolled");
+	if (m->call == 0)
+		return fail(why, ERR_PROTOCOL, "exec_start wants an answer: send it as a request");
+	if (find_stream(link, m->exec_start.stream) != NULL)
+		return fail(why, ERR_EXISTS, "the stream's number is in use");
+	if (link->execs_n >= EXECS_MAX)
+		return fail(why, ERR_LIMIT, "%d commands run", EXECS_MAX);
+	return OK;
+}
+
+/*
+ * Run a command: the supervisor starts it on our pipes, or makes a terminal.
+ *
+ * in      exec_start, from the relay
+ * out     exec_started; then the stream's channels are open
+ * errors  ERR_DENIED before enrolment; ERR_EXISTS; ERR_LIMIT; the supervisor's; ERR_TIMEOUT it did not answer
+ */
+enum err
+exec_start(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct link *link = self;
+	struct msg start = {.id = EXEC_START, .exec_start = m->exec_start};
+	int theirs[3] = {-1, -1, -1};
+	struct exec *exec;
+	enum err r;
+
+	(void)answer;
+	if ((r = start_allowed(link, m, why)) != OK)
+		return r;
+	exec = exec_new(link, m);
+	if (!exec->tty && (r = pipes_open(exec, theirs, why)) == OK) {
+		memcpy(start.fds, theirs, sizeof(theirs));
+		start.fds_n = COUNT(theirs);
+	}
+	if (r == OK) {
+		start.exec_start.stream = exec->command;
+		start.exec_start.sandbox = link->setup.sandbox;
+		exec->reply = reply_later(m);
+		exec->start = peer_call(link->supervisor, &start, START_MS, started, exec);
+	} else {
+		exec_free(exec);
+	}
+	for (size_t i = 0; i < COUNT(theirs); i++)
+		clean_fd(&theirs[i]);
+	return r;
+}
+
+/* ---- while it runs ---- */
+
+/* A signal for the command's process group; kept while the command is being started. In: exec_signal, from the relay. */
+enum err
+exec_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct link *link = self;
+	struct exec *exec = find_stream(link, m->exec_signal.stream);
+
+	(void)answer;
+	(void)why;
+	if (exec == NULL || exec->exited)
+		return OK;
+	if (exec->start != 0)
+		exec->signal = m->exec_signal.signal;
+	else
+		signal_command(exec, m->exec_signal.signal);
+	return OK;
+}
+
+/* The command ended: what it wrote is still sent. In: exec_exited, from the supervisor. */
+enum err
+exec_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct link *link = self;
+	struct exec *exec = find_command(link, m->exec_exited.stream);
+
+	(void)answer;
+	if (m->from != link->supervisor)
+		return fail(why, ERR_DENIED, "only the supervisor sees commands end");
+	if (exec == NULL || exec->exited)
+		return OK;
+	exec->exited = true;
+	exec->exit_code = m->exec_exited.exit_code;
+	(void)span_copy(m->exec_exited.message, exec->message, sizeof(exec->message));
+	if (exec->start == 0)
+		drain(exec);
+	return OK;
+}
+
+static enum err
+size_take(struct exec *exec, const struct msg_stream_data *m, struct why *why)
+{
+	enum err r = stream_take(&exec->size, m, why);
+
+	for (size_t i = 0; r == OK && i < m->bytes.length; i++) {
+		const uint8_t *b = exec->size_bytes;
+		struct winsize size = {0};
+
+		exec->size_bytes[exec->size_n++] = (uint8_t)m->bytes.at[i];
+		if (exec->size_n < SIZE_BYTES)
+			continue;
+		exec->size_n = 0;
+		size.ws_col = (unsigned short)(b[0] << 8 | b[1]);
+		size.ws_row = (unsigned short)(b[2] << 8 | b[3]);
+		if (exec->in.fd >= 0 && ioctl(exec->in.fd, TIOCSWINSZ, &size) < 0)
+			log_debug("terminal.size", "refused=%ux%u", size.ws_col, size.ws_row);
+	}
+	return r != OK ? r : stream_used(&exec->size, m->bytes.length, why);
+}
+
+/* A breach of the stream's rules costs the stream. */
+static enum err
+checked(struct exec *exec, enum err r, const struct why *why)
+{
+	if (r != OK)
+		lose(exec, why->text);
+	return r;
+}
+
+/*
+ * Bytes for the command's input, or its terminal's new size.
+ *
+ * in      stream_data, from the relay, channels 0 and 3
+ * errors  ERR_PROTOCOL beyond the credit, out of order, after the end, another channel: the command is ended
+ */
+enum err
+exec_data(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_stream_data *in = &m->stream_data;
+	struct exec *exec = find_stream(self, in->stream);
+
+	(void)answer;
+	if (exec == NULL || exec->exited)
+		return OK;
+	if (exec->start == 0 && in->channel == CHANNEL_IN)
+		return checked(exec, sink_take(&exec->in, in, why), why);
+	if (exec->start == 0 && in->channel == CHANNEL_SIZE && exec->tty)
+		return checked(exec, size_take(exec, in, why), why);
+	return checked(exec, fail(why, ERR_PROTOCOL, "channel %u takes no bytes", in->channel), why);
+}
+
+/* Credit for the command's output; may come before it runs. In: stream_grant, from the relay, channels 1 and 2. */
+enum err
+exec_grant(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_stream_grant *in = &m->stream_grant;
+	struct exec *exec = find_stream(self, in->stream);
+	struct source *source;
+
+	(void)answer;
+	if (exec == NULL)
+		return OK;
+	if (in->channel != CHANNEL_OUT && in->channel != CHANNEL_ERR)
+		return checked(exec, fail(why, ERR_PROTOCOL, "channel %u needs no credit", in->channel), why);
+	source = &exec->out[in->channel - CHANNEL_OUT];
+	return checked(exec, source_granted(source, in, why), why);
+}
+
+/* The end of the command's input. In: stream_end, from the relay, channels 0 and 3. */
+enum err
+exec_end(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_stream_end *in = &m->stream_end;
+	struct exec *exec = find_stream(self, in->stream);
+
+	(void)answer;
+	if (exec == NULL || exec->exited)
+		return OK;
+	if (exec->start == 0 && in->channel == CHANNEL_IN)
+		return checked(exec, sink_ended(&exec->in, in, why), why);
+	if (exec->start == 0 && in->channel == CHANNEL_SIZE && exec->tty)
+		return checked(exec, stream_ended(&exec->size, in, why), why);
+	return checked(exec, fail(why, ERR_PROTOCOL, "channel %u does not end", in->channel), why);
+}

@@ -1,0 +1,94 @@
+/* The link: all its state. One peer above (the relay, over CURVE), one below (the supervisor, over a channel). */
+#ifndef LINK_LINK_H
+#define LINK_LINK_H
+
+#include "common/bus/curve.h"
+#include "common/bus/peer.h"
+
+/* bus.state: what is served when. */
+enum {
+	LINK_WAITING = 1 << 0, /* for link_setup */
+	LINK_RUNNING = 1 << 1,
+};
+
+#define EXIT_REFUSED 77 /* exit status: the relay refused this sandbox for good (EX_NOPERM of sysexits.h) */
+
+/* What link_setup said. */
+struct setup {
+	char relay[ENDPOINT_BYTES];
+	uint8_t relay_key[32];
+	struct secret bus_key;
+	struct id sandbox, instance;
+	uint32_t epoch;
+	struct secret token;
+	uint8_t router_key[32], router_mac[32];
+	bool again; /* enrolled before, by a link that died: the configuration is not wanted a second time */
+};
+
+/* Getting in: where it stands, and when it is tried again. */
+struct enrolment {
+	bool done;	/* on this connection */
+	bool passed_up; /* the configuration, once in this process's life */
+	bool refused;	/* for good */
+	bool told_away; /* link_status said that the relay is away */
+	uint64_t call;	/* enrol that is not answered; 0: none */
+	uint32_t delay_ms;
+	struct timer again;
+	struct reply setup; /* link_setup, when it was a request: answered with what enrolment gave */
+};
+
+/* Reports wait in order until state has answered; sandbox_ready is told again on each connection. */
+enum report_kind { REPORT_READY, REPORT_FAILED, REPORT_MAIN_EXITED, REPORT_KINDS };
+
+struct report {
+	char *bytes; /* msg_encode of it; NULL: not told */
+	size_t length;
+	bool told; /* state has answered on this connection, or for good */
+};
+
+struct reports {
+	struct report of[REPORT_KINDS];
+	uint64_t call;
+	uint32_t delay_ms;
+	struct timer again;
+};
+
+/* Log lines on their way: the oldest are dropped when there are too many. */
+struct spool {
+	struct list lines;
+	size_t lines_n, bytes;
+	size_t sent_n;	       /* the first so many are in a call that is not answered */
+	uint64_t dropped;      /* not yet told */
+	uint64_t sent_dropped; /* told in that call */
+	uint64_t call;
+	uint32_t delay_ms;
+	struct timer again;
+};
+
+struct main_io;
+
+struct link {
+	struct loop *loop;
+	struct bus bus;
+	struct curve *curve;
+	struct peer *supervisor, *relay; /* borrowed from the bus */
+	struct setup setup;
+	struct enrolment enrolment;
+	struct reports reports;
+	struct spool spool;
+	struct list execs;
+	unsigned execs_n;
+	uint64_t next_command; /* number of the next command, towards the supervisor */
+	struct main_io *main_io; /* NULL: no descriptors of a main process yet */
+	bool ready;   /* link_setup came */
+	bool refused; /* end with EXIT_REFUSED */
+};
+
+extern const struct route link_routes[];
+
+void link_init(struct link *link, struct loop *loop);
+void link_done(struct link *link); /* before bus_done */
+
+handler link_setup;
+
+#endif

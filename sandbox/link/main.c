@@ -1,0 +1,128 @@
+/* link: the sandbox's one connection to the relay. The steps of its start and end. */
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/bus/channel.h"
+#include "common/os/jail.h"
+#include "sandbox/link/link.h"
+
+#define CHANNEL_FD 3
+#define SETUP_MS   10000
+#define LINK_UID   64301 /* within the box, where it is mapped */
+#define RELAY_DIR  "/run/openshell/relay"
+
+static const struct jail link_jail = {
+	.process = "link",
+	.promises = PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS | PROMISE_PTY,
+	.files_max = 2048, /* 256 commands: three pipes each, six while one starts */
+	.keep_from = CHANNEL_FD,
+	.keep_to = 15, /* what the loop opened */
+};
+
+/* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
+static unsigned long
+ids_mapped(void)
+{
+	unsigned long inside = 0, outside = 0, count = 0;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (map == NULL)
+		return 0;
+	if (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0)
+		count = 0;
+	fclose(map);
+	return count;
+}
+
+/* Over ipc the relay's directory is all there is; over tcp there is nothing. */
+static enum err
+enter(const struct link *link, struct why *why)
+{
+	struct jail jail = link_jail;
+
+	if (strncmp(link->setup.relay, "ipc:", 4) == 0)
+		jail.root = RELAY_DIR;
+	if (ids_mapped() > LINK_UID)
+		jail.uid = jail.gid = LINK_UID;
+	return jail_enter(&jail, why);
+}
+
+static void
+late(void *self)
+{
+	loop_stop(self);
+}
+
+/* The supervisor says first where to go; nothing else is taken before. */
+static enum err
+wait_for_setup(struct link *link, struct why *why)
+{
+	struct timer deadline = {0};
+	uint64_t until = clock_ms() + SETUP_MS;
+	enum err r = OK;
+
+	loop_timer_set(link->loop, &deadline, SETUP_MS, late, link->loop);
+	while (r == OK && !link->ready && link->supervisor->up && clock_ms() < until)
+		r = loop_turn(link->loop, -1, why);
+	loop_timer_stop(link->loop, &deadline);
+	if (r == OK && !link->ready)
+		r = fail(why, ERR_TIMEOUT, "the supervisor did not say where to connect");
+	return r;
+}
+
+static enum err
+connect_relay(struct link *link, struct why *why)
+{
+	enum err r = curve_new(&link->curve, &link->bus, &link->setup.bus_key, NULL, 0, why);
+
+	secret_wipe(&link->setup.bus_key);
+	if (r != OK)
+		return r;
+	return curve_connect_key(link->curve, link->setup.relay, ROLE_RELAY, "relay", link->setup.relay_key,
+	    &link->relay, why);
+}
+
+static enum err
+run(struct link *link, struct loop *loop, struct why *why)
+{
+	enum err r;
+
+	link_init(link, loop);
+	bus_init(&link->bus);
+	if ((r = channel_open(&link->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &link->supervisor, why)) != OK)
+		return r;
+	peer_ref(link->supervisor);
+	if ((r = wait_for_setup(link, why)) == OK && (r = enter(link, why)) == OK &&
+	    (r = connect_relay(link, why)) == OK)
+		r = loop_run(loop, why);
+	link_done(link);
+	bus_done(&link->bus);
+	curve_free(link->curve);
+	peer_unref(link->supervisor);
+	return r;
+}
+
+int
+main(void)
+{
+	static struct link link; /* holds the bus key and the token until they are wiped */
+	struct loop *loop = NULL;
+	struct why why = {0};
+	enum err r;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_open("link", LOG_LEVEL_INFO);
+	if (sodium_init() < 0)
+		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");
+	else if ((r = loop_new(&loop, &why)) == OK)
+		r = run(&link, loop, &why);
+	if (r != OK)
+		log_failure("link.stopped", r, &why);
+	loop_free(loop);
+	return link.refused ? EXIT_REFUSED : r == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

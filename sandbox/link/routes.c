@@ -1,0 +1,22 @@
+/* Routes: which message goes where in the link, and in which state. */
+#include "sandbox/link/exec.h"
+#include "sandbox/link/link.h"
+#include "sandbox/link/main_io.h"
+#include "sandbox/link/report.h"
+#include "sandbox/link/spool.h"
+
+const struct route link_routes[] = {
+	{LINK_SETUP, link_setup, LINK_WAITING, 0},
+	{SANDBOX_READY, report_take, LINK_RUNNING, 0},
+	{SANDBOX_FAILED, report_take, LINK_RUNNING, 0},
+	{MAIN_EXITED, report_take, LINK_RUNNING, 0},
+	{LOGS_ADD, spool_take, LINK_RUNNING, 0},
+	{MAIN_STDIO, main_stdio, LINK_RUNNING, 0},
+	{EXEC_START, exec_start, LINK_RUNNING, 0},
+	{EXEC_SIGNAL, exec_signal, LINK_RUNNING, 0},
+	{EXEC_EXITED, exec_exited, LINK_RUNNING, 0},
+	{STREAM_DATA, exec_data, LINK_RUNNING, 0},
+	{STREAM_GRANT, exec_grant, LINK_RUNNING, 0},
+	{STREAM_END, exec_end, LINK_RUNNING, 0},
+	{0},
+};

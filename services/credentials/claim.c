@@ -1,0 +1,64 @@
+/* Claims: crypto_box for the driver that starts a sandbox, a comparison in constant time for the router that enrols. */
+#include "services/credentials/claim.h"
+
+#include <sodium.h>
+
+#include "common/base/log.h"
+
+const struct route credentials_routes[] = {
+	{CLAIM_MAKE, claim_make, 0, 0},
+	{CLAIM_CHECK, claim_check, 0, 0},
+	{0},
+};
+
+/*
+ * The claim of an epoch, boxed for the driver that will put it into the bootstrap; state passes it and cannot read it.
+ *
+ * in      claim_make, from state
+ * out     claim_made
+ * errors  ERR_INVALID box_key is no key (a point of small order)
+ */
+enum err
+claim_make(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct credentials *credentials = self;
+	const struct msg_claim_make *in = &m->claim_make;
+	uint8_t *box = arena_alloc(m->arena, CLAIM_BOX_BYTES);
+	auto_secret struct secret claim;
+
+	if (box == NULL)
+		return fail(why, ERR_LIMIT, "no room for a claim");
+	keys_claim(&credentials->keys, in->sandbox, in->epoch, &claim);
+	randombytes_buf(box, crypto_box_NONCEBYTES);
+	if (crypto_box_easy(box + crypto_box_NONCEBYTES, claim.bytes, sizeof(claim.bytes), box,
+		(const uint8_t *)in->box_key.at, credentials->keys.box.bytes) != 0)
+		return fail(why, ERR_INVALID, "box_key is not an X25519 key");
+	answer->id = CLAIM_MADE;
+	answer->claim_made.claim_box = span_of_bytes(box, CLAIM_BOX_BYTES);
+	answer->claim_made.credentials_key = span_of_bytes(credentials->keys.box_public, 32);
+	return OK;
+}
+
+/*
+ * Is this the router of that epoch? Only who was given the claim can have made the MAC.
+ *
+ * in      claim_check, from state
+ * out     done
+ * errors  ERR_DENIED the MAC is of another claim, sandbox, epoch or key
+ */
+enum err
+claim_check(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct credentials *credentials = self;
+	const struct msg_claim_check *in = &m->claim_check;
+	auto_secret struct secret claim, mac;
+
+	keys_claim(&credentials->keys, in->sandbox, in->epoch, &claim);
+	claim_mac(&claim, in->sandbox, in->epoch, (const uint8_t *)in->router_key.at, mac.bytes);
+	if (sodium_memcmp(mac.bytes, in->router_mac.at, sizeof(mac.bytes)) != 0) {
+		log_warning("claim.refused", "sandbox=%s epoch=%u", id_text(in->sandbox), in->epoch);
+		return fail(why, ERR_DENIED, "the router's key is not vouched for by this start's claim");
+	}
+	answer->id = DONE;
+	return OK;
+}

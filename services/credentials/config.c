@@ -1,0 +1,8 @@
+/* Settings of credentials, each with its bounds and what it is for. */
+#include "services/credentials/config.h"
+
+const struct setting credentials_settings[] = {
+	TEXT_SETTING(config, master_key_file, 1, SERVICE_PATH_BYTES - 1, NULL,
+	    "file of the master key: 32 random bytes, mode 0600"),
+	{0},
+};
