@@ -1,0 +1,19 @@
+#!/bin/bash
+# Runs an e2e script as an ordinary user (made when missing), on a copy of the programs that the user can read.
+set -eu
+here=$(cd "$(dirname "$0")/../.." && pwd)
+user=openshell-test
+id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+copy=$(mktemp -d /tmp/osh-copy.XXXXXX)
+trap 'rm -rf "$copy"' EXIT
+chmod 755 "$copy"
+mkdir -p "$copy/build/tests/e2e" "$copy/tests"
+cp -aL "$here/build/bin" "$here/build/libexec" "$copy/build/"
+cp -a "$here/build/tests/e2e/probe" "$copy/build/tests/e2e/"
+cp -a "$here/tests/e2e" "$copy/tests/"
+for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$file" "$copy/"; done
+chmod -R go+rX "$copy"
+cd "$copy"
+exec_code=0
+runuser -u "$user" -- env -i PATH="$PATH" TERM="${TERM:-dumb}" LANG=C.UTF-8 KEEP="${KEEP:-}" "$copy/$1" "${@:2}" || exec_code=$?
+exit $exec_code
