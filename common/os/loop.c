@@ -290,3 +290,9 @@ loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
 }
+
+bool
+loop_stopping(const struct loop *loop)
+{
+	return loop->stopping;
+}

@@ -71,4 +71,7 @@ enum err loop_turn(struct loop *loop, int wait_ms, struct why *why) must_check;
 
 void loop_stop(struct loop *loop);
 
+/* Has loop_stop been called? loop_turn then returns at once: who waits by turns must ask. */
+bool loop_stopping(const struct loop *loop);
+
 #endif
