@@ -7,12 +7,15 @@
 #include "common/base/span.h"
 #include "common/os/loop.h"
 
+#define RPC_ANSWER_MAX	     (16u << 20) /* of one response message; above: OUT_OF_RANGE */
+#define RPC_STREAM_QUEUE_MAX (1u << 20)	 /* above it rpc_stream_room is 0 */
+
 struct rpc_client;
 struct rpc_stream;
 
 struct rpc_client_config {
 	struct loop *loop;
-	const char *endpoint; /* http://host:port (h2c prior knowledge) or https://host:port */
+	const char *endpoint; /* http://host:port (h2c prior knowledge), https://host:port or unix:/path (h2c) */
 	const char *ca_pem;   /* trust only these; NULL: the system's store */
 	const char *certificate_pem, *key_pem; /* own, for mutual TLS; NULL: none */
 	bool insecure;	      /* no verification of the server */

@@ -10,6 +10,11 @@
 
 #define RPC_MESSAGE_MAX	   (1u << 20) /* of one request message; above: OUT_OF_RANGE, as the reference's server */
 #define RPC_SEND_QUEUE_MAX (1u << 20) /* above it rpc_room is 0 */
+#define RPC_SEND_LIMIT	   (16u << 20) /* an owner who sends on regardless loses the call: RESOURCE_EXHAUSTED */
+
+#define RPC_PING_INTERVAL_MS	 20000
+#define RPC_PING_TIMEOUT_MS	 10000
+#define RPC_HANDSHAKE_TIMEOUT_MS 10000
 
 struct rpc_server;
 struct rpc_call; /* one request or stream; valid until its ended callback has run */
@@ -49,7 +54,10 @@ struct rpc_server_config {
 	 * NULL: all may.
 	 */
 	enum err (*admit)(void *self, struct rpc_call *call, const struct rpc_method *method, struct why *why);
-	/* Cancelled by the client or its connection lost: no message callback follows, and nothing can be sent. */
+	/*
+	 * Cancelled by the client, its connection lost, or past its deadline: no message callback follows, and nothing
+	 * can be sent. Not called after rpc_finish. Never called from inside another rpc_ function but rpc_server_free.
+	 */
 	void (*cancelled)(void *self, struct rpc_call *call);
 	/* There is room to send again after rpc_room was 0. */
 	void (*writable)(void *self, struct rpc_call *call);
@@ -58,6 +66,8 @@ struct rpc_server_config {
 	/* PEM texts, not paths, so that they can be read before the jail; certificate NULL: plaintext. */
 	const char *certificate_pem, *key_pem, *client_ca_pem; /* client_ca set: a client certificate is required */
 	uint32_t connections_max; /* 0: 1024 */
+	uint32_t ping_interval_ms, ping_timeout_ms; /* 0: 20 s, 10 s; interval UINT32_MAX: no PINGs */
+	uint32_t handshake_timeout_ms; /* 0: 10 s; TLS and first bytes together, also between HTTP/1 requests */
 };
 
 enum err rpc_server_new(struct rpc_server **out, const struct rpc_server_config *config, struct why *why) must_check;
@@ -94,6 +104,13 @@ void rpc_send(struct rpc_call *call, const ProtobufCMessage *message);
 
 /* Bytes that may be queued before the reader is slower than we are. */
 size_t rpc_room(const struct rpc_call *call);
+
+/*
+ * Take no more messages of this call until rpc_resume: the client may then send no more than its window (256 KiB) and
+ * is held back behind it. For CLIENT_STREAM and BIDI; may be called inside message(), also before it has returned.
+ */
+void rpc_pause(struct rpc_call *call);
+void rpc_resume(struct rpc_call *call);
 
 /* End the call. r OK: status 0. Otherwise err_grpc(r) with why's words, percent-encoded. The call is dead after it. */
 void rpc_finish(struct rpc_call *call, enum err r, const struct why *why);

@@ -1,0 +1,79 @@
+/* Buffers: one piece of memory with a moving start, so that taking from the front costs no copy. */
+#include "common/rpc/buffer.h"
+
+#include <assert.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#define ROOM_MIN  512
+#define ROOM_KEPT 65536 /* an empty buffer larger than this is given back */
+
+void
+wiped_free(void *at)
+{
+	if (at == NULL)
+		return;
+	explicit_bzero(at, malloc_usable_size(at));
+	free(at);
+}
+
+static void
+buffer_grow(struct buffer *buffer, size_t needed)
+{
+	size_t room = buffer->room == 0 ? ROOM_MIN : buffer->room;
+	char *larger;
+
+	while (room < needed)
+		room *= 2;
+	if ((larger = malloc(room)) == NULL)
+		abort();
+	if (buffer->length > 0)
+		memcpy(larger, buffer->at + buffer->start, buffer->length);
+	wiped_free(buffer->at);
+	*buffer = (struct buffer){.at = larger, .length = buffer->length, .room = room};
+}
+
+char *
+buffer_extend(struct buffer *buffer, size_t n)
+{
+	assert(n <= SIZE_MAX / 4 - buffer->length);
+	if (n > buffer->room - buffer->start - buffer->length) {
+		if (buffer->length + n > buffer->room / 2)
+			buffer_grow(buffer, buffer->length + n);
+		else
+			memmove(buffer->at, buffer->at + buffer->start, buffer->length);
+		buffer->start = 0;
+	}
+	buffer->length += n;
+	return buffer->at + buffer->start + buffer->length - n;
+}
+
+void
+buffer_add(struct buffer *buffer, struct span bytes)
+{
+	if (bytes.length > 0)
+		memcpy(buffer_extend(buffer, bytes.length), bytes.at, bytes.length);
+}
+
+void
+buffer_take(struct buffer *buffer, size_t n)
+{
+	assert(n <= buffer->length);
+	if (n == 0)
+		return;
+	explicit_bzero(buffer->at + buffer->start, n);
+	buffer->start += n;
+	buffer->length -= n;
+	if (buffer->length > 0)
+		return;
+	buffer->start = 0;
+	if (buffer->room > ROOM_KEPT)
+		buffer_done(buffer);
+}
+
+void
+buffer_done(struct buffer *buffer)
+{
+	wiped_free(buffer->at);
+	*buffer = (struct buffer){0};
+}

@@ -1,0 +1,45 @@
+/* The pump: moves bytes between a socket and its owner, through TLS or as they are; server and client share it. */
+#ifndef COMMON_RPC_PUMP_H
+#define COMMON_RPC_PUMP_H
+
+#include "common/os/loop.h"
+#include "common/rpc/buffer.h"
+#include "common/rpc/openssl.h"
+
+#define PUMP_QUEUE_BYTES 65536 /* put no more than about this into out before pump_flush */
+
+enum pump_state { PUMP_HANDSHAKE, PUMP_OPEN, PUMP_CLOSED };
+
+/* Lives in its owner's struct. Neither callback may call pump_close. */
+struct pump {
+	struct loop *loop;
+	struct watch watch;
+	int fd;
+	SSL *ssl;	   /* NULL: plaintext */
+	struct buffer out; /* bytes for pump_flush to send */
+	enum pump_state state;
+	struct why why; /* when PUMP_CLOSED: the reason */
+	bool read_wants_write, ended, broken;
+	void (*bytes)(void *self, struct span bytes);
+	void (*changed)(void *self); /* the state changed, or out is empty again */
+	void *self;
+};
+
+/*
+ * Begin on a connected, non-blocking socket.
+ *
+ * fd, ssl  taken over, also on failure; ssl may be NULL
+ */
+enum err pump_open(struct pump *pump, struct loop *loop, int fd, SSL *ssl, void (*bytes)(void *, struct span),
+    void (*changed)(void *), void *self, struct why *why) must_check;
+
+/* Send what is in out, as far as the socket takes it; the rest goes by itself. Calls nothing back. */
+void pump_flush(struct pump *pump);
+
+/* Say that nothing more will be sent; bytes still come in. */
+void pump_shutdown(struct pump *pump);
+
+/* Close and free; also when it was never opened (all zero). */
+void pump_close(struct pump *pump);
+
+#endif
