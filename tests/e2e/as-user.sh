@@ -15,5 +15,5 @@ for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$fi
 chmod -R go+rX "$copy"
 cd "$copy"
 exec_code=0
-runuser -u "$user" -- env -i PATH="$PATH" TERM="${TERM:-dumb}" LANG=C.UTF-8 KEEP="${KEEP:-}" "$copy/$1" "${@:2}" || exec_code=$?
+runuser -u "$user" -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" LANG=C.UTF-8 KEEP="${KEEP:-}" "$copy/$1" "${@:2}" || exec_code=$?
 exit $exec_code
