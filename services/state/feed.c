@@ -1,0 +1,134 @@
+/* The feed: LISTEN on a connection of its own, and the change log behind it. The one path to watches, drivers, relays. */
+#include "common/base/log.h"
+#include "services/state/migrate.h"
+#include "services/state/state.h"
+
+#define CHANGES_MAX 1000 /* of one look, as SQL_CHANGES says */
+
+static enum err
+pass_on(struct state *state, const struct rows *rows, struct why *why)
+{
+	enum err r = OK;
+
+	for (int i = 0; i < rows->n && r == OK; i++) {
+		struct id sandbox = rows_id(rows, i, 1);
+
+		if (rows_flag(rows, i, 2))
+			r = driver_tell(state, sandbox, why);
+		watches_tell_row(state, sandbox);
+	}
+	return r;
+}
+
+/* The changes behind the last one that was seen. A gap (they were pruned before we read them): all is read again. */
+static enum err
+pull(struct state *state, bool *more, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	*more = false;
+	args_number(&args, state->seen);
+	if ((r = db_run(&state->db, SQL_CHANGES, &args, &rows, why)) != OK || rows.n == 0)
+		return r;
+	if (rows_number(&rows, 0, 3) > state->seen)
+		return feed_begin(state, why);
+	state->seen = rows_number(&rows, rows.n - 1, 0);
+	*more = true;
+	return pass_on(state, &rows, why);
+}
+
+static void
+noticed(void *self, const char *words)
+{
+	struct state *state = self;
+	struct why why = {0};
+	bool more = true;
+	enum err r = OK;
+
+	if (!state->serving)
+		return;
+	if (span_is(span_of_text(words), "logs")) {
+		watches_tell_logs(state);
+		return;
+	}
+	while (r == OK && more)
+		r = pull(state, &more, &why);
+	if (r != OK)
+		log_warning("feed.pull", "error=%s why=%s", err_name(r), log_quote(span_of_text(why.text)));
+}
+
+/* LISTEN first, then the list: so nothing falls between them. */
+enum err
+feed_begin(struct state *state, struct why *why)
+{
+	auto_rows rows = {0};
+	enum err r;
+
+	if ((r = db_run(&state->db, SQL_CHANGES_LAST, NULL, &rows, why)) != OK)
+		return r;
+	state->seen = rows_number(&rows, 0, 0);
+	state->serving = true;
+	if ((r = drivers_load(state, why)) == OK && (r = sessions_sync(state, why)) == OK) {
+		watches_tell_rows(state);
+		watches_tell_logs(state);
+	} else
+		state->serving = false;
+	return r;
+}
+
+static enum err
+begin(struct state *state, struct why *why)
+{
+	enum err r;
+
+	if ((r = migrate(&state->db, why)) != OK ||
+	    (r = db_script(&state->feed, "listen openshell", DB_ANSWER_MS, NULL, why)) != OK)
+		return r;
+	return feed_begin(state, why);
+}
+
+/* One of the two connections is there; with both, service begins. */
+static void
+came(void *self, struct db *db)
+{
+	struct state *state = self;
+	struct why why = {0};
+	enum err r;
+
+	(void)db;
+	if (!state->db.up || !state->feed.up || state->serving)
+		return;
+	if ((r = begin(state, &why)) == OK) {
+		state_began(state);
+		return;
+	}
+	log_failure("database.begin", r, &why);
+	if (r == ERR_STATE) {
+		state_refused(state, &why);
+		return;
+	}
+	if (state->db.up)
+		db_drop(&state->db, why.text);
+}
+
+static void
+went(void *self, struct db *db)
+{
+	struct state *state = self;
+
+	(void)db;
+	state->serving = false;
+}
+
+void
+feed_open(struct state *state)
+{
+	state->db.came = state->feed.came = came;
+	state->db.went = state->feed.went = went;
+	state->db.self = state->feed.self = state;
+	state->feed.noticed = noticed;
+	db_open(&state->db, state->loop, "requests", state->conninfo.keys, state->conninfo.values);
+	db_open(&state->feed, state->loop, "feed", state->conninfo.keys, state->conninfo.values);
+}

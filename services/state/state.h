@@ -1,0 +1,148 @@
+/* struct state: all that the process holds; what its files ask of each other. */
+#ifndef SERVICES_STATE_STATE_H
+#define SERVICES_STATE_STATE_H
+
+#include "common/bus/peer.h"
+#include "services/state/config.h"
+#include "services/state/db.h"
+
+#define SESSION_BUCKETS 1024
+#define DRIVERS_MAX	16
+
+/* Everything lives on one loop; the database is the truth, and this only what is connected right now. */
+struct state {
+	struct loop *loop;
+	struct bus bus;
+	struct curve *curve;
+	struct config config;
+	struct conninfo conninfo;
+	struct db db;	/* every request */
+	struct db feed; /* LISTEN */
+	bool serving;	/* schema in place, feed read: requests are let in */
+	uint64_t seen;	/* last change that was passed on */
+	struct list watches;
+	struct list drivers; /* struct driver: connected or known */
+	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox */
+	struct timer start_limit, sweep, again;
+	struct why refusal; /* why it will never serve */
+	bool told;	    /* the parent knows how the start went */
+};
+
+extern const struct route routes[];
+
+/* ---- state.c: start and end ---- */
+void state_init(struct state *state, struct loop *loop);
+void state_done(struct state *state);
+
+/* Dial the database. Once it serves, or after some seconds of waiting for it, the parent is told. */
+void state_start(struct state *state);
+
+/* ERR_UNAVAILABLE while the database is away or is being read. */
+enum err state_serving(const struct state *state, struct why *why) must_check;
+
+/* Both connections are there and everything has been read. */
+void state_began(struct state *state);
+
+/* It will never serve with this database: end, and say so. */
+void state_refused(struct state *state, const struct why *why);
+
+/* ---- feed.c: the one path by which changes reach watches, drivers and relays ---- */
+void feed_open(struct state *state);
+
+/* Read everything again: at the start, after the database was away, after a gap. ERR_UNAVAILABLE. */
+enum err feed_begin(struct state *state, struct why *why) must_check;
+
+/* ---- sandboxes.c ---- */
+/* A row as ROW_COLUMNS gives it; texts are copied into the arena. ERR_LIMIT its ceiling. */
+enum err sandbox_read(const struct rows *rows, int row, struct arena *arena, struct msg_sandbox_row *out,
+    struct why *why) must_check;
+
+/* Read one by id; ERR_NOT_FOUND. */
+enum err sandbox_load(struct state *state, struct id sandbox, struct arena *arena, struct msg_sandbox_row *out,
+    struct why *why) must_check;
+
+/* ---- driver.c ---- */
+struct driver {
+	struct list link;
+	char roster_name[PEER_NAME_BYTES]; /* which its key proves */
+	char name[33], version[65];
+	bool images;
+	char default_image[1025];
+	uint8_t box_key[32];
+	struct peer *peer; /* NULL: away */
+	struct state *state;
+	struct timer listing; /* its desired list is being sent */
+	struct id after;      /* last one sent */
+	bool saved;
+};
+
+/* The driver for a new sandbox: a connected one, else any known; NULL when there is none. */
+struct driver *driver_choose(struct state *state);
+struct driver *driver_of(struct state *state, struct span roster_name);
+
+/* Known ones from the database; then send each connected one its list. */
+enum err drivers_load(struct state *state, struct why *why) must_check;
+
+/* What should be changed for one sandbox: tell its driver, and relays that older sessions are over. */
+enum err driver_tell(struct state *state, struct id sandbox, struct why *why) must_check;
+void driver_down(struct state *state, struct peer *peer);
+void drivers_done(struct state *state);
+
+/* ---- sessions.c ---- */
+/* Bring the rows into line with the sessions that relays have told of. */
+enum err sessions_sync(struct state *state, struct why *why) must_check;
+void sessions_down(struct state *state, struct peer *relay);
+void sessions_done(struct state *state);
+
+/* ---- watches.c ---- */
+/* Tell the watchers of a sandbox its row, or that it is gone. */
+void watches_tell_row(struct state *state, struct id sandbox);
+void watches_tell_rows(struct state *state); /* all, after a gap */
+void watches_tell_logs(struct state *state);
+void watches_down(struct state *state, struct peer *api);
+void watches_done(struct state *state);
+
+/* ---- logs.c ---- */
+/* Put one line of our own into a sandbox's log; within a transaction. */
+enum err log_say(struct state *state, struct id sandbox, const char *level, const char *message, struct why *why)
+    must_check;
+enum err log_line_read(const struct rows *rows, int row, int column, struct arena *arena, struct msg_log_line *out)
+    must_check;
+/* Remove lines that are too old, and changes that everybody has read. */
+void logs_sweep(struct state *state);
+
+/* ---- audit.c ---- */
+/* Add a row to the chain, within the transaction of what it tells of. */
+enum err audit_add(struct state *state, struct span subject, const char *action, const char *object,
+    const char *outcome, struct why *why) must_check;
+
+/* The same in a transaction of its own: for what was refused. */
+void audit_refusal(struct state *state, struct span subject, const char *action, const char *object, enum err outcome);
+
+/* Recompute the whole chain. ERR_INVALID: the first row that does not fit, by number. */
+enum err audit_verify(struct state *state, uint64_t *count, struct why *why) must_check;
+
+/* ---- policy.c ---- */
+/* The built-in policy as protobuf, in the arena. */
+enum err policy_default(struct arena *arena, struct span *out, struct why *why) must_check;
+
+/* SHA-256 of the policy's bytes. */
+void policy_hash(struct span policy, uint8_t hash[32]);
+
+/* Does the spec carry settings for a driver? ERR_SYNTAX: it is no SandboxSpec. */
+enum err spec_has_driver_config(struct span spec, bool *out, struct why *why) must_check;
+
+/* Changes whenever anything effective does: the first eight bytes of SHA-256 over all of it, little endian. */
+uint64_t config_revision(uint32_t version, struct span hash, const struct span *settings, size_t n);
+
+/* "KEY=value" of all that is in force for a sandbox. */
+enum err settings_effective(struct state *state, struct id sandbox, struct arena *arena, struct span **out, size_t *n,
+    struct why *why) must_check;
+
+/* ---- handlers, described where they stand ---- */
+handler sandbox_create, sandbox_get, sandbox_list, sandbox_stop, sandbox_start, sandbox_delete, config_get, gateway_get;
+handler watch_open, watch_close, logs_get, logs_add;
+handler driver_join, ticket, observed;
+handler enrol_check, session_up, session_down, sandbox_ready, sandbox_failed, main_exited;
+
+#endif

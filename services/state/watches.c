@@ -1,0 +1,261 @@
+/* Watches: who follows which sandbox; each change is sent as the row is now, each log line once. */
+#include <stdlib.h>
+
+#include "common/base/clean.h"
+#include "common/base/log.h"
+#include "services/state/state.h"
+
+#define WATCHES_MAX 10000
+#define LINES_MAX   100 /* of one watch_log */
+#define AGAIN_MS    50	/* a watcher's queue was full */
+
+/* One watch of one api process. */
+struct following {
+	struct list link;
+	struct peer *api;
+	uint64_t number;
+	struct id sandbox;
+	bool rows, logs;
+	bool owed;	    /* a row that its queue had no room for */
+	uint64_t last_line; /* id of the last log line sent */
+};
+
+static void again(void *self);
+
+static void
+following_free(struct following *watch)
+{
+	list_remove(&watch->link);
+	peer_unref(watch->api);
+	free(watch);
+}
+
+static struct following *
+following_find(struct state *state, const struct peer *api, uint64_t number)
+{
+	struct following *watch;
+
+	list_each (watch, &state->watches, struct following, link)
+		if (watch->api == api && watch->number == number)
+			return watch;
+	return NULL;
+}
+
+static void
+try_again(struct state *state)
+{
+	loop_timer_set(state->loop, &state->again, AGAIN_MS, again, state);
+}
+
+/* row NULL: it is gone, and so the watch is over. */
+static void
+tell_row(struct state *state, struct following *watch, struct msg_sandbox_row *row)
+{
+	struct msg m = {.id = WATCH_ROW, .watch_row = {.watch = watch->number, .row = row, .row_n = row == NULL ? 0 : 1}};
+	struct why why = {0};
+	enum err r = OK;
+
+	if (watch->rows || row == NULL)
+		r = peer_tell(watch->api, &m, &why);
+	watch->owed = r == ERR_LIMIT;
+	if (watch->owed)
+		try_again(state);
+	else if (r != OK)
+		log_warning("watch.row", "watch=%lu why=%s", (unsigned long)watch->number, why.text);
+	if (row == NULL && !watch->owed)
+		following_free(watch);
+}
+
+static void
+rows_to(struct state *state, struct id sandbox, const struct following *only)
+{
+	auto_arena struct arena arena = {0};
+	struct msg_sandbox_row row;
+	struct following *watch;
+	struct why why = {0};
+	enum err r = sandbox_load(state, sandbox, &arena, &row, &why);
+
+	if (r != OK && r != ERR_NOT_FOUND) {
+		log_debug("watch.row", "sandbox=%s why=%s", id_text(sandbox), why.text);
+		return; /* everything is read again when the database is back */
+	}
+	list_each (watch, &state->watches, struct following, link)
+		if (id_equal(watch->sandbox, sandbox) && (only == NULL || watch == only))
+			tell_row(state, watch, r == OK ? &row : NULL);
+}
+
+void
+watches_tell_row(struct state *state, struct id sandbox)
+{
+	struct following *watch;
+	bool any = false;
+
+	list_each (watch, &state->watches, struct following, link)
+		any |= id_equal(watch->sandbox, sandbox);
+	if (any)
+		rows_to(state, sandbox, NULL);
+}
+
+void
+watches_tell_rows(struct state *state)
+{
+	struct following *watch;
+
+	list_each (watch, &state->watches, struct following, link)
+		rows_to(state, watch->sandbox, watch);
+}
+
+/* Up to LINES_MAX lines behind the last one sent; ERR_LIMIT: the queue is full. */
+static enum err
+tell_lines(struct state *state, struct following *watch, bool *more, struct why *why)
+{
+	auto_arena struct arena arena = {0};
+	struct msg_log_line lines[LINES_MAX];
+	struct msg m = {.id = WATCH_LOG, .watch_log = {.watch = watch->number, .lines = lines}};
+	struct args args = {0};
+	auto_rows rows = {0};
+	uint64_t last = watch->last_line;
+	enum err r;
+
+	*more = false;
+	args_id(&args, watch->sandbox);
+	args_number(&args, watch->last_line);
+	if ((r = db_run(&state->db, SQL_LOGS_AFTER, &args, &rows, why)) != OK || rows.n == 0)
+		return r;
+	for (int i = 0; i < rows.n && i < LINES_MAX && r == OK; i++) {
+		r = log_line_read(&rows, i, 1, &arena, &lines[i]);
+		m.watch_log.lines_n++;
+		last = rows_number(&rows, i, 0);
+	}
+	if (r == OK && (r = peer_tell(watch->api, &m, why)) == OK) {
+		watch->last_line = last;
+		*more = rows.n == LINES_MAX;
+	}
+	return r;
+}
+
+static void
+tell_logs(struct state *state, struct following *watch)
+{
+	struct why why = {0};
+	bool more = true;
+	enum err r = OK;
+
+	while (r == OK && more)
+		r = tell_lines(state, watch, &more, &why);
+	if (r == ERR_LIMIT)
+		try_again(state);
+	else if (r != OK)
+		log_debug("watch.logs", "watch=%lu why=%s", (unsigned long)watch->number, why.text);
+}
+
+void
+watches_tell_logs(struct state *state)
+{
+	struct following *watch;
+
+	list_each (watch, &state->watches, struct following, link)
+		if (watch->logs)
+			tell_logs(state, watch);
+}
+
+static void
+again(void *self)
+{
+	struct state *state = self;
+	struct following *watch;
+
+	if (!state->serving)
+		return;
+	list_each (watch, &state->watches, struct following, link) {
+		if (watch->logs)
+			tell_logs(state, watch);
+		if (watch->owed)
+			rows_to(state, watch->sandbox, watch);
+	}
+}
+
+void
+watches_down(struct state *state, struct peer *api)
+{
+	struct following *watch;
+
+	list_each (watch, &state->watches, struct following, link)
+		if (watch->api == api)
+			following_free(watch);
+}
+
+void
+watches_done(struct state *state)
+{
+	struct following *watch;
+
+	list_each (watch, &state->watches, struct following, link)
+		following_free(watch);
+}
+
+static enum err
+last_line(struct state *state, struct id sandbox, uint64_t *out, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_id(&args, sandbox);
+	if ((r = db_run(&state->db, SQL_LOGS_LAST, &args, &rows, why)) == OK)
+		*out = rows_number(&rows, 0, 0);
+	return r;
+}
+
+/*
+ * Follow one sandbox. Lines that are there already are not sent: logs_get has them.
+ *
+ * in      watch_open, from api
+ * out     sandbox_row; then watch_row and watch_log until watch_close, or a watch_row without a row
+ * errors  ERR_NOT_FOUND; ERR_EXISTS the number is in use; ERR_LIMIT too many watches
+ */
+enum err
+watch_open(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_watch_open *in = &m->watch_open;
+	struct state *state = self;
+	struct following *watch;
+	uint64_t last = 0;
+	size_t n = 0;
+	enum err r;
+
+	list_each (watch, &state->watches, struct following, link)
+		n++;
+	if (n >= WATCHES_MAX)
+		return fail(why, ERR_LIMIT, "%zu watches are open", n);
+	if (following_find(state, m->from, in->watch) != NULL)
+		return fail(why, ERR_EXISTS, "watch %lu is open", (unsigned long)in->watch);
+	answer->id = SANDBOX_ROW;
+	if ((r = state_serving(state, why)) != OK || (r = last_line(state, in->sandbox, &last, why)) != OK ||
+	    (r = sandbox_load(state, in->sandbox, m->arena, &answer->sandbox_row, why)) != OK)
+		return r;
+	if ((watch = calloc(1, sizeof(*watch))) == NULL)
+		abort();
+	*watch = (struct following){.api = peer_ref(m->from), .number = in->watch, .sandbox = in->sandbox,
+	    .rows = in->rows, .logs = in->logs, .last_line = last};
+	list_append(&state->watches, &watch->link);
+	return OK;
+}
+
+/*
+ * Stop following; a watch that is over already is no error.
+ *
+ * in      watch_close, from api
+ * out     done
+ */
+enum err
+watch_close(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct following *watch = following_find(self, m->from, m->watch_close.watch);
+
+	(void)why;
+	if (watch != NULL)
+		following_free(watch);
+	answer->id = DONE;
+	return OK;
+}
