@@ -212,16 +212,19 @@ loop_signal(struct loop *loop, int number, void (*got)(void *self, int number), 
 	return loop_add(loop, &loop->signal_watch, fd, EPOLLIN, signal_ready, loop, why);
 }
 
-static void
+/* Did any of them do something? */
+static bool
 idle_all(struct loop *loop)
 {
-	bool again = true;
+	bool again = true, worked = false;
 
 	while (again && !loop->stopping) {
 		again = false;
 		for (struct idle *idle = loop->idle; idle != NULL; idle = idle->next)
 			again |= idle->work(idle->self);
+		worked |= again;
 	}
+	return worked;
 }
 
 static int
@@ -257,7 +260,8 @@ loop_turn(struct loop *loop, int wait_ms, struct why *why)
 {
 	int n;
 
-	idle_all(loop);
+	if (idle_all(loop))
+		wait_ms = 0; /* something has happened: whoever waits for it looks again */
 	if (loop->stopping)
 		return OK;
 	n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_limit(loop, wait_ms));
