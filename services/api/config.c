@@ -1,0 +1,54 @@
+/* config: the settings of api, and the TLS files, which only the time before the jail can read. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/api/api.h"
+
+static const struct setting rows[] = {
+    NUMBER_SETTING(config, listen_fd, 0, 1023, "4", "descriptor of the listening socket that the parent opened"),
+    TEXT_SETTING(config, certificate, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the server certificate; empty: plaintext"),
+    TEXT_SETTING(config, key, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of its key"),
+    TEXT_SETTING(config, client_ca, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the CA that client certificates must come from"),
+    FLAG_SETTING(config, allow_unauthenticated, "false", "callers without a certificate are the local developer; loopback only"),
+    TEXT_SETTING(config, version, 1, 63, OPENSHELL_VERSION, "release of the gateway, as Health tells it"),
+    NUMBER_SETTING(config, connections_max, 1, 65536, "1024", "client connections at one time"),
+    {0},
+};
+
+static enum err
+pem_load(const char *path, char **out, struct why *why)
+{
+	size_t length;
+
+	return path[0] == '\0' ? OK : settings_file(path, out, &length, why);
+}
+
+enum err
+config_load(struct config *config, int argc, char **argv, struct why *why)
+{
+	enum err r;
+
+	if ((r = service_load(&config->service, rows, config, argc, argv, why)) != OK)
+		return r;
+	if ((config->certificate[0] == '\0') != (config->key[0] == '\0'))
+		return fail(why, ERR_INVALID, "certificate and key are given together or not at all");
+	if (config->client_ca[0] != '\0' && config->certificate[0] == '\0')
+		return fail(why, ERR_INVALID, "client_ca needs a certificate of the server");
+	if ((r = pem_load(config->certificate, &config->certificate_pem, why)) != OK ||
+	    (r = pem_load(config->key, &config->key_pem, why)) != OK ||
+	    (r = pem_load(config->client_ca, &config->client_ca_pem, why)) != OK)
+		return r;
+	return OK;
+}
+
+void
+config_done(struct config *config)
+{
+	if (config->key_pem != NULL)
+		explicit_bzero(config->key_pem, strlen(config->key_pem));
+	free(config->key_pem);
+	free(config->certificate_pem);
+	free(config->client_ca_pem);
+	secret_wipe(&config->service.bus_secret);
+	config->key_pem = config->certificate_pem = config->client_ca_pem = NULL;
+}

@@ -1,0 +1,191 @@
+/* api: the public front of the gateway. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/os/jail.h"
+#include "services/api/api.h"
+#include "services/api/methods.h"
+
+#define DRAIN_TURN_MS 50
+#define DRAIN_TURNS   100 /* 5 s for open calls to end */
+
+/* The listening socket may be the only descriptor that is not where the house's convention has it. */
+static struct jail
+jail_of(const struct config *config)
+{
+	return (struct jail){
+	    .process = "api",
+	    .uid = config->service.uid,
+	    .gid = config->service.gid,
+	    .root = config->service.run_dir,
+	    .capabilities = 0,
+	    .promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
+	    .files_max = config->connections_max + 256,
+	    .write_paths = (const char *const[]){"/state", "/relay", NULL}, /* their bus sockets */
+	    .keep_from = SERVICE_FD_SETTINGS,
+	    .keep_to = (int)config->listen_fd > SERVICE_FD_READY ? (int)config->listen_fd : SERVICE_FD_READY,
+	};
+}
+
+/* Calls that hold something are told when their caller goes, and when it reads again. */
+static void
+cancelled(void *self, struct rpc_call *call)
+{
+	struct work *work = rpc_state(call);
+
+	(void)self;
+	if (work != NULL)
+		work->gone(work);
+}
+
+static void
+writable(void *self, struct rpc_call *call)
+{
+	struct work *work = rpc_state(call);
+
+	(void)self;
+	if (work != NULL && work->writable != NULL)
+		work->writable(work);
+}
+
+static void
+peer_up(void *self, struct peer *peer)
+{
+	(void)self;
+	log_info("peer.up", "role=%s name=%s", role_name(peer->role), peer->name);
+}
+
+static void
+peer_down(void *self, struct peer *peer, const struct why *why)
+{
+	log_warning("peer.down", "role=%s name=%s why=\"%s\"", role_name(peer->role), peer->name, why->text);
+	watch_peer_down(self, peer);
+	exec_peer_down(self, peer);
+}
+
+/* Open calls are given time to end; then the process does. */
+static void
+drain_turn(void *self)
+{
+	struct api *api = self;
+
+	if (rpc_server_idle(api->server) || ++api->drain_turns > DRAIN_TURNS)
+		loop_stop(api->loop);
+	else
+		loop_timer_set(api->loop, &api->drain, DRAIN_TURN_MS, drain_turn, api);
+}
+
+static void
+stop(void *self, int number)
+{
+	struct api *api = self;
+
+	log_info("api.stop", "signal=%d", number);
+	rpc_server_drain(api->server);
+	drain_turn(api);
+}
+
+static enum err
+serve_open(struct api *api, struct why *why)
+{
+	const struct config *config = api->config;
+	const struct rpc_server_config server = {
+	    .loop = api->loop,
+	    .methods = api->methods = methods_new(),
+	    .self = api,
+	    .admit = methods_admit,
+	    .cancelled = cancelled,
+	    .writable = writable,
+	    .certificate_pem = config->certificate_pem,
+	    .key_pem = config->key_pem,
+	    .client_ca_pem = config->client_ca_pem,
+	    .connections_max = config->connections_max,
+	};
+	enum err r;
+
+	if ((r = rpc_server_new(&api->server, &server, why)) != OK)
+		return r;
+	return rpc_server_listen(api->server, (int)config->listen_fd, why);
+}
+
+static enum err
+listen_check(const struct config *config, struct why *why)
+{
+	struct stat st;
+
+	if (fstat((int)config->listen_fd, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return fail(why, ERR_INVALID, "listen_fd: descriptor %u is not a socket", config->listen_fd);
+	if (fcntl((int)config->listen_fd, F_SETFD, FD_CLOEXEC) != 0)
+		return fail_errno(why, ERR_SYSTEM, "listen_fd");
+	return OK;
+}
+
+static enum err
+api_open(struct api *api, const struct config *config, struct why *why)
+{
+	enum err r;
+
+	api->config = config;
+	api->next_number = 1;
+	for (size_t i = 0; i < API_BUCKETS; i++) {
+		list_init(&api->watches[i]);
+		list_init(&api->execs[i]);
+	}
+	if ((r = loop_new(&api->loop, why)) != OK)
+		return r;
+	api->bus = (struct bus){.loop = api->loop, .role = ROLE_API, .name = config->service.process, .routes = routes,
+	    .self = api, .peer_up = peer_up, .peer_down = peer_down};
+	bus_init(&api->bus);
+	return OK;
+}
+
+static enum err
+run(struct api *api, struct why *why)
+{
+	struct config *config = (struct config *)api->config;
+	enum err r;
+
+	if ((r = service_links(&api->curve, &api->bus, &config->service, why)) != OK ||
+	    (r = serve_open(api, why)) != OK || (r = loop_signal(api->loop, SIGTERM, stop, api, why)) != OK ||
+	    (r = loop_signal(api->loop, SIGINT, stop, api, why)) != OK)
+		return r;
+	service_ready(&config->service);
+	return loop_run(api->loop, why);
+}
+
+static void
+api_close(struct api *api)
+{
+	rpc_server_free(api->server);
+	curve_free(api->curve);
+	bus_done(&api->bus);
+	loop_free(api->loop);
+	free(api->methods);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct config config = {0};
+	struct api api = {0};
+	struct why why = {0};
+	struct jail jail;
+	enum err r;
+
+	if ((r = config_load(&config, argc, argv, &why)) == OK && /* reads the TLS files too */
+	    (r = listen_check(&config, &why)) == OK) {
+		jail = jail_of(&config);
+		if ((r = jail_enter(&jail, &why)) == OK &&		/* give all else up, for good */
+		    (r = api_open(&api, &config, &why)) == OK)
+			r = run(&api, &why);				/* libzmq starts threads here */
+	}
+	if (r != OK) {
+		log_failure("api.stopped", r, &why);
+		service_failed(&config.service, &why);
+	}
+	api_close(&api);
+	config_done(&config);
+	return r == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

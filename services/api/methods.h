@@ -1,0 +1,25 @@
+/* methods: the public methods, who may call each, and which handler answers. */
+#ifndef API_METHODS_H
+#define API_METHODS_H
+
+#include "services/api/api.h"
+#include "services/api/who.h"
+
+/* The table for the server, one row for each method of methods.def; the caller frees it. */
+struct rpc_method *methods_new(void);
+
+/* On a request's headers: is the caller known, may it call this, is it there? */
+enum err methods_admit(void *self, struct rpc_call *call, const struct rpc_method *method, struct why *why);
+
+/* Who makes this call; empty when the method is open to all and nobody is known. */
+struct span methods_subject(const struct api *api, const struct rpc_call *call);
+
+typedef void method(void *self, struct rpc_call *call, const ProtobufCMessage *message);
+
+method health, current_user_get, gateway_info_get, workspace_get, workspaces_list; /* gateway.c */
+method sandbox_create, sandbox_get, sandboxes_list, sandbox_stop, sandbox_start, sandbox_delete; /* sandbox.c */
+method sandbox_config_get, sandbox_logs_get; /* logs.c */
+method sandbox_watch; /* watch.c */
+method sandbox_exec; /* exec.c */
+
+#endif
