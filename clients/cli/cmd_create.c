@@ -1,0 +1,350 @@
+/* sandbox create: ask for it, follow it until it is ready, and say how to go on. */
+#include <string.h>
+#include <unistd.h>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/create_request.h"
+#include "clients/cli/sandbox.h"
+#include "clients/sdk/watch.h"
+
+#define TIMEOUT_S	300
+#define LOG_TAIL	200
+#define EVENT_TAIL	50
+#define RETRIES_MAX	20
+#define RETRY_EVERY_MS	250
+#define PROGRESS_PREFIX "openshell.progress."
+
+enum {
+	PHASE_READY = OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY,
+	PHASE_ERROR = OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_ERROR,
+	CODE_ALREADY_EXISTS = 6,
+	CODE_UNAVAILABLE = 14,
+};
+
+struct creation {
+	struct cli *cli;
+	const char *name;
+	char *id;
+	Openshell__V1__Sandbox *last; /* newest state; freed with call_free */
+	bool seen_other;	      /* a phase before READY was seen */
+	bool ended;		      /* the main process is over */
+};
+
+/* Keep a copy of the newest state. */
+static void
+creation_keep(struct creation *creation, const Openshell__V1__Sandbox *sandbox)
+{
+	size_t size = openshell__v1__sandbox__get_packed_size(sandbox);
+	uint8_t *packed = arena_alloc(&creation->cli->arena, size + 1);
+	Openshell__V1__Sandbox *copy;
+
+	if (packed == NULL)
+		return;
+	openshell__v1__sandbox__pack(sandbox, packed);
+	if ((copy = openshell__v1__sandbox__unpack(NULL, size, packed)) == NULL)
+		return;
+	call_free(creation->last);
+	creation->last = copy;
+}
+
+/* Its main process ran and is over: in phase Error, by the reason of the condition Ready. */
+static bool
+main_exited(const Openshell__V1__Sandbox *sandbox)
+{
+	for (size_t i = 0; sandbox->status != NULL && i < sandbox->status->n_conditions; i++) {
+		const char *reason = sandbox->status->conditions[i]->reason;
+
+		if (reason != NULL && strcmp(reason, "MainProcessExited") == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum watch_next
+creation_failed(struct creation *creation, const Openshell__V1__Sandbox *sandbox, struct why *why)
+{
+	const char *trouble = sandbox_trouble(&creation->cli->arena, sandbox);
+
+	fail(why, ERR_STATE, "%s", trouble == NULL ? "it is in phase Error" : trouble);
+	return WATCH_FAILED;
+}
+
+/* A new state, while waiting for READY. */
+static enum watch_next
+creation_state(struct creation *creation, const Openshell__V1__Sandbox *sandbox, struct why *why)
+{
+	int phase = sandbox_phase(sandbox);
+	const char *trouble = sandbox_trouble(&creation->cli->arena, sandbox);
+
+	creation_keep(creation, sandbox);
+	if (phase == PHASE_READY && creation->seen_other)
+		return WATCH_DONE;
+	creation->seen_other |= phase != PHASE_READY;
+	progress_detail(&creation->cli->progress, trouble == NULL ? phase_name(phase) : trouble);
+	if (phase != PHASE_ERROR)
+		return WATCH_ON;
+	creation->ended = main_exited(sandbox);
+	if (creation->ended && !cli_on(creation->cli, FLAG_KEEP) && creation->cli->args.values[FLAG_KEEP].set)
+		return WATCH_DONE;
+	return creation_failed(creation, sandbox, why);
+}
+
+/* Something the driver did: only what it calls progress makes the wait longer. */
+static enum watch_next
+creation_event(struct creation *creation, const Openshell__V1__PlatformEvent *event)
+{
+	bool progress = false;
+
+	for (size_t i = 0; i < event->n_metadata; i++)
+		progress |= span_starts(span_of_text(event->metadata[i]->key), SPAN(PROGRESS_PREFIX));
+	if (event->message != NULL && event->message[0] != '\0')
+		progress_detail(&creation->cli->progress, event->message);
+	return progress ? WATCH_RENEW : WATCH_ON;
+}
+
+static enum watch_next
+wait_event(void *self, const Openshell__V1__SandboxStreamEvent *event, struct why *why)
+{
+	if (event->payload_case == OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_SANDBOX)
+		return creation_state(self, event->sandbox, why);
+	if (event->payload_case == OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_EVENT)
+		return creation_event(self, event->event);
+	return WATCH_ON;
+}
+
+/* Waiting for the main process to end, after READY. */
+static enum watch_next
+end_event(void *self, const Openshell__V1__SandboxStreamEvent *event, struct why *why)
+{
+	struct creation *creation = self;
+
+	if (event->payload_case != OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_SANDBOX)
+		return WATCH_ON;
+	creation_keep(creation, event->sandbox);
+	if (sandbox_phase(event->sandbox) != PHASE_ERROR)
+		return WATCH_ON;
+	creation->ended = main_exited(event->sandbox);
+	return creation->ended ? WATCH_DONE : creation_failed(creation, event->sandbox, why);
+}
+
+static void
+woken(void *self)
+{
+	*(bool *)self = true;
+}
+
+static enum err
+pause_ms(struct cli *cli, uint64_t ms, struct why *why)
+{
+	struct timer timer = {0};
+	bool over = false;
+	enum err r = OK;
+
+	loop_timer_set(cli->loop, &timer, ms, woken, &over);
+	while (!over && cli->signal == 0 && r == OK)
+		r = loop_turn(cli->loop, -1, why);
+	loop_timer_stop(cli->loop, &timer);
+	return r;
+}
+
+/* Follow it; where the gateway goes away meanwhile, connect again for some seconds. */
+static enum err
+creation_follow(struct creation *creation, struct watching *watching, struct why *why)
+{
+	struct cli *cli = creation->cli;
+	enum err r = watch_sandbox(&cli->connection, watching, why);
+
+	for (unsigned i = 0; r == ERR_UNAVAILABLE && i < RETRIES_MAX && cli->signal == 0; i++) {
+		progress_detail(&cli->progress, "the gateway went away; connecting again");
+		if (pause_ms(cli, RETRY_EVERY_MS, why) != OK)
+			return ERR_UNAVAILABLE;
+		if ((r = cli_reconnect(cli, why)) == OK)
+			r = watch_sandbox(&cli->connection, watching, why);
+	}
+	return r;
+}
+
+static enum err
+creation_wait(struct creation *creation, struct why *why)
+{
+	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
+	char *sources[] = {(char[]){"gateway"}};
+	struct watching watching = {.request = &request, .event = wait_event, .self = creation,
+		.interrupted = &creation->cli->signal};
+	enum err r;
+
+	if (sandbox_phase(creation->last) == PHASE_READY)
+		return OK;
+	if ((r = cli_seconds(creation->cli, "OPENSHELL_PROVISION_TIMEOUT", TIMEOUT_S, &watching.idle_ms, why)) != OK)
+		return r;
+	watching.idle_ms *= 1000;
+	request.id = creation->id;
+	request.has_follow_status = request.follow_status = true;
+	request.has_follow_logs = request.follow_logs = true;
+	request.has_follow_events = request.follow_events = true;
+	request.has_log_tail_lines = request.has_event_tail = request.has_stop_on_terminal = true;
+	request.log_tail_lines = LOG_TAIL;
+	request.event_tail = EVENT_TAIL;
+	request.log_sources = sources;
+	request.n_log_sources = 1;
+	creation->seen_other = true; /* CreateSandbox's own answer was not READY */
+	return creation_follow(creation, &watching, why);
+}
+
+/* With --no-keep and a command: until it ends; its exit code becomes ours. */
+static enum err
+creation_end(struct creation *creation, struct why *why)
+{
+	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
+	struct watching watching = {.request = &request, .event = end_event, .self = creation,
+		.interrupted = &creation->cli->signal};
+	enum err r = OK;
+
+	request.id = creation->id;
+	request.has_follow_status = request.follow_status = true;
+	if (!creation->ended)
+		r = creation_follow(creation, &watching, why);
+	if (r == OK && creation->last != NULL && creation->last->status != NULL && creation->last->status->has_exit_code)
+		creation->cli->exit_code = creation->last->status->exit_code & 0xff;
+	return r;
+}
+
+static enum err
+creation_delete(const struct creation *creation, struct why *why)
+{
+	Openshell__V1__DeleteSandboxRequest request = OPENSHELL__V1__DELETE_SANDBOX_REQUEST__INIT;
+	Openshell__V1__DeleteSandboxResponse *answer;
+	struct cli *cli = creation->cli;
+	enum err r;
+
+	request.name = (char *)(uintptr_t)creation->name;
+	request.workspace = cli_workspace(cli);
+	if ((r = call_DeleteSandbox(&cli->connection, &request, &answer, why)) != OK)
+		return because(why, r, "deleting sandbox %s", creation->name);
+	call_free(answer);
+	progress_stop(&cli->progress);
+	printf("Deleted sandbox %s\n", creation->name);
+	return OK;
+}
+
+/* Say which walls are less than they should be. */
+static void
+walls_note(struct cli *cli, const Openshell__V1__Sandbox *sandbox)
+{
+	const Openshell__V1__SandboxStatus *status = sandbox == NULL ? NULL : sandbox->status;
+	const char *list = NULL;
+
+	for (size_t i = 0; status != NULL && i < status->n_conditions; i++) {
+		const Openshell__V1__SandboxCondition *condition = status->conditions[i];
+
+		if (!condition_wall(condition) || condition_true(condition))
+			continue;
+		list = arena_format(&cli->arena, "%s%s%s (%s%s%s)", list == NULL ? "" : list, list == NULL ? "" : ", ",
+		    shown(&cli->arena, condition->type + strlen(WALL_PREFIX)), shown(&cli->arena, condition->reason),
+		    condition->message == NULL || condition->message[0] == '\0' ? "" : ": ",
+		    shown(&cli->arena, condition->message));
+	}
+	if (list != NULL)
+		cli_note(cli, "Note: not fully enforced here: %s", list);
+}
+
+static enum err
+create_call(struct creation *creation, struct why *why)
+{
+	Openshell__V1__CreateSandboxRequest *request;
+	Openshell__V1__SandboxResponse *answer;
+	struct cli *cli = creation->cli;
+	struct why said;
+	enum err r;
+
+	if ((r = create_request(cli, &request, why)) != OK || (r = cli_connect(cli, why)) != OK ||
+	    (r = cli_signals(cli, why)) != OK)
+		return r;
+	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
+	    arena_format(&cli->arena, "Creating sandbox %s", request->name == NULL ? "" : request->name));
+	if ((r = call_CreateSandbox(&cli->connection, request, &answer, why)) != OK) {
+		said = *why;
+		if (cli->connection.status.code == CODE_ALREADY_EXISTS)
+			return fail(why, r, "%.300s: choose another --name, or `openshell sandbox delete NAME` first",
+			    said.text);
+		if (cli->connection.status.code == CODE_UNAVAILABLE)
+			return fail(why, r, "%.300s; see `openshell sandbox list` for whether it was created", said.text);
+		return r;
+	}
+	if (answer->sandbox != NULL && answer->sandbox->metadata != NULL && answer->sandbox->metadata->id != NULL &&
+	    answer->sandbox->metadata->name != NULL) {
+		creation_keep(creation, answer->sandbox);
+		creation->name = arena_text(&cli->arena, span_of_text(answer->sandbox->metadata->name));
+		creation->id = arena_text(&cli->arena, span_of_text(answer->sandbox->metadata->id));
+	}
+	call_free(answer);
+	return creation->id != NULL ? OK : fail(why, ERR_PROTOCOL, "the gateway's answer has no id and name");
+}
+
+/* What a kept sandbox is for, once it is ready. */
+static void
+kept(struct creation *creation)
+{
+	struct cli *cli = creation->cli;
+
+	progress_stop(&cli->progress);
+	walls_note(cli, creation->last);
+	if (cli_format(cli) != FORMAT_TABLE)
+		cli_print(cli, sandbox_json(creation->last));
+	else if (!cli_on(cli, FLAG_DETACH) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		cli_note(cli, "It is ready. Run something in it: openshell sandbox exec -n %s -- bash", creation->name);
+}
+
+/* With --no-keep: wait for its end, and delete it whatever came of it. */
+static enum err
+not_kept(struct creation *creation, enum err r, struct why *why)
+{
+	struct cli *cli = creation->cli;
+	struct why later = {0};
+	enum err deleted;
+
+	if (r == OK && cli->args.operands_count > 0) {
+		progress_detail(&cli->progress, "running; its output is not shown in this release");
+		r = creation_end(creation, why);
+	}
+	deleted = creation_delete(creation, &later);
+	if (deleted != OK && r == OK) {
+		*why = later;
+		return deleted;
+	}
+	if (deleted != OK)
+		cli_error(cli, &later);
+	return r;
+}
+
+enum err
+run_sandbox_create(struct cli *cli, struct why *why)
+{
+	struct creation creation = {.cli = cli};
+	bool keep = !cli->args.values[FLAG_KEEP].set || cli_on(cli, FLAG_KEEP);
+	enum err r;
+
+	if ((r = create_call(&creation, why)) == OK) {
+		if (keep)
+			sandbox_used(cli, creation.name);
+		if (cli_format(cli) == FORMAT_TABLE) {
+			progress_stop(&cli->progress);
+			printf("Created sandbox: %s\n", shown(&cli->arena, creation.name));
+			fflush(stdout);
+		}
+		progress_start(&cli->progress, cli->loop, STDERR_FILENO,
+		    arena_format(&cli->arena, "Starting sandbox %s", creation.name));
+		r = creation_wait(&creation, why);
+		if (r == ERR_CANCELLED && keep)
+			cli_note(cli, "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it",
+			    creation.name, creation.name);
+		else if (r != OK)
+			r = because(why, r, "sandbox %s", creation.name);
+		if (!keep)
+			r = not_kept(&creation, r, why);
+		else if (r == OK)
+			kept(&creation);
+	}
+	call_free(creation.last);
+	return r;
+}

@@ -1,0 +1,303 @@
+/* The table of commands, flags and their help: the one place where a command or a flag is added. */
+#include "clients/cli/commands.h"
+#include "clients/cli/check.h"
+
+static const char *const formats[] = {"table", "yaml", "json", NULL};
+static const char *const shells[] = {"bash", "fish", "zsh", NULL};
+static const char *const sources[] = {"all", "gateway", "sandbox", NULL};
+static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
+
+/* clang-format off */
+
+#define OUTPUT(...)									\
+	{.id = FLAG_OUTPUT, .name = "output", .letter = 'o', .kind = KIND_CHOICE,	\
+	 .value = "FORMAT", .fallback = "table", .choices = formats,			\
+	 .excludes = {__VA_ARGS__}, .help = "what to print: table, yaml or json"}
+#define TTY(text)									\
+	{.id = FLAG_TTY, .name = "tty", .kind = KIND_SWITCH, .help = text},		\
+	{.id = FLAG_TTY, .name = "no-tty", .kind = KIND_SWITCH, .negative = true,	\
+	 .help = "give it none"}
+#define LATER(flag)	{.id = FLAG_LATER, .name = flag, .kind = KIND_LATER, .hidden = true}
+#define END		{.id = FLAG_NONE}
+#define SANDBOX_OPTIONAL								\
+	{.name = "[NAME]", .most = 1, .complete = COMPLETE_SANDBOX,			\
+	 .help = "the sandbox; without it the one that was used last"}
+
+const struct flag flags_global[] = {
+	{.id = FLAG_GATEWAY, .name = "gateway", .letter = 'g', .kind = KIND_TEXT, .value = "NAME",
+	 .variable = "OPENSHELL_GATEWAY", .check = check_gateway, .complete = COMPLETE_GATEWAY,
+	 .help = "the gateway to talk to, by name; without it the active one"},
+	{.id = FLAG_ENDPOINT, .name = "gateway-endpoint", .kind = KIND_TEXT, .value = "URL",
+	 .variable = "OPENSHELL_GATEWAY_ENDPOINT", .check = check_endpoint,
+	 .help = "the gateway to talk to, by address, as https://127.0.0.1:17670"},
+	{.id = FLAG_INSECURE, .name = "gateway-insecure", .kind = KIND_SWITCH,
+	 .variable = "OPENSHELL_GATEWAY_INSECURE",
+	 .help = "do not verify the gateway's certificate, and present none"},
+	{.id = FLAG_WORKSPACE, .name = "workspace", .kind = KIND_TEXT, .value = "NAME",
+	 .variable = "OPENSHELL_WORKSPACE", .fallback = "default",
+	 .help = "the workspace to work in"},
+	{.id = FLAG_VERBOSE, .name = "verbose", .letter = 'v', .kind = KIND_COUNT,
+	 .help = "say on standard error what is asked of the gateway; -vv says more"},
+	{.id = FLAG_HELP, .name = "help", .letter = 'h', .kind = KIND_SWITCH,
+	 .help = "show this help"},
+	{.id = FLAG_VERSION, .name = "version", .letter = 'V', .kind = KIND_SWITCH,
+	 .help = "show the version"},
+	END
+};
+
+const struct variable variables[] = {
+	{"OPENSHELL_PROVISION_TIMEOUT", "seconds without progress after which `sandbox create` gives up (300)"},
+	{"OPENSHELL_LIFECYCLE_TIMEOUT", "seconds without change after which `sandbox stop` and `start` give up (300)"},
+	{"OPENSHELL_SYSTEM_GATEWAY_DIR", "directory of the gateways that the system knows (/etc/openshell)"},
+	{"OPENSHELL_LOCAL_TLS_DIR", "certificates of the local gateway ($XDG_STATE_HOME/openshell/tls)"},
+	{"OPENSHELL_COMMUNITY_REGISTRY", "where short image names of `sandbox create --from` live"},
+	{"XDG_CONFIG_HOME", "configuration is in its folder openshell (~/.config)"},
+	{"NO_COLOR", "if set to anything, no colours"},
+	{NULL, NULL}
+};
+
+static const struct flag flags_output[] = {OUTPUT(FLAG_NONE), END};
+
+static const struct flag flags_gateway_add[] = {
+	{.id = FLAG_NAME, .name = "name", .kind = KIND_TEXT, .value = "NAME", .check = check_gateway,
+	 .help = "what to call it; without it openshell for this machine, else the host's name"},
+	{.id = FLAG_LOCAL, .name = "local", .kind = KIND_SWITCH, .excludes = {FLAG_REMOTE},
+	 .help = "the gateway runs on this machine: copy its client certificate"},
+	{.id = FLAG_REMOTE, .name = "remote", .kind = KIND_TEXT, .value = "[USER@]HOST",
+	 .help = "the gateway runs on this machine, reached by SSH; its client certificate must be stored already"},
+	LATER("oidc-issuer"), LATER("oidc-client-id"), LATER("oidc-audience"), LATER("oidc-scopes"),
+	END
+};
+
+static const struct flag flags_sandbox_create[] = {
+	{.id = FLAG_NAME, .name = "name", .kind = KIND_TEXT, .value = "NAME", .check = check_sandbox,
+	 .help = "1 to 19 of a-z, 0-9 and hyphen; without it the gateway makes one up"},
+	{.id = FLAG_POLICY, .name = "policy", .kind = KIND_TEXT, .value = "FILE",
+	 .variable = "OPENSHELL_SANDBOX_POLICY", .complete = COMPLETE_FILE,
+	 .help = "YAML file of what the sandbox may do; without it the gateway's default"},
+	{.id = FLAG_FROM, .name = "from", .kind = KIND_TEXT, .value = "IMAGE",
+	 .help = "container image to start from, where the gateway's driver uses images"},
+	{.id = FLAG_ENV, .name = "env", .kind = KIND_LIST, .value = "KEY=VALUE", .check = check_env,
+	 .help = "variable for the sandbox's main process; may be repeated"},
+	{.id = FLAG_LABEL, .name = "label", .kind = KIND_LIST, .value = "KEY=VALUE", .check = check_pair,
+	 .help = "label to find it by; may be repeated"},
+	{.id = FLAG_CPU, .name = "cpu", .kind = KIND_TEXT, .value = "N", .check = check_cpu,
+	 .help = "processors it may use, as 2, 0.5 or 500m"},
+	{.id = FLAG_MEMORY, .name = "memory", .kind = KIND_TEXT, .value = "SIZE", .check = check_memory,
+	 .help = "memory it may use, as 512Mi or 2G"},
+	{.id = FLAG_DETACH, .name = "detach", .kind = KIND_SWITCH, .excludes = {FLAG_KEEP},
+	 .help = "return when it is ready, also on a terminal"},
+	TTY("give the main process a terminal; so by default where this is one"),
+	{.id = FLAG_KEEP, .name = "no-keep", .kind = KIND_SWITCH, .negative = true,
+	 .help = "delete the sandbox when its main process has ended"},
+	{.id = FLAG_KEEP, .name = "keep", .kind = KIND_SWITCH, .hidden = true, .help = "keep it (the default)"},
+	OUTPUT(FLAG_OPERANDS, FLAG_KEEP),
+	LATER("upload"), LATER("no-git-ignore"), LATER("editor"), LATER("gpu"), LATER("driver-config-json"),
+	LATER("provider"), LATER("forward"), LATER("auto-providers"), LATER("no-auto-providers"),
+	LATER("no-credential-warnings"), LATER("approval-mode"),
+	END
+};
+
+static const struct flag flags_sandbox_list[] = {
+	{.id = FLAG_LIMIT, .name = "limit", .kind = KIND_NUMBER, .value = "N", .fallback = "100", .low = 1, .high = 1000,
+	 .help = "rows at most"},
+	{.id = FLAG_OFFSET, .name = "offset", .kind = KIND_NUMBER, .value = "N", .fallback = "0", .high = UINT32_MAX,
+	 .help = "rows to skip"},
+	{.id = FLAG_IDS, .name = "ids", .kind = KIND_SWITCH, .excludes = {FLAG_NAMES, FLAG_OUTPUT},
+	 .help = "print ids only, one a line"},
+	{.id = FLAG_NAMES, .name = "names", .kind = KIND_SWITCH, .excludes = {FLAG_OUTPUT},
+	 .help = "print names only, one a line"},
+	{.id = FLAG_SELECTOR, .name = "selector", .kind = KIND_TEXT, .value = "K=V,K=V",
+	 .help = "only those with all these labels"},
+	{.id = FLAG_ALL_WORKSPACES, .name = "all-workspaces", .kind = KIND_SWITCH,
+	 .help = "those of every workspace (platform admins)"},
+	OUTPUT(FLAG_NONE),
+	END
+};
+
+static const struct flag flags_sandbox_get[] = {
+	{.id = FLAG_POLICY_ONLY, .name = "policy-only", .kind = KIND_SWITCH, .excludes = {FLAG_OUTPUT},
+	 .help = "print its policy alone, as YAML"},
+	OUTPUT(FLAG_NONE),
+	END
+};
+
+static const struct flag flags_sandbox_exec[] = {
+	{.id = FLAG_NAME, .name = "name", .letter = 'n', .kind = KIND_TEXT, .value = "NAME", .complete = COMPLETE_SANDBOX,
+	 .help = "the sandbox; without it the one that was used last"},
+	{.id = FLAG_WORKDIR, .name = "workdir", .kind = KIND_TEXT, .value = "DIR",
+	 .help = "directory to run in; without it the workspace"},
+	{.id = FLAG_TIMEOUT, .name = "timeout", .kind = KIND_NUMBER, .value = "SECONDS", .fallback = "0",
+	 .high = UINT32_MAX, .help = "end the command after so long, with exit code 124; 0 never"},
+	{.id = FLAG_ENV, .name = "env", .kind = KIND_LIST, .value = "KEY=VALUE", .check = check_env,
+	 .help = "variable for the command; may be repeated"},
+	TTY("give the command a terminal, which merges both its streams"),
+	END
+};
+
+static const struct flag flags_sandbox_delete[] = {
+	{.id = FLAG_ALL, .name = "all", .kind = KIND_SWITCH, .excludes = {FLAG_OPERANDS},
+	 .help = "delete every sandbox of the workspace"},
+	END
+};
+
+static const struct flag flags_logs[] = {
+	{.id = FLAG_LINES, .name = "lines", .letter = 'n', .kind = KIND_NUMBER, .value = "N", .fallback = "200",
+	 .low = 1, .high = 2000, .help = "take the last so many lines, before sources and levels are chosen"},
+	{.id = FLAG_TAIL, .name = "tail", .kind = KIND_SWITCH, .help = "go on with new lines until interrupted"},
+	{.id = FLAG_SINCE, .name = "since", .kind = KIND_TEXT, .value = "TIME", .check = check_since,
+	 .help = "only lines this young, as 30s, 5m or 1h"},
+	{.id = FLAG_SOURCE, .name = "source", .kind = KIND_LIST, .value = "SOURCE", .choices = sources,
+	 .help = "all, gateway or sandbox; may be repeated"},
+	{.id = FLAG_LEVEL, .name = "level", .kind = KIND_CHOICE, .value = "LEVEL", .choices = levels,
+	 .help = "only lines at least so grave: error, warn, info, debug or trace"},
+	END
+};
+
+static const struct command commands_gateway[] = {
+	{.name = "add", .run = run_gateway_add, .flags = flags_gateway_add,
+	 .summary = "Make a gateway known, and the active one",
+	 .about =
+	    "Writes the gateway into the configuration directory and tries to reach it. An http:// endpoint is\n"
+	    "spoken to in the clear; https:// needs a client certificate. For a gateway on this machine it is\n"
+	    "copied from where the gateway keeps it; for another, put ca.crt, tls.crt and tls.key into\n"
+	    "~/.config/openshell/gateways/NAME/mtls first and say --remote.",
+	 .examples =
+	    "openshell gateway add https://127.0.0.1:17670 --local\n"
+	    "openshell gateway add http://127.0.0.1:17670 --name dev\n"
+	    "openshell gateway add ssh://me@build.example.org:17670",
+	 .operand = {.name = "ENDPOINT", .least = 1, .most = 1,
+	    .help = "https://HOST:PORT, http://HOST:PORT or ssh://[USER@]HOST:PORT; without a scheme https"}},
+	{.name = "list", .run = run_gateway_list, .flags = flags_output,
+	 .summary = "List the gateways that are known here",
+	 .about = "Reads files only. The active gateway has a star.",
+	 .examples = "openshell gateway list\nopenshell gateway list -o json"},
+	{.name = "select", .run = run_gateway_select,
+	 .summary = "Choose the active gateway",
+	 .about = "Every command without --gateway talks to the active one. Without a name: choose from a list.",
+	 .examples = "openshell gateway select dev",
+	 .operand = {.name = "[NAME]", .most = 1, .complete = COMPLETE_GATEWAY, .help = "the gateway"}},
+	{.name = "remove", .run = run_gateway_remove,
+	 .summary = "Forget a gateway",
+	 .about = "Removes its files here, certificates included; the gateway itself and its sandboxes stay.",
+	 .examples = "openshell gateway remove dev",
+	 .operand = {.name = "[NAME]", .most = 1, .complete = COMPLETE_GATEWAY,
+	    .help = "the gateway; without it the active one"}},
+	{.name = "info", .run = run_gateway_info, .flags = flags_output,
+	 .summary = "Show a gateway's version and drivers",
+	 .examples = "openshell gateway info\nopenshell -g dev gateway info -o json"},
+	{.name = "login", .later = true}, {.name = "logout", .later = true},
+	{.name = NULL}
+};
+
+static const struct command commands_sandbox[] = {
+	{.name = "create", .run = run_sandbox_create, .flags = flags_sandbox_create,
+	 .summary = "Create a sandbox and wait until it is ready",
+	 .about =
+	    "A command after -- becomes the sandbox's main process; when it ends, the sandbox is over. Without\n"
+	    "one it is a login shell that waits. The sandbox stays until it is deleted; run commands in it with\n"
+	    "`openshell sandbox exec`.\n"
+	    "\n"
+	    "Waiting ends after 300 seconds without progress (OPENSHELL_PROVISION_TIMEOUT); the sandbox is kept.",
+	 .examples =
+	    "openshell sandbox create --name demo\n"
+	    "openshell sandbox create --name demo --policy policy.yaml --memory 2Gi --cpu 2\n"
+	    "openshell sandbox create --no-keep -- make test",
+	 .operand = {.name = "[-- CMD...]", .most = 256, .kind = OPERAND_AFTER_DASHES,
+	    .help = "the sandbox's main process"}},
+	{.name = "list", .run = run_sandbox_list, .flags = flags_sandbox_list,
+	 .summary = "List sandboxes",
+	 .examples =
+	    "openshell sandbox list\n"
+	    "openshell sandbox list --selector team=blue -o json\n"
+	    "openshell sandbox list --names"},
+	{.name = "get", .run = run_sandbox_get, .flags = flags_sandbox_get,
+	 .summary = "Show one sandbox: state, walls and policy",
+	 .examples = "openshell sandbox get demo\nopenshell sandbox get demo --policy-only > policy.yaml",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "exec", .run = run_sandbox_exec, .flags = flags_sandbox_exec,
+	 .summary = "Run a command in a sandbox",
+	 .about =
+	    "The command's output comes out unchanged on both streams, and its exit code is this program's:\n"
+	    "128 + N after signal N, 124 after --timeout. Where standard input is no terminal it is read to its\n"
+	    "end first and given to the command (at most 960 KiB). An interrupt (Ctrl-C) ends the command.",
+	 .examples =
+	    "openshell sandbox exec -n demo -- ls -la\n"
+	    "openshell sandbox exec -n demo -- sh -c 'echo $HOME; id'\n"
+	    "tar c src | openshell sandbox exec -n demo -- tar x",
+	 .operand = {.name = "CMD...", .least = 1, .most = 1024, .kind = OPERAND_COMMAND,
+	    .help = "the command and its arguments; run as they are, without a shell"}},
+	{.name = "stop", .run = run_sandbox_stop,
+	 .summary = "Stop a sandbox and keep its files",
+	 .examples = "openshell sandbox stop demo",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "start", .run = run_sandbox_start,
+	 .summary = "Start a stopped sandbox",
+	 .examples = "openshell sandbox start demo",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "delete", .run = run_sandbox_delete, .flags = flags_sandbox_delete,
+	 .summary = "Delete sandboxes with their files",
+	 .examples = "openshell sandbox delete demo\nopenshell sandbox delete --all",
+	 .operand = {.name = "NAME...", .most = 1000, .complete = COMPLETE_SANDBOX, .help = "the sandboxes"}},
+	{.name = "connect", .later = true}, {.name = "upload", .later = true}, {.name = "download", .later = true},
+	{.name = "ssh-config", .later = true}, {.name = "provider", .later = true},
+	{.name = NULL}
+};
+
+static const struct command commands_all[] = {
+	{.name = "status", .run = run_status, .flags = flags_output,
+	 .summary = "Show whether the gateway answers",
+	 .about = "Exits 0 also when the gateway does not answer: read the status, or `-o json`.",
+	 .examples = "openshell status\nopenshell status -o json | jq -r .status"},
+	{.name = "whoami", .run = run_whoami, .flags = flags_output,
+	 .summary = "Show who the gateway takes you for",
+	 .examples = "openshell whoami"},
+	{.name = "gateway", .alias = "gw", .commands = commands_gateway,
+	 .summary = "Gateways that are known here",
+	 .examples = "openshell gateway add https://127.0.0.1:17670 --local\nopenshell gateway list"},
+	{.name = "sandbox", .alias = "sb", .commands = commands_sandbox,
+	 .summary = "Create, use and delete sandboxes",
+	 .examples =
+	    "openshell sandbox create --name demo\n"
+	    "openshell sandbox exec -n demo -- id\n"
+	    "openshell sandbox delete demo"},
+	{.name = "logs", .alias = "lg", .run = run_logs, .flags = flags_logs,
+	 .summary = "Show a sandbox's log",
+	 .examples = "openshell logs demo\nopenshell logs demo --tail --source sandbox --level warn",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "completions", .run = run_completions,
+	 .summary = "Print what makes a shell complete openshell's commands",
+	 .about =
+	    "bash   source <(openshell completions bash)             in ~/.bashrc\n"
+	    "fish   openshell completions fish | source              in ~/.config/fish/config.fish\n"
+	    "zsh    source <(openshell completions zsh)              in ~/.zshrc, after compinit",
+	 .examples = "source <(openshell completions bash)",
+	 .operand = {.name = "SHELL", .least = 1, .most = 1, .choices = shells, .help = "bash, fish or zsh"}},
+	{.name = "__complete", .run = run_complete, .hidden = true, .summary = "Candidates for the last word",
+	 .operand = {.name = "[WORD...]", .most = 1024, .kind = OPERAND_COMMAND, .help = "the command line so far"}},
+	{.name = "forward", .alias = "fwd", .later = true},
+	{.name = "service", .alias = "svc", .later = true},
+	{.name = "policy", .alias = "pol", .later = true},
+	{.name = "settings", .later = true},
+	{.name = "rule", .alias = "rl", .later = true},
+	{.name = "provider", .later = true},
+	{.name = "inference", .later = true},
+	{.name = "workspace", .alias = "ws", .later = true},
+	{.name = "doctor", .alias = "dr", .later = true},
+	{.name = "term", .later = true},
+	{.name = "ssh-proxy", .later = true},
+	{.name = NULL}
+};
+
+const struct command command_root = {
+	.name = "openshell", .commands = commands_all,
+	.summary = "Safe sandboxes for autonomous AI agents",
+	.about =
+	    "An agent runs in a sandbox that can read, write and reach only what a policy allows. A gateway\n"
+	    "manages the sandboxes; this program talks to it.",
+	.examples =
+	    "openshell status\n"
+	    "openshell sandbox create --name demo\n"
+	    "openshell sandbox exec -n demo -- id\n"
+	    "openshell sandbox delete demo",
+};

@@ -1,0 +1,8 @@
+/* openshell: the command-line client. */
+#include "clients/cli/cli.h"
+
+int
+main(int argc, char **argv)
+{
+	return cli_main(argc, argv);
+}
