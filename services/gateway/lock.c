@@ -1,0 +1,65 @@
+/* Lock: flock on the pid file; the kernel lets it go when the process ends, however that happens. */
+#include "services/gateway/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/base/text.h"
+
+static pid_t
+pid_in(int fd)
+{
+	char text[16];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	uint64_t pid;
+	struct span line;
+	struct why why;
+
+	if (n <= 0)
+		return 0;
+	line = span_of_bytes(text, (size_t)n);
+	line = span_cut(&line, '\n');
+	return number_parse(line, 1, INT_MAX, &pid, &why) == OK ? (pid_t)pid : 0;
+}
+
+enum err
+lock_take(const struct config *config, int *out, struct why *why)
+{
+	const char *path = data_path(config, "gateway.pid");
+	auto_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char text[16];
+	int n;
+
+	if (fd < 0)
+		return fail_errno(why, ERR_SYSTEM, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return fail(why, ERR_EXISTS, "a gateway is already running with the data directory %s (pid %d)",
+		    config->data_dir, (int)pid_in(fd));
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		return fail_errno(why, ERR_SYSTEM, "write %s", path);
+	*out = fd_take(&fd);
+	return OK;
+}
+
+enum err
+lock_holder(const struct config *config, pid_t *pid, struct why *why)
+{
+	const char *path = data_path(config, "gateway.pid");
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	*pid = 0;
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+		return fail_errno(why, ERR_SYSTEM, "open %s", path);
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return OK;
+	*pid = pid_in(fd);
+	if (*pid == 0)
+		return fail(why, ERR_BUSY, "a gateway is starting with the data directory %s", config->data_dir);
+	return OK;
+}

@@ -1,0 +1,184 @@
+/* Services: the table of the gateway's daemons and the YAML that each is handed. */
+#include "services/gateway/services.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/service/settings.h"
+#include "services/gateway/file.h"
+
+const struct service services[SERVICES_N] = {
+    {"state", 1, "state", false},
+    {"credentials", 2, NULL, false},
+    {"relay", 3, "relay", false},
+    {"driver-local", 0, NULL, false},
+    {"api", 5, NULL, true},
+};
+
+uid_t
+service_uid(const struct service *service, const struct config *config)
+{
+	return geteuid() != 0 || service->uid_offset == 0 ? 0 : config->service_uid_base + service->uid_offset;
+}
+
+enum err
+services_directories(const struct config *config, struct why *why)
+{
+	enum err r = dir_make(data_path(config, "run"), 0711, why);
+	char name[64];
+
+	for (size_t i = 0; i < SERVICES_N && r == OK; i++) {
+		uid_t uid = service_uid(&services[i], config);
+
+		if (services[i].directory == NULL)
+			continue;
+		snprintf(name, sizeof(name), "run/%s", services[i].directory);
+		r = dir_make_for(data_path(config, name), 0711, uid, uid, why);
+	}
+	if (r == OK)
+		r = dir_make(data_path(config, "sandboxes"), 0711, why);
+	return r;
+}
+
+/* A quoted YAML text: what needs it becomes \xNN, which YAML reads back. */
+static void
+add_text(struct text *out, const char *key, const char *value)
+{
+	text_add(out, "%s: \"", key);
+	text_add_escaped(out, span_of_text(value));
+	text_add(out, "\"\n");
+}
+
+static void
+add_key(struct text *out, const char *key, const uint8_t bytes[32])
+{
+	char hex[65];
+
+	hex_write(bytes, 32, hex);
+	add_text(out, key, hex);
+	explicit_bzero(hex, sizeof(hex));
+}
+
+/* One line of the roster; directory is what the endpoint is counted from, NULL: that peer dials. */
+static void
+add_peer(struct text *out, const char *role, const char *name, const struct key_pair *pair, const char *directory,
+    const char *socket)
+{
+	char hex[65];
+
+	hex_write(pair->key, 32, hex);
+	text_add(out, "  - {role: %s, name: %s, key: \"%s\"", role, name, hex);
+	if (directory != NULL) {
+		text_add(out, ", endpoint: \"ipc://");
+		text_add_escaped(out, span_of_text(directory));
+		text_add(out, "%s\"", socket);
+	}
+	text_add(out, "}\n");
+}
+
+static const struct key_pair *
+own_pair(const struct service *service, const struct keys *keys)
+{
+	const struct key_pair *const pairs[SERVICES_N] = {&keys->state, &keys->credentials, &keys->relay, &keys->driver,
+	    &keys->api};
+
+	return pairs[service - services];
+}
+
+static void
+state_yaml(const struct service_source *source, struct text *out)
+{
+	const struct keys *keys = source->keys;
+
+	add_peer(out, "api", "api", &keys->api, NULL, NULL);
+	add_peer(out, "relay", "relay", &keys->relay, NULL, NULL);
+	add_peer(out, "credentials", "credentials", &keys->credentials, NULL, NULL);
+	add_peer(out, "driver", "driver-local", &keys->driver, NULL, NULL);
+	text_add(out, "listen: \"ipc:///state/bus\"\n");
+	add_text(out, "database_url", source->database_url);
+	add_key(out, "audit_key", keys->audit.bytes);
+}
+
+static void
+credentials_yaml(const struct service_source *source, struct text *out)
+{
+	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
+	add_key(out, "master_key", source->keys->master.bytes);
+}
+
+static void
+relay_yaml(const struct service_source *source, struct text *out)
+{
+	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
+	add_peer(out, "api", "api", &source->keys->api, NULL, NULL);
+	text_add(out, "listen: \"ipc:///relay/bus\"\nlisten_sandboxes: \"ipc:///relay/sandbox\"\n");
+}
+
+static void
+add_list_item(struct text *out, const char *value)
+{
+	text_add(out, "  - \"");
+	text_add_escaped(out, span_of_text(value));
+	text_add(out, "\"\n");
+}
+
+static void
+driver_yaml(const struct service_source *source, struct text *out)
+{
+	const struct config *config = source->config;
+
+	add_peer(out, "state", "state", &source->keys->state, data_path(config, "run"), "/state/bus");
+	add_text(out, "data_dir", data_path(config, "sandboxes"));
+	add_text(out, "bundle", config->bundle);
+	add_text(out, "relay_dir", data_path(config, "run/relay"));
+	add_key(out, "relay_key", source->keys->relay.key);
+	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
+	text_add(out, "sandbox_uid_base: %u\nnever:\n", config->sandbox_uid_base);
+	add_list_item(out, config->data_dir);
+	add_list_item(out, config->tls_dir);
+	add_list_item(out, config->client_dir);
+}
+
+static void
+api_yaml(const struct service_source *source, struct text *out)
+{
+	const struct config *config = source->config;
+	char path[PATH_BYTES];
+	bool own = config->tls_cert[0] != '\0';
+	const struct {
+		const char *key, *given, *made;
+	} files[] = {{"tls_cert", config->tls_cert, "server/tls.crt"}, {"tls_key", config->tls_key, "server/tls.key"},
+	    {"tls_client_ca", config->tls_client_ca, "ca.crt"}};
+
+	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
+	add_peer(out, "relay", "relay", &source->keys->relay, "", "/relay/bus");
+	text_add(out, "listen_fd: 4\n");
+	add_text(out, "gateway_name", config->gateway_name);
+	text_add(out, "tls: %s\n", config->disable_tls ? "false" : "true");
+	for (size_t i = 0; i < COUNT(files) && !config->disable_tls; i++) {
+		snprintf(path, sizeof(path), "%s/%s", config->tls_dir, files[i].made);
+		add_text(out, files[i].key, own ? files[i].given : path);
+	}
+}
+
+static void (*const own_yaml[SERVICES_N])(const struct service_source *source, struct text *out) = {
+    state_yaml, credentials_yaml, relay_yaml, driver_yaml, api_yaml};
+
+enum err
+service_yaml(const struct service *service, const struct service_source *source, struct text *out, struct why *why)
+{
+	const struct config *config = source->config;
+	unsigned uid = service_uid(service, config);
+
+	add_text(out, "process", service->name);
+	add_text(out, "run_dir", data_path(config, "run"));
+	text_add(out, "uid: %u\ngid: %u\nlog_level: %s\nready_fd: 5\n", uid, uid, setting_log_levels[config->log_level]);
+	add_key(out, "bus_secret", own_pair(service, source->keys)->secret.bytes);
+	text_add(out, "roster:\n");
+	own_yaml[service - services](source, out);
+	if (out->cut)
+		return fail(why, ERR_LIMIT, "the settings of %s do not fit", service->name);
+	return OK;
+}

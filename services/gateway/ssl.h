@@ -1,0 +1,12 @@
+/* OpenSSL's headers, whose type ERR_STATE would hide our error of that name. Include nothing of OpenSSL but this. */
+#ifndef GATEWAY_SSL_H
+#define GATEWAY_SSL_H
+
+#define ERR_STATE openssl_err_state
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#undef ERR_STATE
+
+#endif
