@@ -96,7 +96,8 @@ create(const char *name)
 	Openshell__V1__CreateSandboxRequest request = OPENSHELL__V1__CREATE_SANDBOX_REQUEST__INIT;
 	Openshell__V1__SandboxSpec spec = OPENSHELL__V1__SANDBOX_SPEC__INIT;
 	Openshell__V1__SandboxResponse *answer;
-	char *command[] = {"/bin/sleep", "infinity"}, *id;
+	static char sleep[] = "/bin/sleep", infinity[] = "infinity";
+	char *command[] = {sleep, infinity}, *id;
 	struct why why = {0};
 
 	spec.command = command;
@@ -171,7 +172,8 @@ delete(const char *name, const char *id)
 static void
 cycle(const char *prefix, unsigned n)
 {
-	char name[32], *echo[] = {"/bin/echo", "hello"};
+	static char echo[] = "/bin/echo", hello[] = "hello";
+	char name[32], *argv[] = {echo, hello};
 	struct command command;
 	uint64_t begun, output;
 	char *id;
@@ -180,7 +182,7 @@ cycle(const char *prefix, unsigned n)
 	begun = clock_us();
 	id = create(name);
 	wait_for(id, "ready", ready);
-	run(id, echo, 2, &command);
+	run(id, argv, 2, &command);
 	output = command.first_us - begun;
 	begun = clock_us();
 	delete(name, id);
@@ -207,7 +209,8 @@ id_of(const char *name)
 static void
 exec_many(const char *name, unsigned count)
 {
-	char *id = id_of(name), *argv[] = {"/bin/true"};
+	static char nothing[] = "/bin/true";
+	char *id = id_of(name), *argv[] = {nothing};
 	struct command command;
 
 	for (unsigned i = 0; i < count; i++) {
