@@ -376,7 +376,7 @@ gateway_run(const struct config *config, int progress_fd, struct why *why)
 	gateway->lock_fd = gateway->listen_fd = -1;
 	gateway->progress_fd = progress_fd;
 	gateway->started_ms = clock_wall_ms();
-	umask(077);
+	umask(022); /* what is private is made with its own mode */
 	if ((r = harden(why)) == OK && (r = prepare(gateway, why)) == OK && (r = loop_new(&gateway->loop, why)) == OK &&
 	    (r = processes_add(gateway, why)) == OK && (r = signals_add(gateway, why)) == OK) {
 		start_next(gateway);

@@ -185,8 +185,8 @@ last_line(int fd, char *to, size_t size)
 static enum err
 tool_run(const struct postgres *postgres, const char *const *argv, int in, struct why *why)
 {
-	static const char *const environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", NULL};
-	char path[PATH_BYTES], said[256];
+	char path[PATH_BYTES], said[256], search[PATH_BYTES]; /* initdb looks for itself, and then for postgres */
+	const char *const environment[] = {search, "LC_ALL=C", "TZ=UTC", NULL};
 	auto_fd int out = memfd_create("output", MFD_CLOEXEC);
 	struct child_plan plan = {.path = path, .argv = argv, .envp = environment, .fds = {in, out, out, in},
 	    .fds_count = 4, .die_with_parent = true, .set_ids = postgres->set_ids, .uid = postgres->uid,
@@ -196,6 +196,7 @@ tool_run(const struct postgres *postgres, const char *const *argv, int in, struc
 	int code;
 
 	snprintf(path, sizeof(path), "%s/%s", postgres->bin, argv[0]);
+	snprintf(search, sizeof(search), "PATH=%s:/usr/bin:/bin", postgres->bin);
 	if ((r = child_start(&child, &plan, why)) != OK)
 		return r;
 	if ((code = child_exit_code(child_wait(&child))) == 0)
@@ -396,7 +397,7 @@ arguments_make(struct postgres *postgres)
 	    {"timezone", "UTC"}, {"cluster_name", "openshell"}};
 	size_t n = 0;
 
-	postgres->argv[0] = "postgres";
+	postgres->argv[0] = postgres->program; /* it finds its libraries and data by that */
 	postgres->argv[1] = "-D";
 	postgres->argv[2] = postgres->cluster;
 	argument_add(postgres, &n, "unix_socket_directories", postgres->socket_dir);
