@@ -341,6 +341,7 @@ daemon_start(struct daemon *daemon, const char *program, const char *directory, 
 	assert_int_equal(pipe(ends), 0);
 	ready = ends[0];
 	theirs = plan.fds[5] = ends[1];
+	plan.fds[4] = daemon->listen_fd > 0 ? daemon->listen_fd : -1;
 	if (child_start(&daemon->child, &plan, &why) != OK)
 		fail_msg("%s", why.text);
 	close(fd_take(&theirs));

@@ -90,6 +90,7 @@ struct daemon {
 	struct child child;
 	uint8_t key[32];
 	struct secret secret;
+	int listen_fd;	 /* becomes its descriptor 4; 0: none */
 	char words[512]; /* what it said on its readiness pipe */
 	int status;
 };
