@@ -21,6 +21,7 @@ call_new(struct connection *connection, int32_t stream)
 	call->connection = connection;
 	call->stream = stream;
 	call->arena.max_bytes = CALL_ARENA_BYTES;
+	call->message.max_bytes = MESSAGE_ARENA_BYTES;
 	call->caller = connection->caller;
 	list_append(&connection->calls, &call->link);
 	return call;
@@ -35,6 +36,7 @@ call_free(struct rpc_call *call)
 	buffer_done(&call->in);
 	buffer_done(&call->out);
 	free(call->status_words);
+	arena_reset(&call->message);
 	arena_reset(&call->arena);
 	free(call);
 }
@@ -245,17 +247,18 @@ message_allowed(struct rpc_call *call, struct span message)
 static void
 message_hand_over(struct rpc_call *call, struct span bytes)
 {
-	auto_arena struct arena arena = {.max_bytes = MESSAGE_ARENA_BYTES};
+	bool only = call->method->kind == RPC_UNARY || call->method->kind == RPC_SERVER_STREAM;
+	auto_arena struct arena passing = {.max_bytes = MESSAGE_ARENA_BYTES};
 	ProtobufCMessage *message = NULL;
 	struct why why = {0};
-	enum err r = protobuf_read(call->method->request, bytes, &arena, &message, &why);
+	enum err r = protobuf_read(call->method->request, bytes, only ? &call->message : &passing, &message, &why);
 
 	if (r != OK) {
 		(void)because(&why, r, "request message");
 		call_end(call, r == ERR_LIMIT ? GRPC_RESOURCE_EXHAUSTED : GRPC_INTERNAL, why.text);
 		return;
 	}
-	if (call->method->kind == RPC_UNARY || call->method->kind == RPC_SERVER_STREAM)
+	if (only)
 		call->told_end = true;
 	buffer_take(&call->in, GRPC_PREFIX_BYTES + bytes.length);
 	call->method->message(call->connection->server->config.self, call, message);

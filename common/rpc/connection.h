@@ -40,6 +40,7 @@ struct connection {
 	bool closing;	 /* close when all is sent */
 	bool shut;	 /* nothing more will be sent */
 	struct arena arena;
+	struct arena message; /* the one request of unary calls and server streams */
 	struct rpc_caller caller; /* what is the same for all calls */
 	char peer[128];
 };
@@ -53,6 +54,7 @@ struct rpc_call {
 	struct list link, ready;
 	int32_t stream; /* HTTP/2; 0: HTTP/1 */
 	struct arena arena;
+	struct arena message; /* the one request of unary calls and server streams */
 	struct rpc_caller caller;
 	struct span method_name, path; /* of HTTP */
 	struct header headers[HEADERS_MAX];

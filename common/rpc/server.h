@@ -26,8 +26,8 @@ struct rpc_method {
 	enum rpc_kind kind;
 	const ProtobufCMessageDescriptor *request;
 	/*
-	 * A message came: once for unary and server streams, each one for the other kinds. The message is freed by the
-	 * server after the call. NULL message: the client half-closed (CLIENT_STREAM and BIDI only).
+	 * A message came: once for unary and server streams, where it lives as long as the call; each one for the other
+	 * kinds, where it is gone after this function. NULL message: the client half-closed (CLIENT_STREAM and BIDI only).
 	 */
 	void (*message)(void *self, struct rpc_call *call, const ProtobufCMessage *message);
 	const void *extra; /* the owner's, e.g. who may call it */
