@@ -12,7 +12,9 @@
 struct config {
 	struct service_config service;
 	uint32_t listen_fd;
-	char certificate[SERVICE_PATH_BYTES], key[SERVICE_PATH_BYTES], client_ca[SERVICE_PATH_BYTES];
+	char gateway_name[64];
+	bool tls;
+	char tls_cert[SERVICE_PATH_BYTES], tls_key[SERVICE_PATH_BYTES], tls_client_ca[SERVICE_PATH_BYTES];
 	bool allow_unauthenticated;
 	char version[64];
 	uint32_t connections_max;

@@ -6,9 +6,11 @@
 
 static const struct setting rows[] = {
     NUMBER_SETTING(config, listen_fd, 0, 1023, "4", "descriptor of the listening socket that the parent opened"),
-    TEXT_SETTING(config, certificate, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the server certificate; empty: plaintext"),
-    TEXT_SETTING(config, key, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of its key"),
-    TEXT_SETTING(config, client_ca, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the CA that client certificates must come from"),
+    TEXT_SETTING(config, gateway_name, 0, 63, "", "name of the gateway, for logs"),
+    FLAG_SETTING(config, tls, "true", "false: plaintext, which the parent asks for on loopback alone"),
+    TEXT_SETTING(config, tls_cert, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the server certificate"),
+    TEXT_SETTING(config, tls_key, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of its key"),
+    TEXT_SETTING(config, tls_client_ca, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the CA of client certificates"),
     FLAG_SETTING(config, allow_unauthenticated, "false", "callers without a certificate are the local developer; loopback only"),
     TEXT_SETTING(config, version, 1, 63, OPENSHELL_VERSION, "release of the gateway, as Health tells it"),
     NUMBER_SETTING(config, connections_max, 1, 65536, "1024", "client connections at one time"),
@@ -30,13 +32,13 @@ config_load(struct config *config, int argc, char **argv, struct why *why)
 
 	if ((r = service_load(&config->service, rows, config, argc, argv, why)) != OK)
 		return r;
-	if ((config->certificate[0] == '\0') != (config->key[0] == '\0'))
-		return fail(why, ERR_INVALID, "certificate and key are given together or not at all");
-	if (config->client_ca[0] != '\0' && config->certificate[0] == '\0')
-		return fail(why, ERR_INVALID, "client_ca needs a certificate of the server");
-	if ((r = pem_load(config->certificate, &config->certificate_pem, why)) != OK ||
-	    (r = pem_load(config->key, &config->key_pem, why)) != OK ||
-	    (r = pem_load(config->client_ca, &config->client_ca_pem, why)) != OK)
+	if (config->tls && (config->tls_cert[0] == '\0' || config->tls_key[0] == '\0'))
+		return fail(why, ERR_INVALID, "tls is on: tls_cert and tls_key must be given");
+	if (!config->tls)
+		return OK;
+	if ((r = pem_load(config->tls_cert, &config->certificate_pem, why)) != OK ||
+	    (r = pem_load(config->tls_key, &config->key_pem, why)) != OK ||
+	    (r = pem_load(config->tls_client_ca, &config->client_ca_pem, why)) != OK)
 		return r;
 	return OK;
 }
