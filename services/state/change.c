@@ -89,7 +89,7 @@ refine(const struct change *change, struct box *box)
 	if (change->event == EVENT_SESSION_UP && !id_none(box->ready_instance) &&
 	    id_equal(box->ready_instance, change->instance))
 		return EVENT_SESSION_BACK;
-	if (change->event != EVENT_ENDED && change->event != EVENT_GONE)
+	if ((change->event != EVENT_ENDED && change->event != EVENT_GONE) || lifecycle_want(box->phase) != WANT_RUNNING)
 		return change->event;
 	if (now - box->restarts_since_ms > RESTARTS_WINDOW_MS) {
 		box->restarts = 0;

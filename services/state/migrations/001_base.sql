@@ -127,7 +127,7 @@ create table audit (
 	mac		hash32 not null
 );
 create table audit_head (
-	only		boolean primary key default true check (only),
+	single		boolean primary key default true check (single),
 	id		bigint not null,
 	mac		hash32 not null
 );
@@ -141,7 +141,7 @@ create table changes (
 	stored_at	timestamptz not null default clock_timestamp()
 );
 create table changes_pruned (
-	only		boolean primary key default true check (only),
+	single		boolean primary key default true check (single),
 	up_to		bigint not null
 );
 insert into changes_pruned (up_to) values (0);

@@ -1,0 +1,988 @@
+/* state alone, with a real Postgres, between scripted api, relay, credentials and driver. Run it under postgres.sh. */
+#include "tests/unit/test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/base/clean.h"
+#include "common/base/clock.h"
+#include "services/state/lifecycle.h"
+#include "tests/bus/script.h"
+
+#define KEY_OF(byte) span_of_bytes(memset(keys[byte], byte, 32), 32)
+
+static const char *program, *run_dir;
+static struct loop *loop;
+static struct daemon state;
+static struct actor api, relay, credentials, driver;
+static char settings[2048];
+static uint8_t keys[256][32];
+static struct id request;
+
+/* ---- the stage ---- */
+
+static void
+settings_make(void)
+{
+	char entry[4][256];
+
+	snprintf(settings, sizeof(settings),
+	    "process: state\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
+	    "database_url: \"host=/postgres user=openshell dbname=openshell\"\n"
+	    "audit_key: \"%064d\"\nroster:\n%s%s%s%s",
+	    7, roster_yaml(&api, "api", NULL, entry[0]), roster_yaml(&relay, "relay", NULL, entry[1]),
+	    roster_yaml(&credentials, "credentials", NULL, entry[2]), roster_yaml(&driver, "driver", NULL, entry[3]));
+}
+
+static void
+join(struct actor *actor, enum role role, const char *name)
+{
+	actor_init(actor, loop, role, name);
+	actor_join(actor, ROLE_STATE, "state", state.key);
+}
+
+static void
+dial(struct actor *actor)
+{
+	char endpoint[256];
+	struct why why = {0};
+
+	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus", run_dir);
+	if (curve_connect(actor->curve, endpoint, ROLE_STATE, "state", &actor->peer, &why) != OK)
+		fail_msg("%s", why.text);
+}
+
+static void
+all_up(int ups)
+{
+	actor_wait_up(&api, ups);
+	actor_wait_up(&relay, ups);
+	actor_wait_up(&credentials, ups);
+	actor_wait_up(&driver, ups);
+}
+
+static void
+run(const char *words)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "%s", words);
+	assert_int_equal(system(line), 0);
+}
+
+static void
+sql(const char *text)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "psql -q -v ON_ERROR_STOP=1 -c \"%s\"", text);
+	run(line);
+}
+
+static int
+setup(void **unused)
+{
+	char path[256];
+	struct why why;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/state", run_dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(loop_new(&loop, &why), OK);
+	daemon_keys(&state);
+	join(&api, ROLE_API, "api");
+	join(&relay, ROLE_RELAY, "relay");
+	join(&credentials, ROLE_CREDENTIALS, "credentials");
+	join(&driver, ROLE_DRIVER, "driver-local");
+	settings_make();
+	daemon_start(&state, program, run_dir, settings);
+	assert_string_equal(state.words, "ready\n");
+	dial(&api);
+	dial(&relay);
+	dial(&credentials);
+	dial(&driver);
+	all_up(1);
+	return 0;
+}
+
+static int
+teardown(void **unused)
+{
+	(void)unused;
+	daemon_stop(&state);
+	assert_int_equal(child_exit_code(state.status), 0);
+	actor_done(&api);
+	actor_done(&relay);
+	actor_done(&credentials);
+	actor_done(&driver);
+	loop_free(loop);
+	return 0;
+}
+
+/* ---- what is said again and again ---- */
+
+static const struct msg_sandbox_create sandbox_named_demo = {
+	.name = {"demo", 4}, .workspace = {"default", 7}, .subject = {"tester", 6},
+};
+
+static struct msg
+create(const char *name)
+{
+	static struct span command[] = {{"sleep", 5}, {"inf", 3}}, labels[] = {{"team=red", 8}, {"tier=", 5}};
+	struct msg m = {.id = SANDBOX_CREATE, .sandbox_create = sandbox_named_demo};
+
+	request = id_new();
+	m.sandbox_create.request = request;
+	m.sandbox_create.name = span_of_text(name);
+	m.sandbox_create.command = command;
+	m.sandbox_create.command_n = COUNT(command);
+	m.sandbox_create.labels = labels;
+	m.sandbox_create.labels_n = COUNT(labels);
+	return m;
+}
+
+static const struct msg done = {.id = DONE};
+
+/* Create it, with a driver that does not mind: its id. */
+static struct id
+created(const char *name)
+{
+	struct msg m = create(name);
+	struct outcome outcome;
+	struct heard *desired;
+	struct id id;
+
+	ask(&outcome, api.peer, &m);
+	actor_answer(&driver, CREATE_CHECK, &done);
+	outcome_wait(&outcome);
+	if (outcome.r != OK)
+		fail_msg("create: %s", outcome.why.text);
+	assert_int_equal(outcome.msg.id, SANDBOX_ROW);
+	assert_int_equal(outcome.msg.sandbox_row.phase, PHASE_PROVISIONING);
+	id = outcome.msg.sandbox_row.sandbox;
+	outcome_done(&outcome);
+	desired = actor_hear(&driver, DESIRED);
+	assert_true(id_equal(desired->msg.desired.sandbox, id));
+	assert_int_equal(desired->msg.desired.epoch, 1);
+	assert_int_equal(desired->msg.desired.want, WANT_RUNNING);
+	heard_free(desired);
+	return id;
+}
+
+static void
+get(struct outcome *outcome, struct id id)
+{
+	struct msg m = {.id = SANDBOX_GET, .sandbox_get = {.sandbox = id}};
+
+	ask(outcome, api.peer, &m);
+	outcome_wait(outcome);
+}
+
+static void
+expect_phase(struct id id, enum phase phase, const char *reason)
+{
+	struct outcome outcome;
+	const struct msg_condition *ready;
+
+	get(&outcome, id);
+	assert_int_equal(outcome.r, OK);
+	ready = &outcome.msg.sandbox_row.conditions[0];
+	if (outcome.msg.sandbox_row.phase != phase || !span_is(ready->reason, reason))
+		fail_msg("it is %s, " SPAN_FORMAT ", not %s, %s", phase_name(outcome.msg.sandbox_row.phase),
+		    SPAN_ARGS(ready->reason), phase_name(phase), reason);
+	assert_int_equal(span_is(ready->status, "True"), phase == PHASE_READY);
+	outcome_done(&outcome);
+}
+
+static void
+observe(struct id id, uint32_t epoch, uint8_t what)
+{
+	struct msg m = {.id = OBSERVED, .observed = {.sandbox = id, .epoch = epoch, .what = what}};
+
+	assert_int_equal(ask_now(driver.peer, &m), OK);
+}
+
+static struct msg
+enrol(struct id id, uint32_t epoch, struct id instance, struct span token, uint8_t key)
+{
+	return (struct msg){.id = ENROL_CHECK, .enrol_check = {.sandbox = id, .epoch = epoch, .instance = instance,
+	    .token = token, .router_key = KEY_OF(1), .router_mac = KEY_OF(2), .bus_key = KEY_OF(key)}};
+}
+
+static void
+ticket_of(struct id id, uint32_t epoch, uint8_t token[32])
+{
+	struct msg m = {.id = TICKET, .ticket = {id, epoch}}, made = {.id = CLAIM_MADE};
+	static uint8_t box[72];
+	struct outcome outcome;
+	struct heard *asked;
+
+	memset(box, 9, sizeof(box));
+	made.claim_made.claim_box = span_of_bytes(box, sizeof(box));
+	made.claim_made.credentials_key = KEY_OF(5);
+	ask(&outcome, driver.peer, &m);
+	asked = actor_hear(&credentials, CLAIM_MAKE);
+	assert_true(id_equal(asked->msg.claim_make.sandbox, id));
+	assert_memory_equal(asked->msg.claim_make.box_key.at, keys[3], 32);
+	reply_send(&asked->reply, &made);
+	heard_free(asked);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_memory_equal(outcome.msg.ticket_given.claim_box.at, box, sizeof(box));
+	memcpy(token, outcome.msg.ticket_given.token.at, 32);
+	outcome_done(&outcome);
+}
+
+/* From ticket to ready. */
+static struct id
+made_ready(struct id id, uint32_t epoch)
+{
+	static struct span walls[] = {
+		{"seccomp=enforced", 16}, {"landlock=partial: ABI 3", 23}, {"cgroup_cpu=absent: not delegated", 32}};
+	struct id instance = id_new();
+	uint8_t token[32];
+	struct msg m, ready = {.id = SANDBOX_READY, .sandbox_ready = {id, epoch, instance, 1, walls, COUNT(walls)}},
+	    up = {.id = SESSION_UP, .session_up = {id, epoch, instance}};
+	struct outcome outcome;
+
+	ticket_of(id, epoch, token);
+	observe(id, epoch, 2);
+	m = enrol(id, epoch, instance, span_of_bytes(token, 32), 4);
+	ask(&outcome, relay.peer, &m);
+	actor_answer(&credentials, CLAIM_CHECK, &done);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_int_equal(outcome.msg.id, ENROLLED);
+	outcome_done(&outcome);
+	tell(relay.peer, &up);
+	assert_int_equal(ask_now(relay.peer, &ready), OK);
+	expect_phase(id, PHASE_READY, "DependenciesReady");
+	return instance;
+}
+
+static enum err
+lifecycle_ask(enum msg_id id, const char *name)
+{
+	struct msg m = {.id = id};
+
+	/* the three have the same fields in the same order */
+	m.sandbox_stop = (struct msg_sandbox_stop){SPAN("default"), span_of_text(name), SPAN("tester")};
+	return ask_now(api.peer, &m);
+}
+
+static void
+expect_desired(struct id id, uint32_t epoch, enum want want)
+{
+	struct heard *desired = actor_hear(&driver, DESIRED);
+
+	assert_true(id_equal(desired->msg.desired.sandbox, id));
+	assert_int_equal(desired->msg.desired.epoch, epoch);
+	assert_int_equal(desired->msg.desired.want, want);
+	heard_free(desired);
+}
+
+static void
+expect_drop(struct id id, uint32_t epoch)
+{
+	struct heard *drop = actor_hear(&relay, SESSION_DROP);
+
+	assert_true(id_equal(drop->msg.session_drop.sandbox, id));
+	assert_int_equal(drop->msg.session_drop.epoch, epoch);
+	heard_free(drop);
+}
+
+static void
+forget(struct actor *actor, enum msg_id id)
+{
+	for (struct heard *heard; (heard = actor_heard(actor, id)) != NULL;)
+		heard_free(heard);
+}
+
+static void
+removed(struct id id, const char *name, uint32_t epoch)
+{
+	struct outcome outcome;
+
+	assert_int_equal(lifecycle_ask(SANDBOX_DELETE, name), OK);
+	expect_desired(id, epoch, WANT_DELETED);
+	observe(id, epoch, 5);
+	get(&outcome, id);
+	assert_int_equal(outcome.r, ERR_NOT_FOUND);
+	assert_string_equal(outcome.why.text, "sandbox not found");
+	outcome_done(&outcome);
+	forget(&relay, SESSION_DROP);
+}
+
+static void
+driver_joins(void)
+{
+	struct msg m = {.id = DRIVER_JOIN, .driver_join = {SPAN("local"), SPAN("0.1"), false, SPAN_NONE, KEY_OF(3)}};
+
+	assert_int_equal(ask_now(driver.peer, &m), OK);
+	heard_free(actor_hear(&driver, DESIRED_END));
+}
+
+/* ---- the tests, in the order in which they build on each other ---- */
+
+static void
+without_a_driver_nothing_is_created(void **unused)
+{
+	struct msg m = create("demo");
+	struct outcome outcome;
+
+	(void)unused;
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_UNAVAILABLE);
+	assert_string_equal(outcome.why.text, "no compute driver is connected");
+	outcome_done(&outcome);
+	driver_joins();
+}
+
+static void
+what_the_driver_says_against_it_is_passed_on(void **unused)
+{
+	struct msg m = create("demo");
+	struct outcome outcome;
+
+	(void)unused;
+	m.sandbox_create.image = SPAN("debian:12");
+	ask(&outcome, api.peer, &m);
+	actor_refuse(&driver, CREATE_CHECK, ERR_INVALID, "the local driver takes no image");
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_INVALID);
+	assert_string_equal(outcome.why.text, "the local driver takes no image");
+	outcome_done(&outcome);
+}
+
+static void
+the_same_request_answers_the_same_row(void **unused)
+{
+	struct msg m;
+	struct id id, first;
+	struct outcome outcome;
+
+	(void)unused;
+	id = created("demo");
+	first = request;
+	m = create("demo");
+	m.sandbox_create.request = first;
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_true(id_equal(outcome.msg.sandbox_row.sandbox, id));
+	assert_int_equal(outcome.msg.sandbox_row.labels_n, 2);
+	assert_int_equal(outcome.msg.sandbox_row.exit_code, 256);
+	outcome_done(&outcome);
+
+	m = create("demo");
+	ask(&outcome, api.peer, &m);
+	actor_answer(&driver, CREATE_CHECK, &done);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_EXISTS);
+	assert_string_equal(outcome.why.text, "sandbox 'demo' already exists");
+	outcome_done(&outcome);
+
+	m = create("demo2");
+	m.sandbox_create.workspace = SPAN("nowhere");
+	ask(&outcome, api.peer, &m);
+	actor_answer(&driver, CREATE_CHECK, &done);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_NOT_FOUND);
+	assert_string_equal(outcome.why.text, "workspace 'nowhere' not found");
+	outcome_done(&outcome);
+	removed(id, "demo", 1);
+}
+
+static void
+bad_requests_store_nothing(void **unused)
+{
+	struct msg m = create("demo");
+	struct outcome outcome;
+
+	(void)unused;
+	m.sandbox_create.spec = SPAN("\xff\xff\xff");
+	assert_int_equal(ask_now(api.peer, &m), ERR_SYNTAX);
+	m = create("demo");
+	m.sandbox_create.command_n = 0;
+	assert_int_equal(ask_now(api.peer, &m), ERR_INVALID);
+	m = create("demo");
+	m.sandbox_create.request = (struct id){{0}};
+	assert_int_equal(ask_now(api.peer, &m), ERR_INVALID);
+	m = create("no--good"); /* the schema refuses what api should have refused */
+	ask(&outcome, api.peer, &m);
+	actor_answer(&driver, CREATE_CHECK, &done);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_INVALID);
+	outcome_done(&outcome);
+	m = (struct msg){.id = SANDBOX_GET, .sandbox_get = {.workspace = SPAN("default"), .name = SPAN("no--good")}};
+	assert_int_equal(ask_now(api.peer, &m), ERR_NOT_FOUND);
+}
+
+static void
+a_token_lets_one_key_in(void **unused)
+{
+	struct id id = created("demo"), instance = id_new();
+	uint8_t token[32], wrong[32] = {0};
+	struct msg m, again = {.id = TICKET, .ticket = {id, 1}};
+	struct outcome outcome;
+
+	(void)unused;
+	ticket_of(id, 1, wrong); /* replaced by the next */
+	ticket_of(id, 1, token);
+	m = enrol(id, 1, instance, span_of_bytes(wrong, 32), 4);
+	assert_int_equal(ask_now(relay.peer, &m), ERR_UNAUTHENTICATED);
+	m = enrol(id, 2, instance, span_of_bytes(token, 32), 4);
+	assert_int_equal(ask_now(relay.peer, &m), ERR_UNAUTHENTICATED);
+	m = enrol(id_new(), 1, instance, span_of_bytes(token, 32), 4);
+	assert_int_equal(ask_now(relay.peer, &m), ERR_UNAUTHENTICATED);
+
+	m = enrol(id, 1, instance, span_of_bytes(token, 32), 4);
+	ask(&outcome, relay.peer, &m);
+	actor_refuse(&credentials, CLAIM_CHECK, ERR_DENIED, "not its router");
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_DENIED);
+	outcome_done(&outcome);
+
+	for (int i = 0; i < 2; i++) { /* the second time is a reconnect */
+		ask(&outcome, relay.peer, &m);
+		actor_answer(&credentials, CLAIM_CHECK, &done);
+		outcome_wait(&outcome);
+		assert_int_equal(outcome.r, OK);
+		assert_true(span_is(outcome.msg.enrolled.name, "demo"));
+		assert_int_equal(outcome.msg.enrolled.command_n, 2);
+		assert_int_equal(outcome.msg.enrolled.policy_version, 1);
+		assert_true(outcome.msg.enrolled.policy.length > 100);
+		outcome_done(&outcome);
+	}
+	m = enrol(id, 1, instance, span_of_bytes(token, 32), 8); /* another key */
+	assert_int_equal(ask_now(relay.peer, &m), ERR_UNAUTHENTICATED);
+	m = enrol(id, 1, id_new(), span_of_bytes(token, 32), 4); /* another supervisor */
+	assert_int_equal(ask_now(relay.peer, &m), ERR_UNAUTHENTICATED);
+	assert_int_equal(ask_now(driver.peer, &again), ERR_CONFLICT);
+	again.ticket.epoch = 2;
+	assert_int_equal(ask_now(driver.peer, &again), ERR_CONFLICT);
+	again.ticket.sandbox = id_new();
+	assert_int_equal(ask_now(driver.peer, &again), ERR_NOT_FOUND);
+	removed(id, "demo", 1);
+}
+
+static void
+ready_shows_the_walls(void **unused)
+{
+	struct id id = created("demo"), instance = made_ready(id, 1);
+	struct outcome outcome;
+	struct msg_sandbox_row *row;
+
+	(void)unused;
+	get(&outcome, id);
+	row = &outcome.msg.sandbox_row;
+	assert_true(id_equal(row->instance, instance));
+	assert_int_equal(row->conditions_n, 4);
+	assert_true(span_is(row->conditions[1].type, "Wall.seccomp"));
+	assert_true(span_is(row->conditions[1].status, "True"));
+	assert_true(span_is(row->conditions[1].reason, "Enforced"));
+	assert_true(span_is(row->conditions[2].reason, "Partial"));
+	assert_true(span_is(row->conditions[2].message, "ABI 3"));
+	assert_true(span_is(row->conditions[3].status, "False"));
+	assert_true(span_is(row->conditions[3].reason, "Absent"));
+	assert_true(span_is(row->conditions[3].message, "not delegated"));
+	outcome_done(&outcome);
+}
+
+static struct id
+demo(void)
+{
+	struct msg m = {.id = SANDBOX_GET, .sandbox_get = {.workspace = SPAN("default"), .name = SPAN("demo")}};
+	struct outcome outcome;
+	struct id id;
+
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	id = outcome.msg.sandbox_row.sandbox;
+	outcome_done(&outcome);
+	return id;
+}
+
+static struct id
+instance_of(struct id id)
+{
+	struct outcome outcome;
+	struct id instance;
+
+	get(&outcome, id);
+	instance = outcome.msg.sandbox_row.instance;
+	outcome_done(&outcome);
+	return instance;
+}
+
+static void
+a_lost_session_is_not_ready_until_it_is_back(void **unused)
+{
+	struct id id = demo(), instance = instance_of(id);
+	struct msg down = {.id = SESSION_DOWN, .session_down = {id, 1, instance}},
+		   up = {.id = SESSION_UP, .session_up = {id, 1, instance}},
+		   other = {.id = SESSION_DOWN, .session_down = {id, 1, id_new()}};
+
+	(void)unused;
+	tell(relay.peer, &other); /* not the one that counts */
+	expect_phase(id, PHASE_READY, "DependenciesReady");
+	assert_int_equal(ask_now(relay.peer, &down), OK);
+	expect_phase(id, PHASE_PROVISIONING, "DependenciesNotReady");
+	assert_int_equal(ask_now(relay.peer, &up), OK);
+	expect_phase(id, PHASE_READY, "DependenciesReady");
+}
+
+static void
+stop_and_start_keep_the_sandbox(void **unused)
+{
+	struct id id = demo();
+
+	(void)unused;
+	assert_int_equal(lifecycle_ask(SANDBOX_START, "demo"), OK); /* it runs */
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "demo"), OK);
+	expect_desired(id, 1, WANT_STOPPED);
+	expect_drop(id, 1);
+	expect_phase(id, PHASE_STOPPING, "Stopping");
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "demo"), OK);
+	assert_int_equal(lifecycle_ask(SANDBOX_START, "demo"), ERR_STATE);
+	observe(id, 1, 3);
+	expect_phase(id, PHASE_STOPPED, "Stopped");
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "demo"), OK);
+	assert_int_equal(lifecycle_ask(SANDBOX_START, "demo"), OK);
+	expect_phase(id, PHASE_STARTING, "Starting");
+	expect_desired(id, 2, WANT_RUNNING);
+	expect_drop(id, 1);
+	observe(id, 1, 3); /* old news */
+	expect_phase(id, PHASE_STARTING, "Starting");
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "nobody"), ERR_NOT_FOUND);
+	made_ready(id, 2);
+	removed(id, "demo", 2);
+}
+
+static void
+a_dead_instance_begins_anew_but_not_for_ever(void **unused)
+{
+	struct id id = created("demo");
+	struct outcome outcome;
+
+	(void)unused;
+	made_ready(id, 1);
+	for (uint32_t epoch = 1; epoch <= 5; epoch++) {
+		observe(id, epoch, 3);
+		expect_phase(id, PHASE_PROVISIONING, "Starting");
+		expect_desired(id, epoch + 1, WANT_RUNNING);
+	}
+	observe(id, 6, 3);
+	expect_phase(id, PHASE_ERROR, "InstanceRestartLimit");
+	expect_desired(id, 6, WANT_STOPPED);
+	get(&outcome, id);
+	assert_int_equal(outcome.msg.sandbox_row.epoch, 6);
+	assert_true(id_none(outcome.msg.sandbox_row.instance));
+	outcome_done(&outcome);
+	removed(id, "demo", 6);
+}
+
+static void
+a_main_process_that_ends_is_an_error_for_good(void **unused)
+{
+	struct id id = created("demo"), instance = made_ready(id, 1);
+	struct msg exited = {.id = MAIN_EXITED, .main_exited = {id, 1, instance, 137}},
+		   ready = {.id = SANDBOX_READY, .sandbox_ready = {id, 1, instance, 1, NULL, 0}};
+	struct outcome outcome;
+
+	(void)unused;
+	assert_int_equal(ask_now(relay.peer, &exited), OK);
+	assert_int_equal(ask_now(relay.peer, &exited), OK);
+	expect_phase(id, PHASE_ERROR, "MainProcessExited");
+	expect_desired(id, 1, WANT_STOPPED);
+	assert_int_equal(ask_now(relay.peer, &ready), OK);
+	observe(id, 1, 3);
+	expect_phase(id, PHASE_ERROR, "MainProcessExited");
+	get(&outcome, id);
+	assert_int_equal(outcome.msg.sandbox_row.exit_code, 137);
+	outcome_done(&outcome);
+	assert_int_equal(lifecycle_ask(SANDBOX_START, "demo"), ERR_STATE);
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "demo"), ERR_STATE);
+	removed(id, "demo", 1);
+}
+
+static void
+a_supervisor_that_cannot_start_says_why(void **unused)
+{
+	static struct span walls[] = {{"seccomp=absent: the kernel has none", 35}};
+	struct id id = created("demo"), instance = id_new();
+	struct msg failed = {.id = SANDBOX_FAILED, .sandbox_failed = {id, 1, instance, SPAN("WallNotEnforced"),
+	    SPAN("seccomp cannot be enforced"), walls, 1}};
+	struct outcome outcome;
+
+	(void)unused;
+	assert_int_equal(ask_now(relay.peer, &failed), OK);
+	expect_phase(id, PHASE_ERROR, "WallNotEnforced");
+	get(&outcome, id);
+	assert_true(span_is(outcome.msg.sandbox_row.conditions[0].message, "seccomp cannot be enforced"));
+	assert_int_equal(outcome.msg.sandbox_row.conditions_n, 2);
+	outcome_done(&outcome);
+	expect_desired(id, 1, WANT_STOPPED);
+	removed(id, "demo", 1);
+}
+
+static void
+a_watch_hears_every_change_to_the_end(void **unused)
+{
+	struct id id = created("demo");
+	struct msg open = {.id = WATCH_OPEN, .watch_open = {17, id, true, false}};
+	struct heard *heard;
+	uint64_t version = 0;
+	bool ready = false;
+
+	(void)unused;
+	assert_int_equal(ask_now(api.peer, &open), OK);
+	assert_int_equal(ask_now(api.peer, &open), ERR_EXISTS);
+	made_ready(id, 1);
+	while (!ready) {
+		heard = actor_hear(&api, WATCH_ROW);
+		assert_int_equal(heard->msg.watch_row.watch, 17);
+		assert_int_equal(heard->msg.watch_row.row_n, 1);
+		assert_true(heard->msg.watch_row.row->resource_version >= version);
+		version = heard->msg.watch_row.row->resource_version;
+		ready = heard->msg.watch_row.row->phase == PHASE_READY;
+		heard_free(heard);
+	}
+	removed(id, "demo", 1);
+	while ((heard = actor_hear(&api, WATCH_ROW))->msg.watch_row.row_n == 1) {
+		assert_int_equal(heard->msg.watch_row.row->phase, PHASE_DELETING);
+		heard_free(heard);
+	}
+	heard_free(heard);
+	open.watch_open.sandbox = id;
+	assert_int_equal(ask_now(api.peer, &open), ERR_NOT_FOUND);
+}
+
+static void
+add_lines(struct id id, size_t n, uint32_t dropped, const char *level)
+{
+	static struct msg_log_line lines[100];
+	static struct span fields[] = {{"a=1", 3}, {"b=two words, {\"quoted\"}", 23}};
+	struct msg m = {.id = LOGS_ADD, .logs_add = {id, lines, n, dropped}};
+
+	for (size_t i = 0; i < n; i++)
+		lines[i] = (struct msg_log_line){1000 + i, SPAN("gateway"), span_of_text(level), SPAN("proxy"),
+		    SPAN("a line"), fields, i % 3};
+	assert_int_equal(ask_now(relay.peer, &m), OK);
+}
+
+static void
+logs(struct outcome *outcome, struct id id, uint32_t lines, const char *level)
+{
+	struct msg m = {.id = LOGS_GET, .logs_get = {.sandbox = id, .lines = lines, .level = span_of_text(level)}};
+
+	ask(outcome, api.peer, &m);
+	outcome_wait(outcome);
+	assert_int_equal(outcome->r, OK);
+}
+
+static void
+logs_are_kept_filtered_and_followed(void **unused)
+{
+	struct id id = created("demo");
+	struct msg open = {.id = WATCH_OPEN, .watch_open = {18, id, false, true}},
+		   close = {.id = WATCH_CLOSE, .watch_close = {18}},
+		   stray = {.id = LOGS_ADD, .logs_add = {id_new(), NULL, 0, 3}};
+	const struct msg_log_line *line;
+	struct outcome outcome;
+	struct heard *heard;
+
+	(void)unused;
+	assert_int_equal(ask_now(api.peer, &open), OK);
+	add_lines(id, 3, 7, "DEBUG");
+	heard = actor_hear(&api, WATCH_LOG);
+	assert_int_equal(heard->msg.watch_log.lines_n, 4);
+	heard_free(heard);
+	assert_int_equal(ask_now(api.peer, &close), OK);
+
+	logs(&outcome, id, 4, "");
+	assert_int_equal(outcome.msg.logs.total, 4);
+	line = outcome.msg.logs.lines;
+	assert_true(span_is(line[0].message, "7 log lines before this were dropped"));
+	assert_true(span_is(line[0].level, "WARN"));
+	assert_true(span_is(line[1].source, "sandbox")); /* whatever it said */
+	assert_int_equal(line[1].fields_n, 0);
+	assert_int_equal(line[3].fields_n, 2);
+	assert_true(span_is(line[3].fields[1], "b=two words, {\"quoted\"}"));
+	assert_int_equal(line[3].time_ms, 1002);
+	outcome_done(&outcome);
+	logs(&outcome, id, 4, "INFO");
+	assert_int_equal(outcome.msg.logs.lines_n, 1);
+	assert_int_equal(outcome.msg.logs.total, 4);
+	outcome_done(&outcome);
+
+	add_lines(id, 100, 0, "INFO");
+	add_lines(id, 50, 0, "ERROR");
+	logs(&outcome, id, 10000, "");
+	assert_int_equal(outcome.msg.logs.total, 100); /* log_rows_max */
+	assert_true(span_is(outcome.msg.logs.lines[0].level, "INFO"));
+	assert_true(span_is(outcome.msg.logs.lines[99].level, "ERROR"));
+	outcome_done(&outcome);
+	assert_int_equal(ask_now(relay.peer, &stray), ERR_NOT_FOUND);
+	assert_null(actor_heard(&api, WATCH_LOG)); /* it was closed */
+	removed(id, "demo", 1);
+}
+
+static void
+lists_are_pages_in_order(void **unused)
+{
+	const char *names[] = {"one", "two", "three"};
+	struct span red[] = {SPAN("team=red")}, blue[] = {SPAN("team=blue")};
+	struct msg m = {.id = SANDBOX_LIST, .sandbox_list = {.workspace = SPAN("default"), .limit = 2}};
+	struct id ids[3];
+	struct outcome outcome;
+
+	(void)unused;
+	for (int i = 0; i < 3; i++)
+		ids[i] = created(names[i]);
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.sandbox_listed.sandboxes_n, 2);
+	assert_false(outcome.msg.sandbox_listed.more);
+	assert_true(span_is(outcome.msg.sandbox_listed.sandboxes[0].name, "one"));
+	outcome_done(&outcome);
+	m.sandbox_list = (struct msg_sandbox_list){.limit = 100, .offset = 1, .selector = red, .selector_n = 1};
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.sandbox_listed.sandboxes_n, 2);
+	outcome_done(&outcome);
+	m.sandbox_list = (struct msg_sandbox_list){.limit = 100, .selector = blue, .selector_n = 1};
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.sandbox_listed.sandboxes_n, 0);
+	outcome_done(&outcome);
+	for (int i = 0; i < 3; i++)
+		removed(ids[i], names[i], 1);
+}
+
+static void
+a_page_that_is_too_long_is_cut(void **unused)
+{
+	static char filler[700000];
+	struct msg list = {.id = SANDBOX_LIST, .sandbox_list = {.limit = 100}};
+	const char *names[] = {"long1", "long2", "long3"};
+	struct outcome outcome;
+	struct id ids[3];
+
+	(void)unused;
+	memset(filler, 'x', sizeof(filler)); /* field 15 of the spec, which nobody knows */
+	memcpy(filler, "\x7a\xdb\xdc\x2a", 4); /* 699995 bytes follow: 0xdb 0xdc 0x2a is that as a varint */
+	for (int i = 0; i < 3; i++) {
+		struct msg m = create(names[i]);
+
+		m.sandbox_create.spec = span_of_bytes(filler, 4 + 699995);
+		ask(&outcome, api.peer, &m);
+		actor_answer(&driver, CREATE_CHECK, &done);
+		outcome_wait(&outcome);
+		if (outcome.r != OK)
+			fail_msg("%s", outcome.why.text);
+		ids[i] = outcome.msg.sandbox_row.sandbox;
+		outcome_done(&outcome);
+		heard_free(actor_hear(&driver, DESIRED));
+	}
+	ask(&outcome, api.peer, &list);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.sandbox_listed.sandboxes_n, 2);
+	assert_true(outcome.msg.sandbox_listed.more);
+	outcome_done(&outcome);
+	list.sandbox_list.offset = 2;
+	ask(&outcome, api.peer, &list);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.sandbox_listed.sandboxes_n, 1);
+	assert_false(outcome.msg.sandbox_listed.more);
+	outcome_done(&outcome);
+	for (int i = 0; i < 3; i++)
+		removed(ids[i], names[i], 1);
+}
+
+static void
+config_and_gateway_are_told(void **unused)
+{
+	struct id id = created("demo");
+	struct msg m = {.id = CONFIG_GET, .config_get = {id}}, gateway = {.id = GATEWAY_GET};
+	struct outcome outcome;
+	uint64_t revision;
+
+	(void)unused;
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_true(span_is(outcome.msg.config.workspace, "default"));
+	assert_int_equal(outcome.msg.config.version, 1);
+	assert_int_equal(outcome.msg.config.settings_n, 0);
+	revision = outcome.msg.config.config_revision;
+	outcome_done(&outcome);
+	sql("insert into gateway_settings values ('ocsf_json_enabled', 'true')");
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.config.settings_n, 1);
+	assert_true(span_is(outcome.msg.config.settings[0], "ocsf_json_enabled=true"));
+	assert_int_not_equal(outcome.msg.config.config_revision, revision);
+	outcome_done(&outcome);
+	ask(&outcome, api.peer, &gateway);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.gateway.drivers_n, 1);
+	assert_true(outcome.msg.gateway.drivers[0].connected);
+	assert_true(span_is(outcome.msg.gateway.drivers[0].name, "local"));
+	assert_true(outcome.msg.gateway.database);
+	outcome_done(&outcome);
+	removed(id, "demo", 1);
+}
+
+static void
+a_killed_state_comes_back_with_everything(void **unused)
+{
+	struct id id = created("demo"), instance = made_ready(id, 1);
+	struct msg up = {.id = SESSION_UP, .session_up = {id, 1, instance}};
+	struct heard *desired;
+
+	(void)unused;
+	child_kill(&state.child, SIGKILL);
+	state.status = child_wait(&state.child);
+	child_done(&state.child);
+	actor_wait_down(&api, 1);
+	daemon_start(&state, program, run_dir, settings);
+	assert_string_equal(state.words, "ready\n");
+	all_up(2);
+	expect_phase(id, PHASE_PROVISIONING, "SupervisorNotConnected");
+	driver_joins();
+	desired = actor_hear(&driver, DESIRED);
+	assert_true(id_equal(desired->msg.desired.sandbox, id));
+	heard_free(desired);
+	assert_int_equal(ask_now(relay.peer, &up), OK); /* as a relay does for each session it holds */
+	expect_phase(id, PHASE_READY, "DependenciesReady");
+}
+
+static void
+without_a_database_every_answer_is_unavailable(void **unused)
+{
+	struct id id = demo(), instance = instance_of(id);
+	struct msg down = {.id = SESSION_DOWN, .session_down = {id, 1, instance}},
+		   get_it = {.id = SANDBOX_GET, .sandbox_get = {.sandbox = id}}, gateway = {.id = GATEWAY_GET};
+	struct outcome outcome;
+	uint64_t began;
+
+	(void)unused;
+	run("$PG_CTL -m immediate stop");
+	began = clock_ms();
+	ask(&outcome, api.peer, &get_it);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_UNAVAILABLE);
+	assert_string_equal(outcome.why.text, "the database does not answer");
+	outcome_done(&outcome);
+	assert_true(clock_ms() - began < 1000);
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "demo"), ERR_UNAVAILABLE);
+	assert_int_equal(ask_now(relay.peer, &down), ERR_UNAVAILABLE);
+	ask(&outcome, api.peer, &gateway);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_false(outcome.msg.gateway.database);
+	outcome_done(&outcome);
+	forget(&driver, DESIRED);
+	run("$PG_CTL start");
+	heard_free(actor_hear(&driver, DESIRED)); /* all is told again */
+	heard_free(actor_hear(&driver, DESIRED_END));
+	expect_phase(id, PHASE_PROVISIONING, "SupervisorNotConnected"); /* what happened meanwhile is not lost */
+	removed(id, "demo", 1);
+}
+
+static void
+a_driver_that_is_away_is_waited_for(void **unused)
+{
+	struct msg m = create("later");
+	struct outcome outcome;
+	struct id id;
+
+	(void)unused;
+	actor_done(&driver);
+	UNTIL(loop, driver.curve == NULL);
+	for (bool connected = true; connected;) { /* until state has seen it go */
+		struct msg gateway = {.id = GATEWAY_GET};
+
+		ask(&outcome, api.peer, &gateway);
+		outcome_wait(&outcome);
+		connected = outcome.msg.gateway.drivers[0].connected;
+		outcome_done(&outcome);
+	}
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	id = outcome.msg.sandbox_row.sandbox;
+	outcome_done(&outcome);
+	expect_phase(id, PHASE_PROVISIONING, "DriverNotConnected");
+}
+
+static void
+audit_rows_are_there(void **unused)
+{
+	(void)unused;
+	run("test \"$(psql -At -c \"select outcome from audit where object = 'default/nobody'\")\" = ERR_NOT_FOUND");
+	run("test \"$(psql -At -c \"select count(*) from audit where action = 'sandbox.create' and outcome = 'OK' and "
+	    "object = 'default/later' and subject = 'tester'\")\" = 1");
+	run("test \"$(psql -At -c \"select (select max(id) from audit) = (select id from audit_head) and "
+	    "(select max(id) from audit) = (select count(*) from audit)\")\" = t");
+}
+
+static void
+a_newer_database_is_refused(void **unused)
+{
+	struct daemon second = state;
+
+	(void)unused;
+	daemon_stop(&state);
+	assert_int_equal(child_exit_code(state.status), 0);
+	sql("insert into schema_migrations (number, name) values (999, 'later')");
+	daemon_start(&second, program, run_dir, settings);
+	assert_non_null(strstr(second.words, "failed: the database has schema 999, made by a newer release"));
+	second.status = child_wait(&second.child);
+	child_done(&second.child);
+	assert_int_equal(child_exit_code(second.status), 1);
+	sql("delete from schema_migrations where number = 999");
+	daemon_start(&state, program, run_dir, settings);
+	assert_string_equal(state.words, "ready\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_driver_nothing_is_created),
+		cmocka_unit_test(what_the_driver_says_against_it_is_passed_on),
+		cmocka_unit_test(the_same_request_answers_the_same_row),
+		cmocka_unit_test(bad_requests_store_nothing),
+		cmocka_unit_test(a_token_lets_one_key_in),
+		cmocka_unit_test(ready_shows_the_walls),
+		cmocka_unit_test(a_lost_session_is_not_ready_until_it_is_back),
+		cmocka_unit_test(stop_and_start_keep_the_sandbox),
+		cmocka_unit_test(a_dead_instance_begins_anew_but_not_for_ever),
+		cmocka_unit_test(a_main_process_that_ends_is_an_error_for_good),
+		cmocka_unit_test(a_supervisor_that_cannot_start_says_why),
+		cmocka_unit_test(a_watch_hears_every_change_to_the_end),
+		cmocka_unit_test(logs_are_kept_filtered_and_followed),
+		cmocka_unit_test(lists_are_pages_in_order),
+		cmocka_unit_test(a_page_that_is_too_long_is_cut),
+		cmocka_unit_test(config_and_gateway_are_told),
+		cmocka_unit_test(a_killed_state_comes_back_with_everything),
+		cmocka_unit_test(without_a_database_every_answer_is_unavailable),
+		cmocka_unit_test(a_driver_that_is_away_is_waited_for),
+		cmocka_unit_test(audit_rows_are_there),
+		cmocka_unit_test(a_newer_database_is_refused),
+	};
+
+	program = argc > 1 ? argv[1] : "";
+	run_dir = getenv("PG_RUN_DIR");
+	if (run_dir == NULL) {
+		fprintf(stderr, "run it under tests/postgres.sh\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
