@@ -2,8 +2,10 @@
 #include "common/service/service.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -231,21 +233,29 @@ service_load(struct service_config *service, const struct setting *rows, void *c
 	return r;
 }
 
-static void
+static bool
 tell_parent(struct service_config *service, const char *words)
 {
+	bool told = true;
+
 	if (service->ready_fd == 0)
-		return;
-	if (write((int)service->ready_fd, words, strlen(words)) < 0)
-		log_warning("parent.silent", "descriptor=%u", service->ready_fd);
+		return true;
+	told = write((int)service->ready_fd, words, strlen(words)) > 0;
 	close((int)service->ready_fd);
 	service->ready_fd = 0;
+	return told;
 }
 
+/* The parent asked for our death with its own, but the kernel forgets that when a process changes its user. */
 void
 service_ready(struct service_config *service)
 {
-	tell_parent(service, "ready\n");
+	if (service->ready_fd != 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		log_warning("parent.unbound", "ready_fd=%u", service->ready_fd);
+	if (tell_parent(service, "ready\n"))
+		return;
+	log_error("parent.gone", NULL);
+	_exit(EXIT_FAILURE);
 }
 
 void
@@ -259,5 +269,6 @@ service_failed(struct service_config *service, const struct why *why)
 		if (*p == '\n')
 			*p = ' ';
 	text_add(&text, "\n");
-	tell_parent(service, words);
+	if (!tell_parent(service, words))
+		log_warning("parent.gone", NULL);
 }

@@ -58,7 +58,10 @@ extern const struct setting service_settings[];
 enum err service_load(struct service_config *service, const struct setting *rows, void *config, int argc, char **argv,
     struct why *why) must_check;
 
-/* Tell the parent that this service serves now. Once; closes ready_fd. */
+/*
+ * Tell the parent that this service serves now, and from here on die with it (PR_SET_PDEATHSIG). Once; closes ready_fd.
+ * Ends the process when the parent is gone already. Does nothing without ready_fd.
+ */
 void service_ready(struct service_config *service);
 
 /* Tell the parent why it never will. Closes ready_fd. */

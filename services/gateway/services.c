@@ -105,7 +105,7 @@ static void
 credentials_yaml(const struct service_source *source, struct text *out)
 {
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
-	add_key(out, "master_key", source->keys->master.bytes);
+	add_text(out, "master_key_file", data_path(source->config, "keys/credentials.master"));
 }
 
 static void
@@ -113,7 +113,7 @@ relay_yaml(const struct service_source *source, struct text *out)
 {
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
 	add_peer(out, "api", "api", &source->keys->api, NULL, NULL);
-	text_add(out, "listen: \"ipc:///relay/bus\"\nlisten_sandboxes: \"ipc:///relay/sandbox\"\n");
+	text_add(out, "bus_endpoint: \"ipc:///relay/bus\"\nsandbox_endpoints: [\"ipc:///relay/sandbox\"]\n");
 }
 
 static void
@@ -156,7 +156,8 @@ api_yaml(const struct service_source *source, struct text *out)
 	add_peer(out, "relay", "relay", &source->keys->relay, "", "/relay/bus");
 	text_add(out, "listen_fd: 4\n");
 	add_text(out, "gateway_name", config->gateway_name);
-	text_add(out, "tls: %s\n", config->disable_tls ? "false" : "true");
+	text_add(out, "tls: %s\nallow_unauthenticated: %s\n", config->disable_tls ? "false" : "true",
+	    config->disable_tls ? "true" : "false");
 	for (size_t i = 0; i < COUNT(files) && !config->disable_tls; i++) {
 		snprintf(path, sizeof(path), "%s/%s", config->tls_dir, files[i].made);
 		add_text(out, files[i].key, own ? files[i].given : path);
