@@ -115,16 +115,30 @@ client_bytes(void *self, struct span bytes)
 		client_lose(client, &why);
 }
 
+/* Put the step in front of the reason. */
+static void
+connection_why(struct rpc_client *client, struct why *why)
+{
+	struct why reason = client->pump.why;
+
+	if (client->settled)
+		(void)fail(why, ERR_UNAVAILABLE, "connection with %s: %.300s", client->authority, reason.text);
+	else if (client->tls)
+		(void)fail(why, ERR_UNAVAILABLE, "TLS with %s: %.300s", client->authority, reason.text);
+	else
+		(void)fail(why, ERR_UNAVAILABLE, "HTTP/2 with %s: %.300s; perhaps it wants https", client->authority,
+		    reason.text);
+}
+
 void
 client_changed(void *self)
 {
 	struct rpc_client *client = self;
-	struct why why = client->pump.why;
-	const char *step = client->tls && !client->settled ? "TLS" : "connection";
+	struct why why = {0};
 
 	client_wake(client);
 	if (client->pump.state == PUMP_CLOSED && !client->lost) {
-		(void)because(&why, ERR_UNAVAILABLE, "%s with %s", step, client->authority);
+		connection_why(client, &why);
 		client_lose(client, &why);
 	}
 	if (client->pump.state == PUMP_OPEN && client->session == NULL && !streams_open(client))

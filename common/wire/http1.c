@@ -37,6 +37,8 @@ head_length(struct span bytes, size_t *out, struct why *why)
 	struct span head = span_head(bytes, HTTP1_HEAD_BYTES);
 	const char *end = head.length == 0 ? NULL : memmem(head.at, head.length, "\r\n\r\n", 4);
 
+	if (!span_only(span_head(head, 1), TOKEN_BYTES)) /* a TLS hello, say: do not wait for its end */
+		return fail(why, ERR_SYNTAX, "it does not begin with a method");
 	if (end == NULL && bytes.length >= HTTP1_HEAD_BYTES)
 		return fail(why, ERR_RANGE, "the head is over %d bytes", HTTP1_HEAD_BYTES);
 	if (end == NULL)
