@@ -57,7 +57,7 @@ static const int socket_calls[] = {CALL(bind), CALL(connect), CALL(listen), CALL
     CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername)};
 
 /* Files of libzmq's own ipc sockets; its threads ask for their scheduling. */
-static const int bus_calls[] = {CALL(unlink), CALL(unlinkat), CALL(sched_getparam), CALL(sched_getscheduler)};
+static const int bus_calls[] = {CALL(unlink), CALL(unlinkat), CALL(chmod), CALL(sched_getparam), CALL(sched_getscheduler)};
 
 static const int read_calls[] = {CALL(stat), CALL(lstat), CALL(statx), CALL(access), CALL(faccessat),
     CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(getdents), CALL(getdents64), CALL(getcwd),
