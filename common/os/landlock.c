@@ -40,6 +40,13 @@ struct path_attr {
 	int32_t fd;
 } __attribute__((packed));
 
+static const uint64_t access_rights[] = {
+    [LANDLOCK_READ] = ACCESS_READ,
+    [LANDLOCK_WRITE] = ~(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV),
+    [LANDLOCK_DEVICE] = ~(FS_MAKE_CHAR | FS_MAKE_BLOCK),
+    [LANDLOCK_LIST] = FS_READ_DIR,
+};
+
 /* The bits of file access that each ABI knows: all below this count. */
 static const int fs_bits[ABI_KNOWN + 1] = {0, 13, 14, 15, 15, 16, 16, 16};
 
@@ -95,7 +102,7 @@ landlock_allow(struct landlock *landlock, const char *path, enum landlock_access
 		return fail_errno(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, "landlock: %s", path);
 	if (fstat(fd, &st) < 0)
 		return fail_errno(why, ERR_SYSTEM, "landlock: %s", path);
-	attr.allowed = access == LANDLOCK_READ ? ACCESS_READ : ~(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV);
+	attr.allowed = access_rights[access];
 	attr.allowed &= landlock->handled;
 	if (!S_ISDIR(st.st_mode))
 		attr.allowed &= ACCESS_FILE;

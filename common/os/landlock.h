@@ -10,6 +10,8 @@
 enum landlock_access {
 	LANDLOCK_READ,	/* read, list, execute */
 	LANDLOCK_WRITE, /* the same, and write, create (no device nodes), rename, remove */
+	LANDLOCK_DEVICE, /* the same, and ioctl on devices: terminals */
+	LANDLOCK_LIST,	/* list directories, nothing else */
 };
 
 /* A ruleset being built. fd is -1 before landlock_begin and after landlock_end. */

@@ -1,0 +1,224 @@
+/* Commands beside the main process: link asks, the spawner runs them, this maps one's names to the other's. */
+#include "sandbox/supervisor/supervisor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/base/clean.h"
+#include "common/base/log.h"
+
+#define SPAWN_WAIT_MS 10000
+#define COLUMNS	      80
+#define ROWS	      24
+#define CODE_KILLED   137
+
+struct command {
+	struct list link;
+	struct supervisor *s;
+	uint64_t id, stream;
+	struct reply reply; /* to exec_start, until it runs */
+	bool forgotten;	    /* nobody waits for its end */
+};
+
+static struct command *
+by_stream(struct supervisor *s, uint64_t stream)
+{
+	struct command *command;
+
+	list_each (command, &s->commands, struct command, link)
+		if (command->stream == stream && !command->forgotten)
+			return command;
+	return NULL;
+}
+
+static struct command *
+by_id(struct supervisor *s, uint64_t id)
+{
+	struct command *command;
+
+	list_each (command, &s->commands, struct command, link)
+		if (command->id == id)
+			return command;
+	return NULL;
+}
+
+static void
+command_free(struct command *command)
+{
+	struct why why = {0};
+
+	fail(&why, ERR_UNAVAILABLE, "the sandbox is ending");
+	reply_fail(&command->reply, ERR_UNAVAILABLE, &why);
+	list_remove(&command->link);
+	free(command);
+}
+
+static void
+signal_command(struct supervisor *s, uint64_t id, int number)
+{
+	struct msg m = {.id = SPAWN_SIGNAL, .spawn_signal = {id, (uint8_t)number}};
+	struct why why;
+
+	if (s->spawner_peer != NULL && peer_tell(s->spawner_peer, &m, &why) != OK)
+		log_warning("spawner.untold", "why=\"%s\"", why.text);
+}
+
+/* The answer of the spawner. The command is looked up again: all may have ended meanwhile. */
+struct started {
+	struct supervisor *s;
+	uint64_t id;
+};
+
+static void
+command_started(void *self, enum err r, struct msg *answer, const struct why *why)
+{
+	struct started *started = self;
+	struct supervisor *s = started->s;
+	struct command *command = by_id(s, started->id);
+	struct msg m = {.id = EXEC_STARTED};
+
+	free(started);
+	if (command == NULL)
+		return;
+	if (r != OK) {
+		reply_fail(&command->reply, r, why);
+		command_free(command);
+		return;
+	}
+	m.exec_started.pid = answer->spawned.pid;
+	m.fds_n = answer->fds_n;
+	memcpy(m.fds, answer->fds, sizeof(m.fds));
+	reply_send(&command->reply, &m);
+	if (command->forgotten)
+		signal_command(s, command->id, SIGKILL);
+}
+
+static enum err
+fill_spawn(const struct supervisor *s, const struct msg *m, struct msg *spawn, struct why *why)
+{
+	const struct msg_exec_start *in = &m->exec_start;
+	struct msg_spawn *out = &spawn->spawn;
+
+	spawn->id = SPAWN;
+	*out = (struct msg_spawn){.argv = in->command,
+	    .argv_n = in->command_n,
+	    .workdir = in->workdir.length == 0 ? SPAN("/sandbox") : in->workdir,
+	    .tty = in->tty,
+	    .columns = in->columns == 0 ? COLUMNS : in->columns,
+	    .rows = in->rows == 0 ? ROWS : in->rows,
+	    .timeout_ms = in->timeout_ms};
+	if (out->workdir.at[0] != '/')
+		return fail(why, ERR_INVALID, "workdir must be absolute");
+	if (in->command_n == 0)
+		return fail(why, ERR_INVALID, "command is empty");
+	if (m->fds_n != (in->tty ? 0 : 3))
+		return fail(why, ERR_INVALID, "%zu descriptors came with the command", m->fds_n);
+	memcpy(spawn->fds, m->fds, sizeof(spawn->fds));
+	spawn->fds_n = m->fds_n;
+	return environment_make(s, in->environment, in->environment_n, in->tty, m->arena, &out->environment,
+	    &out->environment_n, why);
+}
+
+/*
+ * Run a command behind the walls.
+ *
+ * in      exec_start, from link, with stdin, stdout and stderr unless tty
+ * out     exec_started, with the terminal's master for tty
+ * errors  ERR_BUSY it is starting; ERR_STATE the main process has ended; ERR_EXISTS the stream is in use; as run_start
+ */
+enum err
+command_start(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct supervisor *s = self;
+	struct msg spawn = {0};
+	struct command *command;
+	struct started *started;
+	enum err r;
+
+	(void)answer;
+	if (s->bus.state == STATE_OVER || s->spawner_peer == NULL)
+		return fail(why, ERR_STATE, "the sandbox's main process has ended");
+	if (s->bus.state != STATE_RUNNING)
+		return fail(why, ERR_BUSY, "the sandbox is starting");
+	if (by_stream(s, m->exec_start.stream) != NULL)
+		return fail(why, ERR_EXISTS, "stream %llu is in use", (unsigned long long)m->exec_start.stream);
+	if ((r = fill_spawn(s, m, &spawn, why)) != OK)
+		return r;
+	if ((command = calloc(1, sizeof(*command))) == NULL || (started = calloc(1, sizeof(*started))) == NULL)
+		abort();
+	*command = (struct command){.s = s, .id = ++s->next_command, .stream = m->exec_start.stream};
+	*started = (struct started){s, command->id};
+	spawn.spawn.command_id = command->id;
+	command->reply = reply_later(m);
+	list_append(&s->commands, &command->link);
+	peer_call(s->spawner_peer, &spawn, SPAWN_WAIT_MS, command_started, started);
+	return OK;
+}
+
+/* Signal a command's process group. in: exec_signal, from link. errors: ERR_NOT_FOUND. */
+enum err
+command_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct supervisor *s = self;
+	struct command *command = by_stream(s, m->exec_signal.stream);
+
+	if (m->call != 0)
+		answer->id = DONE;
+	if (command == NULL)
+		return fail(why, ERR_NOT_FOUND, "no command on stream %llu", (unsigned long long)m->exec_signal.stream);
+	signal_command(s, command->id, m->exec_signal.signal);
+	return OK;
+}
+
+static void
+tell_exit(struct command *command, uint16_t code)
+{
+	struct supervisor *s = command->s;
+	struct msg m = {.id = EXEC_EXITED, .exec_exited = {.stream = command->stream, .exit_code = code}};
+	struct why why;
+
+	if (!command->forgotten && s->link_peer != NULL && peer_tell(s->link_peer, &m, &why) != OK)
+		log_warning("link.untold", "why=\"%s\"", why.text);
+}
+
+/* A command ended, or the main process did. in: spawn_exited, from the spawner. */
+enum err
+command_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct supervisor *s = self;
+	struct command *command;
+
+	(void)answer;
+	if (m->spawn_exited.command_id == s->main.command_id) {
+		finish_main(s, m->spawn_exited.exit_code);
+		return OK;
+	}
+	if ((command = by_id(s, m->spawn_exited.command_id)) == NULL)
+		return fail(why, ERR_NOT_FOUND, "no such command");
+	tell_exit(command, m->spawn_exited.exit_code);
+	command_free(command);
+	return OK;
+}
+
+void
+command_forget_all(struct supervisor *s)
+{
+	struct command *command;
+
+	list_each (command, &s->commands, struct command, link) {
+		command->forgotten = true;
+		signal_command(s, command->id, SIGKILL);
+	}
+}
+
+void
+command_lost_all(struct supervisor *s)
+{
+	struct command *command;
+
+	list_each (command, &s->commands, struct command, link) {
+		if (command->reply.peer == NULL)
+			tell_exit(command, CODE_KILLED);
+		command_free(command);
+	}
+}

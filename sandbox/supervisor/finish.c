@@ -1,0 +1,96 @@
+/* How a sandbox ends: it could not begin, its main process ended, its spawner died, or it was asked to. */
+#include "sandbox/supervisor/supervisor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/base/log.h"
+
+#define STOP_MS	    10000
+#define CODE_KILLED 137
+
+/* Nothing of the agent outlives this: its process namespace ends with process 1. */
+static void
+over(struct supervisor *s)
+{
+	s->bus.state = STATE_OVER;
+	s->main.running = false;
+	child_kill(&s->spawner, SIGKILL);
+	command_lost_all(s);
+	for (size_t i = 0; i < s->main.fds_n; i++)
+		clean_fd(&s->main.fds[i]);
+	s->main.fds_n = 0;
+	if (s->stopping)
+		loop_stop(s->loop);
+}
+
+/*
+ * The gateway is told through link, which keeps the report until it is heard; so this process stays, idle and with
+ * no agent, until the driver ends it.
+ */
+void
+finish_failed(struct supervisor *s, const char *reason, const struct why *why)
+{
+	if (s->bus.state == STATE_OVER)
+		return;
+	s->failed = true;
+	snprintf(s->failed_reason, sizeof(s->failed_reason), "%s", reason);
+	s->failed_words = *why;
+	linkage_say(s, "ERROR", "the sandbox cannot start: %s: %s", reason, why->text);
+	over(s);
+	linkage_report(s);
+}
+
+void
+finish_main(struct supervisor *s, uint16_t exit_code)
+{
+	if (s->bus.state == STATE_OVER)
+		return;
+	s->main.exit_code = exit_code;
+	linkage_say(s, "INFO", "the main process ended with code %u", exit_code);
+	over(s);
+	linkage_report(s);
+}
+
+void
+finish_spawner(struct supervisor *s)
+{
+	struct why why = {0};
+
+	s->spawner_peer = NULL;
+	if (s->bus.state == STATE_OVER)
+		return;
+	if (s->main.running) {
+		finish_main(s, CODE_KILLED);
+		return;
+	}
+	fail(&why, ERR_SYSTEM, "the spawner ended while it built the walls");
+	finish_failed(s, "WallNotEnforced", &why);
+}
+
+static void
+stop_now(void *self)
+{
+	struct supervisor *s = self;
+
+	loop_stop(s->loop);
+}
+
+void
+finish_asked(void *self, int signal_number)
+{
+	struct supervisor *s = self;
+	struct msg m = {.id = SPAWN_SIGNAL, .spawn_signal = {s->main.command_id, SIGTERM}};
+	struct why why;
+
+	(void)signal_number;
+	s->stopping = true;
+	if (!s->main.running || s->spawner_peer == NULL || peer_tell(s->spawner_peer, &m, &why) != OK) {
+		loop_stop(s->loop);
+		return;
+	}
+	linkage_say(s, "INFO", "asked to stop");
+	loop_timer_set(s->loop, &s->stop_timer, STOP_MS, stop_now, s);
+}

@@ -1,0 +1,29 @@
+/* The supervisor's own wall, once the sandbox stands: few capabilities, no new privileges, a list of refused calls. */
+#include "sandbox/supervisor/supervisor.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/supervisor/filter.h"
+
+/* To end processes of other users of the sandbox, and for a link that is started again to enter its jail. */
+#define KEPT                                                                                                    \
+	(1u << CAP_KILL | 1u << CAP_SYS_CHROOT | 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP)
+
+enum err
+seal(struct why *why)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{.permitted = KEPT, .effective = KEPT}, {0}};
+
+	for (int i = 0; i < 64 && prctl(PR_CAPBSET_READ, i) >= 0; i++)
+		if ((i > 31 || (KEPT & 1u << i) == 0) && prctl(PR_CAPBSET_DROP, i) < 0)
+			return fail_errno(why, ERR_SYSTEM, "bounding set: capability %d", i);
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || syscall(SYS_capset, &header, data) < 0)
+		return fail_errno(why, ERR_SYSTEM, "drop capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail_errno(why, ERR_SYSTEM, "PR_SET_NO_NEW_PRIVS");
+	return seccomp_supervisor(why);
+}

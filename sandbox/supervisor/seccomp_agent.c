@@ -1,0 +1,170 @@
+/* What the agent may not ask of the kernel: a table, one reason a row. Everything else is allowed. */
+#include "sandbox/supervisor/filter.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "common/base/clean.h"
+
+#define LOW 0xffffffffu /* the kernel takes these arguments as 32 bits: what stands above must not hide a match */
+
+enum test { ANY, EQUAL, BITS, NOT_EQUAL };
+
+/* A call, refused always or where one argument, and perhaps a second, is so. */
+struct refusal {
+	const char *call;
+	struct {
+		unsigned argument;
+		enum test test;
+		uint64_t mask, value;
+	} when[2];
+	int error; /* 0: EPERM */
+};
+
+#define CALL(name)		       {(name), {{0}}, 0}
+#define WHEN(name, n, test, mask, v)   {(name), {{(n), (test), (mask), (v)}}, 0}
+#define TO_FIRST(name, n)	       WHEN(name, n, EQUAL, LOW, 1)
+
+static const struct refusal refusals[] = {
+	/* libc falls back to clone, whose flags can be looked at */
+	{"clone3", {{0}}, ENOSYS},
+
+	/* sockets that do not lead to the loopback device: sniffing, the host of a virtual machine, radio */
+	WHEN("socket", 0, EQUAL, LOW, AF_PACKET),
+	WHEN("socket", 0, EQUAL, LOW, AF_BLUETOOTH),
+	WHEN("socket", 0, EQUAL, LOW, AF_VSOCK),
+	/* of netlink only routes, which getifaddrs reads */
+	{"socket", {{0, EQUAL, LOW, AF_NETLINK}, {2, NOT_EQUAL, LOW, 0}}, 0},
+
+	/* code that has no path defeats file rules and the identity of programs */
+	CALL("memfd_create"),
+	WHEN("execveat", 4, BITS, 0x1000 /* AT_EMPTY_PATH */, 0x1000),
+
+	/* into other processes */
+	CALL("ptrace"), CALL("process_vm_readv"), CALL("process_vm_writev"), CALL("pidfd_open"), CALL("pidfd_getfd"),
+	CALL("pidfd_send_signal"), CALL("process_madvise"), CALL("kcmp"),
+
+	/* parts of the kernel with a history, or that work past this filter */
+	CALL("bpf"), CALL("io_uring_setup"), CALL("io_uring_enter"), CALL("io_uring_register"), CALL("userfaultfd"),
+	CALL("perf_event_open"), CALL("add_key"), CALL("request_key"), CALL("keyctl"), CALL("kexec_load"),
+	CALL("kexec_file_load"), CALL("init_module"), CALL("finit_module"), CALL("delete_module"), CALL("create_module"),
+	CALL("get_kernel_syms"), CALL("query_module"), CALL("acct"), CALL("swapon"), CALL("swapoff"), CALL("reboot"),
+	CALL("lookup_dcookie"), CALL("syslog"), CALL("uselib"), CALL("vmsplice"), CALL("open_by_handle_at"),
+	CALL("quotactl"), CALL("quotactl_fd"), CALL("nfsservctl"), CALL("move_pages"), CALL("migrate_pages"),
+	/* other kinds of execution than Linux's own, and addresses laid bare; asking what is set stays possible */
+	WHEN("personality", 0, NOT_EQUAL, LOW, 0xffffffff),
+
+	/* would change what file rules mean */
+	CALL("mount"), CALL("umount"), CALL("umount2"), CALL("pivot_root"), CALL("chroot"), CALL("fsopen"),
+	CALL("fsconfig"), CALL("fsmount"), CALL("fspick"), CALL("move_mount"), CALL("open_tree"), CALL("mount_setattr"),
+
+	/* a fresh user namespace gives capabilities */
+	CALL("setns"),
+	WHEN("unshare", 0, BITS, CLONE_NEWUSER, CLONE_NEWUSER),
+	WHEN("clone", 0, BITS, CLONE_NEWUSER, CLONE_NEWUSER),
+
+	/* no further filters */
+	WHEN("seccomp", 0, EQUAL, LOW, 1 /* SECCOMP_SET_MODE_FILTER */),
+	WHEN("prctl", 0, EQUAL, LOW, PR_SET_SECCOMP),
+
+	/* pushing input into a terminal that someone else reads */
+	WHEN("ioctl", 1, EQUAL, LOW, TIOCSTI),
+	WHEN("ioctl", 1, EQUAL, LOW, TIOCLINUX),
+
+	/* process 1 is the spawner, which started everything here */
+	TO_FIRST("kill", 0), TO_FIRST("tkill", 0), TO_FIRST("tgkill", 0), TO_FIRST("tgkill", 1),
+	TO_FIRST("rt_sigqueueinfo", 0), TO_FIRST("rt_tgsigqueueinfo", 0), TO_FIRST("rt_tgsigqueueinfo", 1),
+	TO_FIRST("prlimit64", 0), TO_FIRST("sched_setaffinity", 0), TO_FIRST("sched_setattr", 0),
+	TO_FIRST("sched_setparam", 0), TO_FIRST("sched_setscheduler", 0), TO_FIRST("ioprio_set", 1),
+	TO_FIRST("setpriority", 1),
+	WHEN("setpriority", 0, EQUAL, LOW, PRIO_USER),
+};
+
+static struct scmp_arg_cmp
+comparison(const struct refusal *refusal, size_t at)
+{
+	enum test test = refusal->when[at].test;
+
+	return (struct scmp_arg_cmp){
+	    .arg = refusal->when[at].argument,
+	    .op = test == NOT_EQUAL ? SCMP_CMP_NE : SCMP_CMP_MASKED_EQ,
+	    .datum_a = test == NOT_EQUAL ? refusal->when[at].value : refusal->when[at].mask,
+	    .datum_b = refusal->when[at].value,
+	};
+}
+
+static enum err
+refuse(scmp_filter_ctx filter, const struct refusal *refusal, struct why *why)
+{
+	int number = seccomp_syscall_resolve_name(refusal->call);
+	int error = refusal->error == 0 ? EPERM : refusal->error;
+	struct scmp_arg_cmp when[2];
+	unsigned n = 0;
+	int r;
+
+	if (number == __NR_SCMP_ERROR)
+		return fail(why, ERR_SYSTEM, "libseccomp does not know %s", refusal->call);
+	if (number < 0)
+		return OK; /* not on this machine */
+	while (n < COUNT(when) && refusal->when[n].test != ANY) {
+		when[n] = comparison(refusal, n);
+		n++;
+	}
+	if ((r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((uint16_t)error), number, n, when)) < 0) {
+		errno = -r;
+		return fail_errno(why, ERR_SYSTEM, "refuse %s", refusal->call);
+	}
+	return OK;
+}
+
+static enum err
+load(const struct refusal *list, size_t n, struct why *why)
+{
+	/* Calls of another machine's numbering end the process: libseccomp's answer to a bad architecture. */
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	enum err r = OK;
+	int error;
+
+	if (filter == NULL)
+		return fail(why, ERR_SYSTEM, "seccomp_init");
+	if (seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
+	    seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) < 0)
+		r = fail(why, ERR_SYSTEM, "seccomp_attr_set");
+	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree; without it only slower */
+	for (size_t i = 0; r == OK && i < n; i++)
+		r = refuse(filter, &list[i], why);
+	if (r == OK && (error = seccomp_load(filter)) < 0) {
+		errno = -error;
+		r = fail_errno(why, ERR_SYSTEM, "seccomp_load");
+	}
+	seccomp_release(filter);
+	return r;
+}
+
+enum err
+seccomp_agent(struct why *why)
+{
+	return load(refusals, COUNT(refusals), why);
+}
+
+/* The supervisor needs none of these once its sandbox stands. */
+static const struct refusal supervisor_refusals[] = {
+	CALL("mount"), CALL("umount"), CALL("umount2"), CALL("pivot_root"), CALL("fsopen"), CALL("fsconfig"),
+	CALL("fsmount"), CALL("fspick"), CALL("move_mount"), CALL("open_tree"), CALL("mount_setattr"), CALL("bpf"),
+	CALL("perf_event_open"), CALL("userfaultfd"), CALL("init_module"), CALL("finit_module"), CALL("delete_module"),
+	CALL("kexec_load"), CALL("kexec_file_load"), CALL("ptrace"), CALL("process_vm_readv"), CALL("process_vm_writev"),
+	CALL("io_uring_setup"), CALL("memfd_create"), CALL("add_key"), CALL("request_key"), CALL("keyctl"),
+	CALL("open_by_handle_at"), CALL("setns"),
+};
+
+enum err
+seccomp_supervisor(struct why *why)
+{
+	return load(supervisor_refusals, COUNT(supervisor_refusals), why);
+}

@@ -1,0 +1,8 @@
+/* The spawner: process 1 of the agent's process namespace, confined as its commands are, and the parent of them all. */
+#ifndef SANDBOX_SUPERVISOR_SPAWNER_H
+#define SANDBOX_SUPERVISOR_SPAWNER_H
+
+/* Serve the supervisor at the other end of descriptor 3 until it is gone; what main returns. */
+int spawner_main(void);
+
+#endif

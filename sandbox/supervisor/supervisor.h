@@ -1,0 +1,106 @@
+/* The supervisor: all its state, and the order of a sandbox's life. */
+#ifndef SANDBOX_SUPERVISOR_SUPERVISOR_H
+#define SANDBOX_SUPERVISOR_SUPERVISOR_H
+
+#include "common/bus/peer.h"
+#include "common/os/child.h"
+#include "common/policy/files.h"
+#include "sandbox/supervisor/walls.h"
+
+#define BUNDLE_LINK	  "/opt/openshell/bin/link"
+#define BUNDLE_SUPERVISOR "/opt/openshell/bin/supervisor"
+
+/* bus.state: where the sandbox is in its life; it only goes forward. */
+enum {
+	STATE_ENROLLING = 1 << 0, /* link asks the gateway who we are */
+	STATE_BUILDING = 1 << 1,  /* the spawner builds walls */
+	STATE_RUNNING = 1 << 2,	  /* the main process runs, commands may be started */
+	STATE_OVER = 1 << 3,	  /* nothing of the agent runs, and nothing will; the gateway is told */
+};
+
+/* Keys of this start of the sandbox. They are made here, handed out by descriptor, and used by others alone. */
+struct identity {
+	struct id instance;
+	struct secret bus_secret;    /* link's CURVE key */
+	struct secret router_secret; /* the router's box key */
+	uint8_t router_key[32], router_mac[32];
+};
+
+/* The main process. */
+struct main_process {
+	uint64_t command_id; /* 0: not started */
+	bool running;
+	int fds[3]; /* ours: its stdin, stdout, stderr; or its terminal alone */
+	size_t fds_n;
+	uint16_t exit_code;
+};
+
+struct supervisor {
+	struct loop *loop;
+	struct bus bus;
+	struct arena memory;	     /* for as long as the sandbox lives */
+	struct msg_bootstrap boot;   /* in memory */
+	struct msg_enrolled enrolled; /* in memory; valid once configured */
+	bool configured;
+	struct policy_files files;
+	struct identity identity;
+	struct walls walls;
+
+	struct child link, spawner;
+	struct peer *link_peer, *spawner_peer; /* borrowed; NULL while there is none */
+	uint64_t link_started_ms;
+	uint32_t link_delay_ms;
+	struct timer link_again;
+
+	struct main_process main;
+	struct list commands; /* execs, see command.c */
+	uint64_t next_command;
+
+	bool failed; /* over before it began: failed_reason, failed_words */
+	char failed_reason[64];
+	struct why failed_words;
+	bool stopping; /* SIGTERM came */
+	struct timer stop_timer;
+};
+
+/* identity.c */
+enum err identity_make(struct identity *out, const struct msg_bootstrap *boot, struct why *why) must_check;
+
+/* linkage.c: the link process; kept alive, told again what it must know. */
+enum err linkage_start(struct supervisor *s, struct why *why) must_check;
+void linkage_report(struct supervisor *s); /* sandbox_ready, sandbox_failed or main_exited, as things stand */
+void linkage_stdio(struct supervisor *s);
+void linkage_down(struct supervisor *s);
+void linkage_say(struct supervisor *s, const char *level, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* a log line: on stderr, and to the gateway */
+handler linkage_status;
+
+/* begin.c: from the first instruction to a running main process. */
+enum err begin_spawner(struct supervisor *s, struct why *why) must_check;
+handler begin_enrolled;
+
+/* command.c: commands beside the main process. */
+handler command_start, command_signal, command_exited;
+void command_forget_all(struct supervisor *s); /* the link that asked is gone: end them */
+void command_lost_all(struct supervisor *s);   /* the agent's processes are gone */
+
+/* finish.c: how it ends. */
+void finish_failed(struct supervisor *s, const char *reason, const struct why *why);
+void finish_main(struct supervisor *s, uint16_t exit_code);
+void finish_spawner(struct supervisor *s);	   /* its channel or process is gone */
+void finish_asked(void *self, int signal_number); /* SIGTERM */
+
+/* environment.c: the environment of a command; later lists win over earlier, OPENSHELL_* of others is dropped. */
+#define ENVIRONMENT_MAX 384
+enum err environment_make(const struct supervisor *s, const struct span *more, size_t more_n, bool tty,
+    struct arena *arena, struct span **out, size_t *out_n, struct why *why) must_check;
+
+/* seal.c: after set-up, keep only what ending and starting processes takes. */
+enum err seal(struct why *why) must_check;
+
+/* namespace.c: become root of a user namespace where that is not given; may I build namespaces at all? */
+enum err namespace_root(struct why *why) must_check;
+
+extern const struct route supervisor_routes[];
+
+#endif
