@@ -11,22 +11,28 @@
 #define DRAIN_TURN_MS 50
 #define DRAIN_TURNS   100 /* 5 s for open calls to end */
 
-/* The listening socket may be the only descriptor that is not where the house's convention has it. */
-static struct jail
-jail_of(const struct config *config)
+static const char *const write_paths[] = {"/state", "/relay", NULL}; /* their sockets, to connect to */
+
+static const struct jail api_jail = {
+	.process = "api",
+	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
+	.write_paths = write_paths,
+	.keep_from = SERVICE_FD_SETTINGS,
+	.keep_to = SERVICE_FD_READY,
+};
+
+static enum err
+enter(const struct config *config, struct why *why)
 {
-	return (struct jail){
-	    .process = "api",
-	    .uid = config->service.uid,
-	    .gid = config->service.gid,
-	    .root = config->service.run_dir,
-	    .capabilities = 0,
-	    .promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
-	    .files_max = config->connections_max + 256,
-	    .write_paths = (const char *const[]){"/state", "/relay", NULL}, /* their bus sockets */
-	    .keep_from = SERVICE_FD_SETTINGS,
-	    .keep_to = (int)config->listen_fd > SERVICE_FD_READY ? (int)config->listen_fd : SERVICE_FD_READY,
-	};
+	struct jail jail = api_jail;
+
+	jail.uid = config->service.uid;
+	jail.gid = config->service.gid;
+	jail.root = config->service.run_dir;
+	jail.files_max = config->connections_max + 256;
+	if ((int)config->listen_fd > jail.keep_to)
+		jail.keep_to = (int)config->listen_fd;
+	return jail_enter(&jail, why);
 }
 
 /* Calls that hold something are told when their caller goes, and when it reads again. */
@@ -171,17 +177,14 @@ main(int argc, char **argv)
 	struct config config = {0};
 	struct api api = {0};
 	struct why why = {0};
-	struct jail jail;
 	enum err r;
 
-	if ((r = config_load(&config, argc, argv, &why)) == OK && /* reads the TLS files too */
-	    (r = listen_check(&config, &why)) == OK) {
-		jail = jail_of(&config);
-		if ((r = jail_enter(&jail, &why)) == OK &&		/* give all else up, for good */
-		    (r = api_open(&api, &config, &why)) == OK)
-			r = run(&api, &why);				/* libzmq starts threads here */
-	}
-	if (r != OK) {
+	signal(SIGPIPE, SIG_IGN);
+	if ((r = config_load(&config, argc, argv, &why)) != OK ||	/* reads the TLS files too */
+	    (r = listen_check(&config, &why)) != OK ||
+	    (r = enter(&config, &why)) != OK ||				/* give all else up, for good */
+	    (r = api_open(&api, &config, &why)) != OK ||
+	    (r = run(&api, &why)) != OK) {				/* libzmq starts threads here */
 		log_failure("api.stopped", r, &why);
 		service_failed(&config.service, &why);
 	}
