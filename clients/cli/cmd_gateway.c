@@ -56,7 +56,7 @@ addition_read(struct cli *cli, struct addition *out, struct why *why)
 	if (span_starts(text, SPAN("ssh://"))) {
 		r = addition_ssh(cli, span_tail(text, 6), out, why);
 	} else {
-		bool schemed = span_starts(text, SPAN("https://")) || span_starts(text, SPAN("http://"));
+		bool schemed = memmem(text.at, text.length, "://", 3) != NULL;
 
 		out->gateway.endpoint = arena_format(&cli->arena, "%s" SPAN_FORMAT, schemed ? "" : "https://",
 		    SPAN_ARGS(text));

@@ -99,8 +99,8 @@ static const struct flag flags_sandbox_create[] = {
 };
 
 static const struct flag flags_sandbox_list[] = {
-	{.id = FLAG_LIMIT, .name = "limit", .kind = KIND_NUMBER, .value = "N", .fallback = "100", .low = 1, .high = 1000,
-	 .help = "rows at most"},
+	{.id = FLAG_LIMIT, .name = "limit", .kind = KIND_NUMBER, .value = "N", .fallback = "100", .high = UINT32_MAX,
+	 .help = "rows at most; the gateway gives up to 1000"},
 	{.id = FLAG_OFFSET, .name = "offset", .kind = KIND_NUMBER, .value = "N", .fallback = "0", .high = UINT32_MAX,
 	 .help = "rows to skip"},
 	{.id = FLAG_IDS, .name = "ids", .kind = KIND_SWITCH, .excludes = {FLAG_NAMES, FLAG_OUTPUT},

@@ -6,6 +6,7 @@
 #define WIDTH	     100
 #define COLUMN_MAX   30 /* a longer left side gets a line of its own */
 #define LEFT_BYTES   160
+#define GLUE	     "\x1f" /* a space where no line may break */
 
 struct page {
 	FILE *to;
@@ -31,7 +32,8 @@ wrapped(const struct page *page, const char *text, size_t column, size_t indent)
 			fprintf(page->to, "\n%*s", (int)indent, "");
 			at = indent;
 		}
-		fwrite(p, 1, n, page->to);
+		for (size_t i = 0; i < n; i++)
+			fputc(p[i] == GLUE[0] ? ' ' : p[i], page->to);
 		at += n;
 		p += n;
 		if (*p == ' ') {
@@ -71,11 +73,11 @@ flag_row(const struct page *page, const struct flag *flag)
 		text_add(&left, " %s", flag->value);
 	text_add(&help, "%s", flag->help);
 	if (flag->kind == KIND_NUMBER && flag->high < UINT32_MAX)
-		text_add(&help, " [%llu to %llu]", (unsigned long long)flag->low, (unsigned long long)flag->high);
+		text_add(&help, " [%llu" GLUE "to" GLUE "%llu]", (unsigned long long)flag->low, (unsigned long long)flag->high);
 	if (flag->fallback != NULL)
-		text_add(&help, " [default: %s]", flag->fallback);
+		text_add(&help, " [default:" GLUE "%s]", flag->fallback);
 	if (flag->variable != NULL)
-		text_add(&help, " [env: %s]", flag->variable);
+		text_add(&help, " [env:" GLUE "%s]", flag->variable);
 	row(page, left_buffer, help_buffer);
 }
 

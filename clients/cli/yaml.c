@@ -79,11 +79,12 @@ array_print(FILE *to, const json_t *value, size_t indent)
 
 	json_array_foreach(value, i, item)
 	{
-		fprintf(to, "%*s- ", (int)indent, "");
+		bool nested = json_is_array(item) && is_block(item);
+
+		fprintf(to, "%*s-%s", (int)indent, "", nested ? "\n" : " ");
 		if (json_is_object(item) && is_block(item)) {
 			object_print(to, item, indent + 2, true);
-		} else if (is_block(item)) {
-			fputc('\n', to);
+		} else if (nested) {
 			array_print(to, item, indent + 2);
 		} else {
 			scalar_print(to, item);
