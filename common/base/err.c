@@ -87,6 +87,8 @@ because(struct why *why, enum err code, const char *format, ...)
 	va_end(args);
 	memcpy(reason, why->text, sizeof(reason));
 	reason[sizeof(reason) - 1] = '\0';
-	snprintf(why->text, sizeof(why->text), "%s: %.*s", context, (int)(sizeof(reason) - 1), reason);
+	/* Cut at the end of the buffer when both are long: that is what it promises. */
+	if (snprintf(why->text, sizeof(why->text), "%s: %.*s", context, (int)(sizeof(reason) - 1), reason) < 0)
+		why->text[0] = '\0';
 	return code;
 }
