@@ -73,7 +73,7 @@ ping_due(void *self)
 		client->ping_at_ms = 0;
 		return;
 	}
-	if (client->ping_at_ms != 0 && clock_ms() - client->ping_at_ms >= PING_TIMEOUT_MS) {
+	if (client->ping_at_ms != 0 && clock_ms() - client->ping_at_ms >= client->ping_timeout_ms) {
 		client_lose(client, &(struct why){"the gateway does not answer any more"});
 		return;
 	}
@@ -82,7 +82,7 @@ ping_due(void *self)
 		nghttp2_submit_ping(client->session, NGHTTP2_FLAG_NONE, NULL);
 		client_wake(client);
 	}
-	loop_timer_set(client->loop, &client->ping, PING_INTERVAL_MS, ping_due, client);
+	loop_timer_set(client->loop, &client->ping, client->ping_interval_ms, ping_due, client);
 }
 
 enum err
@@ -91,7 +91,7 @@ stream_start(struct rpc_stream *stream, uint32_t timeout_ms, struct why *why)
 	struct rpc_client *client = stream->client;
 
 	if (client->ping.place == 0)
-		loop_timer_set(client->loop, &client->ping, PING_INTERVAL_MS, ping_due, client);
+		loop_timer_set(client->loop, &client->ping, client->ping_interval_ms, ping_due, client);
 	return streams_submit(stream, timeout_ms, why);
 }
 
@@ -164,6 +164,8 @@ rpc_client_new(struct rpc_client **out, const struct rpc_client_config *config, 
 	if (client == NULL)
 		abort();
 	client->loop = config->loop;
+	client->ping_interval_ms = config->ping_interval_ms == 0 ? PING_INTERVAL_MS : config->ping_interval_ms;
+	client->ping_timeout_ms = config->ping_timeout_ms == 0 ? PING_TIMEOUT_MS : config->ping_timeout_ms;
 	client->bearer = copy(config->bearer);
 	client->user_agent = copy(config->user_agent == NULL ? "openshell/" OPENSHELL_VERSION : config->user_agent);
 	list_init(&client->streams);

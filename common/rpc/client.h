@@ -22,6 +22,7 @@ struct rpc_client_config {
 	const char *bearer;   /* sent as authorization: Bearer; NULL: none */
 	const char *user_agent;
 	uint32_t connect_timeout_ms; /* 0: 10000, TCP and TLS and HTTP/2 preface together */
+	uint32_t ping_interval_ms, ping_timeout_ms; /* while a call is open; 0: 10 s, 20 s */
 };
 
 /* How a call ended. */
@@ -40,6 +41,8 @@ const char *rpc_code_words(int code);
  * errors  ERR_INVALID the endpoint; ERR_UNAVAILABLE with the step: resolve, connect, TLS, HTTP/2
  */
 enum err rpc_client_new(struct rpc_client **out, const struct rpc_client_config *config, struct why *why) must_check;
+
+/* Streams that are open end without a callback. Not from inside a callback of a stream. */
 void rpc_client_free(struct rpc_client *client);
 
 /*

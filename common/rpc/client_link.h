@@ -24,6 +24,7 @@ struct rpc_client {
 	struct why why; /* lost, or leaving: what was said */
 	struct list streams, ready;
 	struct timer work, ping;
+	uint32_t ping_interval_ms, ping_timeout_ms;
 	uint64_t ping_at_ms; /* when the PING that is not answered was sent; 0: none */
 };
 

@@ -2,6 +2,7 @@
 #include "common/rpc/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -112,7 +113,10 @@ rpc_server_listen(struct rpc_server *server, int fd, struct why *why)
 	listener->server = server;
 	listener->fd = fd;
 	list_append(&server->listeners, &listener->link);
-	r = loop_add(server->config.loop, &listener->watch, fd, EPOLLIN, listener_ready, listener, why);
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) /* a descriptor from a parent may still block */
+		r = fail_errno(why, ERR_SYSTEM, "listening socket");
+	else
+		r = loop_add(server->config.loop, &listener->watch, fd, EPOLLIN, listener_ready, listener, why);
 	if (r != OK)
 		listener_free(listener);
 	return r;

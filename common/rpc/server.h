@@ -77,7 +77,9 @@ enum err rpc_server_listen(struct rpc_server *server, int fd, struct why *why) m
 
 /* Say GOAWAY on every connection, let open calls end, accept nothing new. */
 void rpc_server_drain(struct rpc_server *server);
-bool rpc_server_idle(const struct rpc_server *server);
+bool rpc_server_idle(const struct rpc_server *server); /* no call is open; after a drain: no connection */
+
+/* Open calls are told cancelled. Not from inside a callback of the server. */
 void rpc_server_free(struct rpc_server *server);
 
 const struct rpc_caller *rpc_caller(const struct rpc_call *call);

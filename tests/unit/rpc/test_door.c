@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -365,6 +366,90 @@ test_connections_max(void **state)
 	rpc_server_free(service.server);
 }
 
+static void
+stream_ended(void *self, struct rpc_stream *stream, const struct rpc_status *status)
+{
+	(void)stream;
+	*(struct rpc_status *)self = *status;
+}
+
+static bool
+no_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *message)
+{
+	(void)self, (void)stream, (void)message;
+	return true;
+}
+
+/* A gateway that greets and then says nothing more. */
+struct mute {
+	struct watch watch;
+	int fd;
+};
+
+static void
+mute_ready(void *self, uint32_t events)
+{
+	struct mute *mute = self;
+
+	(void)events;
+	mute->fd = accept(mute->watch.fd, NULL, NULL);
+	assert_int_equal(send(mute->fd, "\0\0\0\4\0\0\0\0\0", 9, MSG_NOSIGNAL), 9); /* SETTINGS */
+}
+
+static void
+test_dead_gateway(void **state)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	Openshell__V1__TcpForwardFrame frame = OPENSHELL__V1__TCP_FORWARD_FRAME__INIT;
+	struct rpc_status status = {.code = -1};
+	const struct rpc_stream_config config = {.path = PATH("ForwardTcp"), .self = &status, .message = no_message,
+		.response = &openshell__v1__tcp_forward_frame__descriptor, .ended = stream_ended};
+	auto_fd int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct mute mute = {.fd = -1};
+	struct rpc_client *client;
+	struct rpc_stream *stream;
+	char endpoint[64];
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	assert_int_equal(loop_add(loop, &mute.watch, listener, EPOLLIN, mute_ready, &mute, NULL), OK);
+	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", ntohs(address.sin_port));
+	assert_int_equal(rpc_client_new(&client, &(struct rpc_client_config){.loop = loop, .endpoint = endpoint,
+	    .ping_interval_ms = 10, .ping_timeout_ms = 15}, NULL), OK);
+	assert_int_equal(rpc_stream_open(client, &config, &frame.base, false, &stream, NULL), OK);
+	UNTIL(status.code != -1);
+	assert_int_equal(status.code, 14);
+	assert_string_equal(status.detail, "the gateway does not answer any more");
+	rpc_client_free(client);
+	loop_remove(loop, &mute.watch);
+	close(mute.fd);
+}
+
+static void
+test_unix_socket(void **state)
+{
+	char directory[] = "/tmp/rpc-test-XXXXXX", endpoint[64];
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct service service = {0};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); /* it blocks: the server must not */
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/api:0", directory); /* expect adds the port */
+	snprintf(endpoint, sizeof(endpoint), "unix:%s/api", directory);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	service_open(&service, (struct rpc_server_config){.loop = loop});
+	assert_int_equal(rpc_server_listen(service.server, fd, NULL), OK);
+	expect((struct rpc_client_config){.endpoint = endpoint}, 0, "");
+	rpc_server_free(service.server);
+	unlink(address.sun_path);
+	rmdir(directory);
+}
+
 int
 main(void)
 {
@@ -373,7 +458,8 @@ main(void)
 		cmocka_unit_test(test_server_texts), cmocka_unit_test(test_steps), cmocka_unit_test(test_http1),
 		cmocka_unit_test(test_http1_kept), cmocka_unit_test(test_garbage), cmocka_unit_test(test_garbage_tls),
 		cmocka_unit_test(test_slow_strangers), cmocka_unit_test(test_pings),
-		cmocka_unit_test(test_connections_max),
+		cmocka_unit_test(test_connections_max), cmocka_unit_test(test_dead_gateway),
+		cmocka_unit_test(test_unix_socket),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -451,6 +451,89 @@ test_malformed_text(void **state)
 	assert_non_null(strstr(status.message, "request message"));
 }
 
+/* A callback may make a call and wait for it; the stream goes on behind it. */
+static bool
+asking_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *message)
+{
+	(void)stream, (void)message;
+	health(self);
+	health(self);
+	return true;
+}
+
+static void
+asking_ended(void *self, struct rpc_stream *stream, const struct rpc_status *status)
+{
+	struct fixture *f = self;
+
+	(void)stream;
+	assert_int_equal(status->code, 0);
+	health(f);
+	f->service.denied = 77;
+}
+
+static void
+test_call_in_callback(void **state)
+{
+	struct fixture *f = *state;
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"),
+		.response = &openshell__v1__exec_sandbox_event__descriptor, .self = f, .message = asking_message,
+		.ended = asking_ended};
+	struct rpc_stream *stream;
+
+	request.workdir = (char *)"100";
+	assert_int_equal(rpc_stream_open(f->client, &config, &request.base, true, &stream, NULL), OK);
+	UNTIL(f, f->service.denied == 77);
+	assert_int_equal(f->service.calls, 1 + 2 * 101 + 1);
+}
+
+static bool
+leaving_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *message)
+{
+	(void)message;
+	++*(int *)self;
+	rpc_stream_cancel(stream);
+	return true;
+}
+
+static void
+test_cancel_in_callback(void **state)
+{
+	struct fixture *f = *state;
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	int messages = 0;
+	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"),
+		.response = &openshell__v1__exec_sandbox_event__descriptor, .self = &messages,
+		.message = leaving_message, .ended = reader_ended};
+	struct rpc_stream *stream;
+
+	request.workdir = (char *)"100";
+	assert_int_equal(rpc_stream_open(f->client, &config, &request.base, true, &stream, NULL), OK);
+	UNTIL(f, messages == 1 && rpc_server_idle(f->service.server));
+	health(f);
+	assert_int_equal(messages, 1);
+}
+
+/* The loop is asked to stop (a signal, say) while somebody waits for an answer. */
+static void
+stop_loop(void *self)
+{
+	loop_stop(self);
+}
+
+static void
+test_interrupted(void **state)
+{
+	struct fixture *f = *state;
+	struct timer timer = {0};
+	struct rpc_status status;
+
+	loop_timer_set(f->loop, &timer, 5, stop_loop, f->loop);
+	assert_int_equal(get_sandbox(f, "never", 0, &status), ERR_CANCELLED);
+	assert_string_equal(status.message, "interrupted");
+}
+
 /* A drained server ends its connection; the client's open stream is served until then. */
 static void
 test_drain(void **state)
@@ -518,7 +601,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_caller_plain, setup_plain, teardown),
 		BOTH(test_deadline), BOTH(test_server_stream), BOTH(test_slow_reader), BOTH(test_slow_reader_leaves),
 		BOTH(test_bidi), BOTH(test_bidi_ended_by_server), BOTH(test_paused_by_server),
-		BOTH(test_client_stream), BOTH(test_too_large), BOTH(test_malformed_text), BOTH(test_drain),
+		BOTH(test_client_stream), BOTH(test_call_in_callback), BOTH(test_cancel_in_callback),
+		BOTH(test_interrupted), BOTH(test_too_large), BOTH(test_malformed_text), BOTH(test_drain),
 		BOTH(test_server_dies), BOTH(test_latency),
 	};
 
