@@ -1,6 +1,5 @@
 /* Links: the roster of a service's settings turned into CURVE links. Apart, as it alone needs ZeroMQ. */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "common/base/clean.h"
 #include "common/service/service.h"
@@ -45,9 +44,5 @@ service_links(struct curve **out, struct bus *bus, const struct service_config *
 enum err
 service_bind(struct curve *curve, const char *endpoint, bool strangers, struct why *why)
 {
-	mode_t before = umask(0); /* of the socket file; libzmq binds in this thread */
-	enum err r = curve_bind(curve, endpoint, strangers, why);
-
-	umask(before);
-	return r;
+	return curve_bind(curve, endpoint, strangers, why);
 }

@@ -223,8 +223,8 @@ process_stop(struct process *process, int number, uint32_t limit_ms)
 
 	loop_timer_stop(process->loop, &process->timer);
 	if (!runs) {
-		if (process->state != PROCESS_STOPPING)
-			state_set(process, PROCESS_OFF);
+		if (process->state == PROCESS_WAITING)
+			process->state = PROCESS_OFF;
 		return;
 	}
 	child_kill(&process->child, number == 0 ? process->stop_signal : number);

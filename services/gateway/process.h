@@ -64,7 +64,10 @@ struct process {
 /* Start it. An error is told through changed() as well as by PROCESS_OFF or PROCESS_WAITING. */
 void process_start(struct process *process);
 
-/* Ask it to end with a signal (0: its stop_signal); it is killed after limit_ms. changed() follows when it has ended. */
+/*
+ * Ask it to end with a signal (0: its stop_signal); it is killed after limit_ms. changed() follows when it has ended. One
+ * that does not run is PROCESS_OFF at once, without a word.
+ */
 void process_stop(struct process *process, int signal, uint32_t limit_ms);
 
 /* Kill it now, wait and release everything. */
