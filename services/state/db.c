@@ -68,6 +68,8 @@ db_drop(struct db *db, const char *why)
 static bool
 is_refusal(const char *words)
 {
+	if (strstr(words, "no password supplied") != NULL)
+		return true;
 	return strstr(words, "FATAL:") != NULL && strstr(words, "starting up") == NULL &&
 	    strstr(words, "shutting down") == NULL && strstr(words, "recovery") == NULL &&
 	    strstr(words, "too many") == NULL && strstr(words, "remaining connection") == NULL;
@@ -108,7 +110,6 @@ connected(struct db *db)
 			db_drop(db, why.text);
 		return;
 	}
-	db->pause_ms = PAUSE_FIRST_MS;
 	log_info("database.connected", "connection=%s", db->name);
 	db->came(db->self, db);
 }
@@ -155,6 +156,12 @@ dial(void *self)
 	loop_timer_set(db->loop, &db->timer, DB_CONNECT_MS, dial_late, db);
 	if (loop_add(db->loop, &db->watch, PQsocket(db->conn), EPOLLOUT, dial_step, db, &why) != OK)
 		db_drop(db, why.text);
+}
+
+void
+db_settled(struct db *db)
+{
+	db->pause_ms = PAUSE_FIRST_MS;
 }
 
 void
@@ -209,7 +216,7 @@ static const struct {
 	{"23", ERR_INVALID, NULL},
 	{"22", ERR_INVALID, NULL},
 	{"40", ERR_CONFLICT, NULL},
-	{"", ERR_INTERNAL, NULL},
+	{"", ERR_INTERNAL, "the database did not take a statement"},
 };
 
 static enum err

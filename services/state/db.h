@@ -45,6 +45,9 @@ struct db {
 void db_open(struct db *db, struct loop *loop, const char *name, const char *const *keys, const char *const *values);
 void db_close(struct db *db);
 
+/* All is well with it: the next pause is a short one again. */
+void db_settled(struct db *db);
+
 /* Drop the connection and dial again. */
 void db_drop(struct db *db, const char *why);
 

@@ -101,6 +101,8 @@ came(void *self, struct db *db)
 	if (!state->db.up || !state->feed.up || state->serving)
 		return;
 	if ((r = begin(state, &why)) == OK) {
+		db_settled(&state->db);
+		db_settled(&state->feed);
 		state_began(state);
 		return;
 	}

@@ -3,7 +3,7 @@
 #include "services/state/change.h"
 
 #define WALL_TYPE_BYTES	  64
-#define CONDITIONS_MAX	  33
+#define CONDITIONS_MAX	  32
 #define LISTED_BYTES_MAX  1500000u /* of one page; the rest of MSG_BYTES_MAX is for lengths and conditions */
 
 /* "NAME=enforced", "NAME=partial: why", "NAME=absent: why" as a condition. */
@@ -38,7 +38,7 @@ conditions_read(const struct rows *rows, int row, struct arena *arena, struct ms
 	struct msg_condition *at;
 	enum err r;
 
-	if (walls == NULL || (out->conditions = arena_array(arena, CONDITIONS_MAX, sizeof(*at))) == NULL)
+	if (walls == NULL || (out->conditions = arena_array(arena, walls_n + 1, sizeof(*at))) == NULL)
 		return ERR_LIMIT;
 	at = &out->conditions[out->conditions_n++];
 	*at = (struct msg_condition){.type = SPAN("Ready"), .since_ms = rows_number(rows, row, 16)};
@@ -46,7 +46,7 @@ conditions_read(const struct rows *rows, int row, struct arena *arena, struct ms
 	    arena_span(arena, rows_span(rows, row, 14), &at->reason) != OK ||
 	    arena_span(arena, rows_span(rows, row, 15), &at->message) != OK)
 		return ERR_LIMIT;
-	for (size_t i = 0; i < walls_n && out->conditions_n < CONDITIONS_MAX - 1; i++)
+	for (size_t i = 0; i < walls_n && out->conditions_n < CONDITIONS_MAX; i++)
 		if ((r = wall_condition(walls[i], rows_number(rows, row, 18), arena,
 			 &out->conditions[out->conditions_n++])) != OK)
 			return r;

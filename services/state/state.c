@@ -6,8 +6,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define START_WAIT_MS 8000    /* for the database, before the parent is told that the service is up without it */
-#define SWEEP_MS      600000
+#define START_WAIT_MS  8000 /* for the database, before the parent is told that the service is up without it */
+#define START_CHECK_MS 300
+#define SWEEP_MS       600000
 
 static void
 peer_up(void *self, struct peer *peer)
@@ -127,9 +128,12 @@ state_refused(struct state *state, const struct why *why)
 	loop_stop(state->loop);
 }
 
-/* It did not come in time. Where the server itself refuses us, waiting does not help, and a person must hear of it. */
+/*
+ * Is it there yet? Where the server itself refuses us, waiting does not help, and a person must hear of it; a server
+ * that is not there may come, and until then every request is answered ERR_UNAVAILABLE.
+ */
 static void
-start_late(void *self)
+start_check(void *self)
 {
 	struct state *state = self;
 	const struct db *db = state->db.refused ? &state->db : &state->feed;
@@ -138,15 +142,17 @@ start_late(void *self)
 	if (db->refused) {
 		fail(&why, ERR_STATE, "the database refuses us: %s", db->why);
 		state_refused(state, &why);
-		return;
-	}
-	log_error("database.missing", "why=%s", log_quote(span_of_text(state->db.why)));
-	tell_parent(state);
+	} else if (clock_ms() - state->start_ms >= START_WAIT_MS) {
+		log_error("database.missing", "why=%s", log_quote(span_of_text(state->db.why)));
+		tell_parent(state);
+	} else
+		loop_timer_set(state->loop, &state->start_limit, START_CHECK_MS, start_check, state);
 }
 
 void
 state_start(struct state *state)
 {
-	loop_timer_set(state->loop, &state->start_limit, START_WAIT_MS, start_late, state);
+	state->start_ms = clock_ms();
+	loop_timer_set(state->loop, &state->start_limit, START_CHECK_MS, start_check, state);
 	feed_open(state);
 }

@@ -24,6 +24,7 @@ struct state {
 	struct list drivers; /* struct driver: connected or known */
 	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox */
 	struct timer start_limit, sweep, again;
+	uint64_t start_ms;
 	struct why refusal; /* why it will never serve */
 	bool told;	    /* the parent knows how the start went */
 };

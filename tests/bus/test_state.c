@@ -30,7 +30,7 @@ settings_make(void)
 
 	snprintf(settings, sizeof(settings),
 	    "process: state\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
-	    "database_url: \"host=/postgres user=openshell dbname=openshell\"\n"
+	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
 	    "audit_key: \"%064d\"\nroster:\n%s%s%s%s",
 	    7, roster_yaml(&api, "api", NULL, entry[0]), roster_yaml(&relay, "relay", NULL, entry[1]),
 	    roster_yaml(&credentials, "credentials", NULL, entry[2]), roster_yaml(&driver, "driver", NULL, entry[3]));
@@ -933,6 +933,25 @@ audit_rows_are_there(void **unused)
 }
 
 static void
+a_wrong_password_is_said_at_once(void **unused)
+{
+	struct daemon second = state;
+	char *at = strstr(settings, "password=secret");
+
+	(void)unused;
+	daemon_stop(&state);
+	memcpy(at, "password=terces", 15);
+	daemon_start(&second, program, run_dir, settings);
+	assert_non_null(strstr(second.words, "failed: the database refuses us: "));
+	assert_non_null(strstr(second.words, "password authentication failed"));
+	second.status = child_wait(&second.child);
+	child_done(&second.child);
+	memcpy(at, "password=secret", 15);
+	daemon_start(&state, program, run_dir, settings);
+	assert_string_equal(state.words, "ready\n");
+}
+
+static void
 a_newer_database_is_refused(void **unused)
 {
 	struct daemon second = state;
@@ -975,6 +994,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(without_a_database_every_answer_is_unavailable),
 		cmocka_unit_test(a_driver_that_is_away_is_waited_for),
 		cmocka_unit_test(audit_rows_are_there),
+		cmocka_unit_test(a_wrong_password_is_said_at_once),
 		cmocka_unit_test(a_newer_database_is_refused),
 	};
 
