@@ -70,6 +70,9 @@ extern const struct route routes[];
 void watch_peer_down(struct api *api, const struct peer *peer);
 void exec_peer_down(struct api *api, const struct peer *peer);
 
+/* This process is to end: watches, which would never end by themselves, do now. */
+void watch_stop(struct api *api);
+
 handler watch_row, watch_log, exec_data, exec_grant, exec_end, exec_exited;
 
 #endif

@@ -89,6 +89,7 @@ stop(void *self, int number)
 	struct api *api = self;
 
 	log_info("api.stop", "signal=%d", number);
+	watch_stop(api);
 	rpc_server_drain(api->server);
 	drain_turn(api);
 }

@@ -468,18 +468,34 @@ watch_log(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
-void
-watch_peer_down(struct api *api, const struct peer *peer)
+static void
+watch_end_all(struct api *api, const struct peer *peer, const struct why *why)
 {
 	struct numbered *numbered;
-	struct why why = {0};
 
-	(void)fail(&why, ERR_UNAVAILABLE, "the gateway's state process went away: watch again in a moment");
 	for (size_t i = 0; i < API_BUCKETS; i++)
 		list_each (numbered, &api->watches[i], struct numbered, link) {
 			struct watch_call *watch = list_item(numbered, struct watch_call, numbered);
 
-			if (watch->state == peer)
-				watch_end(watch, ERR_UNAVAILABLE, &why);
+			if (peer == NULL || watch->state == peer)
+				watch_end(watch, ERR_UNAVAILABLE, why);
 		}
+}
+
+void
+watch_peer_down(struct api *api, const struct peer *peer)
+{
+	struct why why = {0};
+
+	(void)fail(&why, ERR_UNAVAILABLE, "the gateway's state process went away: watch again in a moment");
+	watch_end_all(api, peer, &why);
+}
+
+void
+watch_stop(struct api *api)
+{
+	struct why why = {0};
+
+	(void)fail(&why, ERR_UNAVAILABLE, "the gateway is stopping");
+	watch_end_all(api, NULL, &why);
 }

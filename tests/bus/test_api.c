@@ -18,6 +18,7 @@
 #include "common/wire/protobuf.h"
 #include "openshell/openshell.pb-c.h"
 #include "tests/bus/script.h"
+#include "tests/unit/rpc/pki.h"
 
 #define OPENSHELL "/openshell.v1.OpenShell/"
 #define GOT_MAX	  4096
@@ -29,6 +30,7 @@ static struct daemon daemon_;
 static struct actor state, relay;
 static struct rpc_client *client;
 static uint16_t port;
+static struct pki pki; /* all NULL: plaintext */
 static const struct id sandbox = {{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, 16}};
 
 /* ---- the client's side of one call ---- */
@@ -128,10 +130,11 @@ static void
 connect_client(void)
 {
 	char endpoint[64];
-	struct rpc_client_config config = {.loop = loop, .endpoint = endpoint, .user_agent = "test"};
+	struct rpc_client_config config = {.loop = loop, .endpoint = endpoint, .user_agent = "test", .ca_pem = pki.ca,
+	    .certificate_pem = pki.client, .key_pem = pki.client_key};
 	struct why why;
 
-	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", port);
+	snprintf(endpoint, sizeof(endpoint), "%s://127.0.0.1:%u", pki.ca == NULL ? "http" : "https", port);
 	if (rpc_client_new(&client, &config, &why) != OK)
 		fail_msg("client: %s", why.text);
 }
@@ -187,7 +190,8 @@ house_open(const char *settings)
 	char path[128];
 	struct why why;
 
-	directory_make(directory);
+	if (pki.ca == NULL)
+		directory_make(directory);
 	snprintf(path, sizeof(path), "%s/state", directory);
 	assert_int_equal(mkdir(path, 0755), 0);
 	snprintf(path, sizeof(path), "%s/relay", directory);
@@ -975,6 +979,22 @@ state_goes(void **unused)
 	by_name(NULL);
 }
 
+/* The process ends: a watch is told so. */
+static void
+watch_ends_with_us(void **unused)
+{
+	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
+	struct got *got;
+	uint64_t number;
+
+	(void)unused;
+	got = watch(&request, &number, 2);
+	UNTIL(loop, got->n == 1);
+	child_kill(&daemon_.child, SIGTERM);
+	got_ended(got, 14, "the gateway is stopping");
+	got_free(got);
+}
+
 /* Without a certificate or leave, only Health answers. */
 static int
 setup_closed(void **unused)
@@ -1001,6 +1021,68 @@ nobody_comes_in(void **unused)
 	assert_null(actor_heard(&state, SANDBOX_GET));
 }
 
+static void
+file_write(const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* TLS with client certificates: the files are read before the jail, from anywhere. */
+static int
+setup_tls(void **unused)
+{
+	char settings[512];
+
+	(void)unused;
+	pki_make(&pki);
+	directory_make(directory);
+	file_write("tls.crt", pki.server);
+	file_write("tls.key", pki.server_key);
+	file_write("ca.crt", pki.ca);
+	snprintf(settings, sizeof(settings), "tls_cert: %s/tls.crt\ntls_key: %s/tls.key\ntls_client_ca: %s/ca.crt\n",
+	    directory, directory, directory);
+	house_open(settings);
+	return 0;
+}
+
+static int
+teardown_tls(void **unused)
+{
+	house_close();
+	pki_free(&pki);
+	(void)unused;
+	return 0;
+}
+
+/* The certificate says who it is, and that it may do nothing here. */
+static void
+certificate_is_the_caller(void **unused)
+{
+	Openshell__V1__GetCurrentUserRequest user = OPENSHELL__V1__GET_CURRENT_USER_REQUEST__INIT;
+	Openshell__V1__GetSandboxRequest get = OPENSHELL__V1__GET_SANDBOX_REQUEST__INIT;
+	struct got *got = call(OPENSHELL "GetCurrentUser", &user.base,
+	    &openshell__v1__get_current_user_response__descriptor);
+	const Openshell__V1__GetCurrentUserResponse *who;
+
+	(void)unused;
+	got_ended(got, 0, NULL);
+	who = (const Openshell__V1__GetCurrentUserResponse *)got->messages[0];
+	assert_string_equal(who->subject, "tester");
+	assert_string_equal(who->identity_provider, "mtls");
+	assert_int_equal(who->n_roles, 2);
+	got_free(got);
+	get.name = (char *)"demo";
+	call_fails(OPENSHELL "GetSandbox", &get.base, &openshell__v1__sandbox_response__descriptor, 7,
+	    "role 'openshell-user' required");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1025,9 +1107,13 @@ main(int argc, char **argv)
 	    cmocka_unit_test(exec_waits_for_session),
 	    cmocka_unit_test(relay_goes),
 	    cmocka_unit_test(state_goes),
+	    cmocka_unit_test(watch_ends_with_us), /* last */
 	};
 	const struct CMUnitTest closed[] = {
 	    cmocka_unit_test(nobody_comes_in),
+	};
+	const struct CMUnitTest tls[] = {
+	    cmocka_unit_test(certificate_is_the_caller),
 	};
 	int failed;
 
@@ -1035,5 +1121,6 @@ main(int argc, char **argv)
 	program = argv[1];
 	signal(SIGPIPE, SIG_IGN);
 	failed = cmocka_run_group_tests_name("open", open, setup, teardown);
-	return failed + cmocka_run_group_tests_name("closed", closed, setup_closed, teardown);
+	failed += cmocka_run_group_tests_name("closed", closed, setup_closed, teardown);
+	return failed + cmocka_run_group_tests_name("tls", tls, setup_tls, teardown_tls);
 }
