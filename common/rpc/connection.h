@@ -103,6 +103,9 @@ void http2_ping(struct connection *connection);
 bool http1_take(struct connection *connection);
 void http1_answer(struct rpc_call *call, int http_status, const char *content_type, struct span body);
 
+/* answer.c: the end of a call; afterwards its owner neither hears of it nor can do anything with it. */
+void call_status(struct rpc_call *call, int status, const char *words);
+
 /* call.c: life of a call. */
 struct rpc_call *call_new(struct connection *connection, int32_t stream);
 void call_header(struct rpc_call *call, struct span name, struct span value);
