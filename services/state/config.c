@@ -24,6 +24,7 @@ const struct setting state_settings[] = {
 /* What we set where the person did not: [keyword, value]. */
 static const char *const defaults[][2] = {
 	{"connect_timeout", "5"},
+	{"gssencmode", "disable"}, /* it would look for files that the jail has not */
 	{"tcp_user_timeout", "6000"},
 	{"keepalives_idle", "10"},
 	{"keepalives_interval", "5"},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
@@ -23,16 +24,23 @@ static struct id request;
 
 /* ---- the stage ---- */
 
+/* As root the daemon becomes someone else, as under the gateway. */
+static int
+own_id(void)
+{
+	return geteuid() == 0 ? 64201 : 0;
+}
+
 static void
 settings_make(void)
 {
 	char entry[4][256];
 
 	snprintf(settings, sizeof(settings),
-	    "process: state\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
+	    "process: state\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
 	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
 	    "audit_key: \"%064d\"\nroster:\n%s%s%s%s",
-	    7, roster_yaml(&api, "api", NULL, entry[0]), roster_yaml(&relay, "relay", NULL, entry[1]),
+	    own_id(), own_id(), 7, roster_yaml(&api, "api", NULL, entry[0]), roster_yaml(&relay, "relay", NULL, entry[1]),
 	    roster_yaml(&credentials, "credentials", NULL, entry[2]), roster_yaml(&driver, "driver", NULL, entry[3]));
 }
 
@@ -90,6 +98,8 @@ setup(void **unused)
 	(void)unused;
 	snprintf(path, sizeof(path), "%s/state", run_dir);
 	assert_int_equal(mkdir(path, 0755), 0);
+	if (own_id() != 0)
+		assert_int_equal(chown(path, (uid_t)own_id(), (gid_t)own_id()), 0);
 	assert_int_equal(loop_new(&loop, &why), OK);
 	daemon_keys(&state);
 	join(&api, ROLE_API, "api");
