@@ -1,0 +1,137 @@
+/* Keys: the derivations are fixed by vectors, as what is sealed today must open after the next release. */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/text.h"
+#include "services/credentials/keys.h"
+
+static struct keys keys;
+static const struct id sandbox = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+
+static void
+expect(const uint8_t bytes[32], const char *hex)
+{
+	char have[65];
+
+	hex_write(bytes, 32, have);
+	assert_string_equal(have, hex);
+}
+
+/* Made with hashlib.blake2b(digest_size=32, key=...) of Python. */
+static void
+vectors(void **unused)
+{
+	uint8_t router[32], mac[32];
+	struct secret claim;
+
+	(void)unused;
+	for (uint8_t i = 0; i < 32; i++) {
+		keys.master.bytes[i] = i;
+		router[i] = (uint8_t)(0xff - i);
+	}
+	keys_derive(&keys);
+	expect(keys.box.bytes, "a46a19e4e39332439ffa64e609379b91b0cb01386ef997939e3d34daaf0958b7");
+	keys_claim(&keys, sandbox, 0x01020304, &claim);
+	expect(claim.bytes, "16a2fb4c6572a73d04cca5480378756bfe210b07d5ff6328cfe2a2c5a8acfc85");
+	claim_mac(&claim, sandbox, 0x01020304, router, mac);
+	expect(mac, "4ecc35e650b4f2811d485f29136113194a201927e28cf45e51d0de79586e994d");
+	crypto_scalarmult_base(mac, keys.box.bytes);
+	assert_memory_equal(mac, keys.box_public, 32);
+	keys_done(&keys);
+	for (size_t i = 0; i < sizeof(keys); i++)
+		assert_int_equal(((uint8_t *)&keys)[i], 0);
+}
+
+static void
+each_part_counts(void **unused)
+{
+	static const uint8_t router[32] = {1}, other[32] = {2};
+	struct secret claim, changed;
+	struct id stranger = sandbox;
+	uint8_t mac[32], mac_changed[32];
+
+	(void)unused;
+	randombytes_buf(keys.master.bytes, 32);
+	stranger.bytes[15] ^= 0x80;
+	keys_claim(&keys, sandbox, 1, &claim);
+	keys_claim(&keys, sandbox, 2, &changed);
+	assert_memory_not_equal(claim.bytes, changed.bytes, 32);
+	keys_claim(&keys, stranger, 1, &changed);
+	assert_memory_not_equal(claim.bytes, changed.bytes, 32);
+	keys.master.bytes[0] ^= 1;
+	keys_claim(&keys, sandbox, 1, &changed);
+	assert_memory_not_equal(claim.bytes, changed.bytes, 32);
+	claim_mac(&claim, sandbox, 1, router, mac);
+	claim_mac(&claim, sandbox, 2, router, mac_changed);
+	assert_memory_not_equal(mac, mac_changed, 32);
+	claim_mac(&claim, stranger, 1, router, mac_changed);
+	assert_memory_not_equal(mac, mac_changed, 32);
+	claim_mac(&claim, sandbox, 1, other, mac_changed);
+	assert_memory_not_equal(mac, mac_changed, 32);
+	claim_mac(&changed, sandbox, 1, router, mac_changed);
+	assert_memory_not_equal(mac, mac_changed, 32);
+}
+
+static void
+files(void **unused)
+{
+	static const struct {
+		size_t length;
+		mode_t mode;
+		enum err want;
+	} cases[] = {
+		{32, 0600, OK},
+		{32, 0400, OK},
+		{31, 0600, ERR_INVALID},
+		{33, 0600, ERR_INVALID},
+		{0, 0600, ERR_INVALID},
+		{32, 0604, ERR_INVALID},
+		{32, 0640, ERR_INVALID},
+	};
+	static const char bytes[33] = "0123456789abcdef0123456789abcdef";
+	char directory[] = "/tmp/openshell-keys-XXXXXX", path[64], other[64];
+	struct why why;
+
+	(void)unused;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/key", directory);
+	snprintf(other, sizeof(other), "%s/link", directory);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		assert_int_equal(write(fd, bytes, cases[i].length), cases[i].length);
+		assert_int_equal(fchmod(fd, cases[i].mode), 0);
+		close(fd);
+		assert_int_equal(keys_load(&keys, path, &why), cases[i].want);
+		if (cases[i].want == OK)
+			assert_memory_equal(keys.master.bytes, bytes, 32);
+		else
+			assert_non_null(strstr(why.text, path));
+		unlink(path);
+	}
+	assert_int_equal(keys_load(&keys, path, &why), ERR_SYSTEM); /* not there */
+	assert_int_equal(keys_load(&keys, directory, &why), ERR_INVALID);
+	assert_int_equal(symlink("/dev/null", other), 0);
+	assert_int_equal(keys_load(&keys, other, &why), ERR_SYSTEM); /* never through a symbolic link */
+	unlink(other);
+	rmdir(directory);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vectors),
+		cmocka_unit_test(each_part_counts),
+		cmocka_unit_test(files),
+	};
+
+	assert_true(sodium_init() >= 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
