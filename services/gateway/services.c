@@ -133,6 +133,7 @@ driver_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "data_dir", data_path(config, "sandboxes"));
 	add_text(out, "bundle", config->bundle);
 	add_text(out, "relay_dir", data_path(config, "run/relay"));
+	text_add(out, "relay: \"ipc:///sandbox\"\n"); /* link has that directory for its root */
 	add_key(out, "relay_key", source->keys->relay.key);
 	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
 	text_add(out, "sandbox_uid_base: %u\nnever:\n", config->sandbox_uid_base);
