@@ -1,0 +1,304 @@
+/* relay and link together, the rest played by the test: enrolment, a long output byte for byte, and either one's death. */
+#include "tests/unit/test.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/base/clock.h"
+#include "common/bus/channel.h"
+#include "common/bus/stream.h"
+#include "tests/bus/script.h"
+
+#define LONG_BYTES (32u << 20)
+
+static const char *relay_program, *link_program;
+static char directory[64], endpoint[64], settings[2048];
+static struct loop *loop;
+static struct daemon relay;
+static struct actor state, api, supervisor;
+static struct child link_child;
+static const uint8_t bytes32[32] = {3};
+static const struct id sandbox = {{5}}, instance = {{6}};
+static struct span argv_true[] = {{"true", 4}};
+static const struct msg enrolled = {.id = ENROLLED,
+    .enrolled = {.name = {"demo", 4}, .workspace = {"default", 7}, .command = argv_true, .command_n = 1,
+	.policy = {"p", 1}, .policy_version = 1}};
+
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	auto_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	return ntohs(address.sin_port);
+}
+
+static void
+relay_start(void)
+{
+	daemon_start(&relay, relay_program, directory, settings);
+	assert_string_equal(relay.words, "ready\n");
+}
+
+static void
+link_start(void)
+{
+	const char *argv[] = {"link", NULL};
+	struct child_plan plan = {.path = link_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
+	const struct msg m = {.id = LINK_SETUP,
+	    .link_setup = {.relay = span_of_text(endpoint), .relay_key = span_of_bytes(relay.key, 32),
+		.bus_key = span_of_bytes(bytes32, 32), .sandbox = sandbox, .epoch = 1, .instance = instance,
+		.token = span_of_bytes(bytes32, 32), .router_key = span_of_bytes(bytes32, 32),
+		.router_mac = span_of_bytes(bytes32, 32)}};
+	struct peer *peer;
+	int ours, theirs;
+	struct why why;
+
+	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
+	plan.fds[3] = theirs;
+	assert_int_equal(child_start(&link_child, &plan, &why), OK);
+	close(theirs);
+	assert_int_equal(channel_open(&supervisor.bus, ROLE_LINK, "link", ours, &peer, &why), OK);
+	tell(supervisor.peer, &m);
+}
+
+static void
+expect_session(void)
+{
+	struct heard *heard;
+
+	actor_answer(&state, ENROL_CHECK, &enrolled);
+	heard_free(actor_hear(&state, SESSION_UP));
+	heard = actor_hear(&supervisor, LINK_STATUS);
+	assert_true(heard->msg.link_status.connected);
+	heard_free(heard);
+}
+
+static int
+setup(void **unused)
+{
+	char path[128], one[256], two[256];
+	struct peer *peer;
+	struct why why;
+
+	(void)unused;
+	directory_make(directory);
+	snprintf(path, sizeof(path), "%s/state", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/relay", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(loop_new(&loop, &why), OK);
+	daemon_keys(&relay);
+	actor_init(&state, loop, ROLE_STATE, "state");
+	actor_init(&api, loop, ROLE_API, "api");
+	actor_init(&supervisor, loop, ROLE_SUPERVISOR, "supervisor");
+	actor_join(&state, ROLE_RELAY, "relay", relay.key);
+	snprintf(path, sizeof(path), "ipc://%s/state/bus", directory);
+	assert_int_equal(curve_bind(state.curve, path, false, &why), OK);
+	snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", free_port());
+	snprintf(settings, sizeof(settings), "process: relay\nsandbox_endpoints: [\"%s\"]\nroster:\n%s%s", endpoint,
+	    roster_yaml(&state, "state", "ipc:///state/bus", one), roster_yaml(&api, "api", NULL, two));
+	relay_start();
+	actor_join(&api, ROLE_RELAY, "relay", relay.key);
+	snprintf(path, sizeof(path), "ipc://%s/relay/bus", directory);
+	assert_int_equal(curve_connect(api.curve, path, ROLE_RELAY, "relay", &peer, &why), OK);
+	actor_wait_up(&api, 1);
+	link_start();
+	expect_session();
+	heard_free(actor_hear(&supervisor, ENROLLED));
+	return 0;
+}
+
+static int
+teardown(void **unused)
+{
+	(void)unused;
+	actor_done(&supervisor);
+	child_wait(&link_child);
+	child_done(&link_child);
+	daemon_stop(&relay);
+	actor_done(&api);
+	actor_done(&state);
+	loop_free(loop);
+	directory_remove(directory);
+	return 0;
+}
+
+/* Started: the child's ends of its descriptors, and its name at the supervisor. */
+static uint64_t
+exec_run(uint64_t stream, int fds[3])
+{
+	const struct msg m = {.id = EXEC_START,
+	    .exec_start = {.stream = stream, .sandbox = sandbox, .command = argv_true, .command_n = 1}};
+	struct outcome outcome;
+	struct heard *heard;
+	uint64_t number;
+
+	ask(&outcome, api.peer, &m);
+	heard = actor_hear(&supervisor, EXEC_START);
+	number = heard->msg.exec_start.stream;
+	for (size_t i = 0; i < 3; i++)
+		fds[i] = fd_take(&heard->msg.fds[i]);
+	reply_send(&heard->reply, &(struct msg){.id = EXEC_STARTED, .exec_started = {77}});
+	heard_free(heard);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	outcome_done(&outcome);
+	return number;
+}
+
+/* A process of its own that writes numbers, as the command would. */
+static pid_t
+writer_start(int fds[3])
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid != 0) {
+		for (size_t i = 0; i < 3; i++)
+			clean_fd(&fds[i]);
+		return pid;
+	}
+	for (uint32_t i = 0; i < LONG_BYTES / 4;) {
+		uint32_t block[4096];
+
+		for (size_t j = 0; j < COUNT(block); j++)
+			block[j] = i++;
+		if (write(fds[1], block, sizeof(block)) != sizeof(block))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static void
+a_long_output_comes_byte_for_byte(void **unused)
+{
+	const struct msg exited = {.id = EXEC_EXITED, .exec_exited = {.exit_code = 0}};
+	struct msg told = exited;
+	struct stream_in in;
+	uint64_t got = 0, began;
+	struct heard *heard;
+	int fds[3];
+
+	(void)unused;
+	told.exec_exited.stream = exec_run(9, fds);
+	assert_int_equal(stream_in_open(&in, api.peer, 9, 1, STREAM_WINDOW_BYTES, NULL), OK);
+	began = clock_ms();
+	writer_start(fds);
+	while (got < LONG_BYTES) {
+		const struct span *bytes;
+
+		heard = actor_hear(&api, STREAM_DATA);
+		bytes = &heard->msg.stream_data.bytes;
+		assert_int_equal(stream_take(&in, &heard->msg.stream_data, NULL), OK);
+		for (size_t i = 0; i < bytes->length; i++, got++) {
+			uint32_t want = (uint32_t)(got / 4);
+
+			if ((uint8_t)bytes->at[i] != (uint8_t)(want >> 8 * (got % 4)))
+				fail_msg("byte %lu is another", (unsigned long)got);
+		}
+		assert_int_equal(stream_used(&in, bytes->length, NULL), OK);
+		heard_free(heard);
+	}
+	print_message("%u MiB in %lu ms\n", LONG_BYTES >> 20, (unsigned long)(clock_ms() - began));
+	tell(supervisor.peer, &told);
+	heard = actor_hear(&api, EXEC_EXITED);
+	assert_int_equal(heard->msg.exec_exited.exit_code, 0);
+	heard_free(heard);
+}
+
+static void
+short_commands_one_after_the_other(void **unused)
+{
+	uint64_t began = clock_ms();
+
+	(void)unused;
+	for (uint64_t i = 0; i < 200; i++) {
+		struct msg exited = {.id = EXEC_EXITED, .exec_exited = {.exit_code = (uint16_t)(i % 256)}};
+		struct heard *heard;
+		int fds[3];
+
+		exited.exec_exited.stream = exec_run(i + 1, fds);
+		for (size_t j = 0; j < 3; j++)
+			clean_fd(&fds[j]);
+		tell(supervisor.peer, &exited);
+		heard = actor_hear(&api, EXEC_EXITED);
+		assert_int_equal(heard->msg.exec_exited.exit_code, i % 256);
+		heard_free(heard);
+	}
+	print_message("200 commands in %lu ms\n", (unsigned long)(clock_ms() - began));
+}
+
+static void
+when_the_link_dies_the_caller_hears(void **unused)
+{
+	struct heard *heard;
+	int fds[3];
+
+	(void)unused;
+	exec_run(9, fds);
+	child_kill(&link_child, SIGKILL);
+	heard = actor_hear(&api, EXEC_EXITED);
+	assert_int_equal(heard->msg.exec_exited.exit_code, 256);
+	heard_free(heard);
+	heard_free(actor_hear(&state, SESSION_DOWN));
+	for (size_t i = 0; i < 3; i++)
+		clean_fd(&fds[i]);
+}
+
+/* kill -9: within a second it is back, the link has enrolled again with its key, and commands run. */
+static void
+when_the_relay_dies_the_link_comes_back(void **unused)
+{
+	uint64_t began = clock_ms(), number;
+	struct heard *heard;
+	int fds[3], ups = api.ups;
+
+	(void)unused;
+	number = exec_run(9, fds);
+	child_kill(&relay.child, SIGKILL);
+	child_wait(&relay.child);
+	child_done(&relay.child);
+	heard = actor_hear(&supervisor, EXEC_SIGNAL); /* its caller is gone */
+	assert_int_equal(heard->msg.exec_signal.stream, number);
+	assert_int_equal(heard->msg.exec_signal.signal, SIGKILL);
+	heard_free(heard);
+	heard = actor_hear(&supervisor, LINK_STATUS);
+	assert_false(heard->msg.link_status.connected);
+	heard_free(heard);
+	for (size_t i = 0; i < 3; i++)
+		clean_fd(&fds[i]);
+	relay_start();
+	actor_wait_up(&api, ups + 1);
+	expect_session();
+	exec_run(9, fds);
+	print_message("back after %lu ms\n", (unsigned long)(clock_ms() - began));
+	for (size_t i = 0; i < 3; i++)
+		clean_fd(&fds[i]);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		CASE(a_long_output_comes_byte_for_byte),
+		CASE(short_commands_one_after_the_other),
+		CASE(when_the_link_dies_the_caller_hears),
+		CASE(when_the_relay_dies_the_link_comes_back),
+	};
+
+	assert_int_equal(argc, 3);
+	relay_program = argv[1];
+	link_program = argv[2];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
