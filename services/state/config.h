@@ -17,18 +17,20 @@ struct config {
 
 extern const struct setting state_settings[];
 
-/* Parameters of the database for PQconnectStartParams: NULL-terminated, freed by conninfo_free. */
+/* conninfo.c: parameters of the database for PQconnectStartParams: NULL-terminated, freed by conninfo_free. */
 struct conninfo {
 	const char **keys, **values;
 };
 
 /*
  * Take database_url apart, before the jail: what libpq could not do inside it is done here. A host name becomes an
- * address too (hostaddr), as the jail has no resolver.
+ * address too (hostaddr), as the jail has no resolver; certificates and keys are copied to run_dir/state.
  *
- * errors  ERR_INVALID not a conninfo string or URI; ERR_NOT_FOUND a host has no address
+ * errors  ERR_INVALID not a conninfo string or URI; ERR_NOT_FOUND a host has no address, a file is not there;
+ *         ERR_SYSTEM a file cannot be copied
  */
-enum err conninfo_read(struct conninfo *out, const char *database_url, struct why *why) must_check;
+enum err conninfo_read(struct conninfo *out, const char *database_url, const struct service_config *service,
+    struct why *why) must_check;
 void conninfo_free(struct conninfo *conninfo);
 
 #endif

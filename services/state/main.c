@@ -61,7 +61,7 @@ run(struct state *state, struct loop *loop, struct why *why)
 	state_init(state, loop);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
-	    (r = conninfo_read(&state->conninfo, state->config.database_url, why)) == OK)
+	    (r = conninfo_read(&state->conninfo, state->config.database_url, &state->config.service, why)) == OK)
 		r = serve(state, why);
 	state_done(state);
 	curve_free(state->curve);

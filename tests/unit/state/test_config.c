@@ -35,16 +35,21 @@ an_address_is_taken_apart(void **unused)
 		{"dbname=o", OK, NULL, NULL, "5"},
 		{"host=/a,/b", OK, "/a,/b", NULL, "5"},
 		{"host=no-such-host.invalid", ERR_NOT_FOUND, NULL, NULL, NULL},
+		{"host=/a sslrootcert=/no/such/file", ERR_NOT_FOUND, NULL, NULL, NULL},
+		{"host=/a sslrootcert=/dev/null", ERR_INVALID, NULL, NULL, NULL},
+		{"host=/a sslkey=/proc/self/status", ERR_SYSTEM, NULL, NULL, NULL}, /* no run_dir to copy it to */
 		{"password=pass nonsense", ERR_INVALID, NULL, NULL, NULL},
 		{"colour=red password=pass", ERR_INVALID, NULL, NULL, NULL},
 		{"postgresql://u:pass@[::1", ERR_INVALID, NULL, NULL, NULL},
 	};
 
+	static const struct service_config service = {.run_dir = "/nonexistent"};
+
 	(void)unused;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct conninfo conninfo = {0};
 		struct why why = {0};
-		enum err r = conninfo_read(&conninfo, cases[i].url, &why);
+		enum err r = conninfo_read(&conninfo, cases[i].url, &service, &why);
 
 		if (r != cases[i].want)
 			fail_msg("%s: %s: %s", cases[i].url, err_name(r), why.text);

@@ -39,7 +39,7 @@ setup(void **unused)
 	state.config.log_rows_max = 2000;
 	state.config.log_days = 7;
 	memset(state.config.audit_key.bytes, 5, 32);
-	assert_int_equal(conninfo_read(&state.conninfo, "application_name=test", &why), OK); /* PGHOST and so on */
+	assert_int_equal(conninfo_read(&state.conninfo, "application_name=test", &state.config.service, &why), OK); /* PGHOST and so on */
 	state_init(&state, loop);
 	state_start(&state);
 	turn_until_serving();
