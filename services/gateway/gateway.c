@@ -148,6 +148,12 @@ database_serves(void *self, pid_t pid)
 	return postgres_serves(self, pid);
 }
 
+static void
+database_clear(void *self)
+{
+	postgres_clear(self);
+}
+
 static void process_changed(void *self, struct process *process);
 
 static struct process *
@@ -182,6 +188,7 @@ database_add(struct gateway *gateway)
 	process->plan.uid = postgres->uid;
 	process->plan.gid = postgres->gid;
 	process->serves = database_serves;
+	process->prepare = database_clear;
 	process->serves_self = postgres;
 	process->start_limit_ms = DATABASE_LIMIT_MS;
 	process->stop_signal = SIGINT; /* "fast": ends its sessions and writes a checkpoint */

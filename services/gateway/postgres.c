@@ -1,6 +1,7 @@
 /* The embedded PostgreSQL: initdb and the server as children of ours; nothing here speaks SQL over a socket. */
 #include "services/gateway/postgres.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/os/child.h"
 #include "services/gateway/file.h"
@@ -340,37 +342,43 @@ is_our_server(const struct postgres *postgres, pid_t pid)
 	return strcmp(at, cluster) == 0;
 }
 
-/* A server that lost its parent ends at once by SIGQUIT and recovers at the next start, as after a crash. */
-static enum err
-server_end(pid_t pid, struct why *why)
+static void
+process_kill(pid_t pid)
 {
 	auto_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd gone = {.fd = fd, .events = POLLIN};
 
 	if (fd < 0)
-		return OK;
-	syscall(SYS_pidfd_send_signal, fd, SIGQUIT, NULL, 0);
-	if (poll(&gone, 1, 5000) > 0)
-		return OK;
+		return;
+	log_warning("postgres.orphan", "pid=%d", (int)pid);
 	syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-	if (poll(&gone, 1, 5000) > 0)
-		return OK;
-	return fail(why, ERR_BUSY, "a PostgreSQL server of an earlier start (pid %d) does not end", (int)pid);
+	poll(&gone, 1, 5000);
 }
 
-/* We hold the gateway's lock, so a server there is an orphan, and a lock file without one is a killed server's. */
-static enum err
-leftovers_clear(const struct postgres *postgres, struct why *why)
+/*
+ * What a killed server left. We hold the gateway's lock, so every process in the cluster is an orphan; one that still
+ * holds the shared memory would keep the next server from starting. The write-ahead log makes killing them safe. A lock
+ * file whose number some other program has got since would be taken for a running server.
+ */
+void
+postgres_clear(const struct postgres *postgres)
 {
 	char path[PATH_BYTES + 32];
-	pid_t pid = lock_pid(postgres, NULL, 0);
-	enum err r;
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	pid_t pid;
 
-	if (pid > 0 && is_our_server(postgres, pid) && (r = server_end(pid, why)) != OK)
-		return r;
+	while (proc != NULL && (entry = readdir(proc)) != NULL)
+		if ((pid = (pid_t)strtol(entry->d_name, NULL, 10)) > 0 && is_our_server(postgres, pid))
+			process_kill(pid);
+	if (proc != NULL)
+		closedir(proc);
+	pid = lock_pid(postgres, NULL, 0);
 	snprintf(path, sizeof(path), "%s/postmaster.pid", postgres->cluster);
+	if (pid > 0 && (kill(pid, 0) == 0 || errno == EPERM))
+		unlink(path);
+	snprintf(path, sizeof(path), "%s/.s.PGSQL.5432.lock", postgres->socket_dir);
 	unlink(path);
-	return OK;
 }
 
 static void
@@ -395,14 +403,18 @@ arguments_make(struct postgres *postgres)
 	    {"password_encryption", "scram-sha-256"}, {"logging_collector", "off"}, {"log_destination", "stderr"},
 	    {"log_min_messages", "warning"}, {"log_statement", "none"}, {"max_parallel_workers", "0"}, {"jit", "off"},
 	    {"timezone", "UTC"}, {"cluster_name", "openshell"}};
+	char version[16];
 	size_t n = 0;
 
+	cluster_version(postgres, version);
 	postgres->argv[0] = postgres->program; /* it finds its libraries and data by that */
 	postgres->argv[1] = "-D";
 	postgres->argv[2] = postgres->cluster;
 	argument_add(postgres, &n, "unix_socket_directories", postgres->socket_dir);
 	for (size_t i = 0; i < COUNT(settings); i++)
 		argument_add(postgres, &n, settings[i].name, settings[i].value);
+	if (strtol(version, NULL, 10) >= 14) /* before recovery: not a thousand files one by one */
+		argument_add(postgres, &n, "recovery_init_sync_method", "syncfs");
 }
 
 enum err
@@ -414,7 +426,7 @@ postgres_prepare(struct postgres *postgres, const struct config *config, gid_t s
 		r = password_load(postgres, config, why);
 	else
 		r = cluster_make(postgres, config, why);
-	if (r != OK || (r = leftovers_clear(postgres, why)) != OK)
+	if (r != OK)
 		return r;
 	r = dir_make_for(postgres->socket_dir, postgres->set_ids ? 0710 : 0700, postgres->uid, state_gid, why);
 	arguments_make(postgres);

@@ -30,12 +30,15 @@ enum err postgres_find(struct postgres *postgres, const struct config *config, s
 
 /*
  * Make the cluster where there is none: initdb, a role and a database named openshell, all beside and then renamed.
- * Takes a second or two. Also clears away what a killed server left (its lock file; a server that still runs is ended).
+ * Takes a second or two.
  *
  * state_gid  group whose members may reach the socket, when we are root
  */
 enum err postgres_prepare(struct postgres *postgres, const struct config *config, gid_t state_gid, struct why *why)
     must_check;
+
+/* Before each start of the server: end what a killed one left running, and a lock file that misleads. */
+void postgres_clear(const struct postgres *postgres);
 
 /* Does the server with this pid accept connections? (The last line of its lock file, as pg_ctl reads it.) */
 bool postgres_serves(const struct postgres *postgres, pid_t pid);

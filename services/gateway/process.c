@@ -164,7 +164,7 @@ ended(void *self, int status)
 		log_warning("child.died", "name=%s pid=%d %s why=\"%s\"", process->name, (int)process->child.pid, how,
 		    log_quote(span_of_text(failed_words(process))));
 	if (process->state != PROCESS_STOPPING && process->said[0] == '\0')
-		snprintf(process->said, sizeof(process->said), "failed: it ended with %s and said nothing", how);
+		snprintf(process->said, sizeof(process->said), "failed: it ended with %s; the log says more", how);
 	is_gone(process);
 }
 
@@ -202,6 +202,8 @@ process_start(struct process *process)
 	process->started_ms = clock_ms();
 	process->state = PROCESS_STARTING;
 	process->child = (struct child){.pidfd = -1};
+	if (process->prepare != NULL)
+		process->prepare(process->serves_self);
 	if ((r = launch(process, &why)) != OK) {
 		log_failure("child.start", r, &why);
 		snprintf(process->said, sizeof(process->said), "failed: %.380s", why.text);

@@ -39,6 +39,7 @@ struct process {
 	struct child_plan plan;	 /* argv, descriptors, ids; with ready_number it gets the pipe there */
 	int ready_number;	 /* descriptor on which it says "ready"; 0: it is asked by serves() */
 	bool (*serves)(void *serves_self, pid_t pid); /* asked every 10 ms while it starts */
+	void (*prepare)(void *serves_self); /* before each start; may be NULL */
 	void *serves_self;
 	uint32_t start_limit_ms; /* to serve in; it is killed then */
 	int stop_signal;

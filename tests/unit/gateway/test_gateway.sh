@@ -47,6 +47,10 @@ until_true() { # at most ten seconds; there is no event to wait for from a shell
 	done
 }
 
+running() { # not gone, and not waiting to be buried either
+	case "$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2> /dev/null)" in '' | Z* | X*) return 1 ;; esac
+}
+
 mkdir "$work/libexec"
 for service in state credentials relay driver-local api; do
 	cat > "$work/libexec/$service" << END
@@ -110,10 +114,12 @@ says 1 "port $port on 127.0.0.1 is in use"; ok "port in use"
 parent=$(cat "$data/gateway.pid")
 postgres=$(pid_of postgres) api=$(pid_of api)
 kill -9 "$parent"
-until_true '! kill -0 $postgres 2> /dev/null && ! kill -0 $api 2> /dev/null'; ok "children die with the parent"
+until_true '! running $postgres && ! running $api'; ok "children die with the parent"
 run status; says 3 "No gateway is running"; ok "a stale pid file is no gateway"
 rm -f "$work/ended"
 run start; says 0 "running"; ok "start after a crash"
+kill -9 "$(cat "$data/gateway.pid")"
+run start; says 0 "running"; ok "and start at once after another, while the killed database is still going away"
 run stop --sandboxes; says 0 "The gateway has stopped."; ok "stop --sandboxes"
 [ "$(cat "$work/ended")" = "api TERM
 driver-local USR1

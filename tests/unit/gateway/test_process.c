@@ -112,7 +112,7 @@ test_failed(void **state)
 	fixture(&process, &seen, silent);
 	process_start(&process);
 	run_until(&seen, "so");
-	assert_string_equal(process.said, "failed: it ended with code=3 and said nothing");
+	assert_string_equal(process.said, "failed: it ended with code=3; the log says more");
 	loop_free(seen.loop);
 	fixture(&process, &seen, none);
 	process_start(&process);
