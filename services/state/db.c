@@ -64,11 +64,11 @@ db_drop(struct db *db, const char *why)
 		db->went(db->self, db);
 }
 
-/* What the server itself said, other than that it is only starting or stopping. */
+/* What the server itself said, other than that it is only starting or stopping; or we of its certificate. */
 static bool
 is_refusal(const char *words)
 {
-	if (strstr(words, "no password supplied") != NULL)
+	if (strstr(words, "no password supplied") != NULL || strstr(words, "certificate") != NULL)
 		return true;
 	return strstr(words, "FATAL:") != NULL && strstr(words, "starting up") == NULL &&
 	    strstr(words, "shutting down") == NULL && strstr(words, "recovery") == NULL &&

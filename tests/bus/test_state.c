@@ -933,6 +933,68 @@ a_driver_that_is_away_is_waited_for(void **unused)
 	expect_phase(id, PHASE_PROVISIONING, "DriverNotConnected");
 }
 
+/* Another state process on the same database: it sees what is done through the first, and leaves its sessions alone. */
+static void
+two_states_share_a_database(void **unused)
+{
+	char other[sizeof(settings)], entry[256], endpoint[256];
+	struct daemon second;
+	struct actor visitor;
+	struct id id, instance;
+	struct msg open = {.id = WATCH_OPEN, .watch_open = {1, {{0}}, true, true}}, down;
+	struct outcome outcome;
+	struct heard *heard;
+	struct why why = {0};
+
+	(void)unused;
+	join(&driver, ROLE_DRIVER, "driver-local"); /* a new key: state must be told */
+	daemon_stop(&state);
+	settings_make();
+	daemon_start(&state, program, run_dir, settings);
+	dial(&driver);
+	actor_wait_up(&driver, 1);
+	actor_wait_up(&api, 3);
+	actor_wait_up(&relay, 3);
+	actor_wait_up(&credentials, 3);
+	driver_joins();
+	forget(&driver, DESIRED);
+	id = created("demo");
+	instance = made_ready(id, 1);
+
+	daemon_keys(&second);
+	actor_init(&visitor, loop, ROLE_API, "visitor");
+	actor_join(&visitor, ROLE_STATE, "state2", second.key);
+	snprintf(other, sizeof(other), "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
+	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
+	    "audit_key: \"%064d\"\nroster:\n%s", own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
+	daemon_start(&second, program, run_dir, other);
+	assert_string_equal(second.words, "ready\n");
+	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus2", run_dir);
+	assert_int_equal(curve_connect(visitor.curve, endpoint, ROLE_STATE, "state2", &visitor.peer, &why), OK);
+	actor_wait_up(&visitor, 1);
+
+	expect_phase(id, PHASE_READY, "DependenciesReady");
+	open.watch_open.sandbox = id;
+	ask(&outcome, visitor.peer, &open);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_int_equal(outcome.msg.sandbox_row.phase, PHASE_READY);
+	outcome_done(&outcome);
+	down = (struct msg){.id = SESSION_DOWN, .session_down = {id, 1, instance}};
+	assert_int_equal(ask_now(relay.peer, &down), OK);
+	heard = actor_hear(&visitor, WATCH_ROW);
+	assert_int_equal(heard->msg.watch_row.row->phase, PHASE_PROVISIONING);
+	heard_free(heard);
+	add_lines(id, 2, 0, "INFO");
+	heard = actor_hear(&visitor, WATCH_LOG);
+	assert_true(heard->msg.watch_log.lines_n >= 1);
+	heard_free(heard);
+	removed(id, "demo", 1);
+	daemon_stop(&second);
+	assert_int_equal(child_exit_code(second.status), 0);
+	actor_done(&visitor);
+}
+
 static void
 audit_rows_are_there(void **unused)
 {
@@ -1005,6 +1067,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_killed_state_comes_back_with_everything),
 		cmocka_unit_test(without_a_database_every_answer_is_unavailable),
 		cmocka_unit_test(a_driver_that_is_away_is_waited_for),
+		cmocka_unit_test(two_states_share_a_database),
 		cmocka_unit_test(audit_rows_are_there),
 		cmocka_unit_test(a_wrong_password_is_said_at_once),
 		cmocka_unit_test(a_newer_database_is_refused),
