@@ -4,6 +4,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "common/bus/stream.h"
 #include "services/api/api.h"
 #include "services/api/check.h"
@@ -212,6 +213,19 @@ try_again(struct exec *exec, enum err r)
 	return true;
 }
 
+/* A command that cannot be executed ends as a shell would end it: words on its standard error, and 127 or 126. */
+static void
+not_executed(struct exec *exec, enum err r, const struct why *why)
+{
+	char words[WHY_BYTES + 1];
+	struct text t = TEXT_OF(words);
+
+	text_add(&t, "%s\n", why->text);
+	chunk_send(exec, exec->start.tty ? 1 : 2, text_span(&t));
+	exec->exit_code = r == ERR_NOT_FOUND ? 127 : 126;
+	exit_send(exec);
+}
+
 static void
 started(void *self, enum err r, struct msg *answer, const struct why *reason)
 {
@@ -223,6 +237,10 @@ started(void *self, enum err r, struct msg *answer, const struct why *reason)
 		r = fail(&why, ERR_PROTOCOL, "exec_start was answered with something else");
 	if (try_again(exec, r))
 		return;
+	if ((r == ERR_NOT_FOUND || r == ERR_DENIED) && exec->work.call != NULL) {
+		not_executed(exec, r, &why);
+		return;
+	}
 	if (r == OK)
 		r = channels_open(exec, &why);
 	if (r != OK)

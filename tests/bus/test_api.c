@@ -923,6 +923,26 @@ exec_waits_for_session(void **unused)
 	got_free(got);
 }
 
+/* What cannot be executed ends as in a shell. */
+static void
+exec_not_found(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	const Openshell__V1__ExecSandboxEvent *event;
+	struct got *got = exec_ask(&request, 2);
+
+	(void)unused;
+	actor_refuse(&relay, EXEC_START, ERR_NOT_FOUND, "cat: command not found");
+	got_ended(got, 0, NULL);
+	assert_int_equal(got->n, 2);
+	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[0];
+	assert_int_equal(event->payload_case, OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDERR);
+	assert_memory_equal(event->stderr->data.data, "cat: command not found\n", 23);
+	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[1];
+	assert_int_equal(event->exit->exit_code, 127);
+	got_free(got);
+}
+
 /* ---- others go away ---- */
 
 static void
@@ -1105,6 +1125,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(exec_back_pressure),
 	    cmocka_unit_test(exec_caller_goes),
 	    cmocka_unit_test(exec_waits_for_session),
+	    cmocka_unit_test(exec_not_found),
 	    cmocka_unit_test(relay_goes),
 	    cmocka_unit_test(state_goes),
 	    cmocka_unit_test(watch_ends_with_us), /* last */
