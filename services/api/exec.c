@@ -437,6 +437,8 @@ exec_grant(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)answer;
 	if (exec == NULL || exec->work.call == NULL)
 		return OK;
+	if (m->stream_grant.channel == 3)
+		return OK; /* link takes a terminal's size; this call has one size, told at its start */
 	if (m->stream_grant.channel != 0)
 		return breach(exec, fail(why, ERR_PROTOCOL, "credit for channel %u", m->stream_grant.channel), why);
 	if ((r = stream_granted(&exec->in, &m->stream_grant, why)) != OK)
