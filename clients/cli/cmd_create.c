@@ -227,6 +227,17 @@ creation_delete(const struct creation *creation, struct why *why)
 	return OK;
 }
 
+/* A limit that nobody asked for is not missing. */
+static bool
+wall_wanted(const struct cli *cli, const Openshell__V1__SandboxCondition *condition)
+{
+	if (strcmp(condition->type, WALL_PREFIX "cgroup_memory") == 0)
+		return cli_text(cli, FLAG_MEMORY) != NULL;
+	if (strcmp(condition->type, WALL_PREFIX "cgroup_cpu") == 0)
+		return cli_text(cli, FLAG_CPU) != NULL;
+	return true;
+}
+
 /* Say which walls are less than they should be. */
 static void
 walls_note(struct cli *cli, const Openshell__V1__Sandbox *sandbox)
@@ -237,7 +248,7 @@ walls_note(struct cli *cli, const Openshell__V1__Sandbox *sandbox)
 	for (size_t i = 0; status != NULL && i < status->n_conditions; i++) {
 		const Openshell__V1__SandboxCondition *condition = status->conditions[i];
 
-		if (!condition_wall(condition) || condition_true(condition))
+		if (!condition_wall(condition) || condition_true(condition) || !wall_wanted(cli, condition))
 			continue;
 		list = arena_format(&cli->arena, "%s%s%s (%s%s%s)", list == NULL ? "" : list, list == NULL ? "" : ", ",
 		    shown(&cli->arena, condition->type + strlen(WALL_PREFIX)), shown(&cli->arena, condition->reason),
