@@ -176,6 +176,18 @@ said_in_log(const struct change *change, const struct box *box, struct arena *ar
 	return log_say(change->state, box->id, box->phase == PHASE_ERROR ? "ERROR" : "INFO", words, why);
 }
 
+/* Why an instance died is shown nowhere else once it runs again. */
+static enum err
+death_in_log(const struct change *change, const struct box *box, struct arena *arena, struct why *why)
+{
+	const char *words = arena_format(arena, "start %lu ended: " SPAN_FORMAT " (" SPAN_FORMAT "); it is started again",
+	    (unsigned long)box->epoch - 1, SPAN_ARGS(change->message), SPAN_ARGS(change->reason));
+
+	log_warning("sandbox.died", "sandbox=%s epoch=%lu reason=%s", id_text(box->id), (unsigned long)box->epoch - 1,
+	    log_quote(change->reason));
+	return log_say(change->state, box->id, "WARN", words, why);
+}
+
 static enum err
 policy_loaded(const struct change *change, const struct box *box, struct why *why)
 {
@@ -204,6 +216,8 @@ write_box(const struct change *change, const struct step *step, struct box *box,
 	if ((r = box_save(db, box, arena, why)) != OK)
 		return r;
 	if (change->policy_version != 0 && (r = policy_loaded(change, box, why)) != OK)
+		return r;
+	if ((step->effects & EFFECT_AGAIN) != 0 && (r = death_in_log(change, box, arena, why)) != OK)
 		return r;
 	return box->phase == before ? OK : said_in_log(change, box, arena, why);
 }

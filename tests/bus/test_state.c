@@ -576,6 +576,16 @@ stop_and_start_keep_the_sandbox(void **unused)
 }
 
 static void
+logs(struct outcome *outcome, struct id id, uint32_t lines, const char *level)
+{
+	struct msg m = {.id = LOGS_GET, .logs_get = {.sandbox = id, .lines = lines, .level = span_of_text(level)}};
+
+	ask(outcome, api.peer, &m);
+	outcome_wait(outcome);
+	assert_int_equal(outcome->r, OK);
+}
+
+static void
 a_dead_instance_begins_anew_but_not_for_ever(void **unused)
 {
 	struct id id = created("demo");
@@ -588,6 +598,9 @@ a_dead_instance_begins_anew_but_not_for_ever(void **unused)
 		expect_phase(id, PHASE_PROVISIONING, "Starting");
 		expect_desired(id, epoch + 1, WANT_RUNNING);
 	}
+	logs(&outcome, id, 1, "");
+	assert_true(span_is(outcome.msg.logs.lines[0].level, "WARN")); /* why it died */
+	outcome_done(&outcome);
 	observe(id, 6, 3);
 	expect_phase(id, PHASE_ERROR, "InstanceRestartLimit");
 	expect_desired(id, 6, WANT_STOPPED);
@@ -685,16 +698,6 @@ add_lines(struct id id, size_t n, uint32_t dropped, const char *level)
 		lines[i] = (struct msg_log_line){1000 + i, SPAN("gateway"), span_of_text(level), SPAN("proxy"),
 		    SPAN("a line"), fields, i % 3};
 	assert_int_equal(ask_now(relay.peer, &m), OK);
-}
-
-static void
-logs(struct outcome *outcome, struct id id, uint32_t lines, const char *level)
-{
-	struct msg m = {.id = LOGS_GET, .logs_get = {.sandbox = id, .lines = lines, .level = span_of_text(level)}};
-
-	ask(outcome, api.peer, &m);
-	outcome_wait(outcome);
-	assert_int_equal(outcome->r, OK);
 }
 
 static void
