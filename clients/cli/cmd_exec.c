@@ -1,6 +1,7 @@
 /* sandbox exec: run a command, pass its bytes and its exit code through. */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "common/base/clean.h"
 
 #define STDIN_MAX   ((1u << 20) - (64u << 10)) /* one request holds it, and the gateway takes 1 MiB */
+#define STDIN_FIRST (16u << 10)
 #define PHASE_READY OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY
 
 struct execution {
@@ -23,33 +25,39 @@ struct execution {
 	struct rpc_status status;
 };
 
-/* All of standard input, where it is no terminal. */
-static enum err
-stdin_read(struct cli *cli, ProtobufCBinaryData *out, struct why *why)
+/* Make room for more; 1 byte above STDIN_MAX shows that there is too much. */
+static uint8_t *
+stdin_grow(uint8_t *bytes, size_t *room)
 {
-	uint8_t *bytes;
-	size_t at = 0;
+	*room = *room == 0 ? STDIN_FIRST : *room * 2 > STDIN_MAX ? STDIN_MAX + 1 : *room * 2;
+	if ((bytes = realloc(bytes, *room)) == NULL)
+		abort();
+	return bytes;
+}
+
+/* All of standard input, where it is no terminal; the caller frees out->data. */
+static enum err
+stdin_read(ProtobufCBinaryData *out, struct why *why)
+{
+	size_t room = 0;
 
 	*out = (ProtobufCBinaryData){0, NULL};
 	if (isatty(STDIN_FILENO))
 		return OK;
-	if ((bytes = arena_alloc(&cli->arena, STDIN_MAX + 1)) == NULL)
-		return fail(why, ERR_LIMIT, "out of room");
-	while (at <= STDIN_MAX) {
-		ssize_t n = read(STDIN_FILENO, bytes + at, STDIN_MAX + 1 - at);
+	while (out->len <= STDIN_MAX) {
+		ssize_t n;
 
+		if (out->len == room)
+			out->data = stdin_grow(out->data, &room);
+		n = read(STDIN_FILENO, out->data + out->len, room - out->len);
 		if (n == 0)
-			break;
+			return OK;
 		if (n < 0 && errno != EINTR)
 			return fail_errno(why, ERR_SYSTEM, "standard input");
-		at += n > 0 ? (size_t)n : 0;
+		out->len += n > 0 ? (size_t)n : 0;
 	}
-	if (at > STDIN_MAX)
-		return fail(why, ERR_LIMIT,
-		    "standard input has more than %u bytes, which is what one command can be given in this release",
-		    STDIN_MAX);
-	*out = (ProtobufCBinaryData){at, bytes};
-	return OK;
+	return fail(why, ERR_LIMIT,
+	    "standard input has more than %u bytes, which is what one command can be given in this release", STDIN_MAX);
 }
 
 static void
@@ -194,25 +202,25 @@ request_fill(struct cli *cli, Openshell__V1__ExecSandboxRequest *request)
 	terminal_fill(cli, request);
 }
 
-enum err
-run_sandbox_exec(struct cli *cli, struct why *why)
+/* Everything after standard input was read. */
+static enum err
+exec_in(struct cli *cli, Openshell__V1__ExecSandboxRequest *request, struct why *why)
 {
-	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	Openshell__V1__SandboxResponse *answer;
 	char *name;
 	int phase;
 	enum err r;
 
-	if ((r = stdin_read(cli, &request.stdin, why)) != OK || (r = cli_connect(cli, why)) != OK ||
-	    (r = cli_signals(cli, why)) != OK || (r = sandbox_choose(cli, cli_text(cli, FLAG_NAME), &name, why)) != OK ||
+	if ((r = cli_connect(cli, why)) != OK || (r = cli_signals(cli, why)) != OK ||
+	    (r = sandbox_choose(cli, cli_text(cli, FLAG_NAME), &name, why)) != OK ||
 	    (r = sandbox_fetch(cli, name, &answer, why)) != OK)
 		return r;
 	phase = sandbox_phase(answer->sandbox);
 	if (phase == PHASE_READY) {
 		sandbox_used(cli, name);
-		request.sandbox_id = answer->sandbox->metadata->id;
-		request_fill(cli, &request);
-		r = execution_run(cli, &request, name, why);
+		request->sandbox_id = answer->sandbox->metadata->id;
+		request_fill(cli, request);
+		r = execution_run(cli, request, name, why);
 	} else {
 		const char *trouble = sandbox_trouble(&cli->arena, answer->sandbox);
 
@@ -220,5 +228,17 @@ run_sandbox_exec(struct cli *cli, struct why *why)
 		    phase_name(phase), trouble == NULL ? "" : ", ", trouble == NULL ? "" : trouble);
 	}
 	call_free(answer);
+	return r;
+}
+
+enum err
+run_sandbox_exec(struct cli *cli, struct why *why)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	enum err r = stdin_read(&request.stdin, why);
+
+	if (r == OK)
+		r = exec_in(cli, &request, why);
+	free(request.stdin.data);
 	return r;
 }
