@@ -84,11 +84,4 @@ struct link {
 	bool refused; /* end with EXIT_REFUSED */
 };
 
-extern const struct route link_routes[];
-
-void link_init(struct link *link, struct loop *loop);
-void link_done(struct link *link); /* before bus_done */
-
-handler link_setup;
-
 #endif

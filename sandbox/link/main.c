@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/os/jail.h"
-#include "sandbox/link/link.h"
+#include "sandbox/link/serve.h"
 
 #define CHANNEL_FD 3
 #define SETUP_MS   10000

@@ -1,8 +1,10 @@
 /* Routes: which message goes where in the link, and in which state. */
+#include "sandbox/link/routes.h"
+
 #include "sandbox/link/exec.h"
-#include "sandbox/link/link.h"
 #include "sandbox/link/main_io.h"
 #include "sandbox/link/report.h"
+#include "sandbox/link/setup.h"
 #include "sandbox/link/spool.h"
 
 const struct route link_routes[] = {

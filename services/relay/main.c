@@ -5,7 +5,7 @@
 #include "common/base/log.h"
 #include "common/os/jail.h"
 #include "services/relay/config.h"
-#include "services/relay/relay.h"
+#include "services/relay/serve.h"
 
 #define SANDBOX_ENDPOINT "ipc:///relay/sandbox"
 

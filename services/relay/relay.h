@@ -38,14 +38,4 @@ struct relay {
 	struct relay_counts counts;
 };
 
-/* Fill in an empty relay that serves on loop; the bus is joined by the caller. */
-void relay_init(struct relay *relay, struct loop *loop);
-
-/* End all sessions, callers and execs and free what they hold; then the bus may end. */
-void relay_done(struct relay *relay);
-
-/* Is asked by the bus when a peer has come or gone. */
-void relay_peer_up(void *self, struct peer *peer);
-void relay_peer_down(void *self, struct peer *peer, const struct why *why);
-
 #endif

@@ -1,9 +1,9 @@
 /* Routes: which message goes where in the relay, and how often a second one peer may send it. */
 #include "services/relay/routes.h"
 
+#include "services/relay/enrol.h"
 #include "services/relay/exec.h"
 #include "services/relay/report.h"
-#include "services/relay/session.h"
 
 const struct route relay_routes[] = {
 	{ENROL, session_enrol, 0, 5},

@@ -26,19 +26,13 @@ struct session {
 	unsigned execs_n;
 };
 
-/* A link has connected, or is gone. */
-void session_open(struct relay *relay, struct peer *peer);
-void session_close(struct session *session, const char *words);
-
 /* The enrolled session of a sandbox; NULL when there is none. */
 struct session *session_find(const struct relay *relay, struct id sandbox);
 
-/* End its connection: session_close follows from the bus. */
+/* Where it belongs in relay's by_sandbox. */
+uint64_t session_hash(struct id sandbox);
+
+/* End its connection: the bus tells of the end, and enrol.c closes it. */
 void session_cut(struct session *session, const char *event, const char *words);
-
-/* State is there (again): tell it of all sessions. */
-void session_announce_all(struct relay *relay);
-
-handler session_enrol, session_drop;
 
 #endif

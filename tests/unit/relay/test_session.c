@@ -6,7 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/codec.h"
-#include "services/relay/exec.h"
+#include "services/relay/serve.h"
 #include "services/relay/session.h"
 
 /* What left for a peer: how much, and the last of it. */

@@ -1,10 +1,41 @@
-/* The relay as a whole: its beginning and end, and who hears of a peer that comes or goes. */
-#include "services/relay/relay.h"
+/* The relay at work: peers come and go, and each is handed to those whom it concerns. */
+#include "services/relay/serve.h"
 
 #include "common/base/log.h"
+#include "services/relay/enrol.h"
 #include "services/relay/exec.h"
 #include "services/relay/routes.h"
-#include "services/relay/session.h"
+
+static void
+peer_up(void *self, struct peer *peer)
+{
+	struct relay *relay = self;
+
+	if (peer->role == ROLE_STRANGER)
+		session_open(relay, peer);
+	else if (peer->role == ROLE_API)
+		caller_open(peer);
+	else if (peer->role == ROLE_STATE)
+		session_announce_all(relay);
+	if (peer->role != ROLE_STRANGER)
+		log_info("peer.up", "role=%s name=%s", role_name(peer->role), peer->name);
+}
+
+static void
+peer_down(void *self, struct peer *peer, const struct why *why)
+{
+	struct relay *relay = self;
+
+	if (peer->role == ROLE_STRANGER || peer->role == ROLE_LINK) {
+		if (peer->self != NULL)
+			session_close(peer->self, "the sandbox's connection was lost");
+		return;
+	}
+	if (peer->role == ROLE_API && peer->self != NULL)
+		caller_close(relay, peer);
+	log_info("peer.down", "role=%s name=%s why=%s", role_name(peer->role), peer->name,
+	    why == NULL ? "" : log_quote(span_of_text(why->text)));
+}
 
 void
 relay_init(struct relay *relay, struct loop *loop)
@@ -19,8 +50,8 @@ relay_init(struct relay *relay, struct loop *loop)
 	    .name = "relay",
 	    .routes = relay_routes,
 	    .self = relay,
-	    .peer_up = relay_peer_up,
-	    .peer_down = relay_peer_down,
+	    .peer_up = peer_up,
+	    .peer_down = peer_down,
 	};
 }
 
@@ -50,35 +81,4 @@ relay_done(struct relay *relay)
 	table_done(&relay->by_link);
 	log_info("relay.counted", "stray=%lu breaches=%lu late=%lu", relay->counts.stray, relay->counts.breaches,
 	    relay->counts.late);
-}
-
-void
-relay_peer_up(void *self, struct peer *peer)
-{
-	struct relay *relay = self;
-
-	if (peer->role == ROLE_STRANGER)
-		session_open(relay, peer);
-	else if (peer->role == ROLE_API)
-		caller_open(peer);
-	else if (peer->role == ROLE_STATE)
-		session_announce_all(relay);
-	if (peer->role != ROLE_STRANGER)
-		log_info("peer.up", "role=%s name=%s", role_name(peer->role), peer->name);
-}
-
-void
-relay_peer_down(void *self, struct peer *peer, const struct why *why)
-{
-	struct relay *relay = self;
-
-	if (peer->role == ROLE_STRANGER || peer->role == ROLE_LINK) {
-		if (peer->self != NULL)
-			session_close(peer->self, "the sandbox's connection was lost");
-		return;
-	}
-	if (peer->role == ROLE_API && peer->self != NULL)
-		caller_close(relay, peer);
-	log_info("peer.down", "role=%s name=%s why=%s", role_name(peer->role), peer->name,
-	    why == NULL ? "" : log_quote(span_of_text(why->text)));
 }

@@ -1,0 +1,45 @@
+/* Set-up: copied out of the message, which is left without the keys. */
+#include "sandbox/link/setup.h"
+
+#include <string.h>
+
+/* Copy a key out of a message, and leave nothing of it in the buffer that it came in. */
+static void
+key_move(void *to, struct span from)
+{
+	memcpy(to, from.at, 32);
+	explicit_bzero((void *)(uintptr_t)from.at, 32);
+}
+
+/*
+ * Where to connect, and as whom. Taken once; the connection is made when the jail has been entered.
+ *
+ * in      link_setup, from the supervisor
+ * out     enrolled (done, where again is set), once it is; as an event when link_setup was one
+ * errors  ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND: the relay refused this sandbox for good
+ */
+enum err
+link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct link *link = self;
+	struct setup *setup = &link->setup;
+	const struct msg_link_setup *in = &m->link_setup;
+
+	(void)answer;
+	if (!span_copy(in->relay, setup->relay, sizeof(setup->relay)))
+		return fail(why, ERR_RANGE, "the relay's endpoint has over %zu bytes", sizeof(setup->relay) - 1);
+	memcpy(setup->relay_key, in->relay_key.at, sizeof(setup->relay_key));
+	memcpy(setup->router_key, in->router_key.at, sizeof(setup->router_key));
+	memcpy(setup->router_mac, in->router_mac.at, sizeof(setup->router_mac));
+	key_move(setup->bus_key.bytes, in->bus_key);
+	key_move(setup->token.bytes, in->token);
+	setup->sandbox = in->sandbox;
+	setup->instance = in->instance;
+	setup->epoch = in->epoch;
+	setup->again = in->again;
+	if (m->call != 0)
+		link->enrolment.setup = reply_later(m);
+	link->bus.state = LINK_RUNNING;
+	link->ready = true;
+	return OK;
+}
