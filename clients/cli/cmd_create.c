@@ -303,7 +303,7 @@ kept(struct creation *creation)
 	if (cli_format(cli) != FORMAT_TABLE)
 		cli_print(cli, sandbox_json(creation->last));
 	else if (!cli_on(cli, FLAG_DETACH) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		cli_note(cli, "It is ready. Run something in it: openshell sandbox exec -n %s -- bash", creation->name);
+		cli_note(cli, "It is ready. Run something in it: openshell sandbox exec -n %s -- id", creation->name);
 }
 
 /* With --no-keep: wait for its end, and delete it whatever came of it. */

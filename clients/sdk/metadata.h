@@ -2,7 +2,8 @@
 #ifndef CLIENTS_SDK_METADATA_H
 #define CLIENTS_SDK_METADATA_H
 
-#include "clients/sdk/gateway.h"
+#include "clients/sdk/entry.h"
+#include "common/base/arena.h"
 
 /* Read it into out (name excepted: the directory names a gateway). ERR_SYNTAX says what is missing or wrong. */
 enum err metadata_read(struct span text, struct arena *arena, struct gateway *out, struct why *why) must_check;

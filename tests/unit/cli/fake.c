@@ -366,6 +366,11 @@ on_watch(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	send_state(call, name, 1, -1);
+	if (strcmp(name, "flaky") == 0) {
+		snprintf(self, 64, "steady");
+		refuse(call, ERR_UNAVAILABLE, "state is away");
+		return;
+	}
 	if (strcmp(name, "lost") == 0)
 		rpc_finish(call, OK, NULL);
 	else if (strcmp(name, "broken") == 0)

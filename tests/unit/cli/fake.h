@@ -18,7 +18,8 @@ struct fake {
 
 /*
  * Start it. What it does, by name of the sandbox: missing (not found), starting (never ready), broken (ends in
- * Error), taken (exists already), ended (ready, then its main process exits 3), weak (a wall is partial), else ready
+ * Error), taken (exists already), ended (ready, then its main process exits 3), weak (a wall is partial), flaky (the first
+ * watch ends UNAVAILABLE), lost (the watch ends), else ready
  * after two states; by first word of a command: see fake.c.
  */
 void fake_start(struct fake *fake);

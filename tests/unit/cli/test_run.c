@@ -111,6 +111,7 @@ static const struct {
 	{"sandbox create --name broken", 1, "CreateSandbox WatchSandbox ", "Created sandbox: broken\n",
 	    "Error: sandbox broken: WallAbsent: no user namespaces\\x1b[2J\n", NULL},
 	{"sandbox create --name lost", 1, "CreateSandbox WatchSandbox ", NULL, "Error: sandbox lost: the sandbox is gone", NULL},
+	{"sandbox create --name flaky", 0, "CreateSandbox WatchSandbox WatchSandbox ", "Created sandbox: flaky\n", "", NULL},
 	{"sandbox create --name weak --detach", 0, "CreateSandbox WatchSandbox ", NULL,
 	    "Note: not fully enforced here: seccomp (Partial: an older kernel)\n", NULL},
 	{"sandbox create --name demo --no-keep", 0, "CreateSandbox WatchSandbox DeleteSandbox ",
