@@ -17,7 +17,7 @@ static const struct jail api_jail = {
 	.process = "api",
 	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
 	.write_paths = write_paths,
-	.keep_from = SERVICE_FD_SETTINGS,
+	.keep_from = SERVICE_FD_LISTEN, /* not the settings, which hold the bus key */
 	.keep_to = SERVICE_FD_READY,
 };
 
@@ -30,6 +30,8 @@ enter(const struct config *config, struct why *why)
 	jail.gid = config->service.gid;
 	jail.root = config->service.run_dir;
 	jail.files_max = config->connections_max + 256;
+	if ((int)config->listen_fd < jail.keep_from)
+		jail.keep_from = (int)config->listen_fd;
 	if ((int)config->listen_fd > jail.keep_to)
 		jail.keep_to = (int)config->listen_fd;
 	return jail_enter(&jail, why);
