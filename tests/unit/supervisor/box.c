@@ -45,6 +45,7 @@ inside(const struct box_options *options, int go_fd, int boot_fd, int log_fd)
 		MUST(setgroups(0, NULL));
 	MUST(setresgid(0, 0, 0));
 	MUST(setresuid(0, 0, 0));
+	MUST(prctl(PR_SET_PDEATHSIG, SIGKILL));
 	MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	snprintf(path, sizeof(path), "%s/box", options->work);
 	MUST(mount("box", path, "tmpfs", 0, NULL));

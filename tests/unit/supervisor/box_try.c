@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -253,6 +254,9 @@ become(const char *user, const char *work)
 
 	if (chown(work, id, id) < 0 || setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
 		die("become %s", user);
+	/* so that the files of the box's first process in /proc belong to this user */
+	if (prctl(PR_SET_DUMPABLE, 1) < 0)
+		die("dumpable");
 }
 
 int
