@@ -25,14 +25,16 @@ cli_connect(struct cli *cli, struct why *why)
 		return r;
 	if (cli->loop == NULL && (r = loop_new(&cli->loop, why)) != OK)
 		return r;
-	return connection_open(&cli->connection, cli->loop, &cli->places, &cli->gateway, cli_on(cli, FLAG_INSECURE), why);
+	return connection_open(
+	    &cli->connection, cli->loop, &cli->places, &cli->gateway, cli_on(cli, FLAG_INSECURE), why);
 }
 
 enum err
 cli_reconnect(struct cli *cli, struct why *why)
 {
 	connection_close(&cli->connection);
-	return connection_open(&cli->connection, cli->loop, &cli->places, &cli->gateway, cli_on(cli, FLAG_INSECURE), why);
+	return connection_open(
+	    &cli->connection, cli->loop, &cli->places, &cli->gateway, cli_on(cli, FLAG_INSECURE), why);
 }
 
 static void
@@ -129,7 +131,8 @@ cli_seconds(struct cli *cli, const char *variable, uint64_t fallback, uint64_t *
 	const char *text = getenv(variable);
 
 	*out = fallback;
-	if (text == NULL || text[0] == '\0' || number_parse(span_of_text(text), 1, SECONDS_MAX, out, NULL) == OK)
+	if (text == NULL || text[0] == '\0' ||
+	    number_parse(span_of_text(text), 1, SECONDS_MAX, out, NULL) == OK)
 		return OK;
 	return cli_usage(cli, why, "%s \"%.40s\": it is a number of seconds from 1 to %d", variable,
 	    shown(&cli->arena, text), SECONDS_MAX);
@@ -138,7 +141,8 @@ cli_seconds(struct cli *cli, const char *variable, uint64_t fallback, uint64_t *
 const char *
 cli_colored(struct cli *cli, const char *code, const char *text)
 {
-	const char *colored = cli->color_out ? arena_format(&cli->arena, "\x1b[%sm%s\x1b[0m", code, text) : NULL;
+	const char *colored =
+	    cli->color_out ? arena_format(&cli->arena, "\x1b[%sm%s\x1b[0m", code, text) : NULL;
 
 	return colored == NULL ? text : colored;
 }
@@ -170,7 +174,8 @@ run(struct cli *cli, struct why *why)
 	return cli->exit_code != 0 ? cli->exit_code : EXIT_FAILURE;
 }
 
-/* Did all of standard output arrive? A reader that went away is no error of ours, but the exit code says so. */
+/* Did all of standard output arrive? A reader that went away is no error of ours, but the exit code says so.
+ */
 static int
 finish(int code)
 {
@@ -207,7 +212,9 @@ cli_main(int argc, char **argv)
 	if (args_parse(&command_root, argc, argv, getenv, &cli.arena, &cli.args, &why) == OK) {
 		uint64_t verbose = cli.args.values[FLAG_VERBOSE].number;
 
-		log_open("openshell", verbose == 0 ? LOG_LEVEL_WARNING : verbose == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG);
+		log_open("openshell", verbose == 0   ? LOG_LEVEL_WARNING
+				      : verbose == 1 ? LOG_LEVEL_INFO
+						     : LOG_LEVEL_DEBUG);
 		code = run(&cli, &why);
 	} else {
 		cli_error(&cli, &why);

@@ -42,7 +42,8 @@ enum err cli_reconnect(struct cli *cli, struct why *why) must_check;
 enum err cli_signals(struct cli *cli, struct why *why) must_check;
 
 /* A wrong use that the tables could not see: ERR_SYNTAX, exit code 2. */
-enum err cli_usage(struct cli *cli, struct why *why, const char *format, ...) __attribute__((format(printf, 3, 4)));
+enum err cli_usage(struct cli *cli, struct why *why, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* A line on standard error, after the progress line is gone. */
 void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -60,7 +61,8 @@ enum format cli_format(const struct cli *cli);
 void cli_print(const struct cli *cli, json_t *value);
 
 /* A setting of seconds from the environment, 1 to a day; exit code 2 when it is wrong. */
-enum err cli_seconds(struct cli *cli, const char *variable, uint64_t fallback, uint64_t *out, struct why *why) must_check;
+enum err cli_seconds(
+    struct cli *cli, const char *variable, uint64_t fallback, uint64_t *out, struct why *why) must_check;
 
 /* "code" escapes around text where standard output is coloured, in the arena. */
 const char *cli_colored(struct cli *cli, const char *code, const char *text);

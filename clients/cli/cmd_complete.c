@@ -1,45 +1,44 @@
 /* completions, and the hidden command behind them: candidates for the last word, from the same tables. */
 #include <string.h>
 
+#include "clients/cli/check.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/sandbox.h"
 
 #define CANDIDATES_MAX 200
 
-/* Each script gives the words up to the cursor to `openshell __complete` and offers the lines it prints: WORD<TAB>HELP. */
+/* Each script gives the words up to the cursor to `openshell __complete` and offers the lines it prints:
+ * WORD<TAB>HELP. */
 static const struct {
 	const char *shell, *script;
 } scripts[] = {
-	{"bash",
-	    "_openshell() {\n"
-	    "\tlocal IFS=$'\\n' line word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
-	    "\tCOMPREPLY=()\n"
-	    "\twhile read -r line; do\n"
-	    "\t\tcase \"$line\" in\n"
-	    "\t\t:files) COMPREPLY+=($(compgen -f -- \"$word\")); compopt -o filenames ;;\n"
-	    "\t\t:directories) COMPREPLY+=($(compgen -d -- \"$word\")); compopt -o filenames ;;\n"
-	    "\t\t\"$word\"*) COMPREPLY+=(\"${line%%$'\\t'*}\") ;;\n"
-	    "\t\tesac\n"
-	    "\tdone < <(openshell __complete -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
-	    "}\n"
-	    "complete -o default -F _openshell openshell\n"},
-	{"fish",
-	    "function __openshell_complete\n"
-	    "\tset -l words (commandline -opc) (commandline -ct)\n"
-	    "\tfor line in (openshell __complete -- $words[2..-1] 2>/dev/null)\n"
-	    "\t\tswitch $line\n"
-	    "\t\tcase :files\n"
-	    "\t\t\t__fish_complete_path (commandline -ct)\n"
-	    "\t\tcase :directories\n"
-	    "\t\t\t__fish_complete_directories (commandline -ct)\n"
-	    "\t\tcase '*'\n"
-	    "\t\t\techo $line\n"
-	    "\t\tend\n"
-	    "\tend\n"
-	    "end\n"
-	    "complete -c openshell -f -a '(__openshell_complete)'\n"},
-	{"zsh",
-	    "#compdef openshell\n"
+    {"bash", "_openshell() {\n"
+	     "\tlocal IFS=$'\\n' line word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+	     "\tCOMPREPLY=()\n"
+	     "\twhile read -r line; do\n"
+	     "\t\tcase \"$line\" in\n"
+	     "\t\t:files) COMPREPLY+=($(compgen -f -- \"$word\")); compopt -o filenames ;;\n"
+	     "\t\t:directories) COMPREPLY+=($(compgen -d -- \"$word\")); compopt -o filenames ;;\n"
+	     "\t\t\"$word\"*) COMPREPLY+=(\"${line%%$'\\t'*}\") ;;\n"
+	     "\t\tesac\n"
+	     "\tdone < <(openshell __complete -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
+	     "}\n"
+	     "complete -o default -F _openshell openshell\n"},
+    {"fish", "function __openshell_complete\n"
+	     "\tset -l words (commandline -opc) (commandline -ct)\n"
+	     "\tfor line in (openshell __complete -- $words[2..-1] 2>/dev/null)\n"
+	     "\t\tswitch $line\n"
+	     "\t\tcase :files\n"
+	     "\t\t\t__fish_complete_path (commandline -ct)\n"
+	     "\t\tcase :directories\n"
+	     "\t\t\t__fish_complete_directories (commandline -ct)\n"
+	     "\t\tcase '*'\n"
+	     "\t\t\techo $line\n"
+	     "\t\tend\n"
+	     "\tend\n"
+	     "end\n"
+	     "complete -c openshell -f -a '(__openshell_complete)'\n"},
+    {"zsh", "#compdef openshell\n"
 	    "_openshell() {\n"
 	    "\tlocal line\n"
 	    "\tlocal -a found\n"
@@ -155,7 +154,9 @@ complete_sandboxes(struct cli *cli, const char *prefix, const char *gateway)
 	if (cli_connect(cli, NULL) != OK || call_ListSandboxes(&cli->connection, &request, &list, NULL) != OK)
 		return;
 	for (size_t i = 0; i < list->n_sandboxes; i++)
-		if (list->sandboxes[i]->metadata != NULL && list->sandboxes[i]->metadata->name != NULL)
+		if (list->sandboxes[i]->metadata !=
+			NULL && /* a shell puts it into a command line: no other bytes */
+		    check_sandbox(span_of_text(list->sandboxes[i]->metadata->name), NULL) == OK)
 			candidate(cli, prefix, list->sandboxes[i]->metadata->name,
 			    phase_name(sandbox_phase(list->sandboxes[i])));
 	call_free(list);
@@ -195,7 +196,8 @@ run_complete(struct cli *cli, struct why *why)
 	} else if (place.command->commands != NULL) {
 		complete_commands(cli, prefix, place.command);
 	} else if (place.operands < place.command->operand.most) {
-		complete_kind(cli, &place, prefix, place.command->operand.complete, place.command->operand.choices);
+		complete_kind(
+		    cli, &place, prefix, place.command->operand.complete, place.command->operand.choices);
 	}
 	return OK;
 }

@@ -169,13 +169,16 @@ creation_wait(struct creation *creation, struct why *why)
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
 	char *sources[] = {(char[]){"gateway"}};
-	struct watching watching = {.request = &request, .event = wait_event, .self = creation,
-		.interrupted = &creation->cli->signal};
+	struct watching watching = {.request = &request,
+	    .event = wait_event,
+	    .self = creation,
+	    .interrupted = &creation->cli->signal};
 	enum err r;
 
 	if (sandbox_phase(creation->last) == PHASE_READY)
 		return OK;
-	if ((r = cli_seconds(creation->cli, "OPENSHELL_PROVISION_TIMEOUT", TIMEOUT_S, &watching.idle_ms, why)) != OK)
+	if ((r = cli_seconds(
+		 creation->cli, "OPENSHELL_PROVISION_TIMEOUT", TIMEOUT_S, &watching.idle_ms, why)) != OK)
 		return r;
 	watching.idle_ms *= 1000;
 	request.id = creation->id;
@@ -196,15 +199,16 @@ static enum err
 creation_end(struct creation *creation, struct why *why)
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
-	struct watching watching = {.request = &request, .event = end_event, .self = creation,
-		.interrupted = &creation->cli->signal};
+	struct watching watching = {
+	    .request = &request, .event = end_event, .self = creation, .interrupted = &creation->cli->signal};
 	enum err r = OK;
 
 	request.id = creation->id;
 	request.has_follow_status = request.follow_status = true;
 	if (!creation->ended)
 		r = creation_follow(creation, &watching, why);
-	if (r == OK && creation->last != NULL && creation->last->status != NULL && creation->last->status->has_exit_code)
+	if (r == OK && creation->last != NULL && creation->last->status != NULL &&
+	    creation->last->status->has_exit_code)
 		creation->cli->exit_code = creation->last->status->exit_code & 0xff;
 	return r;
 }
@@ -250,8 +254,9 @@ walls_note(struct cli *cli, const Openshell__V1__Sandbox *sandbox)
 
 		if (!condition_wall(condition) || condition_true(condition) || !wall_wanted(cli, condition))
 			continue;
-		list = arena_format(&cli->arena, "%s%s%s (%s%s%s)", list == NULL ? "" : list, list == NULL ? "" : ", ",
-		    shown(&cli->arena, condition->type + strlen(WALL_PREFIX)), shown(&cli->arena, condition->reason),
+		list = arena_format(&cli->arena, "%s%s%s (%s%s%s)", list == NULL ? "" : list,
+		    list == NULL ? "" : ", ", shown(&cli->arena, condition->type + strlen(WALL_PREFIX)),
+		    shown(&cli->arena, condition->reason),
 		    condition->message == NULL || condition->message[0] == '\0' ? "" : ": ",
 		    shown(&cli->arena, condition->message));
 	}
@@ -276,14 +281,16 @@ create_call(struct creation *creation, struct why *why)
 	if ((r = call_CreateSandbox(&cli->connection, request, &answer, why)) != OK) {
 		said = *why;
 		if (cli->connection.status.code == CODE_ALREADY_EXISTS)
-			return fail(why, r, "%.300s: choose another --name, or `openshell sandbox delete NAME` first",
+			return fail(why, r,
+			    "%.300s: choose another --name, or `openshell sandbox delete NAME` first",
 			    said.text);
 		if (cli->connection.status.code == CODE_UNAVAILABLE)
-			return fail(why, r, "%.300s; see `openshell sandbox list` for whether it was created", said.text);
+			return fail(why, r, "%.300s; see `openshell sandbox list` for whether it was created",
+			    said.text);
 		return r;
 	}
-	if (answer->sandbox != NULL && answer->sandbox->metadata != NULL && answer->sandbox->metadata->id != NULL &&
-	    answer->sandbox->metadata->name != NULL) {
+	if (answer->sandbox != NULL && answer->sandbox->metadata != NULL &&
+	    answer->sandbox->metadata->id != NULL && answer->sandbox->metadata->name != NULL) {
 		creation_keep(creation, answer->sandbox);
 		creation->name = arena_text(&cli->arena, span_of_text(answer->sandbox->metadata->name));
 		creation->id = arena_text(&cli->arena, span_of_text(answer->sandbox->metadata->id));
@@ -303,7 +310,8 @@ kept(struct creation *creation)
 	if (cli_format(cli) != FORMAT_TABLE)
 		cli_print(cli, sandbox_json(creation->last));
 	else if (!cli_on(cli, FLAG_DETACH) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		cli_note(cli, "It is ready. Run something in it: openshell sandbox exec -n %s -- id", creation->name);
+		cli_note(cli, "It is ready. Run something in it: openshell sandbox exec -n %s -- id",
+		    creation->name);
 }
 
 /* With --no-keep: wait for its end, and delete it whatever came of it. */
@@ -347,7 +355,8 @@ run_sandbox_create(struct cli *cli, struct why *why)
 		    arena_format(&cli->arena, "Starting sandbox %s", creation.name));
 		r = creation_wait(&creation, why);
 		if (r == ERR_CANCELLED && keep)
-			cli_note(cli, "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it",
+			cli_note(cli,
+			    "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it",
 			    creation.name, creation.name);
 		else if (r != OK)
 			r = because(why, r, "sandbox %s", creation.name);

@@ -57,7 +57,8 @@ stdin_read(ProtobufCBinaryData *out, struct why *why)
 		out->len += n > 0 ? (size_t)n : 0;
 	}
 	return fail(why, ERR_LIMIT,
-	    "standard input has more than %u bytes, which is what one command can be given in this release", STDIN_MAX);
+	    "standard input has more than %u bytes, which is what one command can be given in this release",
+	    STDIN_MAX);
 }
 
 static void
@@ -113,7 +114,7 @@ execution_over(const struct execution *execution)
 	bool kept = execution->out.kept != NULL || execution->err.kept != NULL;
 
 	return execution->cli->signal != 0 || execution->out.error != 0 || execution->err.error != 0 ||
-	    (!kept && (execution->ended || execution->exited));
+	       (!kept && (execution->ended || execution->exited));
 }
 
 /* How it ended, as an error or an exit code. */
@@ -137,22 +138,25 @@ execution_result(const struct execution *execution, const char *name, struct why
 		return OK;
 	}
 	if (execution->status.code != 0)
-		return because(why, connection_why(&execution->status, ERR_UNAVAILABLE, why), "sandbox %s", name);
+		return because(
+		    why, connection_why(&execution->status, ERR_UNAVAILABLE, why), "sandbox %s", name);
 	return fail(why, ERR_PROTOCOL,
-	    "sandbox %s: the gateway closed the stream without an exit code: whether the command succeeded is unknown",
+	    "sandbox %s: the gateway closed the stream without an exit code: whether the command succeeded "
+	    "is unknown",
 	    name);
 }
 
 static enum err
-execution_run(struct cli *cli, const Openshell__V1__ExecSandboxRequest *request, const char *name, struct why *why)
+execution_run(
+    struct cli *cli, const Openshell__V1__ExecSandboxRequest *request, const char *name, struct why *why)
 {
 	struct execution execution = {.cli = cli};
 	const struct rpc_stream_config config = {
-		.path = "/openshell.v1.OpenShell/ExecSandbox",
-		.response = &openshell__v1__exec_sandbox_event__descriptor,
-		.self = &execution,
-		.message = execution_message,
-		.ended = execution_ended,
+	    .path = "/openshell.v1.OpenShell/ExecSandbox",
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .self = &execution,
+	    .message = execution_message,
+	    .ended = execution_ended,
 	};
 	enum err r;
 

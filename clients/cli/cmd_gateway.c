@@ -35,11 +35,12 @@ addition_ssh(struct cli *cli, struct span rest, struct addition *out, struct why
 	host = span_cut(&port, ':');
 	login.length = (size_t)(host.at + host.length - rest.at);
 	if (host.length == 0 || port.length == 0)
-		return cli_usage(cli, why, "an ssh:// endpoint names the gateway's port: ssh://USER@HOST:17670");
+		return cli_usage(
+		    cli, why, "an ssh:// endpoint names the gateway's port: ssh://USER@HOST:17670");
 	out->gateway.remote_host = arena_text(&cli->arena, login);
 	out->gateway.resolved_host = arena_text(&cli->arena, host);
-	out->gateway.endpoint = arena_format(&cli->arena, "https://" SPAN_FORMAT ":" SPAN_FORMAT, SPAN_ARGS(host),
-	    SPAN_ARGS(port));
+	out->gateway.endpoint = arena_format(
+	    &cli->arena, "https://" SPAN_FORMAT ":" SPAN_FORMAT, SPAN_ARGS(host), SPAN_ARGS(port));
 	out->gateway.is_remote = true;
 	return OK;
 }
@@ -58,8 +59,8 @@ addition_read(struct cli *cli, struct addition *out, struct why *why)
 	} else {
 		bool schemed = memmem(text.at, text.length, "://", 3) != NULL;
 
-		out->gateway.endpoint = arena_format(&cli->arena, "%s" SPAN_FORMAT, schemed ? "" : "https://",
-		    SPAN_ARGS(text));
+		out->gateway.endpoint =
+		    arena_format(&cli->arena, "%s" SPAN_FORMAT, schemed ? "" : "https://", SPAN_ARGS(text));
 		if (remote != NULL) {
 			login = strrchr(remote, '@');
 			out->gateway.remote_host = remote;
@@ -75,7 +76,7 @@ addition_read(struct cli *cli, struct addition *out, struct why *why)
 	}
 	out->secure = strncmp(out->gateway.endpoint, "https:", 6) == 0;
 	out->local = cli_on(cli, FLAG_LOCAL) ||
-	    (remote == NULL && gateway_host_loopback(gateway_host(out->gateway.endpoint)));
+		     (remote == NULL && gateway_host_loopback(gateway_host(out->gateway.endpoint)));
 	out->gateway.auth_mode = out->secure ? MTLS : "plaintext";
 	out->gateway.name = cli_text(cli, FLAG_NAME);
 	if (out->gateway.name == NULL)
@@ -112,8 +113,8 @@ addition_try(struct cli *cli, const struct gateway *gateway)
 	enum err r;
 
 	if ((r = loop_new(&cli->loop, &why)) == OK &&
-	    (r = connection_open(&cli->connection, cli->loop, &cli->places, gateway, cli_on(cli, FLAG_INSECURE), &why)) ==
-		OK)
+	    (r = connection_open(
+		 &cli->connection, cli->loop, &cli->places, gateway, cli_on(cli, FLAG_INSECURE), &why)) == OK)
 		r = call_Health(&cli->connection, &request, &answer, &why);
 	if (r == OK)
 		cli_note(cli, "It answers: version %s", shown(&cli->arena, answer->version));
@@ -132,8 +133,8 @@ run_gateway_add(struct cli *cli, struct why *why)
 	if ((r = addition_read(cli, &addition, why)) != OK)
 		return r;
 	if (gateway_load(&cli->places, gateway->name, &cli->arena, &before, NULL) == OK && !before.system)
-		return fail(why, ERR_EXISTS, "gateway %s already exists: choose another --name, or remove it first",
-		    gateway->name);
+		return fail(why, ERR_EXISTS,
+		    "gateway %s already exists: choose another --name, or remove it first", gateway->name);
 	if ((r = addition_certificate(cli, &addition, why)) != OK ||
 	    (r = gateway_store(&cli->places, gateway, why)) != OK ||
 	    (r = gateway_select(&cli->places, gateway->name, why)) != OK)
@@ -202,8 +203,10 @@ print_table(struct cli *cli, const struct gateway *list, size_t count, const cha
 		bool is_active = strcmp(list[i].name, active) == 0;
 		const char *name = arena_format(&cli->arena, "%s %s", is_active ? "*" : " ", list[i].name);
 
-		table_row(&table, (const char *const[]){name, list[i].endpoint, type_of(&list[i]),
-			list[i].system ? "system" : "user", auth_of(&list[i])}, 5);
+		table_row(&table,
+		    (const char *const[]){name, list[i].endpoint, type_of(&list[i]),
+			list[i].system ? "system" : "user", auth_of(&list[i])},
+		    5);
 	}
 	table_print(stdout, &table, cli->color_out);
 }
@@ -266,12 +269,14 @@ run_gateway_select(struct cli *cli, struct why *why)
 		if ((r = load_all(cli, &list, &count, &active, why)) != OK)
 			return r;
 		if (count == 0)
-			return fail(why, ERR_NOT_FOUND, "no gateway is known: add one with `openshell gateway add ENDPOINT`");
+			return fail(why, ERR_NOT_FOUND,
+			    "no gateway is known: add one with `openshell gateway add ENDPOINT`");
 		if ((r = choose(list, count, &name, why)) != OK)
 			return r;
 	}
 	if ((r = gateway_load(&cli->places, name, &cli->arena, &gateway, why)) != OK)
-		return r == ERR_NOT_FOUND ? because(why, r, "`openshell gateway list` shows what there is") : r;
+		return r == ERR_NOT_FOUND ? because(why, r, "`openshell gateway list` shows what there is")
+					  : r;
 	if ((r = gateway_select(&cli->places, name, why)) != OK)
 		return r;
 	cli_note(cli, "Active gateway: %s (%s)", name, gateway.endpoint);

@@ -17,7 +17,7 @@ policy_json(const Openshell__Sandbox__V1__SandboxPolicy *policy)
 	from = message_json(&policy->base);
 	to = json_object();
 	json_object_foreach(from, key, value)
-		json_object_set(to, strcmp(key, "filesystem") == 0 ? "filesystem_policy" : key, value);
+	    json_object_set(to, strcmp(key, "filesystem") == 0 ? "filesystem_policy" : key, value);
 	json_decref(from);
 	return to;
 }
@@ -25,16 +25,17 @@ policy_json(const Openshell__Sandbox__V1__SandboxPolicy *policy)
 static const char *
 source_name(const Openshell__Sandbox__V1__GetSandboxConfigResponse *config)
 {
-	return config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL ? "global" :
-												      "sandbox";
+	return config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
+		   ? "global"
+		   : "sandbox";
 }
 
 static uint32_t
 revision_of(const Openshell__Sandbox__V1__GetSandboxConfigResponse *config)
 {
-	return config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL ?
-	    config->global_policy_version :
-	    config->version;
+	return config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
+		   ? config->global_policy_version
+		   : config->version;
 }
 
 static void
@@ -43,14 +44,14 @@ line(struct cli *cli, const char *name, const char *value)
 	printf("  %s %s\n", cli_colored(cli, "2", name), shown(&cli->arena, value));
 }
 
-#define LINE_PAIRS(cli, name, entries, count)                                                            \
-	do {                                                                                             \
-		const char *joined_ = (count) == 0 ? "-" : "";                                           \
-                                                                                                         \
-		for (size_t i_ = 0; i_ < (count) && joined_ != NULL; i_++)                               \
-			joined_ = arena_format(&(cli)->arena, "%s%s%s=%s", joined_, i_ > 0 ? ", " : "", \
-			    (entries)[i_]->key, (entries)[i_]->value);                                   \
-		line(cli, name, joined_);                                                                \
+#define LINE_PAIRS(cli, name, entries, count)                                                                \
+	do {                                                                                                 \
+		const char *joined_ = (count) == 0 ? "-" : "";                                               \
+                                                                                                             \
+		for (size_t i_ = 0; i_ < (count) && joined_ != NULL; i_++)                                   \
+			joined_ = arena_format(&(cli)->arena, "%s%s%s=%s", joined_, i_ > 0 ? ", " : "",      \
+			    (entries)[i_]->key, (entries)[i_]->value);                                       \
+		line(cli, name, joined_);                                                                    \
 	} while (0)
 
 /* Conditions of one kind: the walls, or the others. */
@@ -61,7 +62,8 @@ print_conditions(struct cli *cli, const Openshell__V1__SandboxStatus *status, bo
 
 	for (size_t i = 0; status != NULL && i < status->n_conditions; i++) {
 		const Openshell__V1__SandboxCondition *condition = status->conditions[i];
-		const char *name = shown(&cli->arena, condition->type), *color = condition_true(condition) ? "32" : "33";
+		const char *name = shown(&cli->arena, condition->type),
+			   *color = condition_true(condition) ? "32" : "33";
 
 		if (condition_wall(condition) != walls)
 			continue;
@@ -72,7 +74,8 @@ print_conditions(struct cli *cli, const Openshell__V1__SandboxStatus *status, bo
 			printf("  %-18s %s", name + strlen(WALL_PREFIX),
 			    cli_colored(cli, color, shown(&cli->arena, condition->reason)));
 		else
-			printf("  %-18s %s %s", name, cli_colored(cli, color, shown(&cli->arena, condition->status)),
+			printf("  %-18s %s %s", name,
+			    cli_colored(cli, color, shown(&cli->arena, condition->status)),
 			    shown(&cli->arena, condition->reason));
 		if (condition->message != NULL && condition->message[0] != '\0')
 			printf(": %s", shown(&cli->arena, condition->message));

@@ -128,7 +128,9 @@ logs_tail(struct cli *cli, char *id, const struct selection *selection, struct w
 	request.n_log_sources = selection->sources_count;
 	request.log_min_level = selection->level;
 	r = watch_sandbox(&cli->connection, &watching, why);
-	return r == ERR_NOT_FOUND && cli->connection.status.code == 0 ? OK : r; /* it was deleted: that is the end */
+	return r == ERR_NOT_FOUND && cli->connection.status.code == 0
+		   ? OK
+		   : r; /* it was deleted: that is the end */
 }
 
 enum err
@@ -140,11 +142,12 @@ run_logs(struct cli *cli, struct why *why)
 	enum err r;
 
 	if ((r = selection_make(cli, &selection, why)) != OK || (r = cli_connect(cli, why)) != OK ||
-	    (r = sandbox_choose(cli, cli->args.operands_count > 0 ? cli->args.operands[0] : NULL, &name, why)) != OK ||
+	    (r = sandbox_choose(
+		 cli, cli->args.operands_count > 0 ? cli->args.operands[0] : NULL, &name, why)) != OK ||
 	    (r = sandbox_fetch(cli, name, &answer, why)) != OK)
 		return r;
-	r = cli_on(cli, FLAG_TAIL) ? logs_tail(cli, answer->sandbox->metadata->id, &selection, why) :
-				     logs_once(cli, answer->sandbox->metadata->id, &selection, why);
+	r = cli_on(cli, FLAG_TAIL) ? logs_tail(cli, answer->sandbox->metadata->id, &selection, why)
+				   : logs_once(cli, answer->sandbox->metadata->id, &selection, why);
 	call_free(answer);
 	return r;
 }

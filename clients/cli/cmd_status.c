@@ -12,7 +12,7 @@ enum { /* gRPC's own numbers */
 
 /* The words of one status, as both forms of output use them. */
 struct report {
-	const char *status, *words;	    /* connected, "Connected" */
+	const char *status, *words; /* connected, "Connected" */
 	const char *version, *error;
 	const char *auth, *auth_key, *auth_text; /* authenticated, provider, mtls */
 };
@@ -40,10 +40,10 @@ report_authentication(struct cli *cli, struct report *report)
 
 		report->auth = mode ? "not_required" : "authenticated";
 		report->auth_key = mode ? "mode" : "provider";
-		report->auth_text = open ? "plaintext" :
-		    mode		 ? "mTLS transport" :
-		    cli->connection.bearer ? "oidc" :
-					     "mtls";
+		report->auth_text = open		     ? "plaintext"
+				    : mode		     ? "mTLS transport"
+				    : cli->connection.bearer ? "oidc"
+							     : "mtls";
 		return;
 	}
 	report->auth = code == CODE_UNAUTHENTICATED ? "failed" : "unverified";
@@ -61,16 +61,18 @@ report_make(struct cli *cli, struct report *report)
 
 	if (r != OK && cli->gateway.endpoint == NULL) {
 		*report = (struct report){.status = "not_configured",
-			.words = cli->gateway.name == NULL ? "No gateway configured" : "Not configured"};
+		    .words = cli->gateway.name == NULL ? "No gateway configured" : "Not configured"};
 	} else if (r == OK && (r = call_Health(&cli->connection, &request, &answer, &why)) == OK) {
-		*report = (struct report){.status = "connected", .words = "Connected",
-			.version = arena_text(&cli->arena, span_of_text(answer->version))};
+		*report = (struct report){.status = "connected",
+		    .words = "Connected",
+		    .version = arena_text(&cli->arena, span_of_text(answer->version))};
 		report_authentication(cli, report);
 	} else {
-		bool refused = cli->connection.client != NULL && cli->connection.status.code != CODE_UNAVAILABLE;
+		bool refused =
+		    cli->connection.client != NULL && cli->connection.status.code != CODE_UNAVAILABLE;
 
 		*report = (struct report){.status = refused ? "error" : "disconnected",
-			.words = refused ? "Error" : "Disconnected"};
+		    .words = refused ? "Error" : "Disconnected"};
 	}
 	if (r != OK)
 		report->error = arena_text(&cli->arena, span_of_text(why.text));
@@ -106,10 +108,10 @@ static const char *
 authentication_words(const struct report *report)
 {
 	static const char *const words[][2] = {
-		{"authenticated", "Authenticated"},
-		{"not_required", "Not required"},
-		{"failed", "Failed"},
-		{"unverified", "Unverified"},
+	    {"authenticated", "Authenticated"},
+	    {"not_required", "Not required"},
+	    {"failed", "Failed"},
+	    {"unverified", "Unverified"},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -143,11 +145,12 @@ run_status(struct cli *cli, struct why *why)
 	color = strcmp(report.status, "connected") == 0 ? "32" : "31";
 	printf("  %s %s\n", cli_colored(cli, "2", "Status:"), cli_colored(cli, color, report.words));
 	if (report.auth != NULL)
-		printf("  %s %s (%s)\n", cli_colored(cli, "2", "Authentication:"), authentication_words(&report),
-		    shown(&cli->arena, report.auth_text));
+		printf("  %s %s (%s)\n", cli_colored(cli, "2", "Authentication:"),
+		    authentication_words(&report), shown(&cli->arena, report.auth_text));
 	line(cli, "Version:", report.version);
 	if (strcmp(report.status, "not_configured") == 0)
-		puts("\nAdd a gateway with `openshell gateway add ENDPOINT`, or choose one with `openshell gateway select`.");
+		puts("\nAdd a gateway with `openshell gateway add ENDPOINT`, or choose one with `openshell "
+		     "gateway select`.");
 	else
 		line(cli, "Error:", report.error);
 	return OK;
@@ -186,7 +189,8 @@ whoami_print(struct cli *cli, const Openshell__V1__GetCurrentUserResponse *user)
 			line(cli, "Display name:", user->display_name);
 		line(cli, "Roles:", texts_joined(cli, user->roles, user->n_roles));
 		line(cli, "Scopes:", texts_joined(cli, user->scopes, user->n_scopes));
-		line(cli, "Identity provider:", user->identity_provider == NULL ? "" : user->identity_provider);
+		line(cli,
+		    "Identity provider:", user->identity_provider == NULL ? "" : user->identity_provider);
 		return;
 	}
 	json = json_object();
@@ -208,9 +212,10 @@ run_whoami(struct cli *cli, struct why *why)
 	if ((r = cli_connect(cli, why)) != OK)
 		return r;
 	if ((r = call_GetCurrentUser(&cli->connection, &request, &user, why)) != OK)
-		return cli->connection.status.code == CODE_UNIMPLEMENTED ?
-		    fail(why, r, "gateway %s is older and cannot say who the caller is", cli->gateway.name) :
-		    r;
+		return cli->connection.status.code == CODE_UNIMPLEMENTED
+			   ? fail(why, r, "gateway %s is older and cannot say who the caller is",
+				 cli->gateway.name)
+			   : r;
 	whoami_print(cli, user);
 	call_free(user);
 	return OK;
@@ -234,7 +239,8 @@ driver_json(const Openshell__V1__ComputeDriverInfo *driver)
 
 	json_object_set_new(json, "name", json_text(driver->name));
 	json_object_set_new(capabilities, "driver_name", json_text(from == NULL ? NULL : from->driver_name));
-	json_object_set_new(capabilities, "driver_version", json_text(from == NULL ? NULL : from->driver_version));
+	json_object_set_new(
+	    capabilities, "driver_version", json_text(from == NULL ? NULL : from->driver_version));
 	json_object_set_new(json, "capabilities", capabilities);
 	return json;
 }
@@ -253,8 +259,8 @@ info_json(const struct cli *cli, const Openshell__V1__GetGatewayInfoResponse *in
 	json_object_set_new(json, "gateway", text_or_null(cli->gateway.name));
 	json_object_set_new(json, "server", text_or_null(cli->gateway.endpoint));
 	json_object_set_new(json, "auth", text_or_null(auth));
-	json_object_set_new(json, "status",
-	    json_text(info == NULL ? "not_configured" : service_status((int)info->status)));
+	json_object_set_new(
+	    json, "status", json_text(info == NULL ? "not_configured" : service_status((int)info->status)));
 	json_object_set_new(json, "version", info == NULL ? json_null() : json_text(info->gateway_version));
 	json_object_set_new(json, "compute_drivers", drivers);
 	return json;
@@ -275,7 +281,8 @@ info_print(struct cli *cli, const Openshell__V1__GetGatewayInfoResponse *info)
 		const Openshell__V1__ComputeDriverInfo *driver = info->compute_drivers[i];
 		const Openshell__V1__ComputeDriverCapabilities *of = driver->capabilities;
 
-		line(cli, "Driver:", arena_format(&cli->arena, "%s (%s %s)", driver->name,
+		line(cli, "Driver:",
+		    arena_format(&cli->arena, "%s (%s %s)", driver->name,
 			of == NULL || of->driver_name == NULL ? "unknown" : of->driver_name,
 			of == NULL || of->driver_version == NULL ? "" : of->driver_version));
 	}
@@ -304,7 +311,8 @@ run_gateway_info(struct cli *cli, struct why *why)
 		return cli->gateway.endpoint == NULL ? info_not_configured(cli) : r;
 	if ((r = call_GetGatewayInfo(&cli->connection, &request, &info, why)) != OK) {
 		if (cli->connection.status.code == CODE_UNIMPLEMENTED)
-			return fail(why, r, "gateway %s is older and does not tell about itself", cli->gateway.name);
+			return fail(
+			    why, r, "gateway %s is older and does not tell about itself", cli->gateway.name);
 		if (cli->connection.status.code == CODE_PERMISSION_DENIED)
 			return because(why, r, "gateway info is for platform admins");
 		return r;

@@ -14,15 +14,16 @@
 enum err
 image_resolve(const char *from, const char *registry, struct arena *arena, char **out, struct why *why)
 {
-	bool explicit_path = from[0] == '/' || from[0] == '~' || strncmp(from, "./", 2) == 0 ||
-	    strncmp(from, "../", 3) == 0;
+	bool explicit_path =
+	    from[0] == '/' || from[0] == '~' || strncmp(from, "./", 2) == 0 || strncmp(from, "../", 3) == 0;
 	struct stat st;
 
 	if (from[0] == '\0')
 		return fail(why, ERR_INVALID, "--from is empty: it names a container image");
 	if (stat(from, &st) == 0)
 		return fail(why, ERR_UNIMPLEMENTED,
-		    "--from %s is a file of this machine: building an image is not in this release, name an image",
+		    "--from %s is a file of this machine: building an image is not in this release, name an "
+		    "image",
 		    shown(arena, from));
 	if (explicit_path)
 		return fail(why, ERR_NOT_FOUND, "--from %s: no such file or directory", shown(arena, from));
@@ -130,10 +131,10 @@ create_request(struct cli *cli, Openshell__V1__CreateSandboxRequest **out, struc
 	request->spec = spec;
 	request->name = (char *)(uintptr_t)cli_text(cli, FLAG_NAME);
 	request->workspace = cli_workspace(cli);
-	MAP_FILL(&cli->arena, openshell__v1__create_sandbox_request__labels_entry, request->labels, request->n_labels,
-	    label->list, label->count);
-	MAP_FILL(&cli->arena, openshell__v1__sandbox_spec__environment_entry, spec->environment, spec->n_environment,
-	    env->list, env->count);
+	MAP_FILL(&cli->arena, openshell__v1__create_sandbox_request__labels_entry, request->labels,
+	    request->n_labels, label->list, label->count);
+	MAP_FILL(&cli->arena, openshell__v1__sandbox_spec__environment_entry, spec->environment,
+	    spec->n_environment, env->list, env->count);
 	spec->command = (char **)(uintptr_t)cli->args.operands;
 	spec->n_command = cli->args.operands_count;
 	spec->has_tty = true;

@@ -5,7 +5,8 @@
 #include "clients/cli/cli.h"
 
 /* Lives in cli->arena. A wrong image or policy file is said in one sentence. */
-enum err create_request(struct cli *cli, Openshell__V1__CreateSandboxRequest **out, struct why *why) must_check;
+enum err create_request(
+    struct cli *cli, Openshell__V1__CreateSandboxRequest **out, struct why *why) must_check;
 
 /*
  * What --from means: an image reference as it is, or a short name in the community's registry.
@@ -13,7 +14,7 @@ enum err create_request(struct cli *cli, Openshell__V1__CreateSandboxRequest **o
  * registry  of short names
  * errors    ERR_NOT_FOUND a path that is not there; ERR_UNIMPLEMENTED a Dockerfile or its folder
  */
-enum err image_resolve(const char *from, const char *registry, struct arena *arena, char **out, struct why *why)
-    must_check;
+enum err image_resolve(
+    const char *from, const char *registry, struct arena *arena, char **out, struct why *why) must_check;
 
 #endif

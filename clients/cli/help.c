@@ -1,12 +1,13 @@
-/* Help text: usage, what it is, commands, flags, examples; at the root also environment, files and exit codes. */
+/* Help text: usage, what it is, commands, flags, examples; at the root also environment, files and exit
+ * codes. */
 #include "clients/cli/help.h"
 
 #include <string.h>
 
-#define WIDTH	     100
-#define COLUMN_MAX   30 /* a longer left side gets a line of its own */
-#define LEFT_BYTES   160
-#define GLUE	     "\x1f" /* a space where no line may break */
+#define WIDTH	   100
+#define COLUMN_MAX 30 /* a longer left side gets a line of its own */
+#define LEFT_BYTES 160
+#define GLUE	   "\x1f" /* a space where no line may break */
 
 struct page {
 	FILE *to;
@@ -73,7 +74,8 @@ flag_row(const struct page *page, const struct flag *flag)
 		text_add(&left, " %s", flag->value);
 	text_add(&help, "%s", flag->help);
 	if (flag->kind == KIND_NUMBER && flag->high < UINT32_MAX)
-		text_add(&help, " [%llu" GLUE "to" GLUE "%llu]", (unsigned long long)flag->low, (unsigned long long)flag->high);
+		text_add(&help, " [%llu" GLUE "to" GLUE "%llu]", (unsigned long long)flag->low,
+		    (unsigned long long)flag->high);
 	if (flag->fallback != NULL)
 		text_add(&help, " [default:" GLUE "%s]", flag->fallback);
 	if (flag->variable != NULL)
@@ -190,6 +192,6 @@ help_print(FILE *to, const struct args *args, bool bold)
 	if (args->depth == 1)
 		root_rows(&page);
 	if (command->commands != NULL)
-		fprintf(to, "\n`openshell%s%s COMMAND --help` tells about one command.\n", args->depth > 1 ? " " : "",
-		    args->depth > 1 ? command->name : "");
+		fprintf(to, "\n`openshell%s%s COMMAND --help` tells about one command.\n",
+		    args->depth > 1 ? " " : "", args->depth > 1 ? command->name : "");
 }

@@ -78,7 +78,7 @@ is_map(const ProtobufCFieldDescriptor *field)
 		return false;
 	length = strlen(entry->short_name);
 	return length > 5 && strcmp(entry->short_name + length - 5, "Entry") == 0 && entry->n_fields == 2 &&
-	    strcmp(entry->fields[0].name, "key") == 0 && entry->fields[0].type == PROTOBUF_C_TYPE_STRING;
+	       strcmp(entry->fields[0].name, "key") == 0 && entry->fields[0].type == PROTOBUF_C_TYPE_STRING;
 }
 
 static json_t *
@@ -92,7 +92,8 @@ map_json(const ProtobufCFieldDescriptor *field, ProtobufCMessage *const *entries
 		const char *key = *(const char *const *)(bytes + entry->fields[0].offset);
 		json_t *safe = json_text(key);
 
-		json_object_set_new(map, json_string_value(safe), value_json(&entry->fields[1], bytes + entry->fields[1].offset));
+		json_object_set_new(map, json_string_value(safe),
+		    value_json(&entry->fields[1], bytes + entry->fields[1].offset));
 		json_decref(safe);
 	}
 	return map;
@@ -118,9 +119,9 @@ is_present(const ProtobufCFieldDescriptor *field, const char *message)
 		return *(const uint32_t *)(message + field->quantifier_offset) == field->id;
 	if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE)
 		return *(const void *const *)(message + field->offset) != NULL &&
-		    *(const void *const *)(message + field->offset) != field->default_value;
+		       *(const void *const *)(message + field->offset) != field->default_value;
 	return field->label == PROTOBUF_C_LABEL_REQUIRED ||
-	    *(const protobuf_c_boolean *)(message + field->quantifier_offset);
+	       *(const protobuf_c_boolean *)(message + field->quantifier_offset);
 }
 
 json_t *
@@ -137,7 +138,8 @@ message_json(const ProtobufCMessage *message)
 
 			if (count > 0)
 				json_object_set_new(object, field->name,
-				    repeated_json(field, *(const char *const *)(bytes + field->offset), count));
+				    repeated_json(
+					field, *(const char *const *)(bytes + field->offset), count));
 		} else if (is_present(field, bytes)) {
 			json_object_set_new(object, field->name, value_json(field, bytes + field->offset));
 		}

@@ -4,7 +4,8 @@
 
 #include "clients/cli/table.h"
 
-/* Edits (insert, delete, replace, swap of neighbours) between two words; words over 32 bytes are far from all. */
+/* Edits (insert, delete, replace, swap of neighbours) between two words; words over 32 bytes are far from
+ * all. */
 size_t word_distance(struct span a, struct span b);
 
 /* Name of the nearest visible command of a group, or flag of a command; NULL when none is near. */

@@ -113,7 +113,8 @@ value_take(const struct parser *parser, const struct flag *flag, struct value *v
 		return r;
 	if (flag->check != NULL && (r = flag->check(span, why)) != OK)
 		return r;
-	if (flag->kind == KIND_NUMBER && (r = number_parse(span, flag->low, flag->high, &value->number, why)) != OK)
+	if (flag->kind == KIND_NUMBER &&
+	    (r = number_parse(span, flag->low, flag->high, &value->number, why)) != OK)
 		return r;
 	value->text = text;
 	return flag->kind == KIND_LIST ? list_add(parser, value, text, why) : OK;
@@ -153,19 +154,21 @@ flag_give(struct parser *parser, const struct flag *flag, const char *text, stru
 
 /* The value of a flag: what is attached to it, or the next argument. */
 static enum err
-flag_value(struct parser *parser, const struct flag *flag, const char *attached, const char **out, struct why *why)
+flag_value(
+    struct parser *parser, const struct flag *flag, const char *attached, const char **out, struct why *why)
 {
 	*out = attached;
 	if (!flag_takes_value(flag)) {
 		*out = NULL;
-		return attached == NULL || flag->kind == KIND_LATER ?
-		    OK :
-		    fail(why, ERR_SYNTAX, "--%s takes no value", flag->name);
+		return attached == NULL || flag->kind == KIND_LATER
+			   ? OK
+			   : fail(why, ERR_SYNTAX, "--%s takes no value", flag->name);
 	}
 	if (attached != NULL)
 		return OK;
 	if (parser->at == parser->argc || strcmp(parser->argv[parser->at], "--") == 0)
-		return fail(why, ERR_SYNTAX, "--%s wants a value: --%s %s", flag->name, flag->name, flag->value);
+		return fail(
+		    why, ERR_SYNTAX, "--%s wants a value: --%s %s", flag->name, flag->name, flag->value);
 	*out = parser->argv[parser->at++];
 	return OK;
 }
@@ -226,7 +229,8 @@ unknown_command(const struct parser *parser, const char *word, struct why *why)
 	const char *path = args_path(parser->args, parser->arena), *name = shown(parser->arena, word);
 
 	if (near != NULL)
-		return fail(why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s?", path, name, near);
+		return fail(
+		    why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s?", path, name, near);
 	return fail(why, ERR_SYNTAX, "%s has no command \"%.60s\": `%s --help` lists them", path, name, path);
 }
 
@@ -240,7 +244,8 @@ operand_add(struct parser *parser, const char *word, struct why *why)
 	if (operand->name == NULL)
 		return fail(why, ERR_SYNTAX, "%s takes no argument \"%.60s\"", path, name);
 	if (operand->kind == OPERAND_AFTER_DASHES && !parser->dashes)
-		return fail(why, ERR_SYNTAX, "%s takes no argument \"%.60s\": a command goes after --", path, name);
+		return fail(
+		    why, ERR_SYNTAX, "%s takes no argument \"%.60s\": a command goes after --", path, name);
 	if (args->operands_count == operand->most)
 		return fail(why, ERR_SYNTAX, "%s takes no further argument \"%.60s\"", path, name);
 	if (operand->choices != NULL && choice_check(operand->choices, span_of_text(word), why) != OK)
@@ -264,7 +269,8 @@ plain_word(struct parser *parser, const char *word, struct why *why)
 
 	if (args->command->commands == NULL)
 		return operand_add(parser, word, why);
-	if ((command = command_by_name(args->command, span_of_text(word))) == NULL || args->depth == DEPTH_MAX)
+	if ((command = command_by_name(args->command, span_of_text(word))) == NULL ||
+	    args->depth == DEPTH_MAX)
 		return unknown_command(parser, word, why);
 	args->path[args->depth++] = command;
 	args->command = command;
@@ -289,7 +295,8 @@ next_word(struct parser *parser, struct why *why)
 
 /* Variables stand in for flags that were not given. */
 static enum err
-variable_take(struct parser *parser, const struct flag *flag, char *(*variable)(const char *), struct why *why)
+variable_take(
+    struct parser *parser, const struct flag *flag, char *(*variable)(const char *), struct why *why)
 {
 	static const char *const booleans[] = {"true", "false", NULL};
 	struct value *value = &parser->args->values[flag->id];
@@ -304,12 +311,14 @@ variable_take(struct parser *parser, const struct flag *flag, char *(*variable)(
 		return OK;
 	}
 	value->set = true;
-	return value_take(parser, flag, value, text, why) == OK ? OK :
-								   value_refused(parser, flag->variable, text, why);
+	return value_take(parser, flag, value, text, why) == OK
+		   ? OK
+		   : value_refused(parser, flag->variable, text, why);
 }
 
 static enum err
-flags_complete(struct parser *parser, const struct flag *flags, char *(*variable)(const char *), struct why *why)
+flags_complete(
+    struct parser *parser, const struct flag *flags, char *(*variable)(const char *), struct why *why)
 {
 	enum err r;
 
@@ -338,7 +347,8 @@ static enum err
 excludes_check(const struct args *args, struct why *why)
 {
 	for (const struct flag *f = args->command->flags; f != NULL && f->id != FLAG_NONE; f++)
-		for (size_t i = 0; row_given(args, f) && i < EXCLUDES_MAX && f->excludes[i] != FLAG_NONE; i++) {
+		for (size_t i = 0; row_given(args, f) && i < EXCLUDES_MAX && f->excludes[i] != FLAG_NONE;
+		     i++) {
 			if (f->excludes[i] == FLAG_OPERANDS && args->operands_count > 0)
 				return fail(why, ERR_SYNTAX, "--%s cannot be used together with %s", f->name,
 				    args->command->operand.name);
@@ -362,8 +372,8 @@ operands_check(const struct parser *parser, struct why *why)
 }
 
 enum err
-args_parse(const struct command *root, int argc, char **argv, char *(*variable)(const char *), struct arena *arena,
-    struct args *out, struct why *why)
+args_parse(const struct command *root, int argc, char **argv, char *(*variable)(const char *),
+    struct arena *arena, struct args *out, struct why *why)
 {
 	struct parser parser = {.args = out, .arena = arena, .argv = argv, .argc = argc, .at = 1};
 	enum err r;

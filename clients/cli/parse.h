@@ -8,8 +8,8 @@
 #define DEPTH_MAX 4
 
 struct value {
-	bool set;    /* given, by flag or by variable */
-	bool on;     /* KIND_SWITCH */
+	bool set; /* given, by flag or by variable */
+	bool on;  /* KIND_SWITCH */
 	const char *text;
 	uint64_t number; /* KIND_NUMBER, KIND_COUNT */
 	const char **list;

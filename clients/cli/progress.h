@@ -1,4 +1,5 @@
-/* The progress line: on standard error, only on a terminal, only for what takes over half a second, removed cleanly. */
+/* The progress line: on standard error, only on a terminal, only for what takes over half a second, removed
+ * cleanly. */
 #ifndef CLIENTS_CLI_PROGRESS_H
 #define CLIENTS_CLI_PROGRESS_H
 

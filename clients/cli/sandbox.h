@@ -21,7 +21,8 @@ const char *sandbox_trouble(struct arena *arena, const Openshell__V1__Sandbox *s
 enum err sandbox_choose(struct cli *cli, const char *name, char **out, struct why *why) must_check;
 
 /* GetSandbox; the caller frees with call_free. */
-enum err sandbox_fetch(struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
+enum err sandbox_fetch(
+    struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
 
 /* Remember it as the one that was used last; that this fails is only a warning. */
 void sandbox_used(struct cli *cli, const char *name);

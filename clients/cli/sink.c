@@ -1,4 +1,5 @@
-/* Where a command's bytes go out. The descriptor is shared with other processes, so it is not made non-blocking. */
+/* Where a command's bytes go out. The descriptor is shared with other processes, so it is not made
+ * non-blocking. */
 #include "clients/cli/sink.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Where a command's bytes go out: a descriptor that may be slower than the gateway, written without ever blocking. */
+/* Where a command's bytes go out: a descriptor that may be slower than the gateway, written without ever
+ * blocking. */
 #ifndef CLIENTS_CLI_SINK_H
 #define CLIENTS_CLI_SINK_H
 
@@ -12,7 +13,7 @@ struct sink {
 	struct watch watch;
 	char *kept; /* what did not go out yet */
 	size_t length, at;
-	int error;  /* errno of the write that failed; 0: none */
+	int error;		     /* errno of the write that failed; 0: none */
 	void (*drained)(void *self); /* all of what was kept has gone out, or will never */
 	void *self;
 };
@@ -23,8 +24,8 @@ void sink_done(struct sink *sink);
 /*
  * Write bytes unchanged.
  *
- * returns true when all went out (or the descriptor is broken: see error); false when some are kept: call again only
- *         after drained
+ * returns true when all went out (or the descriptor is broken: see error); false when some are kept: call
+ * again only after drained
  */
 bool sink_write(struct sink *sink, struct span bytes);
 

@@ -1,4 +1,5 @@
-/* The rows that the command line is made of: commands, flags, operands. Parsing, help and completion read nothing else. */
+/* The rows that the command line is made of: commands, flags, operands. Parsing, help and completion read
+ * nothing else. */
 #ifndef CLIENTS_CLI_TABLE_H
 #define CLIENTS_CLI_TABLE_H
 
@@ -54,13 +55,13 @@ enum flag_id {
 };
 
 enum flag_kind {
-	KIND_SWITCH,   /* no value */
-	KIND_COUNT,    /* no value; may be repeated */
+	KIND_SWITCH, /* no value */
+	KIND_COUNT,  /* no value; may be repeated */
 	KIND_TEXT,
-	KIND_NUMBER,   /* low to high */
-	KIND_CHOICE,   /* one of choices */
-	KIND_LIST,     /* may be repeated; each is one of choices where there are some */
-	KIND_LATER,    /* of a later release: refused with a sentence */
+	KIND_NUMBER, /* low to high */
+	KIND_CHOICE, /* one of choices */
+	KIND_LIST,   /* may be repeated; each is one of choices where there are some */
+	KIND_LATER,  /* of a later release: refused with a sentence */
 };
 
 /* Where completion finds candidates. */
@@ -112,10 +113,10 @@ struct command {
 	const char *examples;	  /* lines; may be NULL */
 	const struct flag *flags; /* ends with FLAG_NONE; may be NULL */
 	struct operand operand;
-	const struct command *commands; /* ends with a NULL name; NULL: none */
+	const struct command *commands;			   /* ends with a NULL name; NULL: none */
 	enum err (*run)(struct cli *cli, struct why *why); /* NULL: a group */
-	bool later;  /* of a later release: refused with a sentence */
-	bool hidden; /* works, and is not in the help */
+	bool later;					   /* of a later release: refused with a sentence */
+	bool hidden;					   /* works, and is not in the help */
 };
 
 /* A variable that is no flag's. */

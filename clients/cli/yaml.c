@@ -1,4 +1,5 @@
-/* JSON values written as YAML: block style, texts quoted where a reader might take them for something else. */
+/* JSON values written as YAML: block style, texts quoted where a reader might take them for something else.
+ */
 #include <string.h>
 
 #include "clients/cli/output.h"
@@ -17,8 +18,8 @@ plain(const char *text)
 	if (!(first >= 'a' && first <= 'z') && !(first >= 'A' && first <= 'Z') && first != '/')
 		return false;
 	return span_only(span, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@+") ||
-	    (span_only(span, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@+ ") &&
-		text[span.length - 1] != ' ');
+	       (span_only(span, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@+ ") &&
+		   text[span.length - 1] != ' ');
 }
 
 static void

@@ -19,8 +19,8 @@ struct connection {
  * Connect to gateway: http in the clear; https with its client certificate, or with its bearer token.
  *
  * insecure  do not verify the server, and present no certificate
- * errors    ERR_UNAVAILABLE it cannot be reached; ERR_NOT_FOUND certificate files are missing; ERR_UNAUTHENTICATED
- *           the stored token has expired
+ * errors    ERR_UNAVAILABLE it cannot be reached; ERR_NOT_FOUND certificate files are missing;
+ * ERR_UNAUTHENTICATED the stored token has expired
  */
 enum err connection_open(struct connection *out, struct loop *loop, const struct places *places,
     const struct gateway *gateway, bool insecure, struct why *why) must_check;

@@ -94,5 +94,5 @@ bool
 gateway_host_loopback(struct span host)
 {
 	return span_is(host, "localhost") || span_is(host, "::1") ||
-	    (span_starts(host, SPAN("127.")) && span_only(host, "0123456789."));
+	       (span_starts(host, SPAN("127.")) && span_only(host, "0123456789."));
 }

@@ -11,7 +11,7 @@
 /* One gateway as metadata.json has it; texts are the arena's, NULL where the file has none. */
 struct gateway {
 	const char *name;
-	const char *endpoint; /* http://host:port or https://host:port */
+	const char *endpoint;  /* http://host:port or https://host:port */
 	const char *auth_mode; /* plaintext, mtls, oidc, cloudflare_jwt */
 	const char *remote_host, *resolved_host;
 	bool is_remote;

@@ -36,7 +36,8 @@ variable(const char *name)
 	return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
-/* A directory of the XDG rules: the variable, else a folder in HOME; a relative variable counts as unset there. */
+/* A directory of the XDG rules: the variable, else a folder in HOME; a relative variable counts as unset
+ * there. */
 static enum err
 place_xdg(char to[PATH_MAX], const char *name, const char *in_home, const char *tail, struct why *why)
 {
@@ -46,7 +47,8 @@ place_xdg(char to[PATH_MAX], const char *name, const char *in_home, const char *
 	if (base != NULL && base[0] == '/')
 		return place_set(to, name, base, tail, why);
 	if ((home = variable("HOME")) == NULL)
-		return fail(why, ERR_NOT_FOUND, "neither %s nor HOME is set: where is the configuration?", name);
+		return fail(
+		    why, ERR_NOT_FOUND, "neither %s nor HOME is set: where is the configuration?", name);
 	if (snprintf(path, sizeof(path), "%s%s", in_home, tail) >= (int)sizeof(path))
 		return fail(why, ERR_INVALID, "HOME is too long");
 	return place_set(to, "HOME", home, path, why);
@@ -55,7 +57,8 @@ place_xdg(char to[PATH_MAX], const char *name, const char *in_home, const char *
 enum err
 places_find(struct places *out, struct why *why)
 {
-	const char *system = variable("OPENSHELL_SYSTEM_GATEWAY_DIR"), *tls = variable("OPENSHELL_LOCAL_TLS_DIR");
+	const char *system = variable("OPENSHELL_SYSTEM_GATEWAY_DIR"),
+		   *tls = variable("OPENSHELL_LOCAL_TLS_DIR");
 	enum err r;
 
 	if ((r = place_xdg(out->user, "XDG_CONFIG_HOME", "/.config", "/openshell", why)) != OK)
@@ -79,7 +82,8 @@ file_read(const char *path, struct arena *arena, struct span *out, struct why *w
 	char *bytes;
 
 	if (fd < 0)
-		return fail_errno(why, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM, "%s", path);
+		return fail_errno(
+		    why, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM, "%s", path);
 	if (fstat(fd, &st) != 0)
 		return fail_errno(why, ERR_SYSTEM, "%s", path);
 	if (!S_ISREG(st.st_mode))
@@ -172,7 +176,8 @@ directory_empty(int fd)
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		inner = openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		inner =
+		    openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (inner >= 0 && !directory_empty(inner))
 			all = false;
 		if (unlinkat(dirfd(directory), entry->d_name, inner >= 0 ? AT_REMOVEDIR : 0) != 0)

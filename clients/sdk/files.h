@@ -19,7 +19,8 @@ struct places {
 	char tls[PATH_MAX];    /* $OPENSHELL_LOCAL_TLS_DIR, else $XDG_STATE_HOME/openshell/tls */
 };
 
-/* ERR_NOT_FOUND when neither HOME nor the XDG variable says where; ERR_INVALID a path that is not absolute. */
+/* ERR_NOT_FOUND when neither HOME nor the XDG variable says where; ERR_INVALID a path that is not absolute.
+ */
 enum err places_find(struct places *out, struct why *why) must_check;
 
 /*

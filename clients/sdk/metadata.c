@@ -12,11 +12,11 @@ static const struct {
 	size_t at; /* of the text in struct gateway */
 	bool required;
 } texts[] = {
-	{"name", offsetof(struct gateway, name), false},
-	{"gateway_endpoint", offsetof(struct gateway, endpoint), true},
-	{"remote_host", offsetof(struct gateway, remote_host), false},
-	{"resolved_host", offsetof(struct gateway, resolved_host), false},
-	{"auth_mode", offsetof(struct gateway, auth_mode), false},
+    {"name", offsetof(struct gateway, name), false},
+    {"gateway_endpoint", offsetof(struct gateway, endpoint), true},
+    {"remote_host", offsetof(struct gateway, remote_host), false},
+    {"resolved_host", offsetof(struct gateway, resolved_host), false},
+    {"auth_mode", offsetof(struct gateway, auth_mode), false},
 };
 
 static void
@@ -43,7 +43,8 @@ enum err
 metadata_read(struct span text, struct arena *arena, struct gateway *out, struct why *why)
 {
 	json_error_t error;
-	__attribute__((cleanup(json_drop))) json_t *json = json_loadb(text.at, text.length, JSON_REJECT_DUPLICATES, &error);
+	__attribute__((cleanup(json_drop))) json_t *json =
+	    json_loadb(text.at, text.length, JSON_REJECT_DUPLICATES, &error);
 	const json_t *port;
 	enum err r;
 

@@ -29,14 +29,15 @@ follow_idle(void *self)
 
 	if (!follow->done)
 		follow_finish(follow, fail(follow->why, ERR_TIMEOUT, "no progress for %llu seconds",
-			(unsigned long long)(follow->watching->idle_ms / 1000)));
+					  (unsigned long long)(follow->watching->idle_ms / 1000)));
 }
 
 static void
 follow_renew(struct follow *follow)
 {
 	if (follow->watching->idle_ms > 0)
-		loop_timer_set(follow->connection->loop, &follow->idle, follow->watching->idle_ms, follow_idle, follow);
+		loop_timer_set(
+		    follow->connection->loop, &follow->idle, follow->watching->idle_ms, follow_idle, follow);
 }
 
 static bool
@@ -48,8 +49,8 @@ follow_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *me
 	(void)stream;
 	if (follow->done)
 		return true;
-	next = follow->watching->event(follow->watching->self, (const Openshell__V1__SandboxStreamEvent *)message,
-	    follow->why);
+	next = follow->watching->event(
+	    follow->watching->self, (const Openshell__V1__SandboxStreamEvent *)message, follow->why);
 	if (next == WATCH_RENEW)
 		follow_renew(follow);
 	else if (next == WATCH_DONE)
@@ -72,10 +73,11 @@ follow_ended(void *self, struct rpc_stream *stream, const struct rpc_status *sta
 	if (status->code == 0)
 		follow_finish(follow, fail(follow->why, ERR_NOT_FOUND, "the sandbox is gone"));
 	else
-		follow_finish(follow, connection_why(status, status->code == 14 ? ERR_UNAVAILABLE :
-			    status->code == 5					? ERR_NOT_FOUND :
-										  ERR_INTERNAL,
-			follow->why));
+		follow_finish(follow, connection_why(status,
+					  status->code == 14  ? ERR_UNAVAILABLE
+					  : status->code == 5 ? ERR_NOT_FOUND
+							      : ERR_INTERNAL,
+					  follow->why));
 }
 
 enum err
@@ -83,11 +85,11 @@ watch_sandbox(struct connection *connection, const struct watching *watching, st
 {
 	struct follow follow = {.watching = watching, .connection = connection, .why = why};
 	const struct rpc_stream_config config = {
-		.path = "/openshell.v1.OpenShell/WatchSandbox",
-		.response = &openshell__v1__sandbox_stream_event__descriptor,
-		.self = &follow,
-		.message = follow_message,
-		.ended = follow_ended,
+	    .path = "/openshell.v1.OpenShell/WatchSandbox",
+	    .response = &openshell__v1__sandbox_stream_event__descriptor,
+	    .self = &follow,
+	    .message = follow_message,
+	    .ended = follow_ended,
 	};
 	enum err r;
 

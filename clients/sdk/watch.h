@@ -23,9 +23,10 @@ struct watching {
 /*
  * Watch until event says so.
  *
- * errors  what event said with WATCH_FAILED; ERR_TIMEOUT idle too long; ERR_CANCELLED interrupted; ERR_NOT_FOUND the
- *         stream ended: the sandbox is gone; the gateway's own
+ * errors  what event said with WATCH_FAILED; ERR_TIMEOUT idle too long; ERR_CANCELLED interrupted;
+ * ERR_NOT_FOUND the stream ended: the sandbox is gone; the gateway's own
  */
-enum err watch_sandbox(struct connection *connection, const struct watching *watching, struct why *why) must_check;
+enum err watch_sandbox(
+    struct connection *connection, const struct watching *watching, struct why *why) must_check;
 
 #endif

@@ -151,7 +151,8 @@ static void
 on_info(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
 	Openshell__V1__GetGatewayInfoResponse answer = OPENSHELL__V1__GET_GATEWAY_INFO_RESPONSE__INIT;
-	Openshell__V1__ComputeDriverInfo driver = OPENSHELL__V1__COMPUTE_DRIVER_INFO__INIT, *drivers[] = {&driver};
+	Openshell__V1__ComputeDriverInfo driver = OPENSHELL__V1__COMPUTE_DRIVER_INFO__INIT,
+					 *drivers[] = {&driver};
 	Openshell__V1__ComputeDriverCapabilities can = OPENSHELL__V1__COMPUTE_DRIVER_CAPABILITIES__INIT;
 
 	(void)self;
@@ -191,7 +192,10 @@ on_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 
 	(void)self;
 	note_call(call, message);
-	answer_sandbox(call, in->name, strcmp(in->name, "starting") == 0 ? 1 : strcmp(in->name, "broken") == 0 ? 3 : 2);
+	answer_sandbox(call, in->name,
+	    strcmp(in->name, "starting") == 0 ? 1
+	    : strcmp(in->name, "broken") == 0 ? 3
+					      : 2);
 }
 
 static void
@@ -209,7 +213,8 @@ on_list(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	sandboxes[0] = &samples[0].sandbox;
 	sandboxes[1] = &samples[1].sandbox;
 	answer.sandboxes = sandboxes;
-	answer.n_sandboxes = in->label_selector != NULL && strcmp(in->label_selector, "none=here") == 0 ? 0 : 2;
+	answer.n_sandboxes =
+	    in->label_selector != NULL && strcmp(in->label_selector, "none=here") == 0 ? 0 : 2;
 	rpc_send(call, &answer.base);
 	rpc_finish(call, OK, NULL);
 }
@@ -416,7 +421,8 @@ send_exit(struct rpc_call *call, int code)
 	rpc_finish(call, OK, NULL);
 }
 
-/* bytes: all 256 on stdout, some on stderr; cat: stdin; exit N; big N: N times 32 KiB; noexit; lost; else hangs. */
+/* bytes: all 256 on stdout, some on stderr; cat: stdin; exit N; big N: N times 32 KiB; noexit; lost; else
+ * hangs. */
 static void
 on_exec(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
@@ -458,25 +464,28 @@ on_cancelled(void *self, struct rpc_call *call)
 	note("cancelled\n");
 }
 
-#define ROW(name, kind, request, function) \
-	{"/openshell.v1.OpenShell/" name, kind, &openshell__v1__##request##__descriptor, function, NULL}
+#define ROW(name, kind, request, function)                                                                   \
+	{                                                                                                    \
+		"/openshell.v1.OpenShell/" name, kind, &openshell__v1__##request##__descriptor, function,    \
+		    NULL                                                                                     \
+	}
 
 static const struct rpc_method methods[] = {
-	ROW("Health", RPC_UNARY, health_request, on_health),
-	ROW("GetCurrentUser", RPC_UNARY, get_current_user_request, on_who),
-	ROW("GetGatewayInfo", RPC_UNARY, get_gateway_info_request, on_info),
-	ROW("CreateSandbox", RPC_UNARY, create_sandbox_request, on_create),
-	ROW("GetSandbox", RPC_UNARY, get_sandbox_request, on_get),
-	ROW("ListSandboxes", RPC_UNARY, list_sandboxes_request, on_list),
-	ROW("DeleteSandbox", RPC_UNARY, delete_sandbox_request, on_delete),
-	ROW("StopSandbox", RPC_UNARY, stop_sandbox_request, on_stop),
-	ROW("StartSandbox", RPC_UNARY, start_sandbox_request, on_start),
-	ROW("WatchSandbox", RPC_SERVER_STREAM, watch_sandbox_request, on_watch),
-	ROW("ExecSandbox", RPC_SERVER_STREAM, exec_sandbox_request, on_exec),
-	ROW("GetSandboxLogs", RPC_UNARY, get_sandbox_logs_request, on_logs),
-	{"/openshell.v1.OpenShell/GetSandboxConfig", RPC_UNARY,
-	    &openshell__sandbox__v1__get_sandbox_config_request__descriptor, on_config, NULL},
-	{NULL},
+    ROW("Health", RPC_UNARY, health_request, on_health),
+    ROW("GetCurrentUser", RPC_UNARY, get_current_user_request, on_who),
+    ROW("GetGatewayInfo", RPC_UNARY, get_gateway_info_request, on_info),
+    ROW("CreateSandbox", RPC_UNARY, create_sandbox_request, on_create),
+    ROW("GetSandbox", RPC_UNARY, get_sandbox_request, on_get),
+    ROW("ListSandboxes", RPC_UNARY, list_sandboxes_request, on_list),
+    ROW("DeleteSandbox", RPC_UNARY, delete_sandbox_request, on_delete),
+    ROW("StopSandbox", RPC_UNARY, stop_sandbox_request, on_stop),
+    ROW("StartSandbox", RPC_UNARY, start_sandbox_request, on_start),
+    ROW("WatchSandbox", RPC_SERVER_STREAM, watch_sandbox_request, on_watch),
+    ROW("ExecSandbox", RPC_SERVER_STREAM, exec_sandbox_request, on_exec),
+    ROW("GetSandboxLogs", RPC_UNARY, get_sandbox_logs_request, on_logs),
+    {"/openshell.v1.OpenShell/GetSandboxConfig", RPC_UNARY,
+	&openshell__sandbox__v1__get_sandbox_config_request__descriptor, on_config, NULL},
+    {NULL},
 };
 
 static void
@@ -503,7 +512,8 @@ fake_start(struct fake *fake)
 	socklen_t length = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	record = fake->log = mmap(NULL, sizeof(*fake->log), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	record = fake->log =
+	    mmap(NULL, sizeof(*fake->log), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (fd < 0 || fake->log == MAP_FAILED || bind(fd, (struct sockaddr *)&address, length) != 0 ||
 	    listen(fd, 16) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
 		abort();

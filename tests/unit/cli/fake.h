@@ -1,4 +1,5 @@
-/* A gateway for tests: a process of its own that answers by the names it is asked about, and writes down every call. */
+/* A gateway for tests: a process of its own that answers by the names it is asked about, and writes down
+ * every call. */
 #ifndef TESTS_UNIT_CLI_FAKE_H
 #define TESTS_UNIT_CLI_FAKE_H
 
@@ -13,14 +14,14 @@ struct fake {
 	struct fake_log {  /* shared with the process */
 		size_t length;
 		char text[FAKE_LOG_BYTES]; /* "Method {json of the request}\n" for each call; "cancelled\n" */
-	} *log;
+	} * log;
 };
 
 /*
- * Start it. What it does, by name of the sandbox: missing (not found), starting (never ready), broken (ends in
- * Error), taken (exists already), ended (ready, then its main process exits 3), weak (a wall is partial), flaky (the first
- * watch ends UNAVAILABLE), lost (the watch ends), else ready
- * after two states; by first word of a command: see fake.c.
+ * Start it. What it does, by name of the sandbox: missing (not found), starting (never ready), broken (ends
+ * in Error), taken (exists already), ended (ready, then its main process exits 3), weak (a wall is partial),
+ * flaky (the first watch ends UNAVAILABLE), lost (the watch ends), else ready after two states; by first word
+ * of a command: see fake.c.
  */
 void fake_start(struct fake *fake);
 void fake_stop(struct fake *fake);

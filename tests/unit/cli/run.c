@@ -114,11 +114,14 @@ run_wait(pid_t pid)
 void
 run_cli(struct run *run, const char *command, const char *input, size_t input_length)
 {
-	int out = open_in("out", O_RDWR | O_CREAT | O_TRUNC), err = open_in("err", O_RDWR | O_CREAT | O_TRUNC);
-	int in = input == NULL ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_in("in", O_RDWR | O_CREAT | O_TRUNC);
+	int out = open_in("out", O_RDWR | O_CREAT | O_TRUNC),
+	    err = open_in("err", O_RDWR | O_CREAT | O_TRUNC);
+	int in = input == NULL ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+			       : open_in("in", O_RDWR | O_CREAT | O_TRUNC);
 	pid_t pid;
 
-	if (input != NULL && (write(in, input, input_length) != (ssize_t)input_length || lseek(in, 0, SEEK_SET) != 0))
+	if (input != NULL &&
+	    (write(in, input, input_length) != (ssize_t)input_length || lseek(in, 0, SEEK_SET) != 0))
 		abort();
 	if ((pid = fork()) == 0)
 		exec_cli(command, in, out, err);

@@ -18,7 +18,8 @@ void run_setup(const char *program, const char *endpoint);
 void run_teardown(void);
 const char *run_directory(void);
 
-/* Run with a command line of words split at spaces ('...' keeps them), and standard input (NULL: /dev/null). */
+/* Run with a command line of words split at spaces ('...' keeps them), and standard input (NULL: /dev/null).
+ */
 void run_cli(struct run *run, const char *command, const char *input, size_t input_length);
 
 /* The same, started only, with its standard output a pipe: to be waited for by run_wait. */

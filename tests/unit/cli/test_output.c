@@ -49,14 +49,16 @@ test_shown(void **state)
 	static const struct {
 		const char *from, *to;
 	} cases[] = {
-		{"plain \"quoted\" \\ text", "plain \"quoted\" \\ text"},
-		{"a\nb\tc", "a\\nb\\tc"},
-		{"\x1b]0;t\x07", "\\x1b]0;t\\x07"},
-		{"\x7f", "\\x7f"},
-		{"\xc2\x9b" "31m", "\\xc2\\x9b31m"},	    /* C1 in UTF-8 */
-		{"\xff\xc3\xa4", "\\xff\\xc3\\xa4"}, /* not UTF-8: nothing above 7f passes */
-		{"\xe6\x97\xa5", "\xe6\x97\xa5"},
-		{"", ""},
+	    {"plain \"quoted\" \\ text", "plain \"quoted\" \\ text"},
+	    {"a\nb\tc", "a\\nb\\tc"},
+	    {"\x1b]0;t\x07", "\\x1b]0;t\\x07"},
+	    {"\x7f", "\\x7f"},
+	    {"\xc2\x9b"
+	     "31m",
+		"\\xc2\\x9b31m"},		 /* C1 in UTF-8 */
+	    {"\xff\xc3\xa4", "\\xff\\xc3\\xa4"}, /* not UTF-8: nothing above 7f passes */
+	    {"\xe6\x97\xa5", "\xe6\x97\xa5"},
+	    {"", ""},
 	};
 	auto_arena struct arena arena = {0};
 
@@ -72,13 +74,13 @@ test_yaml(void **state)
 	static const struct {
 		const char *json, *yaml;
 	} cases[] = {
-		{"{\"a\":1,\"b\":{\"c\":[]},\"d\":{}}", "a: 1\nb:\n  c: []\nd: {}\n"},
-		{"[{\"a\":\"x\",\"b\":[1,2]},\"z\",\"y\"]", "- a: x\n  b:\n  - 1\n  - 2\n- z\n- \"y\"\n"},
-		{"[[1,2],[3]]", "-\n  - 1\n  - 2\n-\n  - 3\n"},
-		{"{\"a\":\"true\",\"b\":\"\",\"c\":\"1\",\"d\":\"- x\",\"e\":\"a: b\",\"f\":\"two words\"}",
-		    "a: \"true\"\nb: \"\"\nc: \"1\"\nd: \"- x\"\ne: \"a: b\"\nf: two words\n"},
-		{"{\"a b\":null,\"x:y\":false,\"*\":1.5}", "a b: null\n\"x:y\": false\n\"*\": 1.5\n"},
-		{"{\"a\":\"\\u001b[1m\\n\",\"b\":\"\\u0085\"}", "a: \"\\u001B[1m\\n\"\nb: \"\\u0085\"\n"},
+	    {"{\"a\":1,\"b\":{\"c\":[]},\"d\":{}}", "a: 1\nb:\n  c: []\nd: {}\n"},
+	    {"[{\"a\":\"x\",\"b\":[1,2]},\"z\",\"y\"]", "- a: x\n  b:\n  - 1\n  - 2\n- z\n- \"y\"\n"},
+	    {"[[1,2],[3]]", "-\n  - 1\n  - 2\n-\n  - 3\n"},
+	    {"{\"a\":\"true\",\"b\":\"\",\"c\":\"1\",\"d\":\"- x\",\"e\":\"a: b\",\"f\":\"two words\"}",
+		"a: \"true\"\nb: \"\"\nc: \"1\"\nd: \"- x\"\ne: \"a: b\"\nf: two words\n"},
+	    {"{\"a b\":null,\"x:y\":false,\"*\":1.5}", "a b: null\n\"x:y\": false\n\"*\": 1.5\n"},
+	    {"{\"a\":\"\\u001b[1m\\n\",\"b\":\"\\u0085\"}", "a: \"\\u001B[1m\\n\"\nb: \"\\u0085\"\n"},
 	};
 
 	(void)state;
@@ -128,7 +130,8 @@ test_message(void **state)
 	request.n_environment = 1;
 	json = message_json(&request.base);
 	dumped = json_dumps(json, JSON_COMPACT);
-	assert_string_equal(dumped, "{\"command\":[\"ls\",\"-l\"],\"environment\":{\"K\":\"V\"},\"stdin\":5,\"tty\":true}");
+	assert_string_equal(
+	    dumped, "{\"command\":[\"ls\",\"-l\"],\"environment\":{\"K\":\"V\"},\"stdin\":5,\"tty\":true}");
 	free(dumped);
 	json_decref(json);
 	event.payload_case = OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_SANDBOX;
@@ -158,8 +161,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_shown),
-		cmocka_unit_test(test_yaml), cmocka_unit_test(test_json), cmocka_unit_test(test_message),
-		cmocka_unit_test(test_time)};
+	    cmocka_unit_test(test_yaml), cmocka_unit_test(test_json), cmocka_unit_test(test_message),
+	    cmocka_unit_test(test_time)};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	free(text);

@@ -30,7 +30,8 @@ variable(const char *name)
 static enum err
 parse(const char *line, struct arena *arena, struct args *args, struct why *why)
 {
-	char *copy = arena_text(arena, span_of_text(line)), **words = arena_array(arena, WORDS_MAX, sizeof(*words));
+	char *copy = arena_text(arena, span_of_text(line)),
+	     **words = arena_array(arena, WORDS_MAX, sizeof(*words));
 	int n = 0;
 
 	words[n++] = (char *)(uintptr_t) "openshell";
@@ -45,36 +46,36 @@ static const struct {
 	enum flag_id flag;
 	const char *value, *operands;
 } good[] = {
-	{"sandbox list", "list", FLAG_LIMIT, "100", ""},
-	{"sb list", "list", FLAG_WORKSPACE, "default", ""},
-	{"-g one sandbox list", "list", FLAG_GATEWAY, "one", ""},
-	{"sandbox -g one list", "list", FLAG_GATEWAY, "one", ""},
-	{"sandbox list -g one", "list", FLAG_GATEWAY, "one", ""},
-	{"sandbox list -gone", "list", FLAG_GATEWAY, "one", ""},
-	{"sandbox list -g=one", "list", FLAG_GATEWAY, "one", ""},
-	{"sandbox list --gateway=one", "list", FLAG_GATEWAY, "one", ""},
-	{"sandbox list --selector=a=b", "list", FLAG_SELECTOR, "a=b", ""},
-	{"sandbox list --selector=", "list", FLAG_SELECTOR, "", ""},
-	{"sandbox list -ojson", "list", FLAG_OUTPUT, "json", ""},
-	{"sandbox list -vo yaml", "list", FLAG_OUTPUT, "yaml", ""},
-	{"-vvv sandbox list", "list", FLAG_VERBOSE, "3", ""},
-	{"sandbox list -v --verbose", "list", FLAG_VERBOSE, "2", ""},
-	{"sandbox list --ids", "list", FLAG_IDS, "on", ""},
-	{"sandbox create --no-tty --tty", "create", FLAG_TTY, "on", ""},
-	{"sandbox create --tty --no-tty", "create", FLAG_TTY, "off", ""},
-	{"sandbox create --env A=1 --env B=2", "create", FLAG_ENV, "A=1,B=2", ""},
-	{"sandbox create --name x -- ls -la --name", "create", FLAG_NAME, "x", "ls,-la,--name"},
-	{"sandbox create --keep --detach", "create", FLAG_KEEP, "on", ""},
-	{"sandbox exec ls -n x", "exec", FLAG_NAME, NULL, "ls,-n,x"},
-	{"sandbox exec -n x ls -n y -- z", "exec", FLAG_NAME, "x", "ls,-n,y,--,z"},
-	{"sandbox exec -- -n x", "exec", FLAG_NAME, NULL, "-n,x"},
-	{"sandbox exec -", "exec", FLAG_NAME, NULL, "-"},
-	{"sandbox delete a b", "delete", FLAG_ALL, NULL, "a,b"},
-	{"sandbox delete a -- -b", "delete", FLAG_ALL, NULL, "a,-b"},
-	{"logs --source all --source gateway x", "logs", FLAG_SOURCE, "all,gateway", "x"},
-	{"completions zsh", "completions", FLAG_GATEWAY, NULL, "zsh"},
-	{"sandbox", "sandbox", FLAG_GATEWAY, NULL, ""},
-	{"", "openshell", FLAG_GATEWAY, NULL, ""},
+    {"sandbox list", "list", FLAG_LIMIT, "100", ""},
+    {"sb list", "list", FLAG_WORKSPACE, "default", ""},
+    {"-g one sandbox list", "list", FLAG_GATEWAY, "one", ""},
+    {"sandbox -g one list", "list", FLAG_GATEWAY, "one", ""},
+    {"sandbox list -g one", "list", FLAG_GATEWAY, "one", ""},
+    {"sandbox list -gone", "list", FLAG_GATEWAY, "one", ""},
+    {"sandbox list -g=one", "list", FLAG_GATEWAY, "one", ""},
+    {"sandbox list --gateway=one", "list", FLAG_GATEWAY, "one", ""},
+    {"sandbox list --selector=a=b", "list", FLAG_SELECTOR, "a=b", ""},
+    {"sandbox list --selector=", "list", FLAG_SELECTOR, "", ""},
+    {"sandbox list -ojson", "list", FLAG_OUTPUT, "json", ""},
+    {"sandbox list -vo yaml", "list", FLAG_OUTPUT, "yaml", ""},
+    {"-vvv sandbox list", "list", FLAG_VERBOSE, "3", ""},
+    {"sandbox list -v --verbose", "list", FLAG_VERBOSE, "2", ""},
+    {"sandbox list --ids", "list", FLAG_IDS, "on", ""},
+    {"sandbox create --no-tty --tty", "create", FLAG_TTY, "on", ""},
+    {"sandbox create --tty --no-tty", "create", FLAG_TTY, "off", ""},
+    {"sandbox create --env A=1 --env B=2", "create", FLAG_ENV, "A=1,B=2", ""},
+    {"sandbox create --name x -- ls -la --name", "create", FLAG_NAME, "x", "ls,-la,--name"},
+    {"sandbox create --keep --detach", "create", FLAG_KEEP, "on", ""},
+    {"sandbox exec ls -n x", "exec", FLAG_NAME, NULL, "ls,-n,x"},
+    {"sandbox exec -n x ls -n y -- z", "exec", FLAG_NAME, "x", "ls,-n,y,--,z"},
+    {"sandbox exec -- -n x", "exec", FLAG_NAME, NULL, "-n,x"},
+    {"sandbox exec -", "exec", FLAG_NAME, NULL, "-"},
+    {"sandbox delete a b", "delete", FLAG_ALL, NULL, "a,b"},
+    {"sandbox delete a -- -b", "delete", FLAG_ALL, NULL, "a,-b"},
+    {"logs --source all --source gateway x", "logs", FLAG_SOURCE, "all,gateway", "x"},
+    {"completions zsh", "completions", FLAG_GATEWAY, NULL, "zsh"},
+    {"sandbox", "sandbox", FLAG_GATEWAY, NULL, ""},
+    {"", "openshell", FLAG_GATEWAY, NULL, ""},
 };
 
 static const char *
@@ -84,14 +85,17 @@ value_text(const struct value *value, struct arena *arena)
 
 	if (value->list != NULL) {
 		for (size_t i = 0; i < value->count; i++)
-			text = arena_format(arena, "%s%s%s", text == NULL ? "" : text, i > 0 ? "," : "", value->list[i]);
+			text = arena_format(
+			    arena, "%s%s%s", text == NULL ? "" : text, i > 0 ? "," : "", value->list[i]);
 		return text;
 	}
 	if (value->text != NULL)
 		return value->text;
 	if (!value->set)
 		return NULL;
-	return value->number > 1 ? arena_format(arena, "%llu", (unsigned long long)value->number) : value->on ? "on" : "off";
+	return value->number > 1 ? arena_format(arena, "%llu", (unsigned long long)value->number)
+	       : value->on	 ? "on"
+				 : "off";
 }
 
 static void
@@ -109,11 +113,14 @@ test_good(void **state)
 			fail_msg("%s: %s", good[i].line, why.text);
 		assert_string_equal(args.command->name, good[i].command);
 		value = value_text(&args.values[good[i].flag], &arena);
-		if ((value == NULL) != (good[i].value == NULL) || (value != NULL && strcmp(value, good[i].value) != 0))
-			if (good[i].flag != FLAG_TTY || args.values[FLAG_TTY].on != (strcmp(good[i].value, "on") == 0))
+		if ((value == NULL) != (good[i].value == NULL) ||
+		    (value != NULL && strcmp(value, good[i].value) != 0))
+			if (good[i].flag != FLAG_TTY ||
+			    args.values[FLAG_TTY].on != (strcmp(good[i].value, "on") == 0))
 				fail_msg("%s: %s, not %s", good[i].line, value, good[i].value);
 		for (size_t n = 0; n < args.operands_count; n++)
-			operands = arena_format(&arena, "%s%s%s", operands, n > 0 ? "," : "", args.operands[n]);
+			operands =
+			    arena_format(&arena, "%s%s%s", operands, n > 0 ? "," : "", args.operands[n]);
 		assert_string_equal(operands, good[i].operands);
 	}
 }
@@ -121,43 +128,46 @@ test_good(void **state)
 static const struct {
 	const char *line, *words;
 } bad[] = {
-	{"sandbx", "openshell has no command \"sandbx\": did you mean sandbox?"},
-	{"sandbox creat", "openshell sandbox has no command \"creat\": did you mean create?"},
-	{"sandbox xyzzy", "openshell sandbox has no command \"xyzzy\": `openshell sandbox --help` lists them"},
-	{"sandbox list --limt 3", "openshell sandbox list has no flag --limt: did you mean --limit?"},
-	{"sandbox list --zzzzzz", "openshell sandbox list has no flag --zzzzzz: `openshell sandbox list --help` lists them"},
-	{"sandbox list -z", "openshell sandbox list has no flag -z: `openshell sandbox list --help` lists them"},
-	{"sandbox list --limit", "--limit wants a value: --limit N"},
-	{"sandbox list --limit --", "--limit wants a value: --limit N"},
-	{"sandbox list --limit x", "--limit \"x\": \"x\" is not a number"},
-	{"sandbox list --limit -1", "--limit \"-1\": \"-1\" is not a number"},
-	{"sandbox list --limit 4294967296", "--limit \"4294967296\": 4294967296 is not within 0 to 4294967295"},
-	{"logs -n 0", "--lines \"0\": 0 is not within 1 to 2000"},
-	{"logs -n 2001", "--lines \"2001\": 2001 is not within 1 to 2000"},
-	{"sandbox list --limit 1 --limit 2", "--limit is given twice"},
-	{"sandbox list --ids=true", "--ids takes no value"},
-	{"sandbox list -o xml", "--output \"xml\": it is one of table, yaml, json"},
-	{"sandbox list --ids --names", "--ids and --names cannot be used together"},
-	{"sandbox list --names -o json", "--names and --output cannot be used together"},
-	{"sandbox list more", "openshell sandbox list takes no argument \"more\""},
-	{"sandbox get a b", "openshell sandbox get takes no further argument \"b\""},
-	{"sandbox create ls", "openshell sandbox create takes no argument \"ls\": a command goes after --"},
-	{"sandbox create -o json -- ls", "--output cannot be used together with [-- CMD...]"},
-	{"sandbox create --no-keep --detach", "--detach and --no-keep cannot be used together"},
-	{"sandbox create --upload x", "--upload is not in this release"},
-	{"sandbox create --gpu=2", "--gpu is not in this release"},
-	{"sandbox create --env OPENSHELL_A=1", "--env \"OPENSHELL_A=1\": names that begin with OPENSHELL_ are reserved"},
-	{"sandbox create --cpu 0m", "--cpu \"0m\": there must be more than 0 processors"},
-	{"sandbox exec", "openshell sandbox exec wants CMD...: `openshell sandbox exec --help` shows how"},
-	{"sandbox delete --all x", "--all cannot be used together with NAME..."},
-	{"policy", "`openshell policy` is not in this release"},
-	{"pol set x --policy y", "`openshell policy` is not in this release"},
-	{"sandbox connect x", "`openshell sandbox connect` is not in this release"},
-	{"completions tcsh", "SHELL \"tcsh\": it is one of bash, fish, zsh"},
-	{"gateway add", "openshell gateway add wants ENDPOINT: `openshell gateway add --help` shows how"},
-	{"-g ../x status", "--gateway \"../x\": a gateway's name holds no slash and no control byte"},
-	{"--gateway-endpoint tcp://x status", "--gateway-endpoint \"tcp://x\": an endpoint begins with https:// or http://"},
-	{"\x1b[2J", "openshell has no command \"\\x1b[2J\": `openshell --help` lists them"},
+    {"sandbx", "openshell has no command \"sandbx\": did you mean sandbox?"},
+    {"sandbox creat", "openshell sandbox has no command \"creat\": did you mean create?"},
+    {"sandbox xyzzy", "openshell sandbox has no command \"xyzzy\": `openshell sandbox --help` lists them"},
+    {"sandbox list --limt 3", "openshell sandbox list has no flag --limt: did you mean --limit?"},
+    {"sandbox list --zzzzzz",
+	"openshell sandbox list has no flag --zzzzzz: `openshell sandbox list --help` lists them"},
+    {"sandbox list -z", "openshell sandbox list has no flag -z: `openshell sandbox list --help` lists them"},
+    {"sandbox list --limit", "--limit wants a value: --limit N"},
+    {"sandbox list --limit --", "--limit wants a value: --limit N"},
+    {"sandbox list --limit x", "--limit \"x\": \"x\" is not a number"},
+    {"sandbox list --limit -1", "--limit \"-1\": \"-1\" is not a number"},
+    {"sandbox list --limit 4294967296", "--limit \"4294967296\": 4294967296 is not within 0 to 4294967295"},
+    {"logs -n 0", "--lines \"0\": 0 is not within 1 to 2000"},
+    {"logs -n 2001", "--lines \"2001\": 2001 is not within 1 to 2000"},
+    {"sandbox list --limit 1 --limit 2", "--limit is given twice"},
+    {"sandbox list --ids=true", "--ids takes no value"},
+    {"sandbox list -o xml", "--output \"xml\": it is one of table, yaml, json"},
+    {"sandbox list --ids --names", "--ids and --names cannot be used together"},
+    {"sandbox list --names -o json", "--names and --output cannot be used together"},
+    {"sandbox list more", "openshell sandbox list takes no argument \"more\""},
+    {"sandbox get a b", "openshell sandbox get takes no further argument \"b\""},
+    {"sandbox create ls", "openshell sandbox create takes no argument \"ls\": a command goes after --"},
+    {"sandbox create -o json -- ls", "--output cannot be used together with [-- CMD...]"},
+    {"sandbox create --no-keep --detach", "--detach and --no-keep cannot be used together"},
+    {"sandbox create --upload x", "--upload is not in this release"},
+    {"sandbox create --gpu=2", "--gpu is not in this release"},
+    {"sandbox create --env OPENSHELL_A=1",
+	"--env \"OPENSHELL_A=1\": names that begin with OPENSHELL_ are reserved"},
+    {"sandbox create --cpu 0m", "--cpu \"0m\": there must be more than 0 processors"},
+    {"sandbox exec", "openshell sandbox exec wants CMD...: `openshell sandbox exec --help` shows how"},
+    {"sandbox delete --all x", "--all cannot be used together with NAME..."},
+    {"policy", "`openshell policy` is not in this release"},
+    {"pol set x --policy y", "`openshell policy` is not in this release"},
+    {"sandbox connect x", "`openshell sandbox connect` is not in this release"},
+    {"completions tcsh", "SHELL \"tcsh\": it is one of bash, fish, zsh"},
+    {"gateway add", "openshell gateway add wants ENDPOINT: `openshell gateway add --help` shows how"},
+    {"-g ../x status", "--gateway \"../x\": a gateway's name holds no slash and no control byte"},
+    {"--gateway-endpoint tcp://x status",
+	"--gateway-endpoint \"tcp://x\": an endpoint begins with https:// or http://"},
+    {"\x1b[2J", "openshell has no command \"\\x1b[2J\": `openshell --help` lists them"},
 };
 
 static void
@@ -179,8 +189,9 @@ static void
 test_environment(void **state)
 {
 	static const char *const set[] = {"OPENSHELL_GATEWAY", "env", "OPENSHELL_WORKSPACE", "w",
-		"OPENSHELL_GATEWAY_INSECURE", "true", NULL};
-	static const char *const empty[] = {"OPENSHELL_GATEWAY", "", "OPENSHELL_GATEWAY_INSECURE", "false", NULL};
+	    "OPENSHELL_GATEWAY_INSECURE", "true", NULL};
+	static const char *const empty[] = {
+	    "OPENSHELL_GATEWAY", "", "OPENSHELL_GATEWAY_INSECURE", "false", NULL};
 	static const char *const wrong[] = {"OPENSHELL_GATEWAY_INSECURE", "1", NULL};
 	auto_arena struct arena arena = {0};
 	struct args args;
@@ -266,7 +277,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_environment), cmocka_unit_test(test_nearest), cmocka_unit_test(test_rows)};
+	    cmocka_unit_test(test_environment), cmocka_unit_test(test_nearest), cmocka_unit_test(test_rows)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,26 +94,26 @@ static const struct {
 	const char *host;
 	bool loopback;
 } endpoints[] = {
-	{"https://example.org:17670", OK, "example.org", false},
-	{"http://127.0.0.1:1", OK, "127.0.0.1", true},
-	{"http://127.8.9.1:65535", OK, "127.8.9.1", true},
-	{"https://localhost", OK, "localhost", true},
-	{"https://[::1]:17670", OK, "::1", true},
-	{"https://[fe80::1]", OK, "fe80::1", false},
-	{"https://example.org/", OK, "example.org", false},
-	{"https://127.0.0.1.example.org", OK, "127.0.0.1.example.org", false},
-	{"ftp://x", ERR_INVALID, "", false},
-	{"example.org", ERR_INVALID, "", false},
-	{"https://", ERR_INVALID, "", false},
-	{"https://:80", ERR_INVALID, "", false},
-	{"https://h:", ERR_INVALID, "", false},
-	{"https://h:0", ERR_INVALID, "h", false},
-	{"https://h:65536", ERR_INVALID, "h", false},
-	{"https://h/path", ERR_INVALID, "h/path", false},
-	{"https://user@h", ERR_INVALID, "user@h", false},
-	{"https://[::1", ERR_INVALID, "", false},
-	{"https://[::1]x", ERR_INVALID, "", false},
-	{"https://h\n", ERR_INVALID, "h\n", false},
+    {"https://example.org:17670", OK, "example.org", false},
+    {"http://127.0.0.1:1", OK, "127.0.0.1", true},
+    {"http://127.8.9.1:65535", OK, "127.8.9.1", true},
+    {"https://localhost", OK, "localhost", true},
+    {"https://[::1]:17670", OK, "::1", true},
+    {"https://[fe80::1]", OK, "fe80::1", false},
+    {"https://example.org/", OK, "example.org", false},
+    {"https://127.0.0.1.example.org", OK, "127.0.0.1.example.org", false},
+    {"ftp://x", ERR_INVALID, "", false},
+    {"example.org", ERR_INVALID, "", false},
+    {"https://", ERR_INVALID, "", false},
+    {"https://:80", ERR_INVALID, "", false},
+    {"https://h:", ERR_INVALID, "", false},
+    {"https://h:0", ERR_INVALID, "h", false},
+    {"https://h:65536", ERR_INVALID, "h", false},
+    {"https://h/path", ERR_INVALID, "h/path", false},
+    {"https://user@h", ERR_INVALID, "user@h", false},
+    {"https://[::1", ERR_INVALID, "", false},
+    {"https://[::1]x", ERR_INVALID, "", false},
+    {"https://h\n", ERR_INVALID, "h\n", false},
 };
 
 static void
@@ -125,8 +125,10 @@ test_endpoints(void **state)
 
 		if (gateway_endpoint_check(span_of_text(endpoints[i].endpoint), &why) != endpoints[i].want)
 			fail_msg("%s: %s", endpoints[i].endpoint, why.text);
-		assert_true(span_is(gateway_host(endpoints[i].endpoint), endpoints[i].host) || endpoints[i].want != OK);
-		assert_int_equal(gateway_host_loopback(gateway_host(endpoints[i].endpoint)), endpoints[i].loopback);
+		assert_true(span_is(gateway_host(endpoints[i].endpoint), endpoints[i].host) ||
+			    endpoints[i].want != OK);
+		assert_int_equal(
+		    gateway_host_loopback(gateway_host(endpoints[i].endpoint)), endpoints[i].loopback);
 	}
 }
 
@@ -134,16 +136,16 @@ static const struct {
 	const char *text;
 	enum err want;
 } files[] = {
-	{"{\"name\":\"a\",\"gateway_endpoint\":\"https://h:1\",\"is_remote\":true,\"gateway_port\":0}", OK},
-	{"{\"gateway_endpoint\":\"https://h:1\",\"gateway_port\":65535,\"auth_mode\":null,\"new\":[1]}", OK},
-	{"{\"gateway_endpoint\":\"https://h:1\"}", ERR_SYNTAX}, /* gateway_port must be there */
-	{"{\"gateway_endpoint\":\"https://h:1\",\"gateway_port\":65536}", ERR_SYNTAX},
-	{"{\"gateway_endpoint\":7,\"gateway_port\":0}", ERR_SYNTAX},
-	{"{\"gateway_port\":0}", ERR_SYNTAX},
-	{"{\"gateway_endpoint\":\"file:///etc\",\"gateway_port\":0}", ERR_INVALID},
-	{"[]", ERR_SYNTAX},
-	{"{", ERR_SYNTAX},
-	{"", ERR_SYNTAX},
+    {"{\"name\":\"a\",\"gateway_endpoint\":\"https://h:1\",\"is_remote\":true,\"gateway_port\":0}", OK},
+    {"{\"gateway_endpoint\":\"https://h:1\",\"gateway_port\":65535,\"auth_mode\":null,\"new\":[1]}", OK},
+    {"{\"gateway_endpoint\":\"https://h:1\"}", ERR_SYNTAX}, /* gateway_port must be there */
+    {"{\"gateway_endpoint\":\"https://h:1\",\"gateway_port\":65536}", ERR_SYNTAX},
+    {"{\"gateway_endpoint\":7,\"gateway_port\":0}", ERR_SYNTAX},
+    {"{\"gateway_port\":0}", ERR_SYNTAX},
+    {"{\"gateway_endpoint\":\"file:///etc\",\"gateway_port\":0}", ERR_INVALID},
+    {"[]", ERR_SYNTAX},
+    {"{", ERR_SYNTAX},
+    {"", ERR_SYNTAX},
 };
 
 static void
@@ -164,8 +166,11 @@ test_metadata(void **state)
 static void
 test_store(void **state)
 {
-	const struct gateway gateway = {.name = "dev", .endpoint = "https://h:1", .auth_mode = "mtls", .is_remote = true,
-		.remote_host = "me@h"};
+	const struct gateway gateway = {.name = "dev",
+	    .endpoint = "https://h:1",
+	    .auth_mode = "mtls",
+	    .is_remote = true,
+	    .remote_host = "me@h"};
 	auto_arena struct arena arena = {0};
 	struct gateway back;
 	struct span text;
@@ -201,7 +206,8 @@ test_resolve(void **state)
 	struct why why = {0};
 
 	(void)state;
-	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){0}, &arena, &out, &why), ERR_NOT_FOUND);
+	assert_int_equal(
+	    gateway_resolve(&places, &(struct gateway_choice){0}, &arena, &out, &why), ERR_NOT_FOUND);
 	assert_non_null(strstr(why.text, "gateway select"));
 	assert_null(out.name);
 	put("system/active_gateway", " sys \n");
@@ -215,21 +221,27 @@ test_resolve(void **state)
 	assert_int_equal(gateway_select(&places, "both", NULL), OK);
 	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){0}, &arena, &out, &why), OK);
 	assert_string_equal(out.endpoint, "https://user:2");
-	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.name = "mine"}, &arena, &out, &why), OK);
+	assert_int_equal(
+	    gateway_resolve(&places, &(struct gateway_choice){.name = "mine"}, &arena, &out, &why), OK);
 	assert_string_equal(out.endpoint, "https://user:3");
-	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.name = "nope"}, &arena, &out, &why),
+	assert_int_equal(
+	    gateway_resolve(&places, &(struct gateway_choice){.name = "nope"}, &arena, &out, &why),
 	    ERR_NOT_FOUND);
 	assert_string_equal(out.name, "nope");
 	assert_null(out.endpoint);
-	assert_int_equal(gateway_resolve(&places,
-			     &(struct gateway_choice){.endpoint = "https://user:3"}, &arena, &out, &why), OK);
+	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://user:3"},
+			     &arena, &out, &why),
+	    OK);
 	assert_string_equal(out.name, "mine");
-	assert_int_equal(gateway_resolve(&places,
-			     &(struct gateway_choice){.endpoint = "https://other:3"}, &arena, &out, &why), OK);
+	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://other:3"},
+			     &arena, &out, &why),
+	    OK);
 	assert_string_equal(out.name, "https://other:3");
 	assert_false(out.stored);
-	assert_int_equal(gateway_resolve(&places,
-			     &(struct gateway_choice){.endpoint = "https://other:3", .name = "both"}, &arena, &out, &why), OK);
+	assert_int_equal(
+	    gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://other:3", .name = "both"},
+		&arena, &out, &why),
+	    OK);
 	assert_string_equal(out.name, "both");
 	assert_string_equal(out.endpoint, "https://other:3");
 }
@@ -268,7 +280,8 @@ test_last(void **state)
 	(void)state;
 	assert_int_equal(last_sandbox_load(&places, "dev", "default", &arena, &name, NULL), ERR_NOT_FOUND);
 	assert_int_equal(last_sandbox_store(&places, "dev", "default", "demo", NULL), OK);
-	assert_int_equal(file_read(gateway_file(&places, "dev", "last_sandbox", &arena), &arena, &text, NULL), OK);
+	assert_int_equal(
+	    file_read(gateway_file(&places, "dev", "last_sandbox", &arena), &arena, &text, NULL), OK);
 	assert_true(span_is(text, "default\ndemo"));
 	assert_int_equal(last_sandbox_load(&places, "dev", "default", &arena, &name, NULL), OK);
 	assert_string_equal(name, "demo");
@@ -278,7 +291,8 @@ test_last(void **state)
 	last_sandbox_forget(&places, "dev", "default", "demo");
 	assert_int_equal(last_sandbox_load(&places, "dev", "default", &arena, &name, NULL), ERR_NOT_FOUND);
 	assert_int_equal(last_sandbox_store(&places, "https://x:1", "default", "demo", NULL), OK);
-	assert_int_equal(last_sandbox_load(&places, "https://x:1", "default", &arena, &name, NULL), ERR_NOT_FOUND);
+	assert_int_equal(
+	    last_sandbox_load(&places, "https://x:1", "default", &arena, &name, NULL), ERR_NOT_FOUND);
 }
 
 static void
@@ -309,7 +323,8 @@ test_read(void **state)
 	assert_int_equal(file_read("/dev/zero", &arena, &out, &why), ERR_SYSTEM);
 	snprintf(path, sizeof(path), "%s/fifo", directory);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(file_read(path, &arena, &out, &why), ERR_SYSTEM); /* and does not wait for a writer */
+	assert_int_equal(
+	    file_read(path, &arena, &out, &why), ERR_SYSTEM); /* and does not wait for a writer */
 	assert_true(span_is(out, "untouched"));
 }
 
@@ -317,9 +332,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_endpoints), cmocka_unit_test(test_metadata), cmocka_unit_test(test_store),
-		cmocka_unit_test(test_resolve),	  cmocka_unit_test(test_list_remove), cmocka_unit_test(test_last),
-		cmocka_unit_test(test_adopt),	  cmocka_unit_test(test_read),	     cmocka_unit_test(test_places),
+	    cmocka_unit_test(test_endpoints),
+	    cmocka_unit_test(test_metadata),
+	    cmocka_unit_test(test_store),
+	    cmocka_unit_test(test_resolve),
+	    cmocka_unit_test(test_list_remove),
+	    cmocka_unit_test(test_last),
+	    cmocka_unit_test(test_adopt),
+	    cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
