@@ -1,4 +1,5 @@
-/* Backing off: doubling delays with jitter, so that the sandboxes of a gateway that comes back do not come all at once. */
+/* Backing off: doubling delays with jitter, so that the sandboxes of a gateway that comes back do not come
+ * all at once. */
 #include "sandbox/link/backoff.h"
 
 #include <sodium.h>
@@ -18,6 +19,6 @@ backoff_next(uint32_t *delay_ms)
 bool
 backoff_helps(enum err r)
 {
-	return r == ERR_UNAVAILABLE || r == ERR_TIMEOUT || r == ERR_LIMIT || r == ERR_BUSY || r == ERR_INTERNAL ||
-	    r == ERR_SYSTEM;
+	return r == ERR_UNAVAILABLE || r == ERR_TIMEOUT || r == ERR_LIMIT || r == ERR_BUSY ||
+	       r == ERR_INTERNAL || r == ERR_SYSTEM;
 }

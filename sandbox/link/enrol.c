@@ -1,4 +1,5 @@
-/* Enrolment: asked again after 50 ms to 2 s while it is not to be had; a refusal is the end of this sandbox's start. */
+/* Enrolment: asked again after 50 ms to 2 s while it is not to be had; a refusal is the end of this sandbox's
+ * start. */
 #include "sandbox/link/enrol.h"
 
 #include "common/base/log.h"
@@ -94,7 +95,8 @@ answered(void *self, enum err r, struct msg *answer, const struct why *why)
 		refused(link, r, why);
 		return;
 	}
-	log_info("enrol.again", "error=%s why=\"%s\"", err_name(r), why == NULL ? "" : log_quote(span_of_text(why->text)));
+	log_info("enrol.again", "error=%s why=\"%s\"", err_name(r),
+	    why == NULL ? "" : log_quote(span_of_text(why->text)));
 	if (link->relay->up) /* otherwise its return begins anew */
 		loop_timer_set(link->loop, &e->again, backoff_next(&e->delay_ms), ask_again, link);
 }

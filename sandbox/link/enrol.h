@@ -1,4 +1,5 @@
-/* Enrolment: the first word on each connection to the relay, tried until it is granted or refused for good. */
+/* Enrolment: the first word on each connection to the relay, tried until it is granted or refused for good.
+ */
 #ifndef LINK_ENROL_H
 #define LINK_ENROL_H
 

@@ -1,4 +1,5 @@
-/* Execs: pipes for the supervisor, pumps for the stream, and the order at the end: output, its end, the exit code. */
+/* Execs: pipes for the supervisor, pumps for the stream, and the order at the end: output, its end, the exit
+ * code. */
 #include "sandbox/link/exec.h"
 
 #include <fcntl.h>
@@ -237,16 +238,17 @@ streams_open(struct exec *exec, struct why *why)
 	struct link *link = exec->link;
 	enum err r;
 
-	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->stream, CHANNEL_OUT,
-	    out_done, exec, why);
+	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->stream,
+	    CHANNEL_OUT, out_done, exec, why);
 	if (r == OK && !exec->tty)
 		r = source_open(&exec->out[1], link->loop, fd_take(&exec->ours[2]), link->relay, exec->stream,
 		    CHANNEL_ERR, err_done, exec, why);
 	if (r == OK)
-		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->stream, exec->tty,
-		    in_done, exec, why);
+		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->stream,
+		    exec->tty, in_done, exec, why);
 	if (r == OK && exec->tty)
-		r = stream_in_open(&exec->size, link->relay, exec->stream, CHANNEL_SIZE, SIZE_WINDOW_BYTES, why);
+		r = stream_in_open(
+		    &exec->size, link->relay, exec->stream, CHANNEL_SIZE, SIZE_WINDOW_BYTES, why);
 	if (r == OK && exec->tty) { /* a terminal has no second output */
 		struct stream_out none;
 
@@ -363,7 +365,8 @@ exec_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 /* ---- while it runs ---- */
 
-/* A signal for the command's process group; kept while the command is being started. In: exec_signal, from the relay. */
+/* A signal for the command's process group; kept while the command is being started. In: exec_signal, from
+ * the relay. */
 enum err
 exec_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
@@ -453,7 +456,8 @@ exec_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return checked(exec, fail(why, ERR_PROTOCOL, "channel %u takes no bytes", in->channel), why);
 }
 
-/* Credit for the command's output; may come before it runs. In: stream_grant, from the relay, channels 1 and 2. */
+/* Credit for the command's output; may come before it runs. In: stream_grant, from the relay, channels 1
+ * and 2. */
 enum err
 exec_grant(void *self, struct msg *m, struct msg *answer, struct why *why)
 {

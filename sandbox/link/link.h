@@ -1,4 +1,5 @@
-/* The link: all its state. One peer above (the relay, over CURVE), one below (the supervisor, over a channel). */
+/* The link: all its state. One peer above (the relay, over CURVE), one below (the supervisor, over a
+ * channel). */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
@@ -78,10 +79,10 @@ struct link {
 	struct spool spool;
 	struct list execs;
 	unsigned execs_n;
-	uint64_t next_command; /* number of the next command, towards the supervisor */
+	uint64_t next_command;	 /* number of the next command, towards the supervisor */
 	struct main_io *main_io; /* NULL: no descriptors of a main process yet */
-	bool ready;   /* link_setup came */
-	bool refused; /* end with EXIT_REFUSED */
+	bool ready;		 /* link_setup came */
+	bool refused;		 /* end with EXIT_REFUSED */
 };
 
 #endif

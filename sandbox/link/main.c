@@ -17,11 +17,11 @@
 #define RELAY_DIR  "/run/openshell/relay"
 
 static const struct jail link_jail = {
-	.process = "link",
-	.promises = PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS | PROMISE_PTY,
-	.files_max = 2048, /* 256 commands: three pipes each, six while one starts */
-	.keep_from = CHANNEL_FD,
-	.keep_to = 15, /* what the loop opened */
+    .process = "link",
+    .promises = PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS | PROMISE_PTY,
+    .files_max = 2048, /* 256 commands: three pipes each, six while one starts */
+    .keep_from = CHANNEL_FD,
+    .keep_to = 15, /* what the loop opened */
 };
 
 /* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
@@ -83,8 +83,8 @@ connect_relay(struct link *link, struct why *why)
 	secret_wipe(&link->setup.bus_key);
 	if (r != OK)
 		return r;
-	return curve_connect_key(link->curve, link->setup.relay, ROLE_RELAY, "relay", link->setup.relay_key,
-	    &link->relay, why);
+	return curve_connect_key(
+	    link->curve, link->setup.relay, ROLE_RELAY, "relay", link->setup.relay_key, &link->relay, why);
 }
 
 static enum err
@@ -94,7 +94,8 @@ run(struct link *link, struct loop *loop, struct why *why)
 
 	link_init(link, loop);
 	bus_init(&link->bus);
-	if ((r = channel_open(&link->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &link->supervisor, why)) != OK)
+	if ((r = channel_open(
+		 &link->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &link->supervisor, why)) != OK)
 		return r;
 	peer_ref(link->supervisor);
 	if ((r = wait_for_setup(link, why)) == OK && (r = enter(link, why)) == OK &&

@@ -10,8 +10,9 @@
 
 #include "common/base/clean.h"
 
-#define LEFT_MAX_BYTES (1u << 20) /* what a pipe can hold, and no end to what a grandchild may go on writing */
-#define END_OF_FILE    "\004"	  /* VEOF of a terminal (termios(3)) */
+#define LEFT_MAX_BYTES                                                                                       \
+	(1u << 20)	   /* what a pipe can hold, and no end to what a grandchild may go on writing */
+#define END_OF_FILE "\004" /* VEOF of a terminal (termios(3)) */
 
 static enum err
 not_blocking(int fd, struct why *why)
@@ -66,7 +67,8 @@ source_ready(void *self, uint32_t events)
 		return;
 	}
 	source->left -= source->last ? (size_t)n : 0;
-	if ((r = stream_send(&source->out, bytes, (size_t)n, NULL)) != OK || (source->last && source->left == 0))
+	if ((r = stream_send(&source->out, bytes, (size_t)n, NULL)) != OK ||
+	    (source->last && source->left == 0))
 		source_end(source, r);
 	else if (stream_room(&source->out) == 0)
 		loop_remove(source->loop, &source->watch); /* a hang-up is no event until there is credit */
@@ -81,8 +83,8 @@ source_watch(struct source *source, struct why *why)
 }
 
 enum err
-source_open(struct source *source, struct loop *loop, int fd, struct peer *peer, uint64_t stream, uint8_t channel,
-    pump_done *done, void *self, struct why *why)
+source_open(struct source *source, struct loop *loop, int fd, struct peer *peer, uint64_t stream,
+    uint8_t channel, pump_done *done, void *self, struct why *why)
 {
 	struct stream_out out = source->out; /* credit may have come before the command ran */
 

@@ -30,7 +30,8 @@ enum err source_granted(struct source *source, const struct msg_stream_grant *m,
 /* The command is gone: notice an end that waits for no credit. May call done at once. */
 void source_exited(struct source *source);
 
-/* It has been gone for a while, and somebody else may hold the pipe open: send what is in it and end. May call done at once. */
+/* It has been gone for a while, and somebody else may hold the pipe open: send what is in it and end. May
+ * call done at once. */
 void source_finish(struct source *source);
 
 /* Close without a word. */
@@ -44,13 +45,13 @@ struct sink {
 	struct stream_in in;
 	char *held; /* bytes that wait */
 	size_t held_at, held_n, held_room;
-	bool terminal; /* its end is told as the end-of-file character: a terminal cannot be half closed */
+	bool terminal;	 /* its end is told as the end-of-file character: a terminal cannot be half closed */
 	pump_done *done; /* only with an error */
 	void *self;
 };
 
-enum err sink_open(struct sink *sink, struct loop *loop, int fd, struct peer *peer, uint64_t stream, bool terminal,
-    pump_done *done, void *self, struct why *why) must_check;
+enum err sink_open(struct sink *sink, struct loop *loop, int fd, struct peer *peer, uint64_t stream,
+    bool terminal, pump_done *done, void *self, struct why *why) must_check;
 
 /* Bytes came, or their end. ERR_PROTOCOL as stream_take and stream_ended. */
 enum err sink_take(struct sink *sink, const struct msg_stream_data *m, struct why *why) must_check;

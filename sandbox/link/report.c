@@ -1,4 +1,5 @@
-/* Reports: at most one of each kind, sent one at a time and in order, so that state hears of ready before the end. */
+/* Reports: at most one of each kind, sent one at a time and in order, so that state hears of ready before the
+ * end. */
 #include "sandbox/link/report.h"
 
 #include <stdlib.h>
@@ -35,11 +36,13 @@ told(void *self, enum err r, struct msg *answer, const struct why *why)
 	reports->call = 0;
 	if (backoff_helps(r)) {
 		if (link->enrolment.done)
-			loop_timer_set(link->loop, &reports->again, backoff_next(&reports->delay_ms), send_again, link);
+			loop_timer_set(
+			    link->loop, &reports->again, backoff_next(&reports->delay_ms), send_again, link);
 		return;
 	}
 	if (r != OK)
-		log_warning("report.refused", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
+		log_warning(
+		    "report.refused", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
 	reports->delay_ms = 0;
 	if (report != NULL)
 		report->told = true;
@@ -95,7 +98,8 @@ kind_of(enum msg_id id)
 }
 
 /*
- * Something that state must learn of this sandbox. A newer one of the same kind replaces what was not told yet.
+ * Something that state must learn of this sandbox. A newer one of the same kind replaces what was not told
+ * yet.
  *
  * in      sandbox_ready, sandbox_failed, main_exited, from the supervisor
  * out     done: it is kept (in this process: a link that takes our place must be told again)

@@ -7,7 +7,8 @@
 enum err
 ring_open(struct ring *ring, size_t size, struct why *why)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at =
+	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		return fail_errno(why, ERR_SYSTEM, "%zu bytes for output", size);

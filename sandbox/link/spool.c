@@ -61,7 +61,8 @@ make_room(struct spool *spool)
 void
 spool_add(struct spool *spool, const struct msg_log_line *one)
 {
-	struct msg m = {.id = LOGS_ADD, .logs_add = {.lines = (struct msg_log_line *)(uintptr_t)one, .lines_n = 1}};
+	struct msg m = {
+	    .id = LOGS_ADD, .logs_add = {.lines = (struct msg_log_line *)(uintptr_t)one, .lines_n = 1}};
 	struct line *line = calloc(1, sizeof(*line));
 	size_t room = 0;
 	struct why why;
@@ -105,7 +106,8 @@ sent(void *self, enum err r, struct msg *answer, const struct why *why)
 	spool->call = 0;
 	if (!backoff_helps(r)) {
 		if (r != OK)
-			log_warning("logs.refused", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
+			log_warning("logs.refused", "error=%s why=\"%s\"", err_name(r),
+			    log_quote(span_of_text(why->text)));
 		forget_sent(spool);
 		spool->delay_ms = 0;
 		send_next(link);
@@ -127,7 +129,8 @@ gather(struct spool *spool, struct arena *arena, struct msg_log_line *lines)
 		struct msg m;
 		struct why why;
 
-		if (n == BATCH_LINES || msg_decode(span_of_bytes(line->bytes, line->length), arena, &m, &why) != OK)
+		if (n == BATCH_LINES ||
+		    msg_decode(span_of_bytes(line->bytes, line->length), arena, &m, &why) != OK)
 			break;
 		lines[n++] = m.logs_add.lines[0];
 	}

@@ -1,4 +1,5 @@
-/* Claims: crypto_box for the driver that starts a sandbox, a comparison in constant time for the router that enrols. */
+/* Claims: crypto_box for the driver that starts a sandbox, a comparison in constant time for the router that
+ * enrols. */
 #include "services/credentials/claim.h"
 
 #include <sodium.h>
@@ -6,13 +7,14 @@
 #include "common/base/log.h"
 
 const struct route credentials_routes[] = {
-	{CLAIM_MAKE, claim_make, 0, 0},
-	{CLAIM_CHECK, claim_check, 0, 0},
-	{0},
+    {CLAIM_MAKE, claim_make, 0, 0},
+    {CLAIM_CHECK, claim_check, 0, 0},
+    {0},
 };
 
 /*
- * The claim of an epoch, boxed for the driver that will put it into the bootstrap; state passes it and cannot read it.
+ * The claim of an epoch, boxed for the driver that will put it into the bootstrap; state passes it and cannot
+ * read it.
  *
  * in      claim_make, from state
  * out     claim_made

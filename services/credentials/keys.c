@@ -1,4 +1,5 @@
-/* Keys: read once, derived with BLAKE2b (crypto_generichash of libsodium, RFC 7693), one label for each purpose. */
+/* Keys: read once, derived with BLAKE2b (crypto_generichash of libsodium, RFC 7693), one label for each
+ * purpose. */
 #include "services/credentials/keys.h"
 
 #include <errno.h>
@@ -19,7 +20,8 @@ read_key(int fd, const char *path, struct secret *out, struct why *why)
 	if (n < 0)
 		r = fail_errno(why, ERR_SYSTEM, "master_key_file %s: read", path);
 	else if ((size_t)n != sizeof(out->bytes))
-		r = fail(why, ERR_INVALID, "master_key_file %s: it must have exactly %zu bytes", path, sizeof(out->bytes));
+		r = fail(why, ERR_INVALID, "master_key_file %s: it must have exactly %zu bytes", path,
+		    sizeof(out->bytes));
 	else
 		memcpy(out->bytes, bytes, sizeof(out->bytes));
 	explicit_bzero(bytes, sizeof(bytes));
@@ -38,7 +40,8 @@ keys_load(struct keys *keys, const char *path, struct why *why)
 	if (!S_ISREG(st.st_mode))
 		return fail(why, ERR_INVALID, "master_key_file %s: not a regular file", path);
 	if ((st.st_mode & 077) != 0)
-		return fail(why, ERR_INVALID, "master_key_file %s: mode %o lets others at it; it must be 0600", path,
+		return fail(why, ERR_INVALID,
+		    "master_key_file %s: mode %o lets others at it; it must be 0600", path,
 		    (unsigned)st.st_mode & 07777);
 	if ((r = read_key(fd, path, &keys->master, why)) == OK)
 		keys_derive(keys);
@@ -50,9 +53,10 @@ keys_derive(struct keys *keys)
 {
 	static const char label[] = "box key";
 
-	(void)!sodium_mlock(keys, sizeof(*keys)); /* refused by a small RLIMIT_MEMLOCK: swap then may see it */
-	crypto_generichash(keys->box.bytes, sizeof(keys->box.bytes), (const uint8_t *)label, sizeof(label) - 1,
-	    keys->master.bytes, sizeof(keys->master.bytes));
+	(void)!sodium_mlock(
+	    keys, sizeof(*keys)); /* refused by a small RLIMIT_MEMLOCK: swap then may see it */
+	crypto_generichash(keys->box.bytes, sizeof(keys->box.bytes), (const uint8_t *)label,
+	    sizeof(label) - 1, keys->master.bytes, sizeof(keys->master.bytes));
 	crypto_scalarmult_base(keys->box_public, keys->box.bytes);
 }
 
@@ -66,7 +70,8 @@ keys_done(struct keys *keys)
 static void
 hash_start(crypto_generichash_state *state, struct id sandbox, uint32_t epoch)
 {
-	const uint8_t number[4] = {(uint8_t)(epoch >> 24), (uint8_t)(epoch >> 16), (uint8_t)(epoch >> 8), (uint8_t)epoch};
+	const uint8_t number[4] = {
+	    (uint8_t)(epoch >> 24), (uint8_t)(epoch >> 16), (uint8_t)(epoch >> 8), (uint8_t)epoch};
 
 	crypto_generichash_update(state, sandbox.bytes, sizeof(sandbox.bytes));
 	crypto_generichash_update(state, number, sizeof(number));
@@ -86,7 +91,8 @@ keys_claim(const struct keys *keys, struct id sandbox, uint32_t epoch, struct se
 }
 
 void
-claim_mac(const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32], uint8_t out[32])
+claim_mac(const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32],
+    uint8_t out[32])
 {
 	crypto_generichash_state state;
 

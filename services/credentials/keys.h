@@ -11,7 +11,7 @@
 /* Held locked in memory where the system allows it; wiped by keys_done. */
 struct keys {
 	struct secret master;
-	struct secret box;	/* X25519, derived: the same after each start */
+	struct secret box; /* X25519, derived: the same after each start */
 	uint8_t box_public[32];
 };
 
@@ -27,10 +27,12 @@ void keys_derive(struct keys *keys);
 
 void keys_done(struct keys *keys);
 
-/* The claim of one start of a sandbox: BLAKE2b keyed with the master key, over "claim", sandbox, epoch (big-endian). */
+/* The claim of one start of a sandbox: BLAKE2b keyed with the master key, over "claim", sandbox, epoch
+ * (big-endian). */
 void keys_claim(const struct keys *keys, struct id sandbox, uint32_t epoch, struct secret *out);
 
-/* What a router proves its key with: BLAKE2b keyed with the claim, over sandbox, epoch (big-endian), router key. */
+/* What a router proves its key with: BLAKE2b keyed with the claim, over sandbox, epoch (big-endian), router
+ * key. */
 void claim_mac(const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32],
     uint8_t out[32]);
 

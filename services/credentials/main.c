@@ -1,4 +1,5 @@
-/* credentials: the one room that can open a stored secret; today keys, claims and the check of routers. Start and end. */
+/* credentials: the one room that can open a stored secret; today keys, claims and the check of routers. Start
+ * and end. */
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -9,11 +10,12 @@
 #include "services/credentials/config.h"
 
 static const struct jail credentials_jail = {
-	.process = "credentials",
-	.promises = PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS, /* inet: state may be on another machine */
-	.files_max = 256,
-	.keep_from = SERVICE_FD_SETTINGS,
-	.keep_to = 15, /* what the loop opened */
+    .process = "credentials",
+    .promises =
+	PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS, /* inet: state may be on another machine */
+    .files_max = 256,
+    .keep_from = SERVICE_FD_SETTINGS,
+    .keep_to = 15, /* what the loop opened */
 };
 
 static enum err
@@ -39,8 +41,11 @@ serve(struct credentials *credentials, struct config *config, struct loop *loop,
 {
 	enum err r;
 
-	credentials->bus = (struct bus){.loop = loop, .role = ROLE_CREDENTIALS, .name = "credentials",
-	    .routes = credentials_routes, .self = credentials};
+	credentials->bus = (struct bus){.loop = loop,
+	    .role = ROLE_CREDENTIALS,
+	    .name = "credentials",
+	    .routes = credentials_routes,
+	    .self = credentials};
 	bus_init(&credentials->bus);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
@@ -69,7 +74,7 @@ main(int argc, char **argv)
 	if (sodium_init() < 0)
 		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");
 	else if ((r = service_load(&config.service, credentials_settings, &config, argc, argv, &why)) == OK &&
-	    (r = loop_new(&loop, &why)) == OK)
+		 (r = loop_new(&loop, &why)) == OK)
 		r = serve(&credentials, &config, loop, &why);
 	if (r != OK) {
 		log_failure("credentials.stopped", r, &why);

@@ -1,4 +1,5 @@
-/* Enrolment: a stranger's time for it, state's word, one session for each sandbox, and telling state of them. */
+/* Enrolment: a stranger's time for it, state's word, one session for each sandbox, and telling state of them.
+ */
 #include "services/relay/enrol.h"
 
 #include <stdlib.h>
@@ -30,16 +31,16 @@ session_open(struct relay *relay, struct peer *peer)
 	list_init(&session->execs);
 	list_append(&relay->strangers, &session->link);
 	peer->self = session;
-	loop_timer_set(relay->loop, &session->deadline, ++relay->strangers_n > STRANGERS_MAX ? 0 : STRANGER_MS,
-	    stranger_late, session);
+	loop_timer_set(relay->loop, &session->deadline,
+	    ++relay->strangers_n > STRANGERS_MAX ? 0 : STRANGER_MS, stranger_late, session);
 }
 
 /* State is told only of the end of what it was told the beginning of. */
 static void
 tell_down(struct session *session)
 {
-	struct msg m = {.id = SESSION_DOWN,
-	    .session_down = {session->sandbox, session->epoch, session->instance}};
+	struct msg m = {
+	    .id = SESSION_DOWN, .session_down = {session->sandbox, session->epoch, session->instance}};
 
 	/* Away: it hears of all sessions when it is back, and so that this one is not among them. */
 	if (peer_tell(session->relay->state, &m, NULL) != OK)
@@ -72,8 +73,8 @@ session_close(struct session *session, const char *words)
 
 	detach(session, words);
 	if (session->enrolled)
-		log_info("session.close", "sandbox=%s epoch=%u why=\"%s\"", id_text(session->sandbox), session->epoch,
-		    words);
+		log_info("session.close", "sandbox=%s epoch=%u why=\"%s\"", id_text(session->sandbox),
+		    session->epoch, words);
 	reply_fail(&session->reply, ERR_UNAVAILABLE, &why);
 	session->peer->self = NULL;
 	peer_unref(session->peer);
@@ -88,8 +89,8 @@ announce_some(struct relay *relay)
 	size_t sent = 0;
 
 	list_each (session, &relay->unannounced, struct session, link) {
-		struct msg m = {.id = SESSION_UP,
-		    .session_up = {session->sandbox, session->epoch, session->instance}};
+		struct msg m = {
+		    .id = SESSION_UP, .session_up = {session->sandbox, session->epoch, session->instance}};
 
 		if (peer_tell(relay->state, &m, NULL) != OK)
 			return false;
@@ -123,7 +124,8 @@ session_announce_all(struct relay *relay)
 	announce(relay);
 }
 
-/* Told before session_up of the newer one, and not at all when that is the same start: to state it never was away. */
+/* Told before session_up of the newer one, and not at all when that is the same start: to state it never was
+ * away. */
 static void
 replace(struct session *old, uint32_t epoch)
 {
@@ -187,8 +189,8 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 	else
 		reason = *why;
 	if (r != OK) {
-		log_warning("enrol.refused", "sandbox=%s epoch=%u error=%s why=\"%s\"", id_text(session->asked.sandbox),
-		    session->asked.epoch, err_name(r), reason.text);
+		log_warning("enrol.refused", "sandbox=%s epoch=%u error=%s why=\"%s\"",
+		    id_text(session->asked.sandbox), session->asked.epoch, err_name(r), reason.text);
 		reply_fail(&session->reply, r, &reason);
 		return;
 	}
@@ -197,7 +199,8 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 }
 
 /*
- * A stranger says which sandbox it is; state decides. Its CURVE key goes along: the token is bound to the first key.
+ * A stranger says which sandbox it is; state decides. Its CURVE key goes along: the token is bound to the
+ * first key.
  *
  * in      enrol, from a stranger
  * out     enrolled, as state gave it

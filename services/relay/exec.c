@@ -1,4 +1,5 @@
-/* Execs: started on the link for a caller, their streams passed through under other numbers and held to the credit. */
+/* Execs: started on the link for a caller, their streams passed through under other numbers and held to the
+ * credit. */
 #include "services/relay/exec.h"
 
 #include <signal.h>
@@ -10,7 +11,8 @@
 #define CHANNELS 4
 #define START_MS CALL_DEADLINE_MS /* for the link's answer */
 
-/* What one channel may carry: credit is between the ends, but neither end may make us the queue of the other. */
+/* What one channel may carry: credit is between the ends, but neither end may make us the queue of the other.
+ */
 struct channel {
 	uint64_t sent, limit;
 	bool ended;
@@ -67,8 +69,8 @@ find_by_link(const struct relay *relay, const struct peer *link, uint64_t stream
 static struct exec *
 find(struct relay *relay, const struct peer *from, uint64_t stream)
 {
-	struct exec *exec = from->role == ROLE_API ? find_by_api(relay, from, stream) :
-						     find_by_link(relay, from, stream);
+	struct exec *exec =
+	    from->role == ROLE_API ? find_by_api(relay, from, stream) : find_by_link(relay, from, stream);
 
 	if (exec == NULL)
 		relay->counts.stray++;
@@ -295,7 +297,8 @@ forward(struct exec *exec, const struct peer *from, struct msg *m, uint64_t *str
  * Bytes of a channel, to the other end.
  *
  * in      stream_data, from api or a link
- * errors  ERR_PROTOCOL not the next offset, beyond the credit, after the end, or against the channel's direction
+ * errors  ERR_PROTOCOL not the next offset, beyond the credit, after the end, or against the channel's
+ * direction
  */
 enum err
 exec_data(void *self, struct msg *m, struct msg *answer, struct why *why)

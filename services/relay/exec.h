@@ -1,4 +1,5 @@
-/* Execs: commands whose streams pass through, api's number on one side and ours on the link's. Nothing is buffered. */
+/* Execs: commands whose streams pass through, api's number on one side and ours on the link's. Nothing is
+ * buffered. */
 #ifndef RELAY_EXEC_H
 #define RELAY_EXEC_H
 

@@ -1,4 +1,5 @@
-/* relay: carries streams between callers and sandboxes, and lets sandboxes in. The steps of its start and end. */
+/* relay: carries streams between callers and sandboxes, and lets sandboxes in. The steps of its start and
+ * end. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -12,12 +13,12 @@
 static const char *const write_paths[] = {"/relay", NULL};
 
 static const struct jail relay_jail = {
-	.process = "relay",
-	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
-	.files_max = SESSIONS_MAX, /* libzmq holds one for each session */
-	.write_paths = write_paths, /* its own sockets */
-	.keep_from = SERVICE_FD_SETTINGS,
-	.keep_to = 15, /* what the loop opened */
+    .process = "relay",
+    .promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
+    .files_max = SESSIONS_MAX,	/* libzmq holds one for each session */
+    .write_paths = write_paths, /* its own sockets */
+    .keep_from = SERVICE_FD_SETTINGS,
+    .keep_to = 15, /* what the loop opened */
 };
 
 static enum err

@@ -6,12 +6,12 @@
 #include "common/bus/peer.h"
 #include "services/relay/table.h"
 
-#define SESSIONS_MAX	   20000
-#define STRANGERS_MAX	   1000
-#define STRANGER_MS	   10000 /* to enrol in */
-#define EXECS_MAX	   4096
-#define EXECS_SANDBOX_MAX  256
-#define WINDOW_MAX	   (1u << 20) /* most credit that one end may give on one channel */
+#define SESSIONS_MAX	  20000
+#define STRANGERS_MAX	  1000
+#define STRANGER_MS	  10000 /* to enrol in */
+#define EXECS_MAX	  4096
+#define EXECS_SANDBOX_MAX 256
+#define WINDOW_MAX	  (1u << 20) /* most credit that one end may give on one channel */
 
 /* What went wrong without harm, for the log at the end and for tests. */
 struct relay_counts {
@@ -26,10 +26,10 @@ struct relay {
 	struct curve *curve;
 	struct peer *state; /* borrowed from the bus; there from the start, up when it is */
 
-	struct list sessions;	  /* all that state knows of */
-	struct list unannounced;  /* enrolled, session_up not yet sent */
-	struct list strangers;	  /* connected, not enrolled */
-	struct table by_sandbox;  /* the enrolled */
+	struct list sessions;	 /* all that state knows of */
+	struct list unannounced; /* enrolled, session_up not yet sent */
+	struct list strangers;	 /* connected, not enrolled */
+	struct table by_sandbox; /* the enrolled */
 	size_t strangers_n;
 	struct timer announce;
 

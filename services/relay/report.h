@@ -1,4 +1,5 @@
-/* Reports: what a sandbox tells about itself, passed on to state in the name of the session and of no other. */
+/* Reports: what a sandbox tells about itself, passed on to state in the name of the session and of no other.
+ */
 #ifndef RELAY_REPORT_H
 #define RELAY_REPORT_H
 

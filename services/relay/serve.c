@@ -79,6 +79,6 @@ relay_done(struct relay *relay)
 	table_done(&relay->by_sandbox);
 	table_done(&relay->by_api);
 	table_done(&relay->by_link);
-	log_info("relay.counted", "stray=%lu breaches=%lu late=%lu", relay->counts.stray, relay->counts.breaches,
-	    relay->counts.late);
+	log_info("relay.counted", "stray=%lu breaches=%lu late=%lu", relay->counts.stray,
+	    relay->counts.breaches, relay->counts.late);
 }

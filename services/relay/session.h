@@ -12,7 +12,7 @@ struct session {
 	struct id instance;
 	uint32_t epoch;
 	bool enrolled;
-	bool replaced;	   /* by a newer one: state has been told */
+	bool replaced;	  /* by a newer one: state has been told */
 	struct list link; /* in relay's sessions, unannounced or strangers */
 	struct table_entry by_sandbox;
 	struct timer deadline; /* to enrol */

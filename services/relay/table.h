@@ -34,6 +34,6 @@ void table_done(struct table *table);
 /* Spread the bits of a number over all 64. */
 uint64_t table_mix(uint64_t number);
 
-#define table_item(entry, type, member) ((type *)((char *)(entry) - offsetof(type, member)))
+#define table_item(entry, type, member) ((type *)((char *)(entry)-offsetof(type, member)))
 
 #endif

@@ -41,7 +41,8 @@ start(void)
 {
 	char settings[1024], entry[256];
 
-	snprintf(settings, sizeof(settings), "process: credentials\nmaster_key_file: %s/master.key\nroster:\n%s", directory,
+	snprintf(settings, sizeof(settings),
+	    "process: credentials\nmaster_key_file: %s/master.key\nroster:\n%s", directory,
 	    roster_yaml(&state, "state", "ipc:///state/bus", entry));
 	daemon_start(&daemon_, program, directory, settings);
 }
@@ -103,7 +104,8 @@ claim_of(uint32_t epoch, struct secret *claim)
 	assert_int_equal(outcome.msg.id, CLAIM_MADE);
 	assert_memory_equal(outcome.msg.claim_made.credentials_key.at, keys.box_public, 32);
 	box = (const uint8_t *)outcome.msg.claim_made.claim_box.at;
-	assert_int_equal(crypto_box_open_easy(claim->bytes, box + 24, 48, box, keys.box_public, box_secret.bytes), 0);
+	assert_int_equal(
+	    crypto_box_open_easy(claim->bytes, box + 24, 48, box, keys.box_public, box_secret.bytes), 0);
 	outcome_done(&outcome);
 }
 
@@ -183,10 +185,10 @@ malformed_bytes_cost_the_link(void **unused)
 {
 	static char long_one[(2u << 20) + 1];
 	static const struct span cases[] = {
-		{"\xc1", 1},
-		{"", 0},
-		{"\x94\x01\x01\xcd\x05\x05", 6}, /* claim_make without its fields */
-		{long_one, sizeof(long_one)},
+	    {"\xc1", 1},
+	    {"", 0},
+	    {"\x94\x01\x01\xcd\x05\x05", 6}, /* claim_make without its fields */
+	    {long_one, sizeof(long_one)},
 	};
 
 	(void)unused;
@@ -209,10 +211,10 @@ a_wrong_master_key_stops_the_start(void **unused)
 		mode_t mode;
 		const char *words;
 	} cases[] = {
-		{31, 0600, "exactly 32 bytes"},
-		{33, 0600, "exactly 32 bytes"},
-		{0, 0600, "exactly 32 bytes"},
-		{32, 0640, "0600"},
+	    {31, 0600, "exactly 32 bytes"},
+	    {33, 0600, "exactly 32 bytes"},
+	    {0, 0600, "exactly 32 bytes"},
+	    {32, 0640, "0600"},
 	};
 	char bytes[33] = {0};
 
@@ -236,12 +238,12 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_claim_opens_with_the_drivers_key),
-		cmocka_unit_test(a_router_is_known_by_its_claim),
-		cmocka_unit_test(a_key_of_small_order_is_refused),
-		cmocka_unit_test(other_messages_are_refused),
-		cmocka_unit_test(malformed_bytes_cost_the_link),
-		cmocka_unit_test(a_wrong_master_key_stops_the_start),
+	    cmocka_unit_test(a_claim_opens_with_the_drivers_key),
+	    cmocka_unit_test(a_router_is_known_by_its_claim),
+	    cmocka_unit_test(a_key_of_small_order_is_refused),
+	    cmocka_unit_test(other_messages_are_refused),
+	    cmocka_unit_test(malformed_bytes_cost_the_link),
+	    cmocka_unit_test(a_wrong_master_key_stops_the_start),
 	};
 
 	assert_int_equal(argc, 2);

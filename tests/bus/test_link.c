@@ -32,8 +32,12 @@ static const struct id sandbox = {{5}}, instance = {{6}};
 static struct span argv_true[] = {{"true", 4}};
 static const struct msg done = {.id = DONE};
 static const struct msg enrolled = {.id = ENROLLED,
-    .enrolled = {.name = {"demo", 4}, .workspace = {"default", 7}, .command = argv_true, .command_n = 1,
-	.policy = {"p", 1}, .policy_version = 1}};
+    .enrolled = {.name = {"demo", 4},
+	.workspace = {"default", 7},
+	.command = argv_true,
+	.command_n = 1,
+	.policy = {"p", 1},
+	.policy_version = 1}};
 
 /* ---- the stage ---- */
 
@@ -63,7 +67,8 @@ static void
 link_start(void)
 {
 	const char *argv[] = {"link", NULL};
-	struct child_plan plan = {.path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
+	struct child_plan plan = {
+	    .path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
 	struct peer *peer;
 	int ours, theirs;
 	struct why why;
@@ -298,7 +303,8 @@ write_file(const char *path, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-/* A /run of this process's own, before it has a second thread; an ordinary user needs a user namespace for that. */
+/* A /run of this process's own, before it has a second thread; an ordinary user needs a user namespace for
+ * that. */
 static void
 own_run(void)
 {
@@ -344,8 +350,10 @@ over_ipc_its_root_is_the_relays_directory(void **unused)
 
 static struct span walls[] = {{"network=enforced", 16}};
 static const struct msg ready = {.id = SANDBOX_READY,
-    .sandbox_ready = {.sandbox = {{5}}, .epoch = 2, .instance = {{6}}, .policy_version = 1, .walls = walls, .walls_n = 1}};
-static const struct msg main_ended = {.id = MAIN_EXITED, .main_exited = {.sandbox = {{5}}, .epoch = 2, .exit_code = 9}};
+    .sandbox_ready = {
+	.sandbox = {{5}}, .epoch = 2, .instance = {{6}}, .policy_version = 1, .walls = walls, .walls_n = 1}};
+static const struct msg main_ended = {
+    .id = MAIN_EXITED, .main_exited = {.sandbox = {{5}}, .epoch = 2, .exit_code = 9}};
 
 static void
 reports_are_told_until_answered(void **unused)
@@ -395,7 +403,9 @@ log_lines(size_t n, uint32_t first)
 	assert_true(n <= 100);
 	for (size_t i = 0; i < n; i++) {
 		snprintf(text[i], sizeof(text[i]), "%u", first + (uint32_t)i);
-		lines[i] = (struct msg_log_line){.time_ms = 1, .source = SPAN("sandbox"), .level = SPAN("INFO"),
+		lines[i] = (struct msg_log_line){.time_ms = 1,
+		    .source = SPAN("sandbox"),
+		    .level = SPAN("INFO"),
 		    .message = span_of_text(text[i])};
 	}
 	assert_int_equal(ask_now(supervisor.peer, &m), OK);
@@ -441,7 +451,8 @@ struct command {
 static void
 exec_run(uint64_t stream, struct command *command)
 {
-	const struct msg m = {.id = EXEC_START, .exec_start = {.stream = stream, .command = argv_true, .command_n = 1}};
+	const struct msg m = {
+	    .id = EXEC_START, .exec_start = {.stream = stream, .command = argv_true, .command_n = 1}};
 	struct outcome outcome;
 	struct heard *heard;
 
@@ -474,7 +485,8 @@ command_close(struct command *command)
 static void
 command_exits(const struct command *command, uint16_t code)
 {
-	const struct msg m = {.id = EXEC_EXITED, .exec_exited = {.stream = command->number, .exit_code = code}};
+	const struct msg m = {
+	    .id = EXEC_EXITED, .exec_exited = {.stream = command->number, .exit_code = code}};
 
 	tell(supervisor.peer, &m);
 }
@@ -720,7 +732,8 @@ when_the_relay_goes_commands_are_killed(void **unused)
 static void
 a_signal_waits_until_the_command_runs(void **unused)
 {
-	const struct msg m = {.id = EXEC_START, .exec_start = {.stream = 4, .command = argv_true, .command_n = 1}};
+	const struct msg m = {
+	    .id = EXEC_START, .exec_start = {.stream = 4, .command = argv_true, .command_n = 1}};
 	const struct msg stop = {.id = EXEC_SIGNAL, .exec_signal = {4, SIGKILL}};
 	struct outcome outcome;
 	struct heard *heard;
@@ -732,8 +745,9 @@ a_signal_waits_until_the_command_runs(void **unused)
 	heard = actor_hear(&supervisor, EXEC_START);
 	number = heard->msg.exec_start.stream;
 	tell(relay.peer, &stop);
-	assert_int_equal(ask_now(relay.peer, &(struct msg){.id = EXEC_START,
-			     .exec_start = {.stream = 4, .command = argv_true, .command_n = 1}}),
+	assert_int_equal(
+	    ask_now(relay.peer, &(struct msg){.id = EXEC_START,
+				    .exec_start = {.stream = 4, .command = argv_true, .command_n = 1}}),
 	    ERR_EXISTS);
 	reply_send(&heard->reply, &(struct msg){.id = EXEC_STARTED, .exec_started = {77}});
 	heard_free(heard);
@@ -745,7 +759,8 @@ a_signal_waits_until_the_command_runs(void **unused)
 static void
 what_the_supervisor_refuses_is_passed_on(void **unused)
 {
-	const struct msg m = {.id = EXEC_START, .exec_start = {.stream = 4, .command = argv_true, .command_n = 1}};
+	const struct msg m = {
+	    .id = EXEC_START, .exec_start = {.stream = 4, .command = argv_true, .command_n = 1}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -762,7 +777,8 @@ static void
 a_terminal_is_one_descriptor_with_a_size(void **unused)
 {
 	const struct msg m = {.id = EXEC_START,
-	    .exec_start = {.stream = 4, .command = argv_true, .command_n = 1, .tty = true, .columns = 80, .rows = 24}};
+	    .exec_start = {
+		.stream = 4, .command = argv_true, .command_n = 1, .tty = true, .columns = 80, .rows = 24}};
 	const struct msg exited = {.id = EXEC_EXITED, .exec_exited = {.exit_code = 0}};
 	struct msg started = {.id = EXEC_STARTED, .exec_started = {77}, .fds_n = 1}, last = exited;
 	struct winsize size = {0};
@@ -839,10 +855,14 @@ static void
 bad_bytes_cost_the_connection(void **unused)
 {
 	static char long_one[MSG_BYTES_MAX + 1];
-	static const struct span cases[] = {{"\xc1", 1}, {"\x94\x01\x01\xcd\x07\x01", 6}, {long_one, sizeof(long_one)}};
-	const struct msg foreign = {.id = ENROL_CHECK, .enrol_check = {.epoch = 1, .token = {(const char *)bytes32, 32},
-	    .router_key = {(const char *)bytes32, 32}, .router_mac = {(const char *)bytes32, 32},
-	    .bus_key = {(const char *)bytes32, 32}}};
+	static const struct span cases[] = {
+	    {"\xc1", 1}, {"\x94\x01\x01\xcd\x07\x01", 6}, {long_one, sizeof(long_one)}};
+	const struct msg foreign = {.id = ENROL_CHECK,
+	    .enrol_check = {.epoch = 1,
+		.token = {(const char *)bytes32, 32},
+		.router_key = {(const char *)bytes32, 32},
+		.router_mac = {(const char *)bytes32, 32},
+		.bus_key = {(const char *)bytes32, 32}}};
 
 	(void)unused;
 	running();
@@ -869,29 +889,29 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		CASE(it_enrols_with_what_it_was_told),
-		CASE(a_request_is_answered_with_the_configuration),
-		CASE(it_comes_back_with_the_same_key),
-		CASE(a_second_link_passes_no_configuration_up),
-		CASE(while_unavailable_it_asks_again),
-		CASE(a_refusal_is_the_end),
-		CASE(before_setup_it_takes_nothing_else),
-		CASE(reports_are_told_until_answered),
-		CASE(ready_is_told_again_on_each_connection),
-		CASE(logs_are_kept_and_the_dropped_are_counted),
-		CASE(a_commands_bytes_and_end),
-		CASE(no_credit_no_reading),
-		CASE(a_grandchild_does_not_hold_the_end),
-		CASE(input_waits_for_its_reader),
-		CASE(a_relay_that_breaks_a_streams_rules_loses_the_stream),
-		CASE(when_the_relay_goes_commands_are_killed),
-		CASE(a_signal_waits_until_the_command_runs),
-		CASE(what_the_supervisor_refuses_is_passed_on),
-		CASE(a_terminal_is_one_descriptor_with_a_size),
-		CASE(the_main_processes_output_is_drained),
-		CASE(bad_bytes_cost_the_connection),
-		CASE(a_report_from_the_relay_is_refused),
-		cmocka_unit_test_setup_teardown(over_ipc_its_root_is_the_relays_directory, setup_ipc, teardown),
+	    CASE(it_enrols_with_what_it_was_told),
+	    CASE(a_request_is_answered_with_the_configuration),
+	    CASE(it_comes_back_with_the_same_key),
+	    CASE(a_second_link_passes_no_configuration_up),
+	    CASE(while_unavailable_it_asks_again),
+	    CASE(a_refusal_is_the_end),
+	    CASE(before_setup_it_takes_nothing_else),
+	    CASE(reports_are_told_until_answered),
+	    CASE(ready_is_told_again_on_each_connection),
+	    CASE(logs_are_kept_and_the_dropped_are_counted),
+	    CASE(a_commands_bytes_and_end),
+	    CASE(no_credit_no_reading),
+	    CASE(a_grandchild_does_not_hold_the_end),
+	    CASE(input_waits_for_its_reader),
+	    CASE(a_relay_that_breaks_a_streams_rules_loses_the_stream),
+	    CASE(when_the_relay_goes_commands_are_killed),
+	    CASE(a_signal_waits_until_the_command_runs),
+	    CASE(what_the_supervisor_refuses_is_passed_on),
+	    CASE(a_terminal_is_one_descriptor_with_a_size),
+	    CASE(the_main_processes_output_is_drained),
+	    CASE(bad_bytes_cost_the_connection),
+	    CASE(a_report_from_the_relay_is_refused),
+	    cmocka_unit_test_setup_teardown(over_ipc_its_root_is_the_relays_directory, setup_ipc, teardown),
 	};
 
 	assert_int_equal(argc, 2);

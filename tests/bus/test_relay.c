@@ -95,7 +95,9 @@ stranger_open(struct actor *link)
 	if (link->bus.loop == NULL)
 		actor_init(link, loop, ROLE_LINK, "link");
 	actor_join(link, ROLE_NONE, NULL, NULL);
-	assert_int_equal(curve_connect_key(link->curve, sandbox_endpoint, ROLE_RELAY, "relay", relay.key, &peer, &why), OK);
+	assert_int_equal(
+	    curve_connect_key(link->curve, sandbox_endpoint, ROLE_RELAY, "relay", relay.key, &peer, &why),
+	    OK);
 	actor_wait_up(link, link->ups + 1);
 }
 
@@ -112,8 +114,12 @@ enrol_of(struct id sandbox, uint32_t epoch)
 static struct span command_true[] = {{"true", 4}};
 
 static const struct msg enrolled = {.id = ENROLLED,
-    .enrolled = {.name = {"demo", 4}, .workspace = {"default", 7}, .command = command_true, .command_n = 1,
-	.policy = {"p", 1}, .policy_version = 1}};
+    .enrolled = {.name = {"demo", 4},
+	.workspace = {"default", 7},
+	.command = command_true,
+	.command_n = 1,
+	.policy = {"p", 1},
+	.policy_version = 1}};
 
 /* What became of an enrolment that state allows. */
 static enum err
@@ -218,14 +224,18 @@ a_stranger_may_only_enrol(void **unused)
 {
 	static struct span lines[] = {{"WALL=enforced", 13}};
 	const struct msg cases[] = {
-		{.id = SANDBOX_READY, .sandbox_ready = {.epoch = 1, .policy_version = 1, .walls = lines, .walls_n = 1}},
-		{.id = MAIN_EXITED, .main_exited = {.epoch = 1}},
-		{.id = LOGS_ADD},
-		{.id = STREAM_DATA, .stream_data = {.stream = 1, .bytes = {"x", 1}}},
-		{.id = EXEC_START, .exec_start = {.stream = 1}},
-		{.id = SESSION_DROP, .session_drop = {.epoch = 1}},
-		{.id = ENROL_CHECK, .enrol_check = {.epoch = 1, .token = {(const char *)bytes32, 32},
-		    .router_key = {(const char *)bytes32, 32}, .router_mac = {(const char *)bytes32, 32},
+	    {.id = SANDBOX_READY,
+		.sandbox_ready = {.epoch = 1, .policy_version = 1, .walls = lines, .walls_n = 1}},
+	    {.id = MAIN_EXITED, .main_exited = {.epoch = 1}},
+	    {.id = LOGS_ADD},
+	    {.id = STREAM_DATA, .stream_data = {.stream = 1, .bytes = {"x", 1}}},
+	    {.id = EXEC_START, .exec_start = {.stream = 1}},
+	    {.id = SESSION_DROP, .session_drop = {.epoch = 1}},
+	    {.id = ENROL_CHECK,
+		.enrol_check = {.epoch = 1,
+		    .token = {(const char *)bytes32, 32},
+		    .router_key = {(const char *)bytes32, 32},
+		    .router_mac = {(const char *)bytes32, 32},
 		    .bus_key = {(const char *)bytes32, 32}}},
 	};
 	struct actor link = {0};
@@ -249,7 +259,8 @@ static void
 bad_bytes_cost_the_connection_and_no_more(void **unused)
 {
 	static char long_one[MSG_BYTES_MAX + 1];
-	static const struct span cases[] = {{"\xc1", 1}, {"", 0}, {"\x94\x01\x01\xcd\x05\x02", 6}, {long_one, sizeof(long_one)}};
+	static const struct span cases[] = {
+	    {"\xc1", 1}, {"", 0}, {"\x94\x01\x01\xcd\x05\x02", 6}, {long_one, sizeof(long_one)}};
 	struct actor link = {0}, other = {0};
 	struct id sandbox = link_open(&other);
 
@@ -365,8 +376,10 @@ reports_carry_the_sessions_ids(void **unused)
 {
 	struct actor link = {0};
 	struct id sandbox = link_open(&link), lie = fresh_sandbox();
-	const struct msg ready = {.id = SANDBOX_READY, .sandbox_ready = {.sandbox = lie, .epoch = 99, .policy_version = 4}};
-	const struct msg ended = {.id = MAIN_EXITED, .main_exited = {.sandbox = lie, .epoch = 99, .exit_code = 5}};
+	const struct msg ready = {
+	    .id = SANDBOX_READY, .sandbox_ready = {.sandbox = lie, .epoch = 99, .policy_version = 4}};
+	const struct msg ended = {
+	    .id = MAIN_EXITED, .main_exited = {.sandbox = lie, .epoch = 99, .exit_code = 5}};
 	const struct msg logs = {.id = LOGS_ADD, .logs_add = {.sandbox = lie, .dropped = 3}};
 	struct outcome outcome;
 	struct heard *heard;
@@ -402,8 +415,8 @@ reports_are_held_to_a_rate(void **unused)
 {
 	struct actor link = {0};
 	struct outcome outcomes[40];
-	const struct msg failed = {.id = SANDBOX_FAILED,
-	    .sandbox_failed = {.epoch = 1, .reason = {"No", 2}, .message = {"no", 2}}};
+	const struct msg failed = {
+	    .id = SANDBOX_FAILED, .sandbox_failed = {.epoch = 1, .reason = {"No", 2}, .message = {"no", 2}}};
 	int limited = 0;
 
 	(void)unused;
@@ -413,8 +426,7 @@ reports_are_held_to_a_rate(void **unused)
 	for (size_t i = 0; i < 40; i++) {
 		struct heard *heard;
 
-		UNTIL(loop, outcomes[i].done || (heard = actor_heard(&state, SANDBOX_FAILED)) != NULL)
-			;
+		UNTIL(loop, outcomes[i].done || (heard = actor_heard(&state, SANDBOX_FAILED)) != NULL);
 		if (!outcomes[i].done) {
 			reply_send(&heard->reply, &(struct msg){.id = DONE});
 			heard_free(heard);
@@ -471,7 +483,8 @@ send_grant(struct peer *peer, uint64_t stream, uint8_t channel, uint64_t limit)
 static void
 send_data(struct peer *peer, uint64_t stream, uint8_t channel, uint64_t offset, const char *text)
 {
-	const struct msg m = {.id = STREAM_DATA, .stream_data = {stream, channel, offset, span_of_text(text)}};
+	const struct msg m = {
+	    .id = STREAM_DATA, .stream_data = {stream, channel, offset, span_of_text(text)}};
 
 	tell(peer, &m);
 }
@@ -639,10 +652,10 @@ a_link_that_breaks_a_streams_rules_is_cut(void **unused)
 		uint64_t offset;
 		const char *text;
 	} cases[] = {
-		{1, 0, "more than five"}, /* beyond the credit */
-		{2, 0, "x"},		  /* no credit at all */
-		{1, 1, "x"},		  /* not the next offset */
-		{0, 0, "x"},		  /* against the direction */
+	    {1, 0, "more than five"}, /* beyond the credit */
+	    {2, 0, "x"},	      /* no credit at all */
+	    {1, 1, "x"},	      /* not the next offset */
+	    {0, 0, "x"},	      /* against the direction */
 	};
 
 	(void)unused;
@@ -739,7 +752,8 @@ when_api_goes_its_commands_are_killed(void **unused)
 	expect_lost(7, "the sandbox's connection was lost");
 }
 
-/* Neither state, nor the link, nor a stranger says a word: each wait ends by itself, and the relay serves on. */
+/* Neither state, nor the link, nor a stranger says a word: each wait ends by itself, and the relay serves on.
+ */
 static void
 who_never_answers_is_not_waited_for(void **unused)
 {
@@ -764,10 +778,12 @@ who_never_answers_is_not_waited_for(void **unused)
 	}
 	assert_true(started.done && checked.done);
 	assert_int_equal(started.r, ERR_TIMEOUT);
-	assert_int_equal(checked.r, ERR_UNAVAILABLE); /* its time to enrol is over: cut, as the silent one is */
+	assert_int_equal(
+	    checked.r, ERR_UNAVAILABLE); /* its time to enrol is over: cut, as the silent one is */
 	assert_int_equal(silent.downs, 1);
 	expect_killed(&link, command->msg.exec_start.stream);
-	reply_send(&command->reply, &(struct msg){.id = EXEC_STARTED, .exec_started = {1}}); /* late: nothing happens */
+	reply_send(&command->reply,
+	    &(struct msg){.id = EXEC_STARTED, .exec_started = {1}}); /* late: nothing happens */
 	reply_send(&check->reply, &enrolled);
 	heard_free(command);
 	heard_free(check);
@@ -796,29 +812,29 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_user_may_connect_to_the_socket),
-		cmocka_unit_test(an_enrolment_goes_to_state_with_the_key),
-		cmocka_unit_test(a_refusal_is_passed_on_and_may_be_asked_again),
-		cmocka_unit_test(a_stranger_may_only_enrol),
-		cmocka_unit_test(bad_bytes_cost_the_connection_and_no_more),
-		cmocka_unit_test(a_second_key_does_not_take_a_session),
-		cmocka_unit_test(the_same_key_takes_over),
-		cmocka_unit_test(a_later_start_takes_over_and_an_older_does_not),
-		cmocka_unit_test(a_dropped_session_ends),
-		cmocka_unit_test(state_is_told_of_all_sessions_when_it_is_back),
-		cmocka_unit_test(reports_carry_the_sessions_ids),
-		cmocka_unit_test(reports_are_held_to_a_rate),
-		cmocka_unit_test(a_command_runs_under_two_numbers),
-		cmocka_unit_test(without_a_session_nothing_starts),
-		cmocka_unit_test(a_start_that_the_sandbox_refuses),
-		cmocka_unit_test(a_link_may_not_start_commands),
-		cmocka_unit_test(a_number_in_use_and_a_full_sandbox),
-		cmocka_unit_test(a_link_that_breaks_a_streams_rules_is_cut),
-		cmocka_unit_test(credit_without_bound_is_a_breach),
-		cmocka_unit_test(an_api_that_breaks_a_streams_rules_loses_the_stream),
-		cmocka_unit_test(messages_for_streams_that_are_not_are_dropped),
-		cmocka_unit_test(when_api_goes_its_commands_are_killed),
-		cmocka_unit_test(who_never_answers_is_not_waited_for),
+	    cmocka_unit_test(any_user_may_connect_to_the_socket),
+	    cmocka_unit_test(an_enrolment_goes_to_state_with_the_key),
+	    cmocka_unit_test(a_refusal_is_passed_on_and_may_be_asked_again),
+	    cmocka_unit_test(a_stranger_may_only_enrol),
+	    cmocka_unit_test(bad_bytes_cost_the_connection_and_no_more),
+	    cmocka_unit_test(a_second_key_does_not_take_a_session),
+	    cmocka_unit_test(the_same_key_takes_over),
+	    cmocka_unit_test(a_later_start_takes_over_and_an_older_does_not),
+	    cmocka_unit_test(a_dropped_session_ends),
+	    cmocka_unit_test(state_is_told_of_all_sessions_when_it_is_back),
+	    cmocka_unit_test(reports_carry_the_sessions_ids),
+	    cmocka_unit_test(reports_are_held_to_a_rate),
+	    cmocka_unit_test(a_command_runs_under_two_numbers),
+	    cmocka_unit_test(without_a_session_nothing_starts),
+	    cmocka_unit_test(a_start_that_the_sandbox_refuses),
+	    cmocka_unit_test(a_link_may_not_start_commands),
+	    cmocka_unit_test(a_number_in_use_and_a_full_sandbox),
+	    cmocka_unit_test(a_link_that_breaks_a_streams_rules_is_cut),
+	    cmocka_unit_test(credit_without_bound_is_a_breach),
+	    cmocka_unit_test(an_api_that_breaks_a_streams_rules_loses_the_stream),
+	    cmocka_unit_test(messages_for_streams_that_are_not_are_dropped),
+	    cmocka_unit_test(when_api_goes_its_commands_are_killed),
+	    cmocka_unit_test(who_never_answers_is_not_waited_for),
 	};
 
 	assert_int_equal(argc, 2);

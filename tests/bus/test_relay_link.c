@@ -1,4 +1,5 @@
-/* relay and link together, the rest played by the test: enrolment, a long output byte for byte, and either one's death. */
+/* relay and link together, the rest played by the test: enrolment, a long output byte for byte, and either
+ * one's death. */
 #include "tests/unit/test.h"
 
 #include <netinet/in.h>
@@ -27,8 +28,12 @@ static const uint8_t bytes32[32] = {3};
 static const struct id sandbox = {{5}}, instance = {{6}};
 static struct span argv_true[] = {{"true", 4}};
 static const struct msg enrolled = {.id = ENROLLED,
-    .enrolled = {.name = {"demo", 4}, .workspace = {"default", 7}, .command = argv_true, .command_n = 1,
-	.policy = {"p", 1}, .policy_version = 1}};
+    .enrolled = {.name = {"demo", 4},
+	.workspace = {"default", 7},
+	.command = argv_true,
+	.command_n = 1,
+	.policy = {"p", 1},
+	.policy_version = 1}};
 
 static uint16_t
 free_port(void)
@@ -53,11 +58,17 @@ static void
 link_start(void)
 {
 	const char *argv[] = {"link", NULL};
-	struct child_plan plan = {.path = link_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
+	struct child_plan plan = {
+	    .path = link_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
 	const struct msg m = {.id = LINK_SETUP,
-	    .link_setup = {.relay = span_of_text(endpoint), .relay_key = span_of_bytes(relay.key, 32),
-		.bus_key = span_of_bytes(bytes32, 32), .sandbox = sandbox, .epoch = 1, .instance = instance,
-		.token = span_of_bytes(bytes32, 32), .router_key = span_of_bytes(bytes32, 32),
+	    .link_setup = {.relay = span_of_text(endpoint),
+		.relay_key = span_of_bytes(relay.key, 32),
+		.bus_key = span_of_bytes(bytes32, 32),
+		.sandbox = sandbox,
+		.epoch = 1,
+		.instance = instance,
+		.token = span_of_bytes(bytes32, 32),
+		.router_key = span_of_bytes(bytes32, 32),
 		.router_mac = span_of_bytes(bytes32, 32)}};
 	struct peer *peer;
 	int ours, theirs;
@@ -105,8 +116,9 @@ setup(void **unused)
 	snprintf(path, sizeof(path), "ipc://%s/state/bus", directory);
 	assert_int_equal(curve_bind(state.curve, path, false, &why), OK);
 	snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", free_port());
-	snprintf(settings, sizeof(settings), "process: relay\nsandbox_endpoints: [\"%s\"]\nroster:\n%s%s", endpoint,
-	    roster_yaml(&state, "state", "ipc:///state/bus", one), roster_yaml(&api, "api", NULL, two));
+	snprintf(settings, sizeof(settings), "process: relay\nsandbox_endpoints: [\"%s\"]\nroster:\n%s%s",
+	    endpoint, roster_yaml(&state, "state", "ipc:///state/bus", one),
+	    roster_yaml(&api, "api", NULL, two));
 	relay_start();
 	actor_join(&api, ROLE_RELAY, "relay", relay.key);
 	snprintf(path, sizeof(path), "ipc://%s/relay/bus", directory);
@@ -291,10 +303,10 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		CASE(a_long_output_comes_byte_for_byte),
-		CASE(short_commands_one_after_the_other),
-		CASE(when_the_link_dies_the_caller_hears),
-		CASE(when_the_relay_dies_the_link_comes_back),
+	    CASE(a_long_output_comes_byte_for_byte),
+	    CASE(short_commands_one_after_the_other),
+	    CASE(when_the_link_dies_the_caller_hears),
+	    CASE(when_the_relay_dies_the_link_comes_back),
 	};
 
 	assert_int_equal(argc, 3);

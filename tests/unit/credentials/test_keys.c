@@ -86,13 +86,13 @@ files(void **unused)
 		mode_t mode;
 		enum err want;
 	} cases[] = {
-		{32, 0600, OK},
-		{32, 0400, OK},
-		{31, 0600, ERR_INVALID},
-		{33, 0600, ERR_INVALID},
-		{0, 0600, ERR_INVALID},
-		{32, 0604, ERR_INVALID},
-		{32, 0640, ERR_INVALID},
+	    {32, 0600, OK},
+	    {32, 0400, OK},
+	    {31, 0600, ERR_INVALID},
+	    {33, 0600, ERR_INVALID},
+	    {0, 0600, ERR_INVALID},
+	    {32, 0604, ERR_INVALID},
+	    {32, 0640, ERR_INVALID},
 	};
 	static const char bytes[33] = "0123456789abcdef0123456789abcdef";
 	char directory[] = "/tmp/openshell-keys-XXXXXX", path[64], other[64];
@@ -127,9 +127,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vectors),
-		cmocka_unit_test(each_part_counts),
-		cmocka_unit_test(files),
+	    cmocka_unit_test(vectors),
+	    cmocka_unit_test(each_part_counts),
+	    cmocka_unit_test(files),
 	};
 
 	assert_true(sodium_init() >= 0);

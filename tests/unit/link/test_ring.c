@@ -9,20 +9,16 @@ static void
 the_newest_bytes_are_kept(void **unused)
 {
 	static const struct {
-		const char *add;	 /* after what was added before */
-		uint64_t from;		 /* where to read */
+		const char *add; /* after what was added before */
+		uint64_t from;	 /* where to read */
 		const char *want;
-		uint64_t behind;	 /* offset afterwards */
+		uint64_t behind; /* offset afterwards */
 	} cases[] = {
-		{"", 0, "", 0},
-		{"abc", 0, "abc", 3},
-		{"", 3, "", 3},
-		{"", 1, "bc", 3},
-		{"defgh", 0, "abcdefgh", 8},	  /* full to the last byte */
-		{"i", 0, "bcdefghi", 9},	  /* the oldest is gone */
-		{"", 7, "hi", 9},
-		{"", 20, "", 20},		  /* nothing there yet */
-		{"0123456789ABCDEFGHIJ", 9, "CDEFGHIJ", 29}, /* more than it holds */
+	    {"", 0, "", 0}, {"abc", 0, "abc", 3}, {"", 3, "", 3}, {"", 1, "bc", 3},
+	    {"defgh", 0, "abcdefgh", 8},		 /* full to the last byte */
+	    {"i", 0, "bcdefghi", 9},			 /* the oldest is gone */
+	    {"", 7, "hi", 9}, {"", 20, "", 20},		 /* nothing there yet */
+	    {"0123456789ABCDEFGHIJ", 9, "CDEFGHIJ", 29}, /* more than it holds */
 	};
 	struct ring ring = {0};
 	char bytes[16];
@@ -65,8 +61,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_newest_bytes_are_kept),
-		cmocka_unit_test(a_small_buffer_reads_piece_by_piece),
+	    cmocka_unit_test(the_newest_bytes_are_kept),
+	    cmocka_unit_test(a_small_buffer_reads_piece_by_piece),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

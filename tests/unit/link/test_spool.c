@@ -13,7 +13,8 @@ static char text[8193];
 static struct msg_log_line
 line_of(size_t length)
 {
-	return (struct msg_log_line){.source = SPAN("sandbox"), .level = SPAN("INFO"), .message = {text, length}};
+	return (struct msg_log_line){
+	    .source = SPAN("sandbox"), .level = SPAN("INFO"), .message = {text, length}};
 }
 
 static int
@@ -104,8 +105,10 @@ delays_double_up_to_two_seconds(void **unused)
 static void
 what_time_mends(void **unused)
 {
-	static const enum err mends[] = {ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_LIMIT, ERR_BUSY, ERR_INTERNAL, ERR_SYSTEM};
-	static const enum err stays[] = {OK, ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND, ERR_STATE, ERR_INVALID, ERR_PROTOCOL};
+	static const enum err mends[] = {
+	    ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_LIMIT, ERR_BUSY, ERR_INTERNAL, ERR_SYSTEM};
+	static const enum err stays[] = {
+	    OK, ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND, ERR_STATE, ERR_INVALID, ERR_PROTOCOL};
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++)
@@ -118,11 +121,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(lines_are_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(bytes_are_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_on_its_way_is_not_counted_twice, setup, teardown),
-		cmocka_unit_test(delays_double_up_to_two_seconds),
-		cmocka_unit_test(what_time_mends),
+	    cmocka_unit_test_setup_teardown(lines_are_bounded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(bytes_are_bounded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_on_its_way_is_not_counted_twice, setup, teardown),
+	    cmocka_unit_test(delays_double_up_to_two_seconds),
+	    cmocka_unit_test(what_time_mends),
 	};
 
 	assert_true(sodium_init() >= 0);

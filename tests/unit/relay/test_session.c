@@ -1,4 +1,5 @@
-/* Sessions and execs at their limits, with peers that are only structs: 20,000 sandboxes, 1,000 strangers, 4,096 streams. */
+/* Sessions and execs at their limits, with peers that are only structs: 20,000 sandboxes, 1,000 strangers,
+ * 4,096 streams. */
 #include "tests/unit/test.h"
 
 #include <stdlib.h>
@@ -175,7 +176,8 @@ as_many_sandboxes_as_are_allowed(void **unused)
 		wire_cut(wires[i].peer);
 	assert_int_equal(state.downs, SESSIONS_MAX);
 	assert_int_equal(relay.by_sandbox.count, 0);
-	print_message("%u sessions came and went in %lu ms\n", SESSIONS_MAX, (unsigned long)(clock_ms() - began));
+	print_message(
+	    "%u sessions came and went in %lu ms\n", SESSIONS_MAX, (unsigned long)(clock_ms() - began));
 	free(wires);
 }
 
@@ -210,7 +212,8 @@ static void
 start(uint32_t sandbox, uint64_t stream)
 {
 	const struct msg m = {.id = EXEC_START,
-	    .exec_start = {.stream = stream, .sandbox = id_of(sandbox), .command = argv_true, .command_n = 1}};
+	    .exec_start = {
+		.stream = stream, .sandbox = id_of(sandbox), .command = argv_true, .command_n = 1}};
 
 	api.error = OK;
 	give(&api, ENVELOPE_REQUEST, stream, &m);
@@ -253,9 +256,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(as_many_sandboxes_as_are_allowed, setup, teardown),
-		cmocka_unit_test_setup_teardown(strangers_are_few_and_have_little_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(streams_are_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(as_many_sandboxes_as_are_allowed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(strangers_are_few_and_have_little_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(streams_are_counted, setup, teardown),
 	};
 
 	log_open("test_session", LOG_LEVEL_ERROR);
