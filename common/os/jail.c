@@ -212,7 +212,7 @@ paths_allow(struct landlock *landlock, const char *const *paths, enum landlock_a
 
 	for (size_t i = 0; paths != NULL && paths[i] != NULL && r == OK; i++)
 		r = landlock_allow(landlock, paths[i], access, why);
-	return r == OK ? OK : because(why, ERR_SYSTEM, "jail");
+	return r == OK ? OK : ERR_SYSTEM;
 }
 
 static enum err
@@ -267,12 +267,11 @@ steps(const struct jail *jail, struct why *why)
 enum err
 jail_enter(const struct jail *jail, struct why *why)
 {
-	enum err r = steps(jail, why);
+	enum err r;
 
-	if (r != OK)
-		return because(why, r, "%s: jail", jail->process);
 #ifdef SANITIZED
 	jailed = 1;
 #endif
-	return OK;
+	r = steps(jail, why);
+	return r == OK ? OK : because(why, r, "%s: jail", jail->process);
 }

@@ -237,6 +237,7 @@ promise_keep(uint32_t promises, struct why *why)
 	scmp_filter_ctx filter __attribute__((cleanup(filter_free))) = seccomp_init(otherwise);
 	int r;
 
+	promises |= PROMISE_STDIO; /* without it a process could not even end */
 	if (filter == NULL)
 		return refused(why, ENOMEM, "init");
 	if ((r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2)) != 0 ||

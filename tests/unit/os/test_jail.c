@@ -31,6 +31,7 @@ static const struct {
 	EVERY_JAIL NO_CAPS NO_WAY_OUT
 	"list_root=EPERM|read_passwd=EPERM|write_root=EPERM|socket_inet=EPERM|socket_unix=EPERM|socket_netlink=EPERM|"
 	"fork=EPERM|exec=EPERM|thread=EPERM|clone3=ENOSYS|kill_parent=EPERM|kill_self=ok|run_memory=EPERM|terminal=EPERM"},
+    {"no promise is stdio", ANYONE, "uid=65500 promises=0", EVERY_JAIL NO_CAPS NO_WAY_OUT "socket_unix=EPERM"},
     {"another user", ROOT, "uid=65500 promises=1 root=%s",
 	"Uid:\t65500\t65500\t65500\t65500|Gid:\t65500\t65500\t65500\t65500|Groups:\t \n|" NO_CAPS},
     {"a user stays who it is", ORDINARY, "uid=65500 promises=1 root=%s",
@@ -57,7 +58,7 @@ static const struct {
 	EVERY_JAIL "CapPrm:\t0000000000000000|CapEff:\t0000000000000000|become_root=EPERM|mount=EPERM|load_module=EPERM|"
 		   "new_user_namespace=ok"},
     {"no such root", ANYONE, "promises=1 root=%s/nothing", "refused probe: jail: root directory: %s/nothing: No such file"},
-    {"no such path", ANYONE, "promises=1 root=%s read=/nothing", "refused probe: jail: jail: landlock: /nothing: No such file"},
+    {"no such path", ANYONE, "promises=1 root=%s read=/nothing", "refused probe: jail: landlock: /nothing: No such file"},
     {"root that stays, with nothing", ROOT, "uid=0 promises=1 root=%s", "Uid:\t0\t0\t0\t0|" NO_CAPS "become_root=EPERM"},
 };
 
