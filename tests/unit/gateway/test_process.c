@@ -125,7 +125,7 @@ test_failed(void **state)
 static void
 test_deaf(void **state)
 {
-	const char *deaf[] = {"/bin/sh", "-c", "trap '' TERM; echo ready >&5; while :; do sleep 1000; done", NULL};
+	const char *deaf[] = {"/bin/sh", "-c", "trap '' TERM; echo ready >&5; exec sleep 1000", NULL};
 	const char *slow[] = {"/bin/sh", "-c", "exec sleep 1000", NULL};
 	struct process process;
 	struct seen seen;
