@@ -34,6 +34,7 @@ struct finder {
 	struct places *out;
 	const char **never; /* setup's, resolved; then those of a host */
 	size_t never_n;
+	bool finding_never;
 };
 
 /* A path being resolved: what is done, and what is still to go. */
@@ -132,12 +133,24 @@ next_component(struct walk *walk, char part[NAME_MAX + 1])
 	return true;
 }
 
+/* Before it is looked at: whether a private place can be read at all is nobody's business. */
+static enum err
+may_pass(const struct finder *finder, const char *at, struct why *why)
+{
+	const char *never = finder->finding_never ? NULL : within_any(at, finder->never, finder->never_n);
+
+	if (never != NULL)
+		return fail(why, ERR_INVALID, "%s is private to the host and cannot be shared with a sandbox", never);
+	return OK;
+}
+
 /* One component further. *fd is what is there, or -1 where nothing is looked up (a place of the sandbox's own). */
 static enum err
 step(struct finder *finder, struct walk *walk, const char *part, int *fd, struct why *why)
 {
 	char at[PATH_MAX];
 	struct stat st;
+	enum err r;
 
 	if (strcmp(part, ".") == 0)
 		return OK;
@@ -154,6 +167,8 @@ step(struct finder *finder, struct walk *walk, const char *part, int *fd, struct
 		memcpy(walk->done, at, sizeof(at));
 		return OK;
 	}
+	if ((r = may_pass(finder, at, why)) != OK)
+		return r;
 	clean_fd(fd);
 	if ((*fd = open_beneath(finder->root_fd, at)) < 0)
 		return fail_errno(why, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM, "%s", at);
@@ -190,10 +205,6 @@ may_share(const struct finder *finder, const struct place *place, struct why *wh
 {
 	struct stat st;
 
-	for (size_t i = 0; i < finder->never_n; i++)
-		if (path_within(place->path, finder->never[i]))
-			return fail(why, ERR_INVALID, "%s is private to the host and cannot be shared with a sandbox",
-			    finder->never[i]);
 	if (!finder->setup->host_root)
 		return OK;
 	if (place->path[1] == '\0')
@@ -328,6 +339,7 @@ find_never(struct finder *finder, struct why *why)
 	finder->never = arena_array(finder->arena, 2 * (setup->never_n + host_n) + 1, sizeof(*finder->never));
 	if (finder->never == NULL)
 		return fail(why, ERR_LIMIT, "too many paths");
+	finder->finding_never = true;
 	for (size_t i = 0; r == OK && i < setup->never_n; i++) {
 		if ((path = arena_text(finder->arena, setup->never[i])) == NULL || path[0] != '/' || path[1] == '\0')
 			return fail(why, ERR_INVALID, "a path never to be shared is not absolute");
@@ -335,6 +347,7 @@ find_never(struct finder *finder, struct why *why)
 	}
 	for (size_t i = 0; r == OK && i < host_n; i++)
 		r = add_never(finder, refused_of_host[i], why);
+	finder->finding_never = false;
 	finder->out->links_n = 0; /* links on the way to these are nobody's business */
 	return r;
 }

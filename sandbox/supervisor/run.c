@@ -1,12 +1,10 @@
 /* Commands: started as vfork does it (the parent sleeps until exec, no page is copied), reaped by SIGCHLD. */
 #include "sandbox/supervisor/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,12 +14,11 @@
 
 #include "common/base/clean.h"
 #include "common/os/child.h"
+#include "sandbox/supervisor/tree.h"
 
 #define STACK_BYTES	   (64u << 10)
 #define KILL_AFTER_MS	   100
 #define TIMEOUT_CODE	   124
-#define TREE_MAX	   4096 /* processes looked at; more are more than the sandbox may have */
-#define TREE_ROUNDS	   16	/* a tree that grows while it is killed is looked at so often */
 #define PATH_DEFAULT	   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CANDIDATES_MAX	   64
 #define CANDIDATE_MAX_BYTES 4096
@@ -32,7 +29,7 @@ struct command {
 	uint64_t id;
 	pid_t pid; /* also its process group and session */
 	struct timer timer;
-	bool timed_out;
+	struct tree *tree; /* once its time is up: what it had started */
 };
 
 /* What the child needs; it lives in the parent's memory and writes its failure there. */
@@ -200,72 +197,6 @@ terminal_open(const struct msg_spawn *m, int *master, int *slave, struct why *wh
 	return OK;
 }
 
-/* ---- processes of a command ---- */
-
-/* Parent, group and session of a process, from /proc/PID/stat; the name in it may hold anything but ends at ')'. */
-static bool
-read_stat(const char *pid, int *parent, int *group, int *session)
-{
-	char path[32], text[1024], *end;
-	auto_fd int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%.10s/stat", pid);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || (n = read(fd, text, sizeof(text) - 1)) <= 0)
-		return false;
-	text[n] = '\0';
-	return (end = strrchr(text, ')')) != NULL && sscanf(end + 1, " %*c %d %d %d", parent, group, session) == 3;
-}
-
-struct tree {
-	pid_t pids[TREE_MAX];
-	size_t n;
-};
-
-static bool
-in_tree(const struct tree *tree, pid_t pid)
-{
-	for (size_t i = 0; i < tree->n; i++)
-		if (tree->pids[i] == pid)
-			return true;
-	return false;
-}
-
-/* One look through /proc: processes of the command's session, and children of those found; true when there are more. */
-static bool
-tree_grow(struct tree *tree, pid_t leader)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	size_t before = tree->n;
-
-	while (dir != NULL && (entry = readdir(dir)) != NULL && tree->n < TREE_MAX) {
-		int parent, group, session;
-		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (pid < 2 || in_tree(tree, pid) || !read_stat(entry->d_name, &parent, &group, &session))
-			continue;
-		if (pid == leader || session == leader || group == leader || (parent > 1 && in_tree(tree, parent)))
-			tree->pids[tree->n++] = pid;
-	}
-	if (dir != NULL)
-		closedir(dir);
-	return tree->n > before;
-}
-
-static void
-kill_tree(pid_t leader, int number)
-{
-	static struct tree tree; /* too large for a stack; used by one caller at a time */
-
-	tree.n = 0;
-	kill(-leader, number);
-	for (int i = 0; i < TREE_ROUNDS && tree_grow(&tree, leader); i++)
-		continue;
-	for (size_t i = 0; i < tree.n; i++)
-		kill(tree.pids[i], number);
-}
-
 /* ---- time limit ---- */
 
 static void
@@ -273,16 +204,17 @@ timed_out_again(void *self)
 {
 	struct command *command = self;
 
-	kill_tree(command->pid, SIGKILL);
+	tree_kill(command->tree, command->pid);
 }
 
+/* Who belongs to it is found before anyone is told: an orphan belongs to nobody. */
 static void
 timed_out(void *self)
 {
 	struct command *command = self;
 
-	command->timed_out = true;
-	kill_tree(command->pid, SIGTERM);
+	command->tree = tree_new(command->pid);
+	tree_signal(command->tree, SIGTERM);
 	loop_timer_set(command->runner->loop, &command->timer, KILL_AFTER_MS, timed_out_again, command);
 }
 
@@ -369,6 +301,15 @@ run_start(struct runner *runner, const struct msg_spawn *m, const int fds[3], st
 	return OK;
 }
 
+static void
+kill_all(struct command *command)
+{
+	struct tree *tree = tree_new(command->pid);
+
+	tree_kill(tree, command->pid);
+	tree_free(tree);
+}
+
 enum err
 run_signal(struct runner *runner, uint64_t command_id, int number, struct why *why)
 {
@@ -377,7 +318,7 @@ run_signal(struct runner *runner, uint64_t command_id, int number, struct why *w
 	if (command == NULL)
 		return fail(why, ERR_NOT_FOUND, "command %llu has ended", (unsigned long long)command_id);
 	if (number == SIGKILL)
-		kill_tree(command->pid, number);
+		kill_all(command);
 	else if (kill(-command->pid, number) < 0)
 		return fail_errno(why, ERR_SYSTEM, "signal %d", number);
 	return OK;
@@ -387,11 +328,12 @@ static void
 command_ended(struct command *command, int status)
 {
 	struct runner *runner = command->runner;
-	uint16_t code = command->timed_out ? TIMEOUT_CODE : (uint16_t)child_exit_code(status);
+	uint16_t code = command->tree != NULL ? TIMEOUT_CODE : (uint16_t)child_exit_code(status);
 	uint64_t id = command->id;
 
-	if (command->timed_out)
-		kill_tree(command->pid, SIGKILL);
+	if (command->tree != NULL)
+		tree_kill(command->tree, command->pid);
+	tree_free(command->tree);
 	loop_timer_stop(runner->loop, &command->timer);
 	list_remove(&command->link);
 	free(command);

@@ -4,6 +4,7 @@
  * /script/enrolled   msg_encode of the configuration
  * /script/commands   one command a line, its words separated by tabs; run one after the other
  *   first word "@tty": with a terminal; "@time N": with a limit of N ms; "@bench N": N times, with the mean time
+ *   first word "@main": the next one only after the main process has ended
  *   first word "@die": this process ends at once, without a word
  *
  * It writes "WALL report", "READY", "FAILED reason: words", "MAIN code", "RUN code output", "BENCH us", "END".
@@ -34,7 +35,7 @@ struct fake {
 	unsigned repeat, repeated;
 	uint64_t since_us;
 	struct span line;
-	bool again, started;
+	bool started, waiting;
 	struct msg exec; /* of the line */
 	struct span words[256];
 };
@@ -115,6 +116,8 @@ option(struct fake *fake, struct span *line)
 		fake->exec.exec_start.timeout_ms = strtoul(word.at + 6, NULL, 10);
 	else if (span_starts(word, SPAN("@bench")))
 		fake->repeat = (unsigned)strtoul(word.at + 7, NULL, 10);
+	else if (span_is(word, "@main"))
+		fake->waiting = true;
 	else if (span_is(word, "@die"))
 		raise(SIGKILL);
 }
@@ -135,6 +138,8 @@ next(struct fake *fake)
 	fake->repeated = 0;
 	while (line.length > 0 && line.at[0] == '@')
 		option(fake, &line);
+	if (fake->waiting)
+		return;
 	while (line.length > 0 && n < COUNT(fake->words))
 		fake->words[n++] = span_cut(&line, '\t');
 	fake->exec.exec_start.command = fake->words;
@@ -184,6 +189,7 @@ link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)answer;
 	if (m->link_setup.again) {
 		tell("AGAIN", SPAN(""));
+		fake->rest = SPAN_NONE;
 		return OK;
 	}
 	if (msg_decode(span_of_bytes(bytes, n), &arena, &enrolled, why) != OK ||
@@ -226,12 +232,16 @@ sandbox_failed(void *self, struct msg *m, struct msg *answer, struct why *why)
 static enum err
 main_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
+	struct fake *fake = self;
 	char words[16];
 
-	(void)self;
 	(void)why;
 	snprintf(words, sizeof(words), "%u", m->main_exited.exit_code);
 	tell("MAIN", span_of_text(words));
+	if (fake->waiting) {
+		fake->waiting = false;
+		next(fake);
+	}
 	answer->id = DONE;
 	return OK;
 }
