@@ -65,7 +65,7 @@ u = socket.socket(socket.AF_UNIX); u.bind(sys.argv[1]); u.listen()
 t = socket.socket(); t.bind(("127.0.0.1", 0)); t.listen()
 six = socket.socket(socket.AF_INET6); six.bind(("::1", 0)); six.listen()
 print(t.getsockname()[1], six.getsockname()[1], flush=True)
-sys.stdin.read()' "$socket_path" < <(sleep 600) >"$work/ports" &
+__import__("signal").pause()' "$socket_path" </dev/null >"$work/ports" &
 listener=$!
 wait_for 5 test -s "$work/ports"
 read -r tcp_port tcp6_port <"$work/ports"
