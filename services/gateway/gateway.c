@@ -22,6 +22,7 @@
 #define STOP_LIMIT_MS	      5000
 #define DATABASE_STOP_MS      30000
 #define STOP_SANDBOXES_MS     30000
+#define REBIND_MS	      3000
 #define BACKLOG		      1024
 
 static void
@@ -41,8 +42,21 @@ progress(struct gateway *gateway, const char *kind, const char *words)
 
 /* ---- prepare ---- */
 
+/* After a crash the old api may take a moment to die; it holds the port until then. */
+static bool
+bind_patiently(int fd, const struct sockaddr *address, socklen_t length, bool crashed)
+{
+	uint64_t end_ms = clock_ms() + (crashed ? REBIND_MS : 0);
+	bool bound;
+
+	while (!(bound = bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0) && errno == EADDRINUSE &&
+	    clock_ms() < end_ms)
+		usleep(20000);
+	return bound;
+}
+
 static enum err
-listen_open(const struct config *config, int *out, struct why *why)
+listen_open(const struct config *config, bool crashed, int *out, struct why *why)
 {
 	bool six = strchr(config->bind_address, ':') != NULL;
 	struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_port = htons(config->port)};
@@ -57,7 +71,7 @@ listen_open(const struct config *config, int *out, struct why *why)
 	inet_pton(AF_INET6, config->bind_address, &address6.sin6_addr);
 	inet_pton(AF_INET, config->bind_address, &address4.sin_addr);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0) {
+	if (bind_patiently(fd, address, length, crashed)) {
 		*out = fd_take(&fd);
 		return OK;
 	}
@@ -127,7 +141,7 @@ prepare(struct gateway *gateway, struct why *why)
 
 	if ((r = programs_there(config, why)) != OK ||
 	    (config->database_url[0] == '\0' && (r = postgres_find(&gateway->postgres, config, why)) != OK) ||
-	    (r = data_prepare(gateway, why)) != OK || (r = listen_open(config, &gateway->listen_fd, why)) != OK ||
+	    (r = data_prepare(gateway, why)) != OK || (r = listen_open(config, file_exists(data_path(config, "status.json")), &gateway->listen_fd, why)) != OK ||
 	    (r = services_directories(config, why)) != OK || (r = keys_load(&gateway->keys, config, why)) != OK)
 		return r;
 	if (!config->disable_tls && !file_exists(config->tls_dir))

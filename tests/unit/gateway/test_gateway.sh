@@ -60,7 +60,7 @@ cat <&3 > $work/$service.yaml
 trap 'echo $service TERM >> $work/ended; exit 0' TERM
 trap 'echo $service USR1 >> $work/ended; exit 0' USR1
 echo ready >&5
-while :; do read -t 1 x < $work/never 2> /dev/null || sleep 0.05; done
+while :; do sleep 0.05; done
 END
 	chmod +x "$work/libexec/$service"
 done
@@ -99,11 +99,11 @@ grep -q "master_key_file: \"$data/keys/credentials.master\"" "$work/credentials.
 
 old=$(pid_of state)
 kill -9 "$old"
-until_true '[ -n "$(pid_of state)" ] && [ "$(pid_of state)" != "$old" ]'; ok "a killed service is back"
+until_true 'new=$(pid_of state); [ -n "$new" ] && [ "$new" != "$old" ]'; ok "a killed service is back"
 cp "$work/state.yaml" "$work/state.first"
 old=$(pid_of postgres)
 kill -9 "$old"
-until_true '[ -n "$(pid_of postgres)" ] && [ "$(pid_of postgres)" != "$old" ]'; ok "a killed database is back"
+until_true 'new=$(pid_of postgres); [ -n "$new" ] && [ "$new" != "$old" ]'; ok "a killed database is back"
 cmp -s "$work/state.yaml" "$work/state.first"; ok "a service has the same keys after its restart"
 
 data2=$work/data2
