@@ -18,17 +18,17 @@ as=("$@")
 
 # Listeners of the host, for whoever runs the sandbox.
 cat >"$work/listen.py" <<'PY'
-import os, socket, sys
+import os, signal, socket, sys
 if len(sys.argv) > 2: os.setresgid(*[int(sys.argv[2])] * 3); os.setresuid(*[int(sys.argv[2])] * 3)
 four, six, udp = socket.socket(), socket.socket(socket.AF_INET6), socket.socket(type=socket.SOCK_DGRAM)
 four.bind(("127.0.0.1", 0)); four.listen(); six.bind(("::1", 0)); six.listen(); udp.bind(("127.0.0.1", 0))
 unix, abstract = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
 unix.bind(sys.argv[1] + "/sock/s"); unix.listen(); abstract.bind("\0openshell-" + str(os.getpid())); abstract.listen()
 print(four.getsockname()[1], six.getsockname()[1], udp.getsockname()[1], os.getpid(), flush=True)
-sys.stdin.read()
+signal.pause()
 PY
 mkdir -m 777 "$work/sock"
-python3 "$work/listen.py" "$work" ${as[1]:-} < <(sleep 300) >"$work/ports" &
+python3 "$work/listen.py" "$work" ${as[1]:-} </dev/null >"$work/ports" &
 listener=$!
 while [ ! -s "$work/ports" ]; do kill -0 $listener || exit 1; read -rt 0.01 <> <(:); done
 read -r tcp tcp6 udp pid <"$work/ports"
