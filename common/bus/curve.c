@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <zmq.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 
@@ -24,6 +25,8 @@
 #define RECONNECT_MS	20
 #define RECONNECT_MAX_MS 1000
 #define SRCFD_NONE	(-1)
+#define SILENT_MS	15000 /* from connecting to the first message; the CURVE handshake alone has 10 s */
+#define SILENT_MAX	1000  /* connections at a time that have said nothing yet */
 
 struct socket {
 	struct curve *curve;
@@ -35,6 +38,16 @@ struct socket {
 	char endpoint[ENDPOINT_BYTES];
 	struct list links; /* ROUTER: all, newest last */
 	struct list *buckets; /* ROUTER: by routing id */
+	struct list silent; /* ROUTER: connections without a message so far, oldest first */
+	size_t silent_n;
+	struct timer silence;
+};
+
+/* A connection that libzmq has accepted and nobody has spoken on: it must not hold its descriptor for ever. */
+struct silent {
+	struct list link;
+	int fd;
+	uint64_t since_ms;
 };
 
 /* A ROUTER's peer: where to send, which descriptor it came from. */
@@ -242,6 +255,8 @@ link_free(struct peer *peer)
 
 static const struct transport link_transport = {link_send, link_cut, link_free};
 
+static void silent_ended(struct socket *socket, int fd);
+
 static struct link *
 link_new(struct socket *socket, zmq_msg_t *routing, zmq_msg_t *first)
 {
@@ -268,6 +283,7 @@ link_new(struct socket *socket, zmq_msg_t *routing, zmq_msg_t *first)
 	link->routing_n = zmq_msg_size(routing);
 	memcpy(link->routing, zmq_msg_data(routing), link->routing_n);
 	link->fd = zmq_msg_get(first, ZMQ_SRCFD);
+	silent_ended(socket, link->fd);
 	link->peer = peer_new(socket->curve->bus, entry == NULL ? ROLE_STRANGER : entry->role,
 	    entry == NULL ? "stranger" : entry->name, &link_transport, link);
 	memcpy(link->peer->key, key, sizeof(key));
@@ -326,6 +342,61 @@ dialled_free(struct peer *peer)
 
 static const struct transport dialled_transport = {dialled_send, dialled_cut, dialled_free};
 
+/* ---- connections that say nothing ---- */
+
+static void
+silent_forget(struct socket *socket, struct silent *silent)
+{
+	list_remove(&silent->link);
+	socket->silent_n--;
+	free(silent);
+}
+
+static void
+silent_ended(struct socket *socket, int fd)
+{
+	struct silent *silent;
+
+	list_each (silent, &socket->silent, struct silent, link)
+		if (silent->fd == fd) {
+			silent_forget(socket, silent);
+			return;
+		}
+}
+
+static void
+silence_over(void *self)
+{
+	struct socket *socket = self;
+	uint64_t now = clock_ms();
+	struct silent *silent;
+
+	list_each (silent, &socket->silent, struct silent, link) {
+		if (now - silent->since_ms < SILENT_MS && socket->silent_n <= SILENT_MAX)
+			break;
+		shutdown(silent->fd, SHUT_RDWR);
+		silent_forget(socket, silent);
+	}
+	if (!list_empty(&socket->silent))
+		loop_timer_set(socket->curve->bus->loop, &socket->silence, SILENT_MS, silence_over, socket);
+}
+
+static void
+silent_began(struct socket *socket, int fd)
+{
+	struct silent *silent = calloc(1, sizeof(*silent));
+
+	if (silent == NULL)
+		abort();
+	silent->fd = fd;
+	silent->since_ms = clock_ms();
+	list_append(&socket->silent, &silent->link);
+	if (socket->silent_n++ == 0)
+		loop_timer_set(socket->curve->bus->loop, &socket->silence, SILENT_MS, silence_over, socket);
+	else if (socket->silent_n > SILENT_MAX)
+		silence_over(socket);
+}
+
 /* ---- monitors ---- */
 
 static void
@@ -333,6 +404,7 @@ descriptor_gone(struct socket *socket, int fd)
 {
 	struct link *link;
 
+	silent_ended(socket, fd);
 	list_each (link, &socket->links, struct link, in_all)
 		if (link->fd == fd) {
 			link->fd = SRCFD_NONE;
@@ -349,6 +421,8 @@ monitor_event(struct socket *socket, uint16_t event, uint32_t value)
 	if (socket->dialled == NULL) {
 		if (event == ZMQ_EVENT_DISCONNECTED)
 			descriptor_gone(socket, (int)value);
+		else if (event == ZMQ_EVENT_ACCEPTED)
+			silent_began(socket, (int)value);
 		return;
 	}
 	if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
@@ -523,6 +597,7 @@ static void
 socket_free(struct socket *socket)
 {
 	struct loop *loop = socket->curve->bus->loop;
+	struct silent *silent;
 	struct link *link;
 
 	if (socket->buckets != NULL)
@@ -535,6 +610,9 @@ socket_free(struct socket *socket)
 		socket->dialled->wire = NULL;
 		peer_unref(socket->dialled);
 	}
+	list_each (silent, &socket->silent, struct silent, link)
+		silent_forget(socket, silent);
+	loop_timer_stop(loop, &socket->silence);
 	loop_remove(loop, &socket->watch);
 	loop_remove(loop, &socket->monitor_watch);
 	zmq_socket_monitor(socket->zmq, NULL, 0);
@@ -592,7 +670,8 @@ monitor_open(struct socket *socket, struct why *why)
 	char name[64];
 
 	snprintf(name, sizeof(name), "inproc://monitor.%u", ++count);
-	if (zmq_socket_monitor(socket->zmq, name, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+	if (zmq_socket_monitor(socket->zmq, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
+		ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
 		ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) < 0 ||
 	    (socket->monitor = zmq_socket(socket->curve->context, ZMQ_PAIR)) == NULL ||
 	    !set_number(socket->monitor, ZMQ_LINGER, 0) || !set_number(socket->monitor, ZMQ_RCVHWM, 0) ||
@@ -611,6 +690,7 @@ socket_new(struct curve *curve, int type, const char *endpoint, struct socket **
 		abort();
 	socket->curve = curve;
 	list_init(&socket->links);
+	list_init(&socket->silent);
 	snprintf(socket->endpoint, sizeof(socket->endpoint), "%s", endpoint);
 	if (strlen(endpoint) >= sizeof(socket->endpoint) || (socket->zmq = zmq_socket(curve->context, type)) == NULL) {
 		free(socket);

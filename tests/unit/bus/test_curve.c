@@ -2,7 +2,10 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -293,6 +296,41 @@ stranger_enrols(void **state)
 	side_close(&relay);
 }
 
+/* Connections that say nothing are bounded: the oldest goes when there are too many. */
+static void
+silence_is_bounded(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	static int fds[1010];
+	struct side relay;
+	struct pollfd first = {.events = POLLIN};
+	struct why why = {0};
+	uint64_t stop = clock_ms() + 5000;
+
+	(void)state;
+	side_init(&relay, ROLE_RELAY, "relay");
+	side_open(&relay, NULL, 0);
+	assert_int_equal(curve_bind(relay.curve, endpoint, true, &why), OK);
+	assert_true(span_copy(span_of_text(endpoint + 6), address.sun_path, sizeof(address.sun_path)));
+	for (size_t i = 0; i < COUNT(fds); i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+		assert_int_equal(loop_turn(loop, 0, &why), OK);
+	}
+	first.fd = fds[0];
+	while (clock_ms() < stop) {
+		char bytes[128];
+
+		assert_int_equal(loop_turn(loop, 20, &why), OK);
+		if (poll(&first, 1, 0) == 1 && read(fds[0], bytes, sizeof(bytes)) <= 0)
+			break;
+	}
+	assert_true(clock_ms() < stop);
+	for (size_t i = 0; i < COUNT(fds); i++)
+		close(fds[i]);
+	side_close(&relay);
+}
+
 int
 main(void)
 {
@@ -300,7 +338,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(unknown_key_does_not_get_in, begin, end),
 	    cmocka_unit_test_setup_teardown(out_of_role_is_cut_and_redials, begin, end),
 	    cmocka_unit_test_setup_teardown(server_death_ends_calls_and_comes_back, begin, end),
-	    cmocka_unit_test_setup_teardown(stranger_enrols, begin, end)};
+	    cmocka_unit_test_setup_teardown(stranger_enrols, begin, end),
+	    cmocka_unit_test_setup_teardown(silence_is_bounded, begin, end)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
