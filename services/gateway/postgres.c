@@ -165,22 +165,38 @@ postgres_find(struct postgres *postgres, const struct config *config, struct why
 	return postgres->set_ids ? reachable(postgres->cluster, postgres->uid, config->postgres_user, why) : OK;
 }
 
-/* The last line that says something, other than advice. */
-static void
-last_line(int fd, char *to, size_t size)
+/* Does the line say why, as PostgreSQL's programs do? */
+static bool
+is_reason(struct span line)
 {
-	char text[4096];
-	off_t end = lseek(fd, 0, SEEK_END), from = end < (off_t)sizeof(text) ? 0 : end - (off_t)sizeof(text);
-	ssize_t n = pread(fd, text, sizeof(text), from);
+	static const char *const marks[] = {"error: ", "FATAL: ", "PANIC: ", "ERROR: "};
+
+	for (size_t i = 0; i < COUNT(marks); i++)
+		if (memmem(line.at, line.length, marks[i], strlen(marks[i])) != NULL)
+			return true;
+	return false;
+}
+
+/* The first line that says why, or else the last one that says anything. */
+static void
+reason_find(int fd, char *to, size_t size)
+{
+	char text[8192];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
 	struct span rest = {text, n < 0 ? 0 : (size_t)n};
 
 	snprintf(to, size, "it said nothing");
 	while (rest.length > 0) {
 		struct span line = span_cut(&rest, '\n');
 
-		if (line.length > 0 && !span_starts(line, SPAN("HINT")))
+		if (line.length > 0)
 			snprintf(to, size, SPAN_FORMAT, SPAN_ARGS(line));
+		if (is_reason(line))
+			break;
 	}
+	for (char *p = to; *p != '\0'; p++)
+		if (*p == '"')
+			*p = '\'';
 }
 
 /* Run one of its programs to the end. in: descriptor for its standard input and for number 3, or -1. */
@@ -203,7 +219,7 @@ tool_run(const struct postgres *postgres, const char *const *argv, int in, struc
 		return r;
 	if ((code = child_exit_code(child_wait(&child))) == 0)
 		return OK;
-	last_line(out, said, sizeof(said));
+	reason_find(out, said, sizeof(said));
 	return fail(why, ERR_SYSTEM, "%s ended with code %d: %s", argv[0], code,
 	    log_quote(span_of_text(said)));
 }
