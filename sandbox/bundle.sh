@@ -7,7 +7,7 @@
 #
 # In a sandbox DIRECTORY is /opt/openshell. The loader's names for preloading and caching are changed to names of the
 # same length below it that do not exist, so that no file of an image is read before main. At the end it is checked
-# that nothing is needed that is not here. The directory is replaced as a whole, so a running sandbox keeps the old one.
+# that nothing is needed that is not here. The directory is replaced as a whole: nobody sees half of it.
 set -eu
 
 fail() {

@@ -153,11 +153,13 @@ seccomp_agent(struct why *why)
 	return load(refusals, COUNT(refusals), why);
 }
 
-/* The supervisor needs none of these once its sandbox stands. */
+/*
+ * The supervisor needs none of these once its sandbox stands. A link that it starts again inherits the list, and may
+ * make a file system that is mounted nowhere for its empty root: fsopen, fsconfig and fsmount stay, without move_mount.
+ */
 static const struct refusal supervisor_refusals[] = {
-	CALL("mount"), CALL("umount"), CALL("umount2"), CALL("pivot_root"), CALL("fsopen"), CALL("fsconfig"),
-	CALL("fsmount"), CALL("fspick"), CALL("move_mount"), CALL("open_tree"), CALL("mount_setattr"), CALL("bpf"),
-	CALL("perf_event_open"), CALL("userfaultfd"), CALL("init_module"), CALL("finit_module"), CALL("delete_module"),
+	CALL("mount"), CALL("umount"), CALL("umount2"), CALL("pivot_root"), CALL("fspick"), CALL("move_mount"),
+	CALL("open_tree"), CALL("mount_setattr"), CALL("bpf"), CALL("perf_event_open"), CALL("userfaultfd"), CALL("init_module"), CALL("finit_module"), CALL("delete_module"),
 	CALL("kexec_load"), CALL("kexec_file_load"), CALL("ptrace"), CALL("process_vm_readv"), CALL("process_vm_writev"),
 	CALL("io_uring_setup"), CALL("memfd_create"), CALL("add_key"), CALL("request_key"), CALL("keyctl"),
 	CALL("open_by_handle_at"), CALL("setns"),
