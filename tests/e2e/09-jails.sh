@@ -1,0 +1,74 @@
+#!/bin/bash
+# Each process holds what its README says and no more: /proc/PID/task/*/status of every thread beside the page.
+. "$(dirname "$0")/lib.sh"
+
+start_gateway || { not_ok "the gateway starts"; plan; exit 1; }
+openshell sandbox create --name jails --detach -- sleep infinity >/dev/null 2>&1 </dev/null
+openshell sandbox exec -n jails -- true </dev/null
+me=$(id -u)
+
+# mask NAME...: capability names to the hexadecimal form of /proc
+mask() {
+	local all=(chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service
+		net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot) value=0 i name
+	for name in "$@"; do
+		for i in "${!all[@]}"; do
+			if [ "${all[$i]}" = "$name" ]; then value=$((value | 1 << i)); fi
+		done
+	done
+	printf '%016x' $value
+}
+
+# field PID NAME: its value in every thread, each once
+field() { cat "/proc/$1"/task/*/status 2>/dev/null | awk -v f="$2:" '$1 == f { print $2 }' | sort -u | tr '\n' ' ' | sed 's/ $//'; }
+
+check() {
+	local name=$1 pid=$2 capabilities=$3 set
+	for set in CapInh CapAmb; do is "$name: $set is empty" "$(field "$pid" $set)" 0000000000000000; done
+	for set in CapPrm CapEff; do is "$name: $set is as its README says" "$(field "$pid" $set)" "$capabilities"; done
+	is "$name: NoNewPrivs in every thread" "$(field "$pid" NoNewPrivs)" 1
+	is "$name: Seccomp in every thread" "$(field "$pid" Seccomp)" 2
+}
+
+stated() { sed -n '/^Runs as/,/^Holds/p' "$here/services/$1/README.md" | tr '\n' ' '; }
+
+for name in api state credentials relay driver-local; do
+	pid=$(pid_of $name)
+	page=$(stated $name)
+	wanted=$(mask)
+	if [ $name = driver-local ] && [ "$me" = 0 ]; then
+		wanted=$(mask $(printf '%s' "$page" | sed 's/.*root with \([a-z_, ]*\);.*/\1/; s/,/ /g'))
+		unlike "$name: the page names capabilities" "$wanted" '^0+$'
+	else
+		like "$name: the page says no capability" "$page" "no capability"
+	fi
+	check $name "$pid" "$wanted"
+	uid=$(field "$pid" Uid)
+	if [ "$me" != 0 ] || [ $name = driver-local ]; then
+		is "$name: its user is the gateway's" "$uid" "$me"
+	else
+		unlike "$name: a user of its own" "$uid" '^0$'
+		case $page in
+		*RUN_DIR* | *run_dir*)
+			is "$name: its root directory" "$(stat -Lc %d:%i "/proc/$pid/root/")" "$(stat -Lc %d:%i "$data/run")" ;;
+		esac
+		is "$name: its bounding set is empty" "$(field "$pid" CapBnd)" 0000000000000000
+	fi
+	if [ "$me" != 0 ]; then
+		cat "/proc/$pid/environ" >/dev/null 2>&1 && not_ok "$name: not dumpable" || ok "$name: not dumpable (its environment is not to be read)"
+	else
+		is "$name: not dumpable (its files belong to root)" "$(stat -c %u "/proc/$pid/environ")" 0
+	fi
+done
+if [ "$me" = 0 ]; then
+	uids=$(for name in api state credentials relay; do field "$(pid_of $name)" Uid; echo; done | sort -u | grep -c .)
+	is "no two services share a user" "$uids" 4
+fi
+
+# The sandbox's own processes, seen from outside.
+link=$(pgrep -nx link) supervisor=$(pgrep -ox supervisor) spawner=$(pgrep -nx supervisor)
+check link "$link" "$(mask)"
+check supervisor "$supervisor" "$(mask kill sys_chroot setuid setgid setpcap)"
+check spawner "$spawner" "$(mask)"
+is "agent: no capability" "$(openshell sandbox exec -n jails -- sh -c 'grep Cap /proc/self/status | tr -s "\t" " " | cut -d" " -f2 | sort -u' </dev/null)" 0000000000000000
+plan
