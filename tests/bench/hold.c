@@ -6,14 +6,21 @@
  *   hold cycle PREFIX COUNT       two columns: create to the first byte of output; delete to NOT_FOUND
  *   hold fill PREFIX COUNT        create so many and wait until each is ready; one column
  *   hold empty PREFIX COUNT       delete them again
+ *   hold run COUNT COMMAND...     with no gateway: start a program so many times, each until it has ended
  */
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "clients/sdk/calls.h"
 #include "clients/sdk/watch.h"
+#include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/text.h"
 
 #define PHASE_READY OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY
@@ -190,6 +197,13 @@ cycle(const char *prefix, unsigned n)
 	printf("%llu %llu\n", (unsigned long long)output, (unsigned long long)(clock_us() - begun));
 }
 
+static void
+cycle_many(const char *prefix, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		cycle(prefix, i);
+}
+
 static char *
 id_of(const char *name)
 {
@@ -258,8 +272,40 @@ empty(const char *prefix, unsigned count)
 	free(ids);
 }
 
-int
-main(int argc, char **argv)
+/* ---- programs ---- */
+
+static void
+run_many(char **argv, uint64_t count)
+{
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t begun = clock_us();
+
+		if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid ||
+		    status != 0) {
+			fprintf(stderr, "hold: %s failed\n", argv[0]);
+			exit(1);
+		}
+		printf("%llu\n", (unsigned long long)(clock_us() - begun));
+	}
+	posix_spawn_file_actions_destroy(&actions);
+}
+
+/* ---- all of it ---- */
+
+static const struct {
+	const char *name;
+	void (*call)(const char *name, unsigned count);
+} verbs[] = {{"exec", exec_many}, {"cycle", cycle_many}, {"fill", fill}, {"empty", empty}};
+
+static void
+connected(char **argv, uint64_t count)
 {
 	struct gateway_choice choice = {getenv("OPENSHELL_GATEWAY_ENDPOINT"), getenv("OPENSHELL_GATEWAY")};
 	static struct arena arena;
@@ -267,26 +313,33 @@ main(int argc, char **argv)
 	struct gateway gateway;
 	struct loop *loop;
 	struct why why = {0};
-	uint64_t count;
 
-	if (argc != 4 || number_parse(span_of_text(argv[3]), 1, 1000000, &count, &why) != OK) {
-		fprintf(stderr, "usage: hold exec|cycle|fill|empty NAME COUNT\n");
-		return 2;
-	}
+	log_open("hold", LOG_LEVEL_WARNING);
 	if (places_find(&places, &why) != OK || gateway_resolve(&places, &choice, &arena, &gateway, &why) != OK ||
 	    loop_new(&loop, &why) != OK || connection_open(&connection, loop, &places, &gateway, false, &why) != OK)
 		give_up("connect", &why);
-	if (strcmp(argv[1], "exec") == 0)
-		exec_many(argv[2], (unsigned)count);
-	else if (strcmp(argv[1], "fill") == 0)
-		fill(argv[2], (unsigned)count);
-	else if (strcmp(argv[1], "empty") == 0)
-		empty(argv[2], (unsigned)count);
-	else
-		for (unsigned i = 0; i < count; i++)
-			cycle(argv[2], i);
+	for (size_t i = 0; i < COUNT(verbs); i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			verbs[i].call(argv[2], (unsigned)count);
 	connection_close(&connection);
 	loop_free(loop);
 	arena_reset(&arena);
+}
+
+int
+main(int argc, char **argv)
+{
+	bool programs = argc > 3 && strcmp(argv[1], "run") == 0;
+	struct why why = {0};
+	uint64_t count;
+
+	if ((argc != 4 && !programs) || number_parse(span_of_text(argv[programs ? 2 : 3]), 1, 1000000, &count, &why) != OK) {
+		fprintf(stderr, "usage: hold exec|cycle|fill|empty NAME COUNT; hold run COUNT COMMAND...\n");
+		return 2;
+	}
+	if (programs)
+		run_many(argv + 3, count);
+	else
+		connected(argv, count);
 	return 0;
 }
