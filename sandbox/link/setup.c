@@ -1,12 +1,14 @@
 /* Set-up: copied out of the message, which is left without the keys. */
 #include "sandbox/link/setup.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Copy a key out of a message, and leave nothing of it in the buffer that it came in. */
 static void
 key_move(void *to, struct span from)
 {
+	assert(from.at != NULL && from.length == 32); /* the codec saw to it */
 	memcpy(to, from.at, 32);
 	explicit_bzero((void *)(uintptr_t)from.at, 32);
 }

@@ -424,7 +424,7 @@ reports_are_held_to_a_rate(void **unused)
 	for (size_t i = 0; i < 40; i++)
 		ask(&outcomes[i], link.peer, &failed);
 	for (size_t i = 0; i < 40; i++) {
-		struct heard *heard;
+		struct heard *heard = NULL;
 
 		UNTIL(loop, outcomes[i].done || (heard = actor_heard(&state, SANDBOX_FAILED)) != NULL);
 		if (!outcomes[i].done) {
