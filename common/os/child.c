@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/namespaces.h"
 
 /* What the child tells its parent when it could not become the program. */
 struct report {
@@ -125,6 +126,8 @@ child_start(struct child *out, const struct child_plan *plan, struct why *why)
 	if (pid == 0)
 		become(plan, write_fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0 && plan->clone_flags != 0)
+		return namespaces_failed(why, plan->clone_flags, plan->path);
 	if (pid < 0)
 		return fail_errno(why, ERR_SYSTEM, "start %s: clone", plan->path);
 	close(fd_take(&write_fd));

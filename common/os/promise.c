@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
-#include "common/os/jail.h"
 
 #define CALL(name) SCMP_SYS(name)
 #define SOCKETS	   (PROMISE_INET | PROMISE_UNIX | PROMISE_BUS)

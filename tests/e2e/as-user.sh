@@ -10,6 +10,9 @@ chmod 755 "$copy"
 mkdir -p "$copy/build/tests/e2e" "$copy/tests"
 cp -aL "$here/build/bin" "$here/build/libexec" "$copy/build/"
 cp -a "$here/build/tests/e2e/probe" "$copy/build/tests/e2e/"
+mkdir -p "$copy/build/tests/bench"
+cp -a "$here/build/tests/bench/hold" "$copy/build/tests/bench/"
+(cd "$here" && cp -a --parents services/*/README.md sandbox/*/README.md "$copy/")
 cp -a "$here/tests/e2e" "$copy/tests/"
 for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$file" "$copy/"; done
 chmod -R go+rX "$copy"
