@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "clients/sdk/shown.h"
+#include "common/base/clean.h"
 
 #define TOKEN_MARGIN_S 30 /* a token that ends within so many seconds counts as expired */
 
@@ -70,6 +71,21 @@ certificates_load(const struct places *places, const struct gateway *gateway, st
 	return because(why, r, "gateway %s wants a client certificate", gateway->name);
 }
 
+/* What to do about it, where that can be said: a gateway of this machine that is not running. */
+static enum err
+unreachable(const struct gateway *gateway, enum err r, struct why *why)
+{
+	static const char *const own[] = {"//127.0.0.1:", "//localhost:", "//[::1]:"};
+	struct why said = *why;
+
+	for (size_t i = 0; i < COUNT(own) && strstr(said.text, "Connection refused") != NULL; i++)
+		if (strstr(gateway->endpoint, own[i]) != NULL)
+			return fail(why, r,
+			    "cannot reach gateway %s at %s: nothing listens there; `openshell-gateway start` starts it",
+			    gateway->name, gateway->endpoint);
+	return because(why, r, "cannot reach gateway %s at %s", gateway->name, gateway->endpoint);
+}
+
 enum err
 connection_open(struct connection *out, struct loop *loop, const struct places *places,
     const struct gateway *gateway, bool insecure, struct why *why)
@@ -92,7 +108,7 @@ connection_open(struct connection *out, struct loop *loop, const struct places *
 	    (r = certificates_load(places, gateway, &out->arena, &config, why)) != OK)
 		return r;
 	if ((r = rpc_client_new(&out->client, &config, why)) != OK)
-		return because(why, r, "cannot reach gateway %s at %s", gateway->name, gateway->endpoint);
+		return unreachable(gateway, r, why);
 	return OK;
 }
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -107,10 +108,8 @@ socket_wait(struct rpc_client *client, int fd, uint64_t until_ms, struct why *wh
 	loop_remove(client->loop, &wait.watch);
 	if (r != OK)
 		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error != 0) {
-		errno = error;
-		return fail_errno(why, ERR_UNAVAILABLE, "refused or unreachable");
-	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error != 0)
+		return fail(why, ERR_UNAVAILABLE, "%s", strerror(error));
 	return OK;
 }
 

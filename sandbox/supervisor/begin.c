@@ -291,6 +291,8 @@ begin_enrolled(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (s->configured)
 		return OK;
 	s->configured = true;
+	if (s->bus.state == STATE_OVER)
+		return OK; /* there is no spawner; link has the report and passes it on now */
 	s->bus.state = STATE_BUILDING;
 	if ((r = keep(s, m, &failed)) == OK && s->enrolled.command_n == 0)
 		r = fail(&failed, ERR_INVALID, "there is no command");

@@ -130,8 +130,10 @@ run(struct supervisor *s, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
 	if ((r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||
-	    (r = linkage_start(s, why)) != OK || (r = begin_spawner(s, why)) != OK)
+	    (r = linkage_start(s, why)) != OK)
 		return r;
+	if (begin_spawner(s, why) != OK) /* told to the gateway as soon as link has enrolled */
+		finish_failed(s, "WallNotEnforced", why);
 	return loop_run(s->loop, why);
 }
 

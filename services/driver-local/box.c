@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/namespaces.h"
 #include "services/driver-local/record.h"
 
 #define LAUNCHER   "/opt/openshell/bin/launcher"
@@ -66,7 +67,7 @@ inside(const struct box_plan *plan, int wait_fd)
 	close(BOX_FD_LOCK); /* the maker alone holds it */
 	if ((r = released(wait_fd, &why)) == OK) {
 		if (unshare(CLONE_NEWCGROUP) < 0)
-			r = fail_errno(&why, ERR_SYSTEM, "cgroup namespace");
+			r = namespaces_failed(&why, CLONE_NEWCGROUP, "the box");
 		else if ((r = box_view(plan, &why)) == OK)
 			r = exec_launcher(&why);
 	}
@@ -142,7 +143,7 @@ make(const struct box_plan *plan, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "pipe");
 	pid = (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid < 0)
-		return fail_errno(why, ERR_SYSTEM, "namespaces (user, pid, mount, ipc, uts)");
+		return namespaces_failed(why, NAMESPACES, "the box");
 	if (pid == 0) {
 		close(fds[1]);
 		inside(plan, fds[0]);

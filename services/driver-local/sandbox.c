@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/remove.h"
 #include "services/driver-local/driver.h"
 #include "services/driver-local/record.h"
-#include "services/driver-local/remove.h"
 
 #define LOCK_AGAIN_MS	5
 #define CLEAR_AGAIN_MS	5

@@ -36,7 +36,8 @@ const struct setting config_settings[] = {
     ROW(server_sans, SETTING_TEXTS, 0, 16, "", "server-san", "OPENSHELL_SERVER_SAN",
 	"Further names and addresses in the server certificate; it is made anew when this changes."),
     ROW(tls_dir, SETTING_TEXT, 0, 511, "", "tls-dir", "OPENSHELL_LOCAL_TLS_DIR",
-	"Where the certificates made at first start are. Default: $XDG_STATE_HOME/openshell/tls."),
+	"Where the certificates made at first start are. Default: $XDG_STATE_HOME/openshell/tls, and where data_dir is "
+	"given, tls in it."),
     ROW(tls_cert, SETTING_TEXT, 0, 511, "", "tls-cert", "OPENSHELL_TLS_CERT",
 	"A server certificate chain of your own (PEM); tls_key and tls_client_ca go with it."),
     ROW(tls_key, SETTING_TEXT, 0, 511, "", "tls-key", "OPENSHELL_TLS_KEY", "Its private key (PEM)."),
@@ -151,6 +152,8 @@ paths_complete(struct config *config, struct why *why)
 {
 	enum err r = OK;
 
+	if (config->data_dir[0] != '\0' && config->tls_dir[0] == '\0') /* two gateways of a user have two authorities */
+		snprintf(config->tls_dir, sizeof(config->tls_dir), "%.500s/tls", config->data_dir);
 	if (config->data_dir[0] == '\0' && geteuid() == 0)
 		snprintf(config->data_dir, sizeof(config->data_dir), "/var/lib/openshell");
 	else if (config->data_dir[0] == '\0')
@@ -315,6 +318,7 @@ static const struct {
     {"--config", true, offsetof(struct invocation, config_file)},
     {"--foreground", false, offsetof(struct invocation, foreground)},
     {"--sandboxes", false, offsetof(struct invocation, sandboxes)},
+    {"--yes", false, offsetof(struct invocation, yes)},
     {"--settings-doc", false, offsetof(struct invocation, settings_doc)},
 };
 

@@ -39,7 +39,7 @@ extern const struct setting config_settings[];
 /* What a command line says besides settings. */
 struct invocation {
 	const char *config_file; /* NULL: the usual places */
-	bool foreground, sandboxes, json, settings_doc;
+	bool foreground, sandboxes, json, settings_doc, yes;
 	uint64_t progress_fd;	 /* 0: none */
 	const char *file;	 /* the one word that check-config takes; NULL: none */
 };

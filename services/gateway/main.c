@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "services/gateway/config.h"
 #include "services/gateway/gateway.h"
+#include "services/gateway/reset.h"
 #include "services/gateway/start.h"
 #include "services/gateway/status.h"
 
@@ -78,6 +79,14 @@ run_check(struct call *call)
 	return EXIT_SUCCESS;
 }
 
+static int
+run_reset(struct call *call)
+{
+	struct why why = {""};
+
+	return reset_run(&call->config, call->invocation.yes, &why) == OK ? EXIT_SUCCESS : complain(&why);
+}
+
 static const struct {
 	const char *name, *words;
 	int (*run)(struct call *call);
@@ -86,6 +95,7 @@ static const struct {
     {"stop", "stop it; sandboxes go on running (--sandboxes stops them too)", run_stop},
     {"status", "show whether it runs, and its processes (-o json)", run_status},
     {"check-config", "read the configuration and say what is wrong with it", run_check},
+    {"reset", "remove all it made: sandboxes, database, keys, the client's entry (--yes)", run_reset},
 };
 
 static void
@@ -105,6 +115,7 @@ print_help(FILE *to)
 		    "  --foreground     start: stay here and log to standard error (for systemd)\n"
 		    "  --sandboxes      stop: stop the sandboxes too\n"
 		    "  -o, --output     status: table or json\n"
+		    "  --yes            reset: do not ask\n"
 		    "  --help, --version\n"
 		    "\nsettings, each also a line \"key: value\" of the file (a flag goes above a variable, a variable above the file):\n");
 	for (const struct setting *row = config_settings; row->key != NULL; row++)
@@ -163,7 +174,7 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return run(call, i);
 	if (argc > 1)
-		fprintf(stderr, "openshell-gateway: there is no command \"%s\"; start, stop, status and check-config are; see "
+		fprintf(stderr, "openshell-gateway: there is no command \"%s\"; start, stop, status, check-config and reset are; see "
 				"--help\n",
 		    log_quote(span_of_text(argv[1])));
 	else

@@ -449,9 +449,8 @@ mtls_copy(const struct config *config, const char *gateway, struct why *why)
 	return r;
 }
 
-/* Is the entry of our name someone else's? Ours names a loopback address and is not marked remote. */
-static bool
-entry_foreign(const char *metadata)
+bool
+pki_entry_foreign(const char *metadata)
 {
 	char text[8192];
 	struct why why;
@@ -497,7 +496,7 @@ pki_register(const struct config *config, char *note, size_t note_size, struct w
 		return OK; /* we have no client certificate to give */
 	snprintf(gateway, sizeof(gateway), "%s/gateways/%s", config->client_dir, config->gateway_name);
 	snprintf(metadata, sizeof(metadata), "%s/metadata.json", gateway);
-	if (entry_foreign(metadata)) {
+	if (pki_entry_foreign(metadata)) {
 		snprintf(note, note_size, "the client entry \"%s\" belongs to another gateway and was left alone",
 		    config->gateway_name);
 		return OK;

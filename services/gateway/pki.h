@@ -20,4 +20,7 @@ enum err pki_prepare(const struct config *config, struct why *why) must_check;
  */
 enum err pki_register(const struct config *config, char *note, size_t note_size, struct why *why) must_check;
 
+/* Is this entry of our name someone else's? Ours names a loopback address. */
+bool pki_entry_foreign(const char *metadata);
+
 #endif

@@ -13,13 +13,9 @@
 #include "common/base/text.h"
 
 #define PAUSE_FIRST_MS 100
-#define PAUSE_MAX_MS   3000
+#define PAUSE_MAX_MS   500
 
-#define STRING_OF(n) #n
-#define STRING(n)    STRING_OF(n)
-
-static const char session_setup[] = "set statement_timeout = " STRING(DB_STATEMENT_MS) ";"
-				    "set lock_timeout = " STRING(DB_STATEMENT_MS) ";"
+static const char session_setup[] = DB_LIMITS ";"
 				    "set idle_in_transaction_session_timeout = 10000;"
 				    "set client_encoding = 'UTF8';"
 				    "set default_transaction_isolation = 'read committed'";
@@ -202,8 +198,8 @@ static const struct {
 	enum err code;
 	const char *words; /* NULL: the server's own */
 } sqlstates[] = {
-	{"57014", ERR_UNAVAILABLE, DB_AWAY " in time"},
-	{"55P03", ERR_UNAVAILABLE, DB_AWAY " in time"},
+	{"57014", ERR_UNAVAILABLE, DB_LATE},
+	{"55P03", ERR_UNAVAILABLE, DB_LATE},
 	{"57P", ERR_UNAVAILABLE, DB_AWAY},
 	{"08", ERR_UNAVAILABLE, DB_AWAY},
 	{"25P03", ERR_UNAVAILABLE, DB_AWAY},

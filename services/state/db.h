@@ -8,11 +8,13 @@
 #include "common/base/id.h"
 #include "common/os/loop.h"
 
-#define DB_STATEMENT_MS 5000 /* the server gives up on a statement */
-#define DB_ANSWER_MS	6000 /* we give up on the server */
+/* The server gives up on a statement. */
+#define DB_LIMITS	"set statement_timeout = 1500; set lock_timeout = 1500"
+#define DB_ANSWER_MS	2000 /* we give up on the server */
 #define DB_CONNECT_MS	5000
 #define DB_ARGS_MAX	24
-#define DB_AWAY		"the database does not answer"
+#define DB_LATE		"the database did not answer in time: try again in a moment"
+#define DB_AWAY		"the database does not answer: try again in a moment"
 
 /* Names of the statements in sql.def. */
 enum sql {

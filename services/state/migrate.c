@@ -16,7 +16,7 @@ static const char prepare_schema[] =
     "create table if not exists schema_migrations (number integer primary key check (number >= 1), name text not null, "
     "run_at timestamptz not null default clock_timestamp());"
     "select coalesce(max(number), 0) from schema_migrations";
-static const char leave_schema[] = "select pg_advisory_unlock(" LOCK "); set statement_timeout = 5000; set lock_timeout = 5000";
+static const char leave_schema[] = "select pg_advisory_unlock(" LOCK "); " DB_LIMITS;
 
 static enum err
 run_one(struct db *db, const struct migration *migration, struct why *why)

@@ -892,7 +892,7 @@ without_a_database_every_answer_is_unavailable(void **unused)
 	ask(&outcome, api.peer, &get_it);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, ERR_UNAVAILABLE);
-	assert_string_equal(outcome.why.text, "the database does not answer");
+	assert_string_equal(outcome.why.text, "the database does not answer: try again in a moment");
 	outcome_done(&outcome);
 	assert_true(clock_ms() - began < 1000);
 	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "demo"), ERR_UNAVAILABLE);

@@ -10,7 +10,7 @@
 
 #include "common/base/clean.h"
 #include "services/driver-local/cgroup.h"
-#include "services/driver-local/remove.h"
+#include "common/os/remove.h"
 
 static char mounts[64];
 

@@ -134,5 +134,31 @@ head -c 31 /dev/zero > "$data/keys/credentials.master"
 run start; says 1 "credentials.master has 31 bytes instead of 32"; ok "a damaged master key is refused"
 [ "$(stat -c %s "$data/keys/credentials.master")" = 31 ]; ok "and not overwritten"
 
+# What a gateway made goes, and only that.
+cp "$data/keys/audit.key" "$work/kept" && ln -s "$work/kept" "$data/run/link" && ln -s "$work" "$data/sandboxes/out"
+mkdir -p "$data/sandboxes/boxes/b" && echo mine > "$data/mine" && echo mine > "$data/tls/mine"
+chmod 000 "$data/sandboxes/boxes/b"
+run reset < /dev/null; says 1 "say --yes to do it"; ok "reset asks first, and a script must say --yes"
+[ -e "$data/keys/audit.key" ]; ok "and has removed nothing"
+head -c 32 /dev/zero > "$data/keys/credentials.master"
+run start; says 0 "running"; ok "start again"
+run reset --yes; says 1 "a gateway is already running with the data directory $data"; ok "reset refuses while it runs"
+run stop
+chmod 700 "$data/sandboxes/boxes/b"
+sleep 60 & sleeper=$!
+ticks=$(sed 's/.*) //' "/proc/$sleeper/stat" | cut -d ' ' -f 20)
+echo "started 1 $sleeper $ticks $(cat /proc/sys/kernel/random/boot_id)" > "$data/sandboxes/boxes/b/box"
+run reset --yes; says 1 "1 sandbox is still running"; ok "and while a sandbox runs"
+kill "$sleeper"; wait "$sleeper" 2> /dev/null
+mkdir -p "$work/config/openshell/gateways/other" && echo other > "$work/config/openshell/gateways/other/metadata.json"
+run reset --yes; says 0 "other files are there, so the directory stays"; ok "reset"
+[ "$(cd "$data" && find . | sort | tr '\n' ' ')" = ". ./mine ./tls ./tls/mine " ]
+ok "what is not the gateway's stays"
+[ -s "$work/kept" ] && [ -e "$work/libexec/api" ]; ok "no link was followed"
+[ "$(cd "$work/config" && find . -type f)" = ./openshell/gateways/other/metadata.json ]; ok "the client's other entry stays, ours is gone"
+rm -r "$data/mine" "$data/tls/mine" "$work/config/openshell/gateways/other"
+run reset --yes; says 0 "Removed"; run reset --yes; says 0 "nothing to remove"; ok "a second and a third reset: nothing to remove"
+mkdir "$data-not" "$data-not/run" && "$gateway" reset --yes --data-dir "$data-not" > "$work/out" 2>&1; says 0 "nothing to remove"
+[ -d "$data-not/run" ]; ok "a directory that no gateway used is left alone"
 echo "1..$n"
 [ $failures -eq 0 ]

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
-#include "services/driver-local/remove.h"
+#include "common/os/remove.h"
 
 #define TOO_DEEP 3000 /* past PATH_MAX and any stack of descriptors */
 
