@@ -66,7 +66,7 @@ if [ "$me" = 0 ]; then
 fi
 
 # The sandbox's own processes, seen from outside.
-link=$(pgrep -nx link) supervisor=$(pgrep -ox supervisor) spawner=$(pgrep -nx supervisor)
+link=$(link_of jails) supervisor=$(supervisor_of jails) spawner=$(spawner_of jails)
 check link "$link" "$(mask)"
 check supervisor "$supervisor" "$(mask kill sys_chroot setuid setgid setpcap)"
 check spawner "$spawner" "$(mask)"

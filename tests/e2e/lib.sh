@@ -48,6 +48,11 @@ start_gateway() {
 
 pid_of() { gateway status -o json 2>/dev/null | jq -r --arg name "$1" '.processes[] | select(.name == $name) | .pid'; }
 
+# Processes of a sandbox by its name, as the driver has recorded its box.
+supervisor_of() { awk '$1 == "started" { print $3 }' "$data/sandboxes/boxes/$(openshell sandbox get "$1" -o json | jq -r .id)/box" 2>/dev/null; }
+link_of() { pgrep -x link -P "$(supervisor_of "$1")"; }
+spawner_of() { pgrep -x supervisor -P "$(supervisor_of "$1")"; }
+
 finish() {
 	local code=$?
 	gateway stop --sandboxes >>"$work/stop.log" 2>&1
