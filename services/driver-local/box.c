@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,24 +125,38 @@ let_go(const struct box_plan *plan, pid_t pid, int release_fd, struct why *why)
 {
 	enum err r;
 
-	if ((r = ids_map(plan, pid, why)) != OK || (r = cgroup_enter(&plan->cgroups, pid, why)) != OK ||
-	    (r = record_start(plan, pid, why)) != OK)
+	if ((r = ids_map(plan, pid, why)) != OK || (r = record_start(plan, pid, why)) != OK)
 		return r;
 	if (write(release_fd, "", 1) != 1)
 		return fail_errno(why, ERR_SYSTEM, "box: release");
 	return OK;
 }
 
+/* In its control groups from birth: in ours (version 1), in the one that is named (version 2). */
+static pid_t
+clone_box(int unified)
+{
+	struct clone_args args = {.flags = NAMESPACES | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD,
+	    .cgroup = (uint64_t)unified};
+
+	if (unified < 0)
+		return (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, NULL, NULL, NULL, NULL);
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
 static enum err
 make(const struct box_plan *plan, struct why *why)
 {
+	auto_fd int unified = -1;
 	int fds[2];
 	pid_t pid;
 	enum err r;
 
+	if ((r = cgroup_enter(&plan->cgroups, &unified, why)) != OK)
+		return r;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return fail_errno(why, ERR_SYSTEM, "pipe");
-	pid = (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, NULL, NULL, NULL, NULL);
+	pid = clone_box(unified);
 	if (pid < 0)
 		return namespaces_failed(why, NAMESPACES, "the box");
 	if (pid == 0) {

@@ -29,8 +29,8 @@ struct box_plan {
 /*
  * Make the box and let the launcher run in it: the whole of `driver-local --box`. Returns the exit code.
  *
- * The maker clones the box's first process, maps its ids, puts it into its control groups, writes its record, and only
- * then lets it go; when the maker dies before, that process ends by itself.
+ * The maker enters the box's control groups, clones its first process, maps its ids, writes its record, and only then
+ * lets it go; when the maker dies before, that process ends by itself.
  */
 int box_main(void);
 

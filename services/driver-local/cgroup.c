@@ -217,6 +217,7 @@ cgroup_make(const struct cgroup_places *places, const char *id, const struct cgr
 	for (int i = 0; i < CONTROLLER_COUNT; i++) {
 		const char *absent = group_make(places, (enum controller)i, id, limits, out->dir[i]);
 
+		out->unified[i] = places->at[i].unified;
 		if (absent == NULL)
 			snprintf(walls->text[i], CGROUP_WALL_BYTES, "cgroup_%s=enforced", names[i]);
 		else
@@ -225,14 +226,21 @@ cgroup_make(const struct cgroup_places *places, const char *id, const struct cgr
 }
 
 enum err
-cgroup_enter(const struct cgroups *groups, pid_t pid, struct why *why)
+cgroup_enter(const struct cgroups *groups, int *unified, struct why *why)
 {
-	char text[16];
+	auto_fd int fd = -1;
 
-	snprintf(text, sizeof(text), "%d", pid);
-	for (int i = 0; i < CONTROLLER_COUNT; i++)
-		if (groups->dir[i][0] != '\0' && !file_set(groups->dir[i], "cgroup.procs", text))
-			return fail_errno(why, ERR_SYSTEM, "enter %s", groups->dir[i]);
+	for (int i = 0; i < CONTROLLER_COUNT; i++) {
+		const char *dir = groups->dir[i];
+
+		if (dir[0] == '\0')
+			continue;
+		if (groups->unified[i] && fd < 0 && (fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+			return fail_errno(why, ERR_SYSTEM, "open %s", dir);
+		if (!groups->unified[i] && !file_set(dir, "tasks", "0"))
+			return fail_errno(why, ERR_SYSTEM, "enter %s", dir);
+	}
+	*unified = fd_take(&fd);
 	return OK;
 }
 

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "common/base/err.h"
 #include "common/base/span.h"
@@ -32,6 +31,7 @@ struct cgroup_limits {
 /* The groups of one box. */
 struct cgroups {
 	char dir[CONTROLLER_COUNT][CGROUP_PATH_BYTES + 64]; /* empty: none; one directory may be there twice */
+	bool unified[CONTROLLER_COUNT];
 };
 
 /* What each wall is: NAME=enforced, NAME=absent: why. */
@@ -52,8 +52,14 @@ void cgroup_find(struct cgroup_places *out, struct span own, const char *mounts,
 void cgroup_make(const struct cgroup_places *places, const char *id, const struct cgroup_limits *limits,
     struct cgroups *out, struct cgroup_walls *walls);
 
-/* Put a process into them. ERR_SYSTEM. */
-enum err cgroup_enter(const struct cgroups *groups, pid_t pid, struct why *why) must_check;
+/*
+ * Put the calling process, which has one thread, into those of version 1: what it then clones is born there. Moving another
+ * process, or any in version 2, would wait until every processor has seen it: 10 ms and more.
+ *
+ * unified  the group of version 2, for clone3 to put the child into (CLONE_INTO_CGROUP); -1: there is none
+ * errors   ERR_SYSTEM
+ */
+enum err cgroup_enter(const struct cgroups *groups, int *unified, struct why *why) must_check;
 
 /* Remove the groups of a box, by its id. ERR_BUSY a process is still in one: try again. */
 enum err cgroup_remove(const struct cgroup_places *places, const char *id, struct why *why) must_check;

@@ -117,6 +117,7 @@ says_what_each_wall_is(void **unused)
 	struct cgroups groups;
 	struct cgroup_walls walls;
 	struct why why;
+	int unified;
 
 	(void)unused;
 	directory("pids");
@@ -128,9 +129,14 @@ says_what_each_wall_is(void **unused)
 	file("pids/label-id/pids.max", "");
 	cgroup_make(&places, "id", &limits, &groups, &walls);
 	assert_string_equal(walls.text[CONTROLLER_PIDS], "cgroup_pids=enforced");
-	assert_int_equal(cgroup_enter(&groups, 1, &why), ERR_SYSTEM); /* no cgroup.procs */
-	file("pids/label-id/cgroup.procs", "");
-	assert_int_equal(cgroup_enter(&groups, 1, &why), OK);
+	assert_int_equal(cgroup_enter(&groups, &unified, &why), ERR_SYSTEM); /* no tasks */
+	file("pids/label-id/tasks", "");
+	assert_int_equal(cgroup_enter(&groups, &unified, &why), OK);
+	assert_int_equal(unified, -1);
+	groups.unified[CONTROLLER_PIDS] = true; /* version 2: the child is born into it */
+	assert_int_equal(cgroup_enter(&groups, &unified, &why), OK);
+	assert_true(unified >= 0);
+	close(unified);
 	assert_int_equal(cgroup_remove(&places, "nothing", &why), OK);
 }
 
