@@ -12,7 +12,7 @@
 #include "common/base/clean.h"
 #include "common/base/text.h"
 
-#define RUN_DIR_MAX 80 /* a Unix socket's path has at most 107 bytes, and run/relay/sandbox follows */
+#define RUN_DIR_MAX 80 /* a Unix socket's path has at most 107 bytes, and run/sandboxes/relay follows */
 
 #define ROW(field, kind, low, high, initial, flag, environment, help)                                            \
 	{#field, kind, SETTING_FIELD(config, field), low, high, initial, help, NULL, NULL, flag, environment}

@@ -27,16 +27,22 @@ enum err
 services_directories(const struct config *config, struct why *why)
 {
 	enum err r = dir_make(data_path(config, "run"), 0711, why);
+	uid_t relay = 0;
 	char name[64];
 
 	for (size_t i = 0; i < SERVICES_N && r == OK; i++) {
 		uid_t uid = service_uid(&services[i], config);
 
+		if (strcmp(services[i].name, "relay") == 0)
+			relay = uid;
 		if (services[i].directory == NULL)
 			continue;
 		snprintf(name, sizeof(name), "run/%s", services[i].directory);
 		r = dir_make_for(data_path(config, name), 0711, uid, uid, why);
 	}
+	/* All that a sandbox is shown of it: the relay's other socket is the gateway's own. */
+	if (r == OK)
+		r = dir_make_for(data_path(config, "run/sandboxes"), 0711, relay, relay, why);
 	if (r == OK)
 		r = dir_make(data_path(config, "sandboxes"), 0711, why);
 	return r;
@@ -113,7 +119,7 @@ relay_yaml(const struct service_source *source, struct text *out)
 {
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
 	add_peer(out, "api", "api", &source->keys->api, NULL, NULL);
-	text_add(out, "bus_endpoint: \"ipc:///relay/bus\"\nsandbox_endpoints: [\"ipc:///relay/sandbox\"]\n");
+	text_add(out, "bus_endpoint: \"ipc:///relay/bus\"\nsandbox_endpoints: [\"ipc:///sandboxes/relay\"]\n");
 }
 
 static void
@@ -132,8 +138,8 @@ driver_yaml(const struct service_source *source, struct text *out)
 	add_peer(out, "state", "state", &source->keys->state, data_path(config, "run"), "/state/bus");
 	add_text(out, "data_dir", data_path(config, "sandboxes"));
 	add_text(out, "bundle", config->bundle);
-	add_text(out, "relay_dir", data_path(config, "run/relay"));
-	text_add(out, "relay: \"ipc:///sandbox\"\n"); /* link has that directory for its root */
+	add_text(out, "relay_dir", data_path(config, "run/sandboxes"));
+	text_add(out, "relay: \"ipc:///relay\"\n"); /* link has that directory for its root */
 	add_key(out, "relay_key", source->keys->relay.key);
 	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
 	text_add(out, "sandbox_uid_base: %u\nnever:\n", config->sandbox_uid_base);

@@ -8,9 +8,9 @@
 #include "services/relay/config.h"
 #include "services/relay/serve.h"
 
-#define SANDBOX_ENDPOINT "ipc:///relay/sandbox"
+#define SANDBOX_ENDPOINT "ipc:///sandboxes/relay"
 
-static const char *const write_paths[] = {"/relay", NULL};
+static const char *const write_paths[] = {"/relay", "/sandboxes", NULL};
 
 static const struct jail relay_jail = {
     .process = "relay",

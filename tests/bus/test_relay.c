@@ -44,7 +44,9 @@ setup(void **unused)
 	assert_int_equal(mkdir(path, 0755), 0);
 	snprintf(path, sizeof(path), "%s/relay", directory);
 	assert_int_equal(mkdir(path, 0755), 0);
-	snprintf(sandbox_endpoint, sizeof(sandbox_endpoint), "ipc://%s/relay/sandbox", directory);
+	snprintf(path, sizeof(path), "%s/sandboxes", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(sandbox_endpoint, sizeof(sandbox_endpoint), "ipc://%s/sandboxes/relay", directory);
 	snprintf(api_endpoint, sizeof(api_endpoint), "ipc://%s/relay/bus", directory);
 	assert_int_equal(loop_new(&loop, &why), OK);
 	daemon_keys(&relay);
@@ -803,7 +805,7 @@ any_user_may_connect_to_the_socket(void **unused)
 	struct stat st;
 
 	(void)unused;
-	snprintf(path, sizeof(path), "%s/relay/sandbox", directory);
+	snprintf(path, sizeof(path), "%s/sandboxes/relay", directory);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0666, 0666);
 }

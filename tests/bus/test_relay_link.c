@@ -107,6 +107,8 @@ setup(void **unused)
 	assert_int_equal(mkdir(path, 0755), 0);
 	snprintf(path, sizeof(path), "%s/relay", directory);
 	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/sandboxes", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
 	assert_int_equal(loop_new(&loop, &why), OK);
 	daemon_keys(&relay);
 	actor_init(&state, loop, ROLE_STATE, "state");
