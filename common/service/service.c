@@ -197,6 +197,8 @@ line_read(struct line *line, const struct setting *rows, int argc, char **argv, 
 static enum err
 text_load(const struct line *line, const char **name, char **text, size_t *length, struct why *why)
 {
+	enum err r;
+
 	*name = line->file != NULL ? line->file : "settings";
 	if (line->file != NULL)
 		return settings_file(line->file, text, length, why);
@@ -204,7 +206,9 @@ text_load(const struct line *line, const char **name, char **text, size_t *lengt
 		return settings_fd((int)line->fd, "settings", text, length, why);
 	if (fcntl(SERVICE_FD_SETTINGS, F_GET_SEALS) < 0)
 		return fail(why, ERR_INVALID, "no settings: give --config FILE, or start openshell-gateway");
-	return settings_fd(SERVICE_FD_SETTINGS, "settings", text, length, why);
+	r = settings_fd(SERVICE_FD_SETTINGS, "settings", text, length, why);
+	close(SERVICE_FD_SETTINGS); /* it holds secrets, and nobody reads it again */
+	return r;
 }
 
 enum err

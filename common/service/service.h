@@ -12,7 +12,10 @@
 #define SERVICE_ROSTER_MAX 32
 #define SERVICE_PATH_BYTES 1024
 
-/* Descriptors that the parent hands over; keep SERVICE_FD_SETTINGS to SERVICE_FD_READY open in the jail. */
+/*
+ * Descriptors that the parent hands over; keep SERVICE_FD_SETTINGS to SERVICE_FD_READY open in the jail. service_load
+ * closes the first, for it holds secrets; what is opened next may take its number.
+ */
 enum {
 	SERVICE_FD_SETTINGS = 3, /* YAML in a sealed memfd */
 	SERVICE_FD_LISTEN = 4,	 /* api: its listening socket */
