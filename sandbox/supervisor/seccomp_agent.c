@@ -14,7 +14,7 @@
 
 #define LOW 0xffffffffu /* the kernel takes these arguments as 32 bits: what stands above must not hide a match */
 
-enum test { ANY, EQUAL, BITS, NOT_EQUAL };
+enum test { ANY, EQUAL, BITS, NOT_EQUAL, ABOVE };
 
 /* A call, refused always or where one argument, and perhaps a second, is so. */
 struct refusal {
@@ -29,16 +29,18 @@ struct refusal {
 
 #define CALL(name)		       {(name), {{0}}, 0}
 #define WHEN(name, n, test, mask, v)   {(name), {{(n), (test), (mask), (v)}}, 0}
+#define FAMILY(family)		       WHEN("socket", 0, EQUAL, LOW, (family))
 #define TO_FIRST(name, n)	       WHEN(name, n, EQUAL, LOW, 1)
 
 static const struct refusal refusals[] = {
 	/* libc falls back to clone, whose flags can be looked at */
 	{"clone3", {{0}}, ENOSYS},
 
-	/* sockets that do not lead to the loopback device: sniffing, the host of a virtual machine, radio */
-	WHEN("socket", 0, EQUAL, LOW, AF_PACKET),
-	WHEN("socket", 0, EQUAL, LOW, AF_BLUETOOTH),
-	WHEN("socket", 0, EQUAL, LOW, AF_VSOCK),
+	/* of the families of sockets those of Unix and IP: others sniff, leave this network namespace, or are seldom looked at */
+	FAMILY(AF_AX25), FAMILY(AF_IPX), FAMILY(AF_APPLETALK), FAMILY(AF_NETROM), FAMILY(AF_BRIDGE), FAMILY(AF_ATMPVC),
+	FAMILY(AF_X25), FAMILY(AF_ROSE), FAMILY(AF_DECnet), FAMILY(AF_NETBEUI), FAMILY(AF_SECURITY), FAMILY(AF_KEY),
+	WHEN("socket", 0, ABOVE, LOW, AF_NETLINK),
+	WHEN("socketpair", 0, ABOVE, LOW, AF_UNIX),
 	/* of netlink only routes, which getifaddrs reads */
 	{"socket", {{0, EQUAL, LOW, AF_NETLINK}, {2, NOT_EQUAL, LOW, 0}}, 0},
 
@@ -73,9 +75,10 @@ static const struct refusal refusals[] = {
 	WHEN("seccomp", 0, EQUAL, LOW, 1 /* SECCOMP_SET_MODE_FILTER */),
 	WHEN("prctl", 0, EQUAL, LOW, PR_SET_SECCOMP),
 
-	/* pushing input into a terminal that someone else reads */
+	/* pushing input into a terminal that someone else reads; line disciplines are drivers of modems and radios */
 	WHEN("ioctl", 1, EQUAL, LOW, TIOCSTI),
 	WHEN("ioctl", 1, EQUAL, LOW, TIOCLINUX),
+	WHEN("ioctl", 1, EQUAL, LOW, TIOCSETD),
 
 	/* process 1 is the spawner, which started everything here */
 	TO_FIRST("kill", 0), TO_FIRST("tkill", 0), TO_FIRST("tgkill", 0), TO_FIRST("tgkill", 1),
@@ -84,17 +87,20 @@ static const struct refusal refusals[] = {
 	TO_FIRST("sched_setparam", 0), TO_FIRST("sched_setscheduler", 0), TO_FIRST("ioprio_set", 1),
 	TO_FIRST("setpriority", 1),
 	WHEN("setpriority", 0, EQUAL, LOW, PRIO_USER),
+	WHEN("ioprio_set", 0, EQUAL, LOW, 3 /* IOPRIO_WHO_USER */),
 };
 
 static struct scmp_arg_cmp
 comparison(const struct refusal *refusal, size_t at)
 {
 	enum test test = refusal->when[at].test;
+	enum scmp_compare op = test == NOT_EQUAL ? SCMP_CMP_NE : test == ABOVE ? SCMP_CMP_GT : SCMP_CMP_MASKED_EQ;
 
+	/* Compared whole: bits above what the kernel looks at can only make these two refuse more. */
 	return (struct scmp_arg_cmp){
 	    .arg = refusal->when[at].argument,
-	    .op = test == NOT_EQUAL ? SCMP_CMP_NE : SCMP_CMP_MASKED_EQ,
-	    .datum_a = test == NOT_EQUAL ? refusal->when[at].value : refusal->when[at].mask,
+	    .op = op,
+	    .datum_a = op == SCMP_CMP_MASKED_EQ ? refusal->when[at].mask : refusal->when[at].value,
 	    .datum_b = refusal->when[at].value,
 	};
 }

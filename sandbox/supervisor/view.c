@@ -46,7 +46,8 @@ static const char *const shm_options[] = {"size", "64m", "nr_inodes", "8192", "m
 static const char *const dev_options[] = {"size", "64k", "nr_inodes", "64", "mode", "755", NULL};
 static const char *const nothing_options[] = {"size", "4k", "nr_inodes", "2", "mode", "555", NULL};
 static const char *const proc_options[] = {"hidepid", "invisible", NULL};
-static const char *const pts_options[] = {"ptmxmode", "0666", "mode", "0620", NULL};
+/* The kernel has some thousand terminals for all sandboxes together. */
+static const char *const pts_options[] = {"ptmxmode", "0666", "mode", "0620", "max", "128", NULL};
 
 /* Clones that wait to be attached, and where the whole is being built. */
 struct view {
