@@ -34,7 +34,14 @@ add(struct span *list, size_t *n, struct span pair, struct why *why)
 	return OK;
 }
 
-/* What someone else names: never our own prefix, never a name that is empty. */
+/* Our own prefix; but upstream's Python SDK hands over a function under one such name, which the api lets into an exec alone. */
+static bool
+reserved(struct span key)
+{
+	return span_starts(key, SPAN("OPENSHELL_")) && !span_is(key, "OPENSHELL_PYFUNC_B64");
+}
+
+/* What someone else names: never a name of ours, never one that is empty. */
 static enum err
 add_all(struct span *list, size_t *n, const struct span *more, size_t more_n, struct why *why)
 {
@@ -43,7 +50,7 @@ add_all(struct span *list, size_t *n, const struct span *more, size_t more_n, st
 	for (size_t i = 0; r == OK && i < more_n; i++) {
 		struct span key = key_of(more[i]);
 
-		if (key.length > 0 && key.length < more[i].length && !span_starts(key, SPAN("OPENSHELL_")))
+		if (key.length > 0 && key.length < more[i].length && !reserved(key))
 			r = add(list, n, more[i], why);
 	}
 	return r;

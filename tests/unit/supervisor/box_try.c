@@ -172,7 +172,8 @@ write_script(const struct options *o, const char *work)
 	static char commands[65536];
 	auto_arena struct arena arena = {0};
 	auto_free char *buffer = NULL;
-	struct span words[256], environment[] = {SPAN("GREETING=hello"), SPAN("OPENSHELL_TOKEN=stolen")};
+	struct span words[256],
+	    environment[] = {SPAN("GREETING=hello"), SPAN("OPENSHELL_TOKEN=stolen"), SPAN("OPENSHELL_PYFUNC_B64=code")};
 	char directory[4096];
 	struct msg m = {.id = ENROLLED,
 	    .enrolled = {.name = SPAN("tried"),
@@ -180,7 +181,7 @@ write_script(const struct options *o, const char *work)
 		.command = words,
 		.command_n = o->main_n,
 		.environment = environment,
-		.environment_n = 2,
+		.environment_n = COUNT(environment),
 		.policy = policy(o, &arena),
 		.policy_version = 1}};
 	struct span bytes;

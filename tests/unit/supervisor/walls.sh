@@ -108,7 +108,7 @@ is "user and group" "$(inside id)" "0 uid=1000(sandbox) gid=1000(sandbox) groups
 is "another user by policy" "$(inside 'id -u; id -g' --as 4242)" "0 4242;4242"
 is "workspace and /tmp may be written, nothing else" \
 	"$(inside 'touch /sandbox/a /tmp/a /dev/shm/a && for d in / /dev /etc /usr /var /proc/sys/kernel; do touch $d/a 2>/dev/null && echo $d; done; echo done')" "0 done"
-is "environment" "$(inside 'echo $HOME $GREETING $OPENSHELL_SANDBOX [$OPENSHELL_TOKEN] $LD_PRELOAD')" "0 /sandbox hello 1 []"
+is "environment" "$(inside 'echo $HOME $GREETING $OPENSHELL_SANDBOX [$OPENSHELL_TOKEN] $LD_PRELOAD $OPENSHELL_PYFUNC_B64')" "0 /sandbox hello 1 [] code"
 is "default signals, none blocked" "$(inside 'grep -E "Sig(Blk|Ign)" /proc/self/status | tr -d "\t"')" "0 SigBlk:0000000000000000;SigIgn:0000000000000000"
 is "a limit of time ends a command and all it started" \
 	"$(printf '@time 100\tsh\t-c\tsleep 77 & setsid sleep 77 & sleep 77\nsh\t-c\tsleep 0.05; pgrep -c -x -f "sleep 77"\n' | box | look | tr '\n' ' ')" "124  1 0 "

@@ -1,0 +1,231 @@
+"""What a program with upstream's Python SDK does to a gateway, as it stands on PyPI: python_sdk.py tls|plaintext ENDPOINT
+
+Prints "ok - WHAT" or "not ok - WHAT" for each; tests/wire/10-python-sdk.sh runs it in each release's environment and numbers
+the lines. Two generations of the interface are in use: up to 0.0.x an exec names a sandbox by its id, from 0.1 by name
+and workspace, and answers say more; `new` is true for the second.
+"""
+import io
+import os
+import sys
+import tarfile
+import time
+
+import cloudpickle
+import grpc
+import openshell
+from openshell import SandboxClient, SandboxError
+from openshell._proto import openshell_pb2 as pb
+
+MODE, ENDPOINT = sys.argv[1], sys.argv[2]
+VERSION = openshell.__version__
+new = not VERSION.startswith("0.0.")
+WS = {"workspace": "default"}
+
+
+def check(what, good, got=""):
+    print(("ok - " if good else "not ok - ") + f"{VERSION} {MODE}: {what}", flush=True)
+    if not good:
+        print("#   got: " + str(got).replace("\n", "\n#   "), flush=True)
+    return good
+
+
+def tried(what, call):
+    """call(), whose failure is a failed check; None then"""
+    try:
+        return call()
+    except Exception as e:  # noqa: BLE001  (whatever the client raises is what we want to see)
+        check(what, False, f"{type(e).__name__}: {e}")
+        return None
+
+
+def refused(what, code, words, call):
+    try:
+        got = call()
+    except grpc.RpcError as e:
+        check(f"{what}: {code.name}", e.code() == code and words in e.details(), f"{e.code()} {e.details()}")
+    else:
+        check(f"{what}: {code.name}", False, got)
+
+
+def phase(ref):
+    return pb.SandboxPhase.Name(ref.status.phase).removeprefix("SANDBOX_PHASE_").lower()
+
+
+def same(what, call, want):
+    got = tried(what, call)
+    if got is not None:
+        check(what, got == want, f"{got!r}, wanted {want!r}")
+
+
+def connect():
+    if MODE == "tls":
+        client = SandboxClient.from_active_cluster()
+    else:
+        client = SandboxClient(ENDPOINT.removeprefix("http://"))
+    health = client.health()
+    check("health", pb.ServiceStatus.Name(health.status) == "SERVICE_STATUS_HEALTHY" and health.version, health)
+    return client
+
+
+def execs(session):
+    def run(*command, **more):
+        got = session.exec(list(command), **more)
+        return got.exit_code, got.stdout, got.stderr
+
+    same("both streams and the exit code", lambda: run("sh", "-c", "echo out; echo err >&2; exit 3"), (3, "out\n", "err\n"))
+    same("standard input", lambda: run("cat", stdin=b"first\nsecond"), (0, "first\nsecond", ""))
+    same("no standard input is an empty one", lambda: run("wc", "-c"), (0, "0\n", ""))
+    same("environment", lambda: run("sh", "-c", 'echo "$FOO"', env={"FOO": "a b=c"}), (0, "a b=c\n", ""))
+    same("working directory", lambda: run("pwd", workdir="/tmp"), (0, "/tmp\n", ""))
+    same("arguments with lines in them", lambda: run("printf", "%s", "a\nb'$c"), (0, "a\nb'$c", ""))
+    same("half a MiB each way", lambda: (lambda r: (r[0], len(r[1])))(run("cat", stdin=b"x" * 524288)), (0, 524288))
+    same("a command that is not there", lambda: run("/not/there")[0], 127)
+    same("a signal", lambda: run("sh", "-c", "kill -9 $$")[0], 137)
+    began = time.monotonic()
+    same("a timeout", lambda: run("sleep", "30", timeout_seconds=1)[0], 124)
+    check("a timeout ends in time", 0.9 < time.monotonic() - began < 4, time.monotonic() - began)
+    if new:
+        same("no login shell", lambda: run("echo", "plain", no_login_shell=True), (0, "plain\n", ""))
+
+
+def pythons(session):
+    """exec_python wants a `python` that has cloudpickle: bring both."""
+    home = os.path.dirname(cloudpickle.__file__)
+    heap = io.BytesIO()
+    with tarfile.open(fileobj=heap, mode="w") as tar:
+        for name in sorted(os.listdir(home)):
+            if name.endswith(".py"):
+                tar.add(os.path.join(home, name), "cloudpickle/" + name)
+    at = session.exec(["pwd"]).stdout.strip()
+    made = session.exec(["sh", "-c", "mkdir -p bin && ln -sf /usr/bin/python3 bin/python && tar xf -"], stdin=heap.getvalue())
+    if made.exit_code != 0 or session.exec(["/usr/bin/python3", "-c", ""]).exit_code != 0:
+        check("exec_python", False, made)
+        return
+    env = {"PATH": f"{at}/bin:/usr/bin:/bin", "PYTHONPATH": at}
+    got = tried("exec_python", lambda: session.exec_python(
+        lambda a, b: print("sum", a + b), args=(2,), kwargs={"b": 3}, env=env))
+    if got is not None:
+        check("exec_python", (got.exit_code, got.stdout) == (0, "sum 5\n"), got)
+
+
+def streams(client, name, ref):
+    if new:
+        parts = list(client.exec_stream(name, ["sh", "-c", "echo one; exit 4"], **WS))
+    else:
+        parts = list(client.exec_stream(ref.id, ["sh", "-c", "echo one; exit 4"]))
+    text = b"".join(p.data for p in parts if getattr(p, "stream", "") == "stdout")
+    check("exec_stream", text == b"one\n" and parts[-1].exit_code == 4, parts)
+
+
+def lists(client, name, ref):
+    got = [s.name for s in client.list(**WS)]
+    check("list", name in got, got)
+    got = client.list_ids(**WS)
+    check("list_ids", ref.id in got, got)
+    got = [s.name for s in client.list(**WS, label_selector="wire=yes")]
+    check("list by label", got == [name], got)
+    got = [s.name for s in client.list(**WS, label_selector="wire=no")]
+    check("list by a label that none has", got == [], got)
+    got = [s.id for s in client.list_for_all_workspaces()]
+    check("list of all workspaces", ref.id in got, got)
+
+
+def stop_start(client, name):
+    client.get_session(name, **WS).exec(["sh", "-c", "echo kept > kept"])
+    check("stop", phase(client.stop(name, **WS)) in ("stopping", "stopped"))
+    check("wait_stopped", phase(client.wait_stopped(name, **WS, timeout_seconds=20)) == "stopped")
+    refused("exec when stopped", grpc.StatusCode.FAILED_PRECONDITION, "sandbox is not ready",
+            lambda: client.get_session(name, **WS).exec(["true"]))
+    check("start", phase(client.start(name, **WS)) in ("starting", "ready"))
+    check("ready again", phase(client.wait_ready(name, **WS, timeout_seconds=20)) == "ready")
+    got = client.get_session(name, **WS).exec(["cat", "kept"])
+    check("its workspace was kept", got.stdout == "kept\n", got)
+
+
+def deletes(client, name, ref):
+    got = client.delete(name, **WS)
+    if new:
+        check("delete", got.outcome in (openshell.DeletionOutcome.COMPLETED, openshell.DeletionOutcome.ACCEPTED) and
+              got.sandbox_id == ref.id, got)
+        client.wait_deleted(name, **WS, timeout_seconds=20, expected_sandbox_id=ref.id)
+    else:
+        check("delete", got is True, got)
+        client.wait_deleted(name, **WS, timeout_seconds=20)
+    refused("get after delete", grpc.StatusCode.NOT_FOUND, "sandbox not found", lambda: client.get(name, **WS))
+    refused("delete again", grpc.StatusCode.NOT_FOUND, "sandbox not found", lambda: client.delete(name, **WS))
+    if new:
+        got = client.delete(name, **WS, allow_missing=True)
+        check("delete again, allowed", got.outcome == openshell.DeletionOutcome.ALREADY_ABSENT, got)
+
+
+def errors(client, name, spec):
+    code = grpc.StatusCode
+    refused("a name that is taken", code.ALREADY_EXISTS, name, lambda: client.create(**WS, spec=spec, name=name))
+    refused("a name against the rules", code.INVALID_ARGUMENT, "lowercase alphanumeric",
+            lambda: client.create(**WS, spec=spec, name="Bad_Name"))
+    refused("a workspace that is not there", code.NOT_FOUND, "workspace 'nowhere' not found",
+            lambda: client.create(workspace="nowhere", spec=spec))
+    refused("a sandbox that is not there", code.NOT_FOUND, "sandbox not found", lambda: client.get("none", **WS))
+    refused("a sandbox in a workspace that is not there", code.NOT_FOUND, "sandbox not found",
+            lambda: client.get(name, workspace="nowhere"))
+    refused("a variable against the rules", code.INVALID_ARGUMENT, "1A",
+            lambda: client.get_session(name, **WS).exec(["true"], env={"1A": "x"}))
+    providers = pb.SandboxSpec(command=["true"], providers=["absent"])
+    refused("a provider that is not there", code.FAILED_PRECONDITION, "absent",
+            lambda: client.create(**WS, spec=providers))
+
+
+def failing(client):
+    """a main process that ends is an error that the waiting caller is told"""
+    ref = client.create(**WS, spec=pb.SandboxSpec(command=["sh", "-c", "exit 7"]), name="short")
+    try:
+        got = client.wait_ready("short", **WS, timeout_seconds=20)
+        check("wait_ready: ready for a moment or an error", phase(got) == "ready")
+    except SandboxError as e:
+        check("wait_ready: ready for a moment or an error", "error" in str(e).lower(), e)
+    end = time.monotonic() + 10
+    while phase(ref) != "error" and time.monotonic() < end:
+        time.sleep(0.05)
+        ref = client.get("short", **WS)
+    check("the exit code of a main process", (phase(ref), ref.status.exit_code) == ("error", 7), ref)
+    client.delete("short", **WS)
+    client.wait_deleted("short", **WS, timeout_seconds=20)
+
+
+def context():
+    """the SDK's `with`: makes, waits, runs, deletes"""
+    with openshell.Sandbox(**WS, spec=pb.SandboxSpec(command=["sleep", "infinity"])) as sandbox:
+        name = sandbox.sandbox.name
+        got = sandbox.exec(["echo", "within"])
+        check("with Sandbox()", got.stdout == "within\n", got)
+        check("a generated name", name.count("-") == 1 and name.replace("-", "").isalpha(), name)
+
+
+def workspaces(client):
+    got = [w.name for w in openshell.WorkspaceClient.from_sandbox_client(client).list()]
+    check("workspaces", got == ["default"], got)
+    refused("what is not there yet says so", grpc.StatusCode.UNIMPLEMENTED, "CreateWorkspace",
+            lambda: openshell.WorkspaceClient.from_sandbox_client(client).create("more"))
+
+
+def main():
+    name = "wire"
+    client = connect()
+    spec = pb.SandboxSpec(command=["sleep", "infinity"], environment={"A": "b"})
+    ref = client.create(**WS, spec=spec, name=name, labels={"wire": "yes"})
+    check("create answers provisioning", (ref.name, phase(ref), ref.labels["wire"]) == (name, "provisioning", "yes"), ref)
+    ready = client.wait_ready(name, **WS, timeout_seconds=20)
+    check("wait_ready", (ready.id, phase(ready)) == (ref.id, "ready"), ready)
+    got = client.get(name, **WS)
+    check("get", (got.id, got.workspace, got.status.current_policy_version) == (ref.id, "default", 1), got)
+    session = client.get_session(name, **WS)
+    for step in (lambda: execs(session), lambda: pythons(session), lambda: streams(client, name, ref),
+                 lambda: lists(client, name, ref), lambda: errors(client, name, spec), lambda: stop_start(client, name),
+                 lambda: deletes(client, name, ref), lambda: failing(client), lambda: workspaces(client)):
+        tried("an unexpected error", step)
+    client.close()
+    if MODE == "tls":
+        tried("with Sandbox()", context)
+
+
+tried("an unexpected error", main)
