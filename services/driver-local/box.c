@@ -172,8 +172,12 @@ make(const struct box_plan *plan, struct why *why)
 	return r;
 }
 
+/*
+ * Enter the box's control groups, clone its first process, map its ids, write its record, and only then let it go; when
+ * the maker dies before, that process ends by itself.
+ */
 int
-box_main(void)
+main(void)
 {
 	static struct box_plan plan;
 	struct why why = {0};
@@ -181,8 +185,8 @@ box_main(void)
 	for (int fd = BOX_FD_BOOTSTRAP; fd < BOX_FD_COUNT; fd++)
 		fcntl(fd, F_SETFD, fd == BOX_FD_BOOTSTRAP ? 0 : FD_CLOEXEC);
 	if (pread(BOX_FD_PLAN, &plan, sizeof(plan), 0) != sizeof(plan)) {
-		fail(&why, ERR_INVALID, "--box is for driver-local itself: it starts one for each box");
-		dprintf(STDERR_FILENO, "driver-local: %s\n", why.text);
+		fail(&why, ERR_INVALID, "driver-local starts this program, one for each box");
+		dprintf(STDERR_FILENO, "driver-local-box: %s\n", why.text);
 		return 2;
 	}
 	if (make(&plan, &why) == OK)

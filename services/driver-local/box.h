@@ -7,10 +7,10 @@
 #include "services/driver-local/cgroup.h"
 #include "services/driver-local/config.h"
 
-/* Descriptors of the maker (driver-local --box). */
+/* Descriptors of the maker (driver-local-box), a program with few libraries, for every start waits for it. */
 enum {
 	BOX_FD_BOOTSTRAP = 3, /* becomes descriptor 3 of the launcher */
-	BOX_FD_PLAN = 4,      /* struct box_plan; the same executable wrote it */
+	BOX_FD_PLAN = 4,      /* struct box_plan; a program of the same build wrote it */
 	BOX_FD_DIR = 5,	      /* the sandbox's directory */
 	BOX_FD_LOCK = 6,      /* locked: held until the record is written, so that a driver that comes back waits for it */
 	BOX_FD_REPORT = 7,    /* words, if it fails; its end without words: the launcher runs */
@@ -25,14 +25,6 @@ struct box_plan {
 	char bundle[SERVICE_PATH_BYTES], relay_dir[SERVICE_PATH_BYTES], workspace[SERVICE_PATH_BYTES];
 	struct cgroups cgroups;
 };
-
-/*
- * Make the box and let the launcher run in it: the whole of `driver-local --box`. Returns the exit code.
- *
- * The maker enters the box's control groups, clones its first process, maps its ids, writes its record, and only then
- * lets it go; when the maker dies before, that process ends by itself.
- */
-int box_main(void);
 
 /* box_view.c: inside the box's namespaces, build its root, enter it. */
 enum err box_view(const struct box_plan *plan, struct why *why) must_check;

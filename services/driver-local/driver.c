@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
+
+#define MAKER_SUFFIX "-box"
 
 static enum err
 directory_open(int at, const char *path, int *out, struct why *why)
@@ -128,6 +131,21 @@ boxes_read(struct driver *driver, struct why *why)
 	return OK;
 }
 
+/* It is beside this program, and called after it. */
+static enum err
+maker_open(int *out, struct why *why)
+{
+	char path[SERVICE_PATH_BYTES] = {0};
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(MAKER_SUFFIX));
+
+	if (n < 0)
+		return fail_errno(why, ERR_SYSTEM, "own executable");
+	memcpy(path + n, MAKER_SUFFIX, sizeof(MAKER_SUFFIX));
+	if ((*out = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return fail_errno(why, ERR_SYSTEM, "%s", path);
+	return OK;
+}
+
 enum err
 driver_open(struct driver *driver, struct why *why)
 {
@@ -137,12 +155,11 @@ driver_open(struct driver *driver, struct why *why)
 
 	list_init(&driver->sandboxes);
 	driver->boxes_dir = driver->lock_fd = -1;
-	if ((driver->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) < 0)
-		return fail_errno(why, ERR_SYSTEM, "own executable");
 	/* Boxes outlive their makers: they become this process's children, so that their ends can be told. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_CHILD_SUBREAPER");
-	if ((r = directory_open(AT_FDCWD, driver->config.data_dir, &data_dir, why)) != OK ||
+	if ((r = maker_open(&driver->maker_fd, why)) != OK ||
+	    (r = directory_open(AT_FDCWD, driver->config.data_dir, &data_dir, why)) != OK ||
 	    (r = lock_take(driver, data_dir, why)) != OK ||
 	    (r = directory_open(data_dir, "boxes", &driver->boxes_dir, why)) != OK ||
 	    (r = directory_open(data_dir, "uids", &uids_dir, why)) != OK ||
@@ -162,7 +179,7 @@ driver_close(struct driver *driver)
 			sandbox_free(sandbox);
 	uids_close(&driver->uids);
 	clean_fd(&driver->boxes_dir);
-	clean_fd(&driver->self_fd);
+	clean_fd(&driver->maker_fd);
 	clean_fd(&driver->lock_fd);
 }
 

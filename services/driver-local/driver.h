@@ -24,7 +24,7 @@ struct driver {
 	struct uids uids;
 	int boxes_dir;	 /* data_dir/boxes: one directory a sandbox */
 	int lock_fd;	 /* of data_dir: one driver at a time */
-	int self_fd;	 /* this executable, to run again as the maker of a box */
+	int maker_fd;	 /* the program that makes a box */
 	struct timer rejoin;
 	bool leaving;	 /* SIGUSR1: end all boxes, then stop */
 };

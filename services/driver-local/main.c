@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/os/jail.h"
-#include "services/driver-local/box.h"
 #include "services/driver-local/driver.h"
 
 #define CAPABILITY(name) (1ull << CAP_##name)
@@ -100,9 +99,7 @@ main(int argc, char **argv)
 	struct why why = {0};
 	enum err r;
 
-	if (argc == 2 && strcmp(argv[1], "--box") == 0)
-		return box_main();
-	driver.boxes_dir = driver.lock_fd = driver.self_fd = -1;
+	driver.boxes_dir = driver.lock_fd = driver.maker_fd = -1;
 	files_raise();
 	if ((r = service_load(&driver.config.service, config_rows, &driver.config, argc, argv, &why)) != OK ||
 	    (r = jail_enter(&jail, &why)) != OK ||

@@ -193,7 +193,7 @@ maker_ended(void *self, int status)
 static enum err
 maker_start(struct sandbox *sandbox, int dir, int bootstrap_fd, int plan_fd, struct why *why)
 {
-	static const char *const argv[] = {"driver-local", "--box", NULL};
+	static const char *const argv[] = {"driver-local-box", NULL};
 	auto_fd int lock = openat(dir, "making", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	auto_fd int log = openat(dir, "log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	auto_fd int report = -1;
@@ -208,7 +208,7 @@ maker_start(struct sandbox *sandbox, int dir, int bootstrap_fd, int plan_fd, str
 	sandbox->report_fd = fds[0];
 	sandbox->report_length = 0;
 	report = fds[1];
-	struct child_plan plan = {.path = "driver-local", .exec_fd = sandbox->driver->self_fd, .argv = argv,
+	struct child_plan plan = {.path = "driver-local-box", .exec_fd = sandbox->driver->maker_fd, .argv = argv,
 	    .fds = {-1, log, log, bootstrap_fd, plan_fd, dir, lock, report}, .fds_count = BOX_FD_COUNT};
 	if ((r = child_start(&sandbox->maker, &plan, why)) != OK ||
 	    (r = child_watch(&sandbox->maker, loop, maker_ended, sandbox, why)) != OK)

@@ -9,4 +9,5 @@ ln -sfn ../clients/cli/openshell bin/openshell
 for service in api state relay credentials driver-local; do
 	ln -sfn "../../services/$service/$service" "libexec/openshell/$service"
 done
+ln -sfn ../../services/driver-local/driver-local-box libexec/openshell/driver-local-box
 ln -sfn ../../bundle libexec/openshell/bundle
