@@ -1,6 +1,7 @@
 /* Changes to a sandbox's row: lock it, look the event up in the life cycle's table, write what the table says. */
 #include "services/state/change.h"
 
+#include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -275,6 +276,22 @@ carry_out(void *arg, struct why *why)
 	    arena_format(&arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(box.workspace), SPAN_ARGS(box.name)), "OK", why);
 }
 
+/*
+ * What a client asked for, and what its teller forgets once we have answered, must outlive the database's death. What
+ * comes again by itself (where a session is) may be lost with it.
+ */
+static enum durability
+durability_of(const struct change *change)
+{
+	static const bool told_once[] = {
+		[EVENT_READY] = true, [EVENT_UNABLE] = true, [EVENT_EXITED] = true, [EVENT_ENDED] = true,
+		[EVENT_FAILED] = true, [EVENT_GONE] = true,
+	};
+	size_t event = change->event;
+
+	return change->action != NULL || (event < COUNT(told_once) && told_once[event]) ? DURABLE : LAZY;
+}
+
 enum err
 change_run(struct change *change, struct why *why)
 {
@@ -284,7 +301,7 @@ change_run(struct change *change, struct why *why)
 
 	if ((r = state_serving(change->state, why)) != OK)
 		return r;
-	r = db_transaction(&change->state->db, change->action != NULL ? DURABLE : LAZY, carry_out, change, why);
+	r = db_transaction(&change->state->db, durability_of(change), carry_out, change, why);
 	if (r != OK && r != ERR_UNAVAILABLE && change->action != NULL) {
 		text_add(&text, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(change->workspace), SPAN_ARGS(change->name));
 		audit_refusal(change->state, change->subject, change->action, object, r);

@@ -97,8 +97,8 @@ enum err db_script(struct db *db, const char *text, uint32_t wait_ms, struct row
 
 /* Does a commit wait until it is on the disk? */
 enum durability {
-	DURABLE, /* what a client asked for */
-	LAZY,	 /* observations: they come again */
+	DURABLE, /* what a client asked for, or is told once: it is on the disk when we answer, and all before it */
+	LAZY,	 /* what comes again by itself */
 };
 
 /* Run work(arg) in a transaction: committed when it answers OK, undone otherwise. */

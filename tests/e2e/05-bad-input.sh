@@ -193,7 +193,7 @@ like "and the gateway goes on" "$(openshell sandbox list </dev/null)" "No sandbo
 
 unavailable="database does not answer"
 succeeds "a sandbox for the bad times" openshell sandbox create --name runs --detach -- sleep infinity
-"$bin/openshell" sandbox exec -n runs -- sh -c 'i=0; while [ ! -e /sandbox/enough ]; do i=$((i + 1)); echo $i; sleep 0.05; done; echo end' >"$work/long" 2>&1 </dev/null &
+openshell sandbox exec -n runs -- sh -c 'i=0; while [ ! -e /sandbox/enough ]; do i=$((i + 1)); echo $i; sleep 0.05; done; echo end' >"$work/long" 2>&1 </dev/null &
 long=$!
 wait_for 5 test -s "$work/long"
 database=$(pid_of postgres)
@@ -221,6 +221,16 @@ wait_for 5 "$bin/openshell" sandbox list
 took=$(elapsed_ms "$began")
 [ "$took" -lt 3000 ] && ok "it is back ($took ms)" || not_ok "it is back" "$took ms"
 left "PostgreSQL was killed" runs 1 1
+# Its writer of the log stands still, so that only what was acknowledged can be on the disk.
+writer=$(ps -o pid=,args= --ppid "$(pid_of postgres)" | awk '/walwriter/ { print $1 }')
+kill -STOP "$writer"
+succeeds "a sandbox just before PostgreSQL is killed" openshell sandbox create --name just --detach -- sleep infinity
+kill -KILL "$(pid_of postgres)" "$writer"
+wait_for 5 "$bin/openshell" sandbox list
+is "what was acknowledged is there" "$(openshell sandbox list -o json </dev/null | jq -r '.[] | "\(.name)=\(.phase)"' | sort | paste -sd' ')" "just=Ready runs=Ready"
+succeeds "exec in it" openshell sandbox exec -n just -- true
+succeeds "delete it" openshell sandbox delete just
+wait_for 5 sh -c "[ \"\$('$bin/openshell' sandbox list --names)\" = runs ]"
 succeeds "exec works" openshell sandbox exec -n runs -- touch /sandbox/enough
 wait $long
 is "the running command ended as it should" "$?" 0
