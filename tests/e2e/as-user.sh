@@ -2,16 +2,17 @@
 # Runs an e2e script as an ordinary user (made when missing), on a copy of the programs that the user can read.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
+build=${OPENSHELL_TEST_BUILD:-$here/build}
 user=openshell-test
 id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
 copy=$(mktemp -d /tmp/osh-copy.XXXXXX)
 trap 'rm -rf "$copy"' EXIT
 chmod 755 "$copy"
 mkdir -p "$copy/build/tests/e2e" "$copy/tests"
-cp -aL "$here/build/bin" "$here/build/libexec" "$copy/build/"
-cp -a "$here/build/tests/e2e/probe" "$copy/build/tests/e2e/"
+cp -aL "$build/bin" "$build/libexec" "$copy/build/"
+cp -a "$build/tests/e2e/probe" "$copy/build/tests/e2e/"
 mkdir -p "$copy/build/tests/bench"
-cp -a "$here/build/tests/bench/hold" "$copy/build/tests/bench/"
+cp -a "$build/tests/bench/hold" "$copy/build/tests/bench/"
 (cd "$here" && cp -a --parents services/*/README.md sandbox/*/README.md "$copy/")
 cp -a "$here/tests/e2e" "$copy/tests/"
 for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$file" "$copy/"; done
