@@ -55,6 +55,19 @@ const struct setting config_settings[] = {
 	"As root: the services run as the five user numbers after this one, which nothing else should use."),
     ROW(sandbox_uid_base, SETTING_NUMBER, 65536, 2000000000, "2000000000", "sandbox-uid-base", NULL,
 	"As root: each sandbox has 65536 user numbers of its own, counted from here."),
+    ROW(sandboxes_max, SETTING_NUMBER, 1, 10000, "1000", "sandboxes-max", "OPENSHELL_SANDBOXES_MAX",
+	"Most sandboxes on this machine."),
+    ROW(sandbox_pids_max, SETTING_NUMBER, 16, 4194304, "2048", "sandbox-pids-max", NULL,
+	"Most processes and threads of one sandbox, where control groups can be made."),
+    ROW(sandbox_cpu_milli, SETTING_NUMBER, 0, 1024000, "0", "sandbox-cpu-milli", NULL,
+	"Thousandths of a processor for a sandbox that asks for none itself (--cpu); 0: no limit."),
+    ROW(sandbox_memory_bytes, SETTING_NUMBER, 0, INT64_MAX, "0", "sandbox-memory-bytes", NULL,
+	"Bytes of memory for a sandbox that asks for none itself (--memory); 0: no limit."),
+    ROW(log_rows_max, SETTING_NUMBER, 100, 100000, "2000", "log-rows-max", NULL,
+	"Log lines that are kept for each sandbox."),
+    ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
+    ROW(relay_endpoint, SETTING_TEXT, 0, 127, "", "relay-endpoint", "OPENSHELL_RELAY_ENDPOINT",
+	"Where sandboxes may dial the relay besides its local socket, as tcp://0.0.0.0:17671. Default: nowhere."),
     ROW(postgres_dir, SETTING_TEXT, 0, 511, "", "postgres-dir", "OPENSHELL_POSTGRES_DIR",
 	"Where initdb and postgres are. Default: the newest under /usr/lib/postgresql, then PATH."),
     ROW(postgres_user, SETTING_TEXT, 1, 32, "postgres", "postgres-user", NULL,
@@ -221,6 +234,31 @@ check_name(const char *name, struct why *why)
 	return OK;
 }
 
+/* "tcp://ADDRESS:PORT": the relay binds it, so the address is a number. */
+static enum err
+check_relay(const char *endpoint, struct why *why)
+{
+	struct span host = span_of_text(endpoint), port;
+	char address[64];
+	uint64_t number;
+	size_t colon;
+	enum err r;
+
+	if (host.length == 0)
+		return OK;
+	if (host.length <= 6 || memcmp(host.at, "tcp://", 6) != 0)
+		return fail(why, ERR_INVALID, "relay_endpoint \"%s\" is not tcp://ADDRESS:PORT, as tcp://0.0.0.0:17671",
+		    log_quote(host));
+	host = span_tail(host, 6);
+	if (!span_find(host, ':', &colon) || !span_copy(span_head(host, colon), address, sizeof(address)) ||
+	    inet_pton(AF_INET, address, &(struct in_addr){0}) != 1)
+		return fail(why, ERR_INVALID, "relay_endpoint: no numeric IPv4 address and port behind tcp://, as 0.0.0.0:17671");
+	port = span_tail(host, colon + 1);
+	if ((r = number_parse(port, 1, UINT16_MAX, &number, why)) != OK)
+		return because(why, r, "relay_endpoint: port");
+	return OK;
+}
+
 enum err
 config_check(struct config *config, struct why *why)
 {
@@ -235,7 +273,8 @@ config_check(struct config *config, struct why *why)
 			    log_quote(span_of_text(config->drivers.at[i])));
 	if (config->drivers.count > 1)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
-	if ((r = check_tls(config, why)) != OK || (r = check_name(config->gateway_name, why)) != OK ||
+	if ((r = check_tls(config, why)) != OK || (r = check_relay(config->relay_endpoint, why)) != OK ||
+	     (r = check_name(config->gateway_name, why)) != OK ||
 	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK)
 		return r;
 	if (strlen(config->data_dir) + strlen("/run") > RUN_DIR_MAX)

@@ -32,6 +32,11 @@ struct config {
 	char bundle[CONFIG_PATH_BYTES];
 	uint32_t service_uid_base;
 	uint32_t sandbox_uid_base;
+	uint32_t sandboxes_max;
+	uint32_t sandbox_pids_max, sandbox_cpu_milli; /* of each; cpu and memory 0: no limit */
+	uint64_t sandbox_memory_bytes;
+	uint32_t log_rows_max, log_days;
+	char relay_endpoint[128]; /* "": sandboxes of this machine alone */
 };
 
 extern const struct setting config_settings[];

@@ -235,10 +235,16 @@ reset_run(const struct config *config, bool yes, struct why *why)
 	auto_fd int lock = -1;
 	bool data = file_exists(data_path(config, LOCK_NAME));
 	unsigned running;
+	pid_t pid;
 	enum err r;
 
+	if ((r = lock_holder(config, &pid, why)) != OK)
+		return r;
+	if (pid != 0)
+		return fail(why, ERR_STATE, "the gateway runs with the data directory %s (pid %d): stop it first",
+		    config->data_dir, (int)pid);
 	if (data && (r = lock_take(config, &lock, why)) != OK)
-		return r == ERR_EXISTS ? because(why, r, "stop it first") : r;
+		return r;
 	if (data && (running = boxes_running(config)) > 0)
 		return fail(why, ERR_STATE,
 		    "%u sandbox%s still running: \"openshell-gateway start\" and \"stop --sandboxes\" end what runs", running,

@@ -105,6 +105,7 @@ state_yaml(const struct service_source *source, struct text *out)
 	text_add(out, "listen: \"ipc:///state/bus\"\n");
 	add_text(out, "database_url", source->database_url);
 	add_key(out, "audit_key", keys->audit.bytes);
+	text_add(out, "log_rows_max: %u\nlog_days: %u\n", source->config->log_rows_max, source->config->log_days);
 }
 
 static void
@@ -115,19 +116,22 @@ credentials_yaml(const struct service_source *source, struct text *out)
 }
 
 static void
-relay_yaml(const struct service_source *source, struct text *out)
-{
-	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
-	add_peer(out, "api", "api", &source->keys->api, NULL, NULL);
-	text_add(out, "bus_endpoint: \"ipc:///relay/bus\"\nsandbox_endpoints: [\"ipc:///sandboxes/relay\"]\n");
-}
-
-static void
 add_list_item(struct text *out, const char *value)
 {
 	text_add(out, "  - \"");
 	text_add_escaped(out, span_of_text(value));
 	text_add(out, "\"\n");
+}
+
+static void
+relay_yaml(const struct service_source *source, struct text *out)
+{
+	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
+	add_peer(out, "api", "api", &source->keys->api, NULL, NULL);
+	text_add(out, "bus_endpoint: \"ipc:///relay/bus\"\nsandbox_endpoints:\n");
+	add_list_item(out, "ipc:///sandboxes/relay");
+	if (source->config->relay_endpoint[0] != '\0')
+		add_list_item(out, source->config->relay_endpoint);
 }
 
 static void
@@ -142,7 +146,9 @@ driver_yaml(const struct service_source *source, struct text *out)
 	text_add(out, "relay: \"ipc:///relay\"\n"); /* link has that directory for its root */
 	add_key(out, "relay_key", source->keys->relay.key);
 	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
-	text_add(out, "sandbox_uid_base: %u\nnever:\n", config->sandbox_uid_base);
+	text_add(out, "sandbox_uid_base: %u\nsandboxes_max: %u\n", config->sandbox_uid_base, config->sandboxes_max);
+	text_add(out, "pids_max: %u\ncpu_milli: %u\nmemory_bytes: %llu\nnever:\n", config->sandbox_pids_max,
+	    config->sandbox_cpu_milli, (unsigned long long)config->sandbox_memory_bytes);
 	add_list_item(out, config->data_dir);
 	add_list_item(out, config->tls_dir);
 	add_list_item(out, config->client_dir);

@@ -88,7 +88,13 @@ run status; says 3 "No gateway"; ok "and nothing is left running"
 state TERM" ]; ok "what had started was stopped in reverse"
 rm "$work/fail-relay" "$work/ended"
 
-run start; says 0 "The gateway is running at https://127.0.0.1:$port"; ok "start"
+run start --sandboxes-max 7 --sandbox-pids-max 99 --sandbox-cpu-milli 500 --sandbox-memory-bytes 536870912 \
+    --log-rows-max 100 --log-days 2 --relay-endpoint tcp://127.0.0.1:17671
+says 0 "The gateway is running at https://127.0.0.1:$port"; ok "start"
+grep -A 3 '^sandboxes_max: 7' "$work/driver-local.yaml" | tr '\n' ' ' |
+    grep -q 'sandboxes_max: 7 pids_max: 99 cpu_milli: 500 memory_bytes: 536870912'; ok "the driver is told its limits"
+grep -qx 'log_rows_max: 100' "$work/state.yaml" && grep -qx 'log_days: 2' "$work/state.yaml"; ok "state is told how long logs are kept"
+grep -qF 'tcp://127.0.0.1:17671' "$work/relay.yaml"; ok "the relay is told its further endpoint"
 run status; says 0 "driver-local"; ok "status: a table"
 run status -o json; says 0 '"state": "running"'; ok "status: JSON"
 run start; says 1 "already running with the data directory $data (pid"; ok "a second start is refused"
@@ -142,7 +148,7 @@ run reset < /dev/null; says 1 "say --yes to do it"; ok "reset asks first, and a 
 [ -e "$data/keys/audit.key" ]; ok "and has removed nothing"
 head -c 32 /dev/zero > "$data/keys/credentials.master"
 run start; says 0 "running"; ok "start again"
-run reset --yes; says 1 "a gateway is already running with the data directory $data"; ok "reset refuses while it runs"
+run reset --yes; says 1 "the gateway runs with the data directory $data"; ok "reset refuses while it runs"
 run stop
 chmod 700 "$data/sandboxes/boxes/b"
 sleep 60 & sleeper=$!
