@@ -32,8 +32,8 @@ context_new(const SSL_METHOD *method)
 {
 	SSL_CTX *context;
 
-	/* No openssl.cnf: what is not ours to write must not change how we speak. */
-	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel does it. */
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 	ERR_clear_error();
 	if ((context = SSL_CTX_new(method)) == NULL ||
 	    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
