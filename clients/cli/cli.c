@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clients/cli/help.h"
+#include "clients/sdk/shown.h"
 #include "common/base/clean.h"
 #include "common/base/log.h"
 
@@ -85,7 +86,9 @@ void
 cli_error(struct cli *cli, const struct why *why)
 {
 	progress_stop(&cli->progress);
-	fprintf(stderr, cli->color_err ? "\x1b[31mError:\x1b[0m %s\n" : "Error: %s\n", why->text);
+	/* It may repeat what a stranger wrote. */
+	fprintf(stderr, cli->color_err ? "\x1b[31mError:\x1b[0m %s\n" : "Error: %s\n",
+	    shown(&cli->arena, why->text));
 }
 
 const char *

@@ -220,7 +220,8 @@ static const struct command commands_sandbox[] = {
 	 .about =
 	    "The command's output comes out unchanged on both streams, and its exit code is this program's:\n"
 	    "128 + N after signal N, 124 after --timeout. Where standard input is no terminal it is read to its\n"
-	    "end first and given to the command (at most 960 KiB). An interrupt (Ctrl-C) ends the command.",
+	    "end first and given to the command (at most 960 KiB); a terminal is not read, so there is\n"
+	    "no interactive shell in this release. An interrupt (Ctrl-C) ends the command.",
 	 .examples =
 	    "openshell sandbox exec -n demo -- ls -la\n"
 	    "openshell sandbox exec -n demo -- sh -c 'echo $HOME; id'\n"

@@ -61,6 +61,19 @@ nearest_command(const struct command *group, struct span word)
 	return best;
 }
 
+/* Of several groups the last: sandboxes come after gateways in the table, and are meant more often. */
+const struct command *
+nearest_group(const struct command *root, struct span word)
+{
+	const struct command *best = NULL;
+
+	for (const struct command *group = root->commands; group != NULL && group->name != NULL; group++)
+		for (const struct command *c = group->commands; c != NULL && c->name != NULL; c++)
+			if (!c->hidden && !c->later && span_is(word, c->name))
+				best = group;
+	return best;
+}
+
 const char *
 nearest_flag(const struct command *command, struct span word)
 {

@@ -12,4 +12,8 @@ size_t word_distance(struct span a, struct span b);
 const char *nearest_command(const struct command *group, struct span word);
 const char *nearest_flag(const struct command *command, struct span word);
 
+/* The group whose command has exactly this name, for a person who left the group out ("exec" is "sandbox exec");
+ * NULL. */
+const struct command *nearest_group(const struct command *root, struct span word);
+
 #endif

@@ -227,7 +227,11 @@ unknown_command(const struct parser *parser, const char *word, struct why *why)
 {
 	const char *near = nearest_command(parser->args->command, span_of_text(word));
 	const char *path = args_path(parser->args, parser->arena), *name = shown(parser->arena, word);
+	const struct command *group = nearest_group(parser->args->command, span_of_text(word));
 
+	if (group != NULL)
+		return fail(why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s %s?", path, name,
+		    group->name, name);
 	if (near != NULL)
 		return fail(
 		    why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s?", path, name, near);

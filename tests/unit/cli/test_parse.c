@@ -129,6 +129,9 @@ static const struct {
 	const char *line, *words;
 } bad[] = {
     {"sandbx", "openshell has no command \"sandbx\": did you mean sandbox?"},
+    {"exec -n x -- id", "openshell has no command \"exec\": did you mean sandbox exec?"},
+    {"list", "openshell has no command \"list\": did you mean sandbox list?"},
+    {"select x", "openshell has no command \"select\": did you mean gateway select?"},
     {"sandbox creat", "openshell sandbox has no command \"creat\": did you mean create?"},
     {"sandbox xyzzy", "openshell sandbox has no command \"xyzzy\": `openshell sandbox --help` lists them"},
     {"sandbox list --limt 3", "openshell sandbox list has no flag --limt: did you mean --limit?"},
