@@ -10,7 +10,7 @@ trap 'rm -rf "$copy"' EXIT
 chmod 755 "$copy"
 mkdir -p "$copy/build/tests/e2e" "$copy/tests"
 cp -aL "$build/bin" "$build/libexec" "$copy/build/"
-cp -a "$build/tests/e2e/probe" "$copy/build/tests/e2e/"
+cp -a "$build/tests/e2e/probe" "$build/tests/e2e/escape" "$copy/build/tests/e2e/"
 mkdir -p "$copy/build/tests/bench"
 cp -a "$build/tests/bench/hold" "$copy/build/tests/bench/"
 (cd "$here" && cp -a --parents services/*/README.md sandbox/*/README.md "$copy/")
