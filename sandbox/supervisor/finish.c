@@ -8,8 +8,7 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 
-#define STOP_MS	    10000
-#define CODE_KILLED 137
+#define STOP_MS 10000
 
 /* Nothing of the agent outlives this: its process namespace ends with process 1. */
 static void
@@ -62,8 +61,10 @@ finish_spawner(struct supervisor *s)
 	s->spawner_peer = NULL;
 	if (s->bus.state == STATE_OVER)
 		return;
-	if (s->main.running) {
-		finish_main(s, CODE_KILLED);
+	if (s->main.running) { /* and all commands died with it: the driver starts another instance */
+		linkage_say(s, "ERROR", "the spawner died, and all commands with it");
+		s->spawner_lost = true;
+		loop_stop(s->loop);
 		return;
 	}
 	fail(&why, ERR_SYSTEM, "the spawner ended while it built the walls");

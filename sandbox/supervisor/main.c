@@ -134,7 +134,9 @@ run(struct supervisor *s, struct why *why)
 		return r;
 	if (begin_spawner(s, why) != OK) /* told to the gateway as soon as link has enrolled */
 		finish_failed(s, "WallNotEnforced", why);
-	return loop_run(s->loop, why);
+	if ((r = loop_run(s->loop, why)) == OK && s->spawner_lost)
+		r = fail(why, ERR_SYSTEM, "the spawner died, and all commands with it");
+	return r;
 }
 
 int

@@ -59,7 +59,8 @@ struct supervisor {
 	bool failed; /* over before it began: failed_reason, failed_words */
 	char failed_reason[64];
 	struct why failed_words;
-	bool stopping; /* SIGTERM came */
+	bool stopping;	   /* SIGTERM came */
+	bool spawner_lost; /* it died under running commands */
 	struct timer stop_timer;
 };
 
