@@ -35,12 +35,11 @@ addition_ssh(struct cli *cli, struct span rest, struct addition *out, struct why
 	host = span_cut(&port, ':');
 	login.length = (size_t)(host.at + host.length - rest.at);
 	if (host.length == 0 || port.length == 0)
-		return cli_usage(
-		    cli, why, "an ssh:// endpoint names the gateway's port: ssh://USER@HOST:17670");
+		return cli_usage(cli, why, "an ssh:// endpoint names the gateway's port: ssh://USER@HOST:17670");
 	out->gateway.remote_host = arena_text(&cli->arena, login);
 	out->gateway.resolved_host = arena_text(&cli->arena, host);
-	out->gateway.endpoint = arena_format(
-	    &cli->arena, "https://" SPAN_FORMAT ":" SPAN_FORMAT, SPAN_ARGS(host), SPAN_ARGS(port));
+	out->gateway.endpoint =
+	    arena_format(&cli->arena, "https://" SPAN_FORMAT ":" SPAN_FORMAT, SPAN_ARGS(host), SPAN_ARGS(port));
 	out->gateway.is_remote = true;
 	return OK;
 }
@@ -75,8 +74,8 @@ addition_read(struct cli *cli, struct addition *out, struct why *why)
 		return because(why, r, "ENDPOINT \"%.80s\"", shown(&cli->arena, cli->args.operands[0]));
 	}
 	out->secure = strncmp(out->gateway.endpoint, "https:", 6) == 0;
-	out->local = cli_on(cli, FLAG_LOCAL) ||
-		     (remote == NULL && gateway_host_loopback(gateway_host(out->gateway.endpoint)));
+	out->local =
+	    cli_on(cli, FLAG_LOCAL) || (remote == NULL && gateway_host_loopback(gateway_host(out->gateway.endpoint)));
 	out->gateway.auth_mode = out->secure ? MTLS : "plaintext";
 	out->gateway.name = cli_text(cli, FLAG_NAME);
 	if (out->gateway.name == NULL)
@@ -99,7 +98,10 @@ addition_certificate(struct cli *cli, const struct addition *addition, struct wh
 		    "%s wants a client certificate: put ca.crt, tls.crt and tls.key into %.*s and try again",
 		    gateway->endpoint, (int)(strlen(key) - strlen("/tls.key")), key);
 	if ((r = gateway_mtls_adopt(&cli->places, gateway->name, why)) == ERR_NOT_FOUND)
-		return because(why, r, "is the gateway started, and by this user?");
+		return fail(why, r,
+		    "no client certificate is stored for %s, and no gateway of this user has made one in %s: start it "
+		    "first, with `openshell-gateway start`",
+		    gateway->name, cli->places.tls);
 	return r;
 }
 
@@ -112,9 +114,8 @@ addition_try(struct cli *cli, const struct gateway *gateway)
 	struct why why = {0};
 	enum err r;
 
-	if ((r = loop_new(&cli->loop, &why)) == OK &&
-	    (r = connection_open(
-		 &cli->connection, cli->loop, &cli->places, gateway, cli_on(cli, FLAG_INSECURE), &why)) == OK)
+	if ((r = loop_new(&cli->loop, &why)) == OK && (r = connection_open(&cli->connection, cli->loop, &cli->places,
+							   gateway, cli_on(cli, FLAG_INSECURE), &why)) == OK)
 		r = call_Health(&cli->connection, &request, &answer, &why);
 	if (r == OK)
 		cli_note(cli, "It answers: version %s", shown(&cli->arena, answer->version));
@@ -133,8 +134,8 @@ run_gateway_add(struct cli *cli, struct why *why)
 	if ((r = addition_read(cli, &addition, why)) != OK)
 		return r;
 	if (gateway_load(&cli->places, gateway->name, &cli->arena, &before, NULL) == OK && !before.system)
-		return fail(why, ERR_EXISTS,
-		    "gateway %s already exists: choose another --name, or remove it first", gateway->name);
+		return fail(why, ERR_EXISTS, "gateway %s already exists: choose another --name, or remove it first",
+		    gateway->name);
 	if ((r = addition_certificate(cli, &addition, why)) != OK ||
 	    (r = gateway_store(&cli->places, gateway, why)) != OK ||
 	    (r = gateway_select(&cli->places, gateway->name, why)) != OK)
@@ -204,8 +205,8 @@ print_table(struct cli *cli, const struct gateway *list, size_t count, const cha
 		const char *name = arena_format(&cli->arena, "%s %s", is_active ? "*" : " ", list[i].name);
 
 		table_row(&table,
-		    (const char *const[]){name, list[i].endpoint, type_of(&list[i]),
-			list[i].system ? "system" : "user", auth_of(&list[i])},
+		    (const char *const[]){name, list[i].endpoint, type_of(&list[i]), list[i].system ? "system" : "user",
+			auth_of(&list[i])},
 		    5);
 	}
 	table_print(stdout, &table, cli->color_out);
@@ -224,7 +225,8 @@ run_gateway_list(struct cli *cli, struct why *why)
 		return r;
 	if (cli_format(cli) == FORMAT_TABLE) {
 		if (count == 0)
-			puts("No gateways found. Add one with `openshell gateway add ENDPOINT`.");
+			puts("No gateways found. Start one here with `openshell-gateway start`, or add one with\n"
+			     "`openshell gateway add ENDPOINT`.");
 		else
 			print_table(cli, list, count, active);
 		return OK;
@@ -269,14 +271,16 @@ run_gateway_select(struct cli *cli, struct why *why)
 		if ((r = load_all(cli, &list, &count, &active, why)) != OK)
 			return r;
 		if (count == 0)
-			return fail(why, ERR_NOT_FOUND,
-			    "no gateway is known: add one with `openshell gateway add ENDPOINT`");
+			return fail(
+			    why, ERR_NOT_FOUND, "no gateway is known: add one with `openshell gateway add ENDPOINT`");
 		if ((r = choose(list, count, &name, why)) != OK)
 			return r;
 	}
 	if ((r = gateway_load(&cli->places, name, &cli->arena, &gateway, why)) != OK)
-		return r == ERR_NOT_FOUND ? because(why, r, "`openshell gateway list` shows what there is")
-					  : r;
+		return r != ERR_NOT_FOUND
+			   ? r
+			   : fail(why, r, "no gateway is named %s: `openshell gateway list` shows what there is",
+				 shown(&cli->arena, name));
 	if ((r = gateway_select(&cli->places, name, why)) != OK)
 		return r;
 	cli_note(cli, "Active gateway: %s (%s)", name, gateway.endpoint);

@@ -24,8 +24,7 @@ print_names(struct cli *cli, const Openshell__V1__ListSandboxesResponse *list)
 		if (cli_on(cli, FLAG_IDS))
 			puts(shown(&cli->arena, meta->id));
 		else if (cli_on(cli, FLAG_ALL_WORKSPACES))
-			printf(
-			    "%s/%s\n", shown(&cli->arena, meta->workspace), shown(&cli->arena, meta->name));
+			printf("%s/%s\n", shown(&cli->arena, meta->workspace), shown(&cli->arena, meta->name));
 		else
 			puts(shown(&cli->arena, meta->name));
 	}
@@ -35,8 +34,7 @@ static void
 print_table(struct cli *cli, const Openshell__V1__ListSandboxesResponse *list)
 {
 	struct table table = {.arena = &cli->arena};
-	size_t first =
-	    cli_on(cli, FLAG_ALL_WORKSPACES) ? 0 : 1; /* the column WORKSPACE is only for all of them */
+	size_t first = cli_on(cli, FLAG_ALL_WORKSPACES) ? 0 : 1; /* the column WORKSPACE is only for all of them */
 	const char *const header[] = {"WORKSPACE", "NAME", "CREATED", "PHASE"};
 	char time[TIME_BYTES];
 
@@ -45,8 +43,7 @@ print_table(struct cli *cli, const Openshell__V1__ListSandboxesResponse *list)
 		const Openshell__V1__Sandbox *sandbox = list->sandboxes[i];
 		const Openshell__Datamodel__V1__ObjectMeta *meta = sandbox->metadata;
 		const char *const cells[] = {meta == NULL ? "" : meta->workspace, meta_name(sandbox),
-		    time_text(meta == NULL ? 0 : meta->created_at_ms, time),
-		    phase_name(sandbox_phase(sandbox))};
+		    time_text(meta == NULL ? 0 : meta->created_at_ms, time), phase_name(sandbox_phase(sandbox))};
 
 		table_row(&table, cells + first, 4 - first);
 	}
@@ -68,8 +65,7 @@ run_sandbox_list(struct cli *cli, struct why *why)
 	request.all_workspaces = cli_on(cli, FLAG_ALL_WORKSPACES);
 	if (!request.all_workspaces) /* the gateway refuses both */
 		request.workspace = cli_workspace(cli);
-	if ((r = cli_connect(cli, why)) != OK ||
-	    (r = call_ListSandboxes(&cli->connection, &request, &list, why)) != OK)
+	if ((r = cli_connect(cli, why)) != OK || (r = call_ListSandboxes(&cli->connection, &request, &list, why)) != OK)
 		return r;
 	if (cli_on(cli, FLAG_IDS) || cli_on(cli, FLAG_NAMES)) {
 		print_names(cli, list);

@@ -68,11 +68,10 @@ report_make(struct cli *cli, struct report *report)
 		    .version = arena_text(&cli->arena, span_of_text(answer->version))};
 		report_authentication(cli, report);
 	} else {
-		bool refused =
-		    cli->connection.client != NULL && cli->connection.status.code != CODE_UNAVAILABLE;
+		bool refused = cli->connection.client != NULL && cli->connection.status.code != CODE_UNAVAILABLE;
 
-		*report = (struct report){.status = refused ? "error" : "disconnected",
-		    .words = refused ? "Error" : "Disconnected"};
+		*report = (struct report){
+		    .status = refused ? "error" : "disconnected", .words = refused ? "Error" : "Disconnected"};
 	}
 	if (r != OK)
 		report->error = arena_text(&cli->arena, span_of_text(why.text));
@@ -145,11 +144,12 @@ run_status(struct cli *cli, struct why *why)
 	color = strcmp(report.status, "connected") == 0 ? "32" : "31";
 	printf("  %s %s\n", cli_colored(cli, "2", "Status:"), cli_colored(cli, color, report.words));
 	if (report.auth != NULL)
-		printf("  %s %s (%s)\n", cli_colored(cli, "2", "Authentication:"),
-		    authentication_words(&report), shown(&cli->arena, report.auth_text));
+		printf("  %s %s (%s)\n", cli_colored(cli, "2", "Authentication:"), authentication_words(&report),
+		    shown(&cli->arena, report.auth_text));
 	line(cli, "Version:", report.version);
 	if (strcmp(report.status, "not_configured") == 0)
-		puts("\nAdd a gateway with `openshell gateway add ENDPOINT`, or choose one with `openshell "
+		puts("\nStart one here with `openshell-gateway start`, add one with `openshell gateway add "
+		     "ENDPOINT`,\nor choose one with `openshell "
 		     "gateway select`.");
 	else
 		line(cli, "Error:", report.error);
@@ -189,8 +189,7 @@ whoami_print(struct cli *cli, const Openshell__V1__GetCurrentUserResponse *user)
 			line(cli, "Display name:", user->display_name);
 		line(cli, "Roles:", texts_joined(cli, user->roles, user->n_roles));
 		line(cli, "Scopes:", texts_joined(cli, user->scopes, user->n_scopes));
-		line(cli,
-		    "Identity provider:", user->identity_provider == NULL ? "" : user->identity_provider);
+		line(cli, "Identity provider:", user->identity_provider == NULL ? "" : user->identity_provider);
 		return;
 	}
 	json = json_object();
@@ -213,8 +212,7 @@ run_whoami(struct cli *cli, struct why *why)
 		return r;
 	if ((r = call_GetCurrentUser(&cli->connection, &request, &user, why)) != OK)
 		return cli->connection.status.code == CODE_UNIMPLEMENTED
-			   ? fail(why, r, "gateway %s is older and cannot say who the caller is",
-				 cli->gateway.name)
+			   ? fail(why, r, "gateway %s is older and cannot say who the caller is", cli->gateway.name)
 			   : r;
 	whoami_print(cli, user);
 	call_free(user);
@@ -239,8 +237,7 @@ driver_json(const Openshell__V1__ComputeDriverInfo *driver)
 
 	json_object_set_new(json, "name", json_text(driver->name));
 	json_object_set_new(capabilities, "driver_name", json_text(from == NULL ? NULL : from->driver_name));
-	json_object_set_new(
-	    capabilities, "driver_version", json_text(from == NULL ? NULL : from->driver_version));
+	json_object_set_new(capabilities, "driver_version", json_text(from == NULL ? NULL : from->driver_version));
 	json_object_set_new(json, "capabilities", capabilities);
 	return json;
 }
@@ -294,7 +291,9 @@ info_not_configured(struct cli *cli)
 	if (cli_format(cli) != FORMAT_TABLE)
 		cli_print(cli, info_json(cli, NULL));
 	else if (cli->gateway.name == NULL)
-		puts("No gateway configured. Add one with `openshell gateway add ENDPOINT`.");
+		puts("No gateway configured. Start one here with `openshell-gateway start`, or add one with `openshell "
+		     "gateway add\n"
+		     "ENDPOINT`.");
 	else
 		printf("Gateway %s: not configured\n", cli->gateway.name);
 	return OK;
@@ -311,8 +310,7 @@ run_gateway_info(struct cli *cli, struct why *why)
 		return cli->gateway.endpoint == NULL ? info_not_configured(cli) : r;
 	if ((r = call_GetGatewayInfo(&cli->connection, &request, &info, why)) != OK) {
 		if (cli->connection.status.code == CODE_UNIMPLEMENTED)
-			return fail(
-			    why, r, "gateway %s is older and does not tell about itself", cli->gateway.name);
+			return fail(why, r, "gateway %s is older and does not tell about itself", cli->gateway.name);
 		if (cli->connection.status.code == CODE_PERMISSION_DENIED)
 			return because(why, r, "gateway info is for platform admins");
 		return r;

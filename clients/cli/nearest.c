@@ -23,8 +23,7 @@ word_distance(struct span a, struct span b)
 	for (size_t i = 1; i <= a.length; i++) {
 		row[0] = i;
 		for (size_t j = 1; j <= b.length; j++) {
-			row[j] =
-			    least(least(last[j], row[j - 1]) + 1, last[j - 1] + (a.at[i - 1] != b.at[j - 1]));
+			row[j] = least(least(last[j], row[j - 1]) + 1, last[j - 1] + (a.at[i - 1] != b.at[j - 1]));
 			if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1])
 				row[j] = least(row[j], before[j - 2] + 1);
 		}

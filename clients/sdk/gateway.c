@@ -19,8 +19,7 @@ gateway_file(const struct places *places, const char *name, const char *file, st
 
 /* Read metadata.json of one directory; ERR_NOT_FOUND. */
 static enum err
-load_from(const char *base, const char *name, bool system, struct arena *arena, struct gateway *out,
-    struct why *why)
+load_from(const char *base, const char *name, bool system, struct arena *arena, struct gateway *out, struct why *why)
 {
 	const char *path = arena_format(arena, "%s/gateways/%s/metadata.json", base, name);
 	struct gateway gateway = {.system = system, .stored = true};
@@ -40,8 +39,7 @@ load_from(const char *base, const char *name, bool system, struct arena *arena, 
 }
 
 enum err
-gateway_load(
-    const struct places *places, const char *name, struct arena *arena, struct gateway *out, struct why *why)
+gateway_load(const struct places *places, const char *name, struct arena *arena, struct gateway *out, struct why *why)
 {
 	enum err r;
 
@@ -82,8 +80,7 @@ list_from(const char *base, bool system, struct arena *arena, struct gateway *li
 }
 
 enum err
-gateway_list(
-    const struct places *places, struct arena *arena, struct gateway **out, size_t *count, struct why *why)
+gateway_list(const struct places *places, struct arena *arena, struct gateway **out, size_t *count, struct why *why)
 {
 	struct gateway *list = arena_array(arena, GATEWAYS_MAX, sizeof(*list));
 
@@ -187,11 +184,11 @@ gateway_resolve(const struct places *places, const struct gateway_choice *choice
 		return resolve_endpoint(places, choice, arena, out, why);
 	*out = (struct gateway){0};
 	if (name == NULL && (r = gateway_active(places, arena, &name, why)) != OK)
-		return r == ERR_NOT_FOUND
-			   ? fail(why, r,
-				 "No gateway configured: add one with `openshell gateway add ENDPOINT`, "
-				 "or choose one with `openshell gateway select NAME`")
-			   : r;
+		return r == ERR_NOT_FOUND ? fail(why, r,
+						"No gateway configured: start one here with `openshell-gateway start`, "
+						"add one with `openshell gateway add ENDPOINT`, "
+						"or choose one with `openshell gateway select NAME`")
+					  : r;
 	if ((r = gateway_load(places, name, arena, out, why)) == ERR_NOT_FOUND) {
 		*out = (struct gateway){.name = name};
 		return fail(why, r,
@@ -225,8 +222,7 @@ gateway_select(const struct places *places, const char *name, struct why *why)
 	auto_arena struct arena arena = {0};
 	const char *path = arena_format(&arena, "%s/active_gateway", places->user);
 
-	return path == NULL ? fail(why, ERR_LIMIT, "out of room")
-			    : file_write(path, 0600, span_of_text(name), why);
+	return path == NULL ? fail(why, ERR_LIMIT, "out of room") : file_write(path, 0600, span_of_text(name), why);
 }
 
 enum err
@@ -240,8 +236,8 @@ gateway_remove(const struct places *places, const char *name, struct why *why)
 	if ((r = gateway_load(places, name, &arena, &gateway, why)) != OK)
 		return r;
 	if (gateway.system)
-		return fail(why, ERR_DENIED,
-		    "gateway %s belongs to the system (%s): it cannot be removed here", name, places->system);
+		return fail(why, ERR_DENIED, "gateway %s belongs to the system (%s): it cannot be removed here", name,
+		    places->system);
 	if (gateway_active(places, &arena, &active, NULL) == OK && strcmp(active, name) == 0) {
 		path = arena_format(&arena, "%s/active_gateway", places->user);
 		if (path != NULL && unlink(path) != 0 && errno != ENOENT)
