@@ -352,6 +352,48 @@ find_never(struct finder *finder, struct why *why)
 	return r;
 }
 
+/* ---- what an earlier start may have prepared ---- */
+
+/* The writable place of the host that a path lies below; NULL when there is none. */
+static const char *
+writable_above(const struct places *places, const char *path)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		const struct place *place = &places->items[i];
+
+		if (place->write && place->kind == PLACE_SHARED && strcmp(place->path, path) != 0 &&
+		    path_within(path, place->path))
+			return place->path;
+	}
+	return NULL;
+}
+
+/* What the agent may write it may have changed: a link of its making would share whatever it leads to at the next start. */
+static enum err
+links_trusted(const struct finder *finder, struct why *why)
+{
+	const struct places *out = finder->out;
+	const char *above;
+
+	for (size_t i = 0; finder->setup->host_root && i < out->links_n; i++)
+		if ((above = writable_above(out, out->links[i].path)) != NULL)
+			return fail(why, ERR_INVALID, "filesystem path: %s is a symbolic link below %s, which may be written: "
+			    "list what it points to", out->links[i].path, above);
+	return OK;
+}
+
+/* ... and a directory above a private place could be renamed, so that nothing covers it at the next start. */
+static enum err
+private_kept(const struct finder *finder, const char *path, struct why *why)
+{
+	const char *above = finder->setup->host_root ? writable_above(finder->out, path) : NULL;
+
+	if (above == NULL || faccessat(finder->root_fd, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return OK;
+	return fail(why, ERR_INVALID, "filesystem path %s: it cannot be written, for %s below it is private to the host",
+	    above, path);
+}
+
 /* What lies below something shared and must not be seen: covered in the view. */
 static void
 hide_below(struct finder *finder, const char *path)
@@ -375,8 +417,13 @@ find_hidden(struct finder *finder, struct why *why)
 	finder->out->hidden = arena_array(finder->arena, finder->never_n + host_n + 1, sizeof(char *));
 	if (finder->out->hidden == NULL)
 		return fail(why, ERR_LIMIT, "too many paths");
-	for (size_t i = 0; i < finder->never_n; i++)
+	for (size_t i = 0; i < finder->never_n; i++) {
+		enum err r = private_kept(finder, finder->never[i], why);
+
+		if (r != OK)
+			return r;
 		hide_below(finder, finder->never[i]);
+	}
 	for (size_t i = 0; i < host_n; i++)
 		hide_below(finder, private_of_host[i]);
 	return OK;
@@ -425,7 +472,7 @@ places_find(const struct msg_spawner_setup *setup, int root_fd, struct arena *ar
 	if ((r = find_never(&finder, why)) != OK ||
 	    (r = find_list(&finder, setup->read_only, setup->read_only_n, false, why)) != OK ||
 	    (r = find_list(&finder, setup->read_write, setup->read_write_n, true, why)) != OK ||
-	    (r = find_top_links(&finder, why)) != OK)
+	    (r = find_top_links(&finder, why)) != OK || (r = links_trusted(&finder, why)) != OK)
 		return r;
 	sort_out(out);
 	return find_hidden(&finder, why);
