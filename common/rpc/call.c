@@ -213,11 +213,18 @@ message_hand_over(struct rpc_call *call, struct span bytes)
 {
 	bool only = call->method->kind == RPC_UNARY || call->method->kind == RPC_SERVER_STREAM;
 	auto_arena struct arena passing = {.max_bytes = MESSAGE_ARENA_BYTES};
+	struct arena *arena = only ? &call->message : &passing;
+	const struct rpc_method *method = call->method;
 	ProtobufCMessage *message = NULL;
+	struct span shaped = bytes;
 	struct why why = {0};
-	enum err r = protobuf_read(call->method->request, bytes, only ? &call->message : &passing, &message, &why);
+	enum err r;
 
-	if (r != OK) {
+	if (method->reshape != NULL && (r = method->reshape(method, bytes, arena, &shaped, &why)) != OK) {
+		rpc_finish(call, r, &why);
+		return;
+	}
+	if ((r = protobuf_read(method->request, shaped, arena, &message, &why)) != OK) {
 		(void)because(&why, r, "request message");
 		call_end(call, r == ERR_LIMIT ? GRPC_RESOURCE_EXHAUSTED : GRPC_INTERNAL, why.text);
 		return;

@@ -31,6 +31,9 @@ struct rpc_method {
 	 */
 	void (*message)(void *self, struct rpc_call *call, const ProtobufCMessage *message);
 	const void *extra; /* the owner's, e.g. who may call it */
+	/* Runs on a message's bytes before they are read as request: out is them, or others in the arena. NULL: them. */
+	enum err (*reshape)(const struct rpc_method *method, struct span bytes, struct arena *arena, struct span *out,
+	    struct why *why);
 };
 
 /* What is known of the caller's connection and request; borrowed from the call. */

@@ -301,3 +301,29 @@ protobuf_write(const ProtobufCMessage *message, struct arena *arena, struct span
 	*out = span_of_bytes(bytes, protobuf_c_message_pack(message, bytes));
 	return OK;
 }
+
+enum err
+protobuf_field_take(struct span *rest, struct protobuf_field *out, struct why *why)
+{
+	const char *at = rest->at, *end = rest->at + rest->length;
+	struct protobuf_field field = {0};
+	uint64_t tag, length = 0;
+
+	if (!varint(&at, end, TAG_BYTES_MAX, &tag) || tag >> 3 == 0 || tag > UINT32_MAX)
+		return fail(why, ERR_SYNTAX, "not a field's tag");
+	field.number = (uint32_t)(tag >> 3);
+	field.wire = tag & 7;
+	if (field.wire == PROTOBUF_C_WIRE_TYPE_64BIT || field.wire == PROTOBUF_C_WIRE_TYPE_32BIT)
+		length = field.wire == PROTOBUF_C_WIRE_TYPE_64BIT ? 8 : 4;
+	else if (field.wire == PROTOBUF_C_WIRE_TYPE_VARINT ? !varint(&at, end, VARINT_BYTES_MAX, &field.value) :
+		     field.wire != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || !varint(&at, end, TAG_BYTES_MAX, &length))
+		return fail(why, ERR_SYNTAX, "field %u is truncated, too long or of a wire type not used", field.number);
+	if (length > (size_t)(end - at))
+		return fail(why, ERR_SYNTAX, "field %u is truncated", field.number);
+	field.body = span_of_bytes(at, (size_t)length);
+	at += length;
+	field.whole = span_of_bytes(rest->at, (size_t)(at - rest->at));
+	*rest = span_of_bytes(at, (size_t)(end - at));
+	*out = field;
+	return OK;
+}

@@ -27,4 +27,16 @@ enum err protobuf_read(const ProtobufCMessageDescriptor *type, struct span bytes
 enum err protobuf_write(const ProtobufCMessage *message, struct arena *arena, struct span *out,
     struct why *why) must_check;
 
+/* One field of a message's wire form. */
+struct protobuf_field {
+	uint32_t number;
+	unsigned wire;	   /* protobuf_c_wire_type */
+	uint64_t value;	   /* of a varint */
+	struct span body;  /* of a length-delimited field, or the 4 or 8 bytes */
+	struct span whole; /* tag and all */
+};
+
+/* The next field of rest, which is moved behind it; ERR_SYNTAX: rest does not begin with a whole field. */
+enum err protobuf_field_take(struct span *rest, struct protobuf_field *out, struct why *why) must_check;
+
 #endif

@@ -289,6 +289,7 @@ looked_up(void *self, enum err r, struct msg *answer, const struct why *reason)
 		exec_finish(exec, r, &why);
 		return;
 	}
+	exec->start.sandbox = answer->sandbox_row.sandbox;
 	rpc_begin(exec->work.call);
 	exec_try(exec);
 }
@@ -334,8 +335,7 @@ start_read(struct arena *arena, const Openshell__V1__ExecSandboxRequest *in, str
 {
 	enum err r;
 
-	if ((r = check_id("sandbox_id", span_of_text(in->sandbox_id), &out->sandbox, why)) != OK ||
-	    (r = check_exec(arena, in, &out->environment, &out->environment_n, why)) != OK)
+	if ((r = check_exec(arena, in, &out->environment, &out->environment_n, why)) != OK)
 		return r;
 	if ((out->command = arena_array(arena, in->n_command, sizeof(*out->command))) == NULL)
 		return fail(why, ERR_LIMIT, "the request needs too much memory");
@@ -347,6 +347,24 @@ start_read(struct arena *arena, const Openshell__V1__ExecSandboxRequest *in, str
 	out->columns = (uint16_t)in->cols;
 	out->rows = (uint16_t)in->rows;
 	out->timeout_ms = in->timeout_seconds * 1000ull;
+	return OK;
+}
+
+/* Which sandbox is meant: by its id, or by its name where a workspace is named too. */
+static enum err
+target_read(const Openshell__V1__ExecSandboxRequest *in, struct msg_sandbox_get *out, struct why *why)
+{
+	struct span sandbox = span_of_text(in->sandbox_id), workspace = span_of_text(in->workspace);
+	struct why ignored;
+
+	if (workspace.length == 0)
+		return check_id("sandbox_id", sandbox, &out->sandbox, why);
+	if (sandbox.length == 0)
+		return fail(why, ERR_INVALID, "sandbox is required");
+	if (check_name("sandbox", sandbox, &ignored) != OK || check_name("workspace", workspace, &ignored) != OK)
+		return fail(why, ERR_NOT_FOUND, "sandbox not found");
+	out->name = sandbox;
+	out->workspace = workspace;
 	return OK;
 }
 
@@ -367,14 +385,13 @@ sandbox_exec(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	struct exec *exec;
 	enum err r;
 
-	if ((r = start_read(rpc_arena(call), in, &start, &why)) != OK ||
-	    (r = api_peer(self, ROLE_STATE, &state, &why)) != OK) {
+	if ((r = target_read(in, &question.sandbox_get, &why)) != OK ||
+	    (r = start_read(rpc_arena(call), in, &start, &why)) != OK || (r = api_peer(self, ROLE_STATE, &state, &why)) != OK) {
 		rpc_finish(call, r, &why);
 		return;
 	}
 	exec = exec_new(self, call, in, state);
 	exec->start = start;
-	question.sandbox_get.sandbox = start.sandbox;
 	exec->question = peer_call(state, &question, api_patience(call, CALL_DEADLINE_MS), looked_up, exec);
 }
 

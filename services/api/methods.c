@@ -6,6 +6,7 @@
 #include "common/base/clean.h"
 #include "openshell/inference.pb-c.h"
 #include "openshell/openshell.pb-c.h"
+#include "services/api/newer.h"
 
 static const struct rule rules[] = {
 #define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)       \
@@ -19,7 +20,7 @@ static const struct rpc_method rows[] = {
 #define CLIENT_STREAM RPC_CLIENT_STREAM
 #define BIDI	      RPC_BIDI
 #define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)       \
-	{"/" service "/" #name, kind, &request_prefix##__descriptor, NULL, NULL},
+	{"/" service "/" #name, kind, &request_prefix##__descriptor, NULL, NULL, newer_request},
 #include "openshell/methods.def"
 };
 

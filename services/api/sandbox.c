@@ -199,11 +199,17 @@ row_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 static void
 delete_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
+	const Openshell__V1__DeleteSandboxRequest *in = (const Openshell__V1__DeleteSandboxRequest *)ask->request;
 	Openshell__V1__DeleteSandboxResponse out = OPENSHELL__V1__DELETE_SANDBOX_RESPONSE__INIT;
+	char id[ID_TEXT_BYTES];
 
-	(void)answer;
-	out.has_deleted = out.deleted = true;
 	if (r == OK)
+		out.sandbox_id = id_write(answer->sandbox_deleted.sandbox, id);
+	out.has_deleted = out.has_outcome = true;
+	out.deleted = r == OK;
+	out.outcome = r == OK ? OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ACCEPTED :
+				OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ALREADY_ABSENT;
+	if (r == OK || (r == ERR_NOT_FOUND && in->has_allow_missing && in->allow_missing))
 		ask_send(ask, &out.base);
 	else
 		named_failed(ask, r, why);
@@ -301,7 +307,7 @@ sandbox_delete(void *self, struct rpc_call *call, const ProtobufCMessage *messag
 	if ((r = named(in->name, in->workspace, &m->name, &m->workspace, &why)) != OK)
 		call_fail(call, r, &why);
 	else
-		named_put(self, call, message, &question, DONE, delete_answered);
+		named_put(self, call, message, &question, SANDBOX_DELETED, delete_answered);
 }
 
 /* ---- list ---- */
@@ -342,6 +348,7 @@ list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
 	struct listing *listing = ask->detail;
 	struct msg_sandbox_list *m = &listing->question.sandbox_list;
+	char *token;
 
 	if (r == OK)
 		r = listing_take(listing, rpc_arena(ask->work.call), &answer->sandbox_listed, why);
@@ -349,13 +356,17 @@ list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 		ask_fail(ask, r, why);
 		return;
 	}
+	m->offset += (uint32_t)answer->sandbox_listed.sandboxes_n;
 	if (!answer->sandbox_listed.more || answer->sandbox_listed.sandboxes_n == 0 ||
 	    listing->out.n_sandboxes == listing->wanted) {
+		/* A full page may have another behind it, even if an empty one. */
+		if (listing->out.n_sandboxes == listing->wanted &&
+		    (token = arena_format(rpc_arena(ask->work.call), "%u", m->offset)) != NULL)
+			listing->out.next_page_token = token;
 		ask_send(ask, &listing->out.base);
 		return;
 	}
 	m->limit = listing->wanted - (uint32_t)listing->out.n_sandboxes;
-	m->offset += (uint32_t)answer->sandbox_listed.sandboxes_n;
 	ask_put(ask, ROLE_STATE, &listing->question, SANDBOX_LISTED, list_answered);
 }
 

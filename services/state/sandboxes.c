@@ -173,7 +173,8 @@ lifecycle_request(struct state *state, enum event event, const char *action, str
 	if ((r = change_run(&change, why)) != OK)
 		return r;
 	if (event == EVENT_DELETE) {
-		answer->id = DONE;
+		answer->id = SANDBOX_DELETED;
+		answer->sandbox_deleted.sandbox = change.found;
 		return OK;
 	}
 	answer->id = SANDBOX_ROW;
@@ -215,7 +216,7 @@ sandbox_start(void *self, struct msg *m, struct msg *answer, struct why *why)
  * Delete a sandbox with all that is its own; the row goes when its driver has nothing left of it.
  *
  * in      sandbox_delete, from api
- * out     done: it is recorded and will happen
+ * out     sandbox_deleted: it is recorded and will happen
  * errors  ERR_NOT_FOUND
  */
 enum err

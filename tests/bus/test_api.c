@@ -430,7 +430,7 @@ by_name(void **unused)
 	Openshell__V1__GetSandboxRequest get = OPENSHELL__V1__GET_SANDBOX_REQUEST__INIT;
 	Openshell__V1__StopSandboxRequest stop = OPENSHELL__V1__STOP_SANDBOX_REQUEST__INIT;
 	Openshell__V1__DeleteSandboxRequest delete = OPENSHELL__V1__DELETE_SANDBOX_REQUEST__INIT;
-	const struct msg done = {.id = DONE};
+	const struct msg deleted = {.id = SANDBOX_DELETED, .sandbox_deleted = {row(2).sandbox_row.sandbox}};
 	struct got *got;
 
 	(void)unused;
@@ -448,9 +448,18 @@ by_name(void **unused)
 	got_ended(got, 9, "sandbox is not ready");
 	got_free(got);
 	got = call(OPENSHELL "DeleteSandbox", &delete.base, &openshell__v1__delete_sandbox_response__descriptor);
-	actor_answer(&state, SANDBOX_DELETE, &done);
+	actor_answer(&state, SANDBOX_DELETE, &deleted);
 	got_ended(got, 0, NULL);
 	assert_true(((Openshell__V1__DeleteSandboxResponse *)got->messages[0])->deleted);
+	assert_int_equal(((Openshell__V1__DeleteSandboxResponse *)got->messages[0])->outcome, 2);
+	assert_string_equal(((Openshell__V1__DeleteSandboxResponse *)got->messages[0])->sandbox_id,
+	    id_text(deleted.sandbox_deleted.sandbox));
+	got_free(got);
+	delete.has_allow_missing = delete.allow_missing = true;
+	got = call(OPENSHELL "DeleteSandbox", &delete.base, &openshell__v1__delete_sandbox_response__descriptor);
+	actor_refuse(&state, SANDBOX_DELETE, ERR_NOT_FOUND, "no such row");
+	got_ended(got, 0, NULL);
+	assert_int_equal(((Openshell__V1__DeleteSandboxResponse *)got->messages[0])->outcome, 3);
 	got_free(got);
 }
 
@@ -485,6 +494,7 @@ list_goes_on(void **unused)
 	heard_free(heard);
 	got_ended(got, 0, NULL);
 	assert_int_equal(((Openshell__V1__ListSandboxesResponse *)got->messages[0])->n_sandboxes, 3);
+	assert_string_equal(((Openshell__V1__ListSandboxesResponse *)got->messages[0])->next_page_token, "3");
 	got_free(got);
 	request.has_all_workspaces = request.all_workspaces = true;
 	request.workspace = (char *)"default";
@@ -765,6 +775,43 @@ exec_refuses(void **unused)
 	got_ended(got, 9, "sandbox is not ready");
 	got_free(got);
 	assert_null(actor_heard(&relay, EXEC_START));
+}
+
+/* As clients from 0.1 on ask: by name, in a workspace. */
+static void
+exec_by_name(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	char *command[] = {(char *)"true"};
+	const struct msg answer = row(2);
+	struct heard *heard;
+	struct got *got;
+	struct why why;
+
+	(void)unused;
+	request.command = command;
+	request.n_command = 1;
+	request.workspace = (char *)"\x0a\x07" /* a WorkspaceSelector */
+				    "default";
+	call_fails(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor, 3,
+	    "sandbox is required");
+	request.sandbox_id = id_text(sandbox);
+	call_fails(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor, 5,
+	    "sandbox not found");
+	request.sandbox_id = (char *)"demo";
+	got = call(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor);
+	heard = actor_hear(&state, SANDBOX_GET);
+	assert_true(id_none(heard->msg.sandbox_get.sandbox));
+	assert_true(span_is(heard->msg.sandbox_get.name, "demo"));
+	assert_true(span_is(heard->msg.sandbox_get.workspace, "default"));
+	reply_send(&heard->reply, &answer);
+	heard_free(heard);
+	heard = actor_hear(&relay, EXEC_START);
+	assert_true(id_equal(heard->msg.exec_start.sandbox, sandbox));
+	reply_fail(&heard->reply, fail(&why, ERR_NOT_FOUND, "no such command"), &why);
+	heard_free(heard);
+	got_ended(got, 0, NULL);
+	got_free(got);
 }
 
 /* Both ways, within the credit, the exit last. */
@@ -1121,6 +1168,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(watch_stops_at_ready),
 	    cmocka_unit_test(watch_slow_reader),
 	    cmocka_unit_test(exec_refuses),
+	    cmocka_unit_test(exec_by_name),
 	    cmocka_unit_test(exec_runs),
 	    cmocka_unit_test(exec_back_pressure),
 	    cmocka_unit_test(exec_caller_goes),
