@@ -151,4 +151,31 @@ openshell sandbox create --name four --detach -- "/bin/$evil" >"$work/said" 2>&1
 for words in "sandbox get four" "sandbox get $evil" "sandbox list" "logs four" "sandbox delete $evil"; do openshell $words >>"$work/said" 2>&1 </dev/null; done
 is "no control byte of a stranger on the terminal" "$(tr -d '\n\t -~\200-\377' <"$work/said" | wc -c)" 0
 like "... where its words are shown" "$(cat "$work/said")" 'owned'
+
+# ---- what a sandbox prepares for its own next start. /tmp is never shared, so that only root has a place to try it
+if [ -n "$root" ]; then
+	shared=$(mktemp -d /var/lib/osh-escape.XXXXXX)
+	mkdir "$shared/work" "$shared/work/sub" "$shared/victim"
+	chmod 777 "$shared" "$shared"/* "$shared/work/sub"
+	echo private >"$shared/victim/file"
+	cat >"$work/policy.yaml" <<-END
+		version: 1
+		filesystem_policy:
+		  include_workdir: true
+		  read_only: [/usr, /lib, /lib64, /bin, /sbin, /etc]
+		  read_write: [/tmp, $shared/work, $shared/work/sub]
+		landlock: {compatibility: best_effort}
+		process: {run_as_user: sandbox, run_as_group: sandbox}
+	END
+	openshell sandbox create --name five --policy "$work/policy.yaml" --detach -- sleep infinity >/dev/null 2>&1 </dev/null
+	in_five() { openshell sandbox exec -n five -- "$@" </dev/null; }
+	is "control: it writes what its policy shares" "$(in_five sh -c "echo x > $shared/work/sub/x && cat $shared/work/sub/x")" x
+	fails_with "what it does not share is not there" 1 in_five cat "$shared/victim/file"
+	in_five sh -c "cd $shared/work && mv sub old && ln -s $shared/victim sub"
+	openshell sandbox stop five >/dev/null 2>&1 </dev/null
+	openshell sandbox start five >"$work/five" 2>&1 </dev/null
+	unlike "a link of its making leads nowhere at the next start" "$(in_five cat "$shared/victim/file" 2>/dev/null)" private
+	like "... which says why" "$(openshell sandbox get five 2>&1 </dev/null)" 'is a symbolic link below'
+	rm -rf "$shared"
+fi
 plan
