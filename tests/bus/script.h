@@ -6,7 +6,7 @@
 #include "common/bus/curve.h"
 #include "common/os/child.h"
 
-#define PATIENCE_MS 5000 /* for what must come */
+#define PATIENCE_MS 20000 /* for what must come */
 
 /* A peer that the test plays. Several may share a loop. */
 struct actor {

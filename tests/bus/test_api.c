@@ -215,11 +215,30 @@ house_close(void)
 	directory_remove(directory);
 }
 
+/* The peers are up at our end before api has read their welcome: ask until it says that it is well. */
+static void
+until_healthy(void)
+{
+	Openshell__V1__HealthRequest health = OPENSHELL__V1__HEALTH_REQUEST__INIT;
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	bool well = false;
+
+	while (!well && clock_ms() < end) {
+		struct got *got = call(OPENSHELL "Health", &health.base, &openshell__v1__health_response__descriptor);
+
+		got_ended(got, 0, NULL);
+		well = ((Openshell__V1__HealthResponse *)got->messages[0])->status == 1;
+		got_free(got);
+	}
+	assert_true(well);
+}
+
 static int
 setup(void **unused)
 {
 	(void)unused;
 	house_open("tls: false\nallow_unauthenticated: true\n");
+	until_healthy();
 	return 0;
 }
 
@@ -1043,6 +1062,7 @@ state_goes(void **unused)
 	got_free(got);
 	state = before;
 	actor_restart(&state, ROLE_STATE, "state");
+	until_healthy();
 	by_name(NULL);
 }
 
