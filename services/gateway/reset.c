@@ -21,12 +21,12 @@
 /* What it makes in data_dir. A name with a dot and more behind it is a file being written, or a log put aside. */
 static const char *const data_names[] = {"sandboxes", "postgres", "keys", "run", "gateway.log", "status.json", NULL};
 
-static const char *const tls_names[] = {"ca.key", "ca.crt", "server/tls.key", "server/tls.crt", "server", "client/tls.key",
-    "client/tls.crt", "client", NULL};
+static const char *const tls_names[] = {"ca.key", "ca.crt", "server/tls.key", "server/tls.crt", "server",
+    "client/tls.key", "client/tls.crt", "client", NULL};
 
 /* last_sandbox is the client's. */
-static const char *const entry_names[] = {"mtls/tls.key", "mtls/tls.crt", "mtls/ca.crt", "mtls", "metadata.json",
-    "last_sandbox", NULL};
+static const char *const entry_names[] = {
+    "mtls/tls.key", "mtls/tls.crt", "mtls/ca.crt", "mtls", "metadata.json", "last_sandbox", NULL};
 
 /* ---- may it be? ---- */
 
@@ -38,7 +38,7 @@ box_runs(int boxes, const char *id)
 	unsigned long long ticks, now_ticks;
 	unsigned epoch;
 	struct why why;
-	char *behind;
+	char *behind, state; /* a zombie (Z, X) runs no more, though nobody has waited for it yet */
 	int pid;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%.200s/box", boxes, id);
@@ -49,9 +49,9 @@ box_runs(int boxes, const char *id)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	return file_read(path, stat, sizeof(stat), NULL, &why) == OK && (behind = strrchr(stat, ')')) != NULL &&
-	    sscanf(behind, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		&now_ticks) == 1 &&
-	    now_ticks == ticks;
+	       sscanf(behind, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &state, &now_ticks) == 2 &&
+	       now_ticks == ticks && state != 'Z' && state != 'X';
 }
 
 static unsigned
@@ -75,7 +75,8 @@ ask(const struct config *config, struct why *why)
 	char line[16];
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-		return fail(why, ERR_DENIED, "reset removes every sandbox, its files and the database in %s: say --yes to do it",
+		return fail(why, ERR_DENIED,
+		    "reset removes every sandbox, its files and the database in %s: say --yes to do it",
 		    config->data_dir);
 	fprintf(stderr,
 	    "This removes every sandbox with its files, the database and the keys in %s,\n"
@@ -142,7 +143,8 @@ names_remove(const char *path, const char *const *names, struct why *why)
 		char parent[64];
 		auto_fd int in = -1;
 
-		snprintf(parent, sizeof(parent), "%.*s", slash == NULL ? 1 : (int)(slash - *names), slash == NULL ? "." : *names);
+		snprintf(parent, sizeof(parent), "%.*s", slash == NULL ? 1 : (int)(slash - *names),
+		    slash == NULL ? "." : *names);
 		if ((in = openat(dir, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
 			continue;
 		if (unlinkat(in, slash == NULL ? *names : slash + 1, 0) < 0 && errno == EISDIR)
@@ -171,7 +173,6 @@ data_remove(const struct config *config, struct why *why)
 	return last_remove(config->data_dir, why);
 }
 
-/* A line of text files, the client's or ours, is short. */
 static bool
 same_files(const char *one, const char *other)
 {
@@ -179,7 +180,7 @@ same_files(const char *one, const char *other)
 	struct why why;
 
 	return file_read(one, a, sizeof(a), NULL, &why) == OK && file_read(other, b, sizeof(b), NULL, &why) == OK &&
-	    strcmp(a, b) == 0;
+	       strcmp(a, b) == 0;
 }
 
 /* Ours is the one that has our authority; without TLS, the one that a start would have written over. */
@@ -247,8 +248,8 @@ reset_run(const struct config *config, bool yes, struct why *why)
 		return r;
 	if (data && (running = boxes_running(config)) > 0)
 		return fail(why, ERR_STATE,
-		    "%u sandbox%s still running: \"openshell-gateway start\" and \"stop --sandboxes\" end what runs", running,
-		    running == 1 ? " is" : "es are");
+		    "%u sandbox%s still running: \"openshell-gateway start\" and \"stop --sandboxes\" end what runs",
+		    running, running == 1 ? " is" : "es are");
 	if (!data && !file_exists(config->tls_dir)) {
 		printf("There is nothing to remove: %s holds no gateway's data.\n", config->data_dir);
 		return OK;
