@@ -68,10 +68,11 @@ granted(struct link *link, const struct msg *answer)
 	spool_begin(link);
 }
 
+/* This start, its token or its keys are not known there, or it is over: asking again changes nothing. */
 static bool
 for_good(enum err r)
 {
-	return r == ERR_DENIED || r == ERR_CONFLICT || r == ERR_NOT_FOUND;
+	return r == ERR_DENIED || r == ERR_CONFLICT || r == ERR_NOT_FOUND || r == ERR_UNAUTHENTICATED || r == ERR_STATE;
 }
 
 static void

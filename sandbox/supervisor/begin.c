@@ -77,7 +77,7 @@ main_started(void *self, enum err r, struct msg *answer, const struct why *why)
 {
 	struct supervisor *s = self;
 
-	if (s->bus.state != STATE_BUILDING)
+	if (s->bus.state != STATE_BUILDING || r == ERR_UNAVAILABLE) /* it died: finish_spawner */
 		return;
 	if (r != OK) {
 		finish_failed(s, r == ERR_NOT_FOUND ? "CommandNotFound" : "CommandNotStarted", why);
@@ -163,7 +163,7 @@ walls_built(void *self, enum err r, struct msg *answer, const struct why *why)
 	struct supervisor *s = self;
 	struct why failed = {0};
 
-	if (s->bus.state != STATE_BUILDING)
+	if (s->bus.state != STATE_BUILDING || r == ERR_UNAVAILABLE) /* it died: finish_spawner */
 		return;
 	if (r != OK) {
 		finish_failed(s, r == ERR_INVALID || r == ERR_NOT_FOUND ? "PolicyInvalid" : "WallNotEnforced", why);

@@ -53,22 +53,16 @@ finish_main(struct supervisor *s, uint16_t exit_code)
 	linkage_report(s);
 }
 
+/* All commands died with it: this instance is over, and the driver starts another. */
 void
 finish_spawner(struct supervisor *s)
 {
-	struct why why = {0};
-
 	s->spawner_peer = NULL;
-	if (s->bus.state == STATE_OVER)
+	if (s->bus.state == STATE_OVER || s->spawner_lost)
 		return;
-	if (s->main.running) { /* and all commands died with it: the driver starts another instance */
-		linkage_say(s, "ERROR", "the spawner died, and all commands with it");
-		s->spawner_lost = true;
-		loop_stop(s->loop);
-		return;
-	}
-	fail(&why, ERR_SYSTEM, "the spawner ended while it built the walls");
-	finish_failed(s, "WallNotEnforced", &why);
+	linkage_say(s, "ERROR", "the spawner died, and all commands with it");
+	s->spawner_lost = true;
+	loop_stop(s->loop);
 }
 
 static void

@@ -60,7 +60,7 @@ struct supervisor {
 	char failed_reason[64];
 	struct why failed_words;
 	bool stopping;	   /* SIGTERM came */
-	bool spawner_lost; /* it died under running commands */
+	bool spawner_lost; /* it died before its time */
 	struct timer stop_timer;
 };
 
