@@ -36,6 +36,9 @@ struct api {
 	struct rpc_server *server;
 	uint64_t next_number;
 	struct list watches[API_BUCKETS], execs[API_BUCKETS];
+	struct timer patience; /* for state and relay, before the first caller is let in */
+	bool serving;
+	enum err failed; /* why it could not serve */
 	struct timer drain;
 	unsigned drain_turns;
 };

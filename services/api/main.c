@@ -10,6 +10,7 @@
 
 #define DRAIN_TURN_MS 50
 #define DRAIN_TURNS   100 /* 5 s for open calls to end */
+#define PATIENCE_MS   1000
 
 static const char *const write_paths[] = {"/state", "/relay", NULL}; /* their sockets, to connect to */
 
@@ -58,11 +59,36 @@ writable(void *self, struct rpc_call *call)
 		work->writable(work);
 }
 
+/* Callers wait in the socket's queue until now, so that the first is not told that state is away. */
+static void
+serve(void *self)
+{
+	struct api *api = self;
+	struct why why = {""};
+	enum err r;
+
+	if (api->serving)
+		return;
+	api->serving = true;
+	loop_timer_stop(api->loop, &api->patience);
+	if ((r = rpc_server_listen(api->server, (int)api->config->listen_fd, &why)) == OK) {
+		service_ready(&((struct config *)api->config)->service);
+		return;
+	}
+	log_failure("api.listen", r, &why);
+	api->failed = r;
+	loop_stop(api->loop);
+}
+
 static void
 peer_up(void *self, struct peer *peer)
 {
-	(void)self;
+	struct api *api = self;
+	struct peer *other;
+
 	log_info("peer.up", "role=%s name=%s", role_name(peer->role), peer->name);
+	if (api_peer(api, ROLE_STATE, &other, NULL) == OK && api_peer(api, ROLE_RELAY, &other, NULL) == OK)
+		serve(api);
 }
 
 static void
@@ -116,7 +142,8 @@ serve_open(struct api *api, struct why *why)
 
 	if ((r = rpc_server_new(&api->server, &server, why)) != OK)
 		return r;
-	return rpc_server_listen(api->server, (int)config->listen_fd, why);
+	loop_timer_set(api->loop, &api->patience, PATIENCE_MS, serve, api);
+	return OK;
 }
 
 static enum err
@@ -160,8 +187,9 @@ run(struct api *api, struct why *why)
 	    (r = serve_open(api, why)) != OK || (r = loop_signal(api->loop, SIGTERM, stop, api, why)) != OK ||
 	    (r = loop_signal(api->loop, SIGINT, stop, api, why)) != OK)
 		return r;
-	service_ready(&config->service);
-	return loop_run(api->loop, why);
+	if ((r = loop_run(api->loop, why)) == OK && api->failed != OK)
+		r = fail(why, api->failed, "its socket cannot be served");
+	return r;
 }
 
 static void
