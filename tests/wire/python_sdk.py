@@ -228,6 +228,9 @@ def main():
     check("wait_ready", (ready.id, phase(ready)) == (ref.id, "ready"), ready)
     got = client.get(name, **WS)
     check("get", (got.id, got.workspace, got.status.current_policy_version) == (ref.id, "default", 1), got)
+    if new:
+        since = {c.type: (c.status, c.transition_time_ms) for c in got.conditions}
+        check("conditions", since["Ready"][0] == "True" and abs(since["Ready"][1] - time.time() * 1000) < 60000, since)
     session = client.get_session(name, **WS)
     steps = [lambda: execs(session), lambda: streams(client, name, ref), lambda: lists(client, name, ref),
              lambda: errors(client, name, spec), lambda: workspaces(client)]
