@@ -102,6 +102,8 @@ run(struct link *link, struct loop *loop, struct why *why)
 	    (r = connect_relay(link, why)) == OK)
 		r = loop_run(loop, why);
 	link_done(link);
+	if (link->refused)
+		return r; /* its exit status must be heard: the supervisor kills a link that closes its channel first */
 	bus_done(&link->bus);
 	curve_free(link->curve);
 	peer_unref(link->supervisor);

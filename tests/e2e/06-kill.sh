@@ -158,6 +158,20 @@ for delay in 0.012 0.03; do
 	done
 done
 
+# A start whose ticket was lost with the database: its writer of the log stands still until both are killed.
+writer=$(ps -o pid=,args= --ppid "$(pid_of postgres)" | awk '/walwriter/ { print $1 }')
+kill -STOP "$writer"
+database=$(pid_of postgres)
+openshell sandbox create --name ticket --detach -- sleep infinity >/dev/null 2>&1 </dev/null &
+running=$!
+end=$((SECONDS + 5))
+until [ "$(ls "$data/sandboxes/boxes" | wc -l)" = 2 ] || [ $SECONDS -ge $end ]; do :; done
+kill -KILL "$database" "$writer"
+wait $running
+none_lost "a start that the killed database forgot ends, and another takes its place" steady ticket
+openshell sandbox delete ticket >/dev/null 2>&1 </dev/null
+none_lost "... and can be deleted" steady
+
 # ---- the parent ----
 
 before=$(pid_in "$steady" supervisor)
