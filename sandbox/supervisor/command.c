@@ -2,10 +2,13 @@
 #include "sandbox/supervisor/supervisor.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "sandbox/supervisor/proc.h"
 
 #define SPAWN_WAIT_MS 10000
 #define COLUMNS	      80
@@ -63,6 +66,26 @@ signal_command(struct supervisor *s, uint64_t id, int number)
 		log_warning("spawner.untold", "why=\"%s\"", why.text);
 }
 
+/*
+ * The spawner sleeps until its newest child has become the command (run.c), and the agent, being the same user, may
+ * stop that child before it has: then nothing more would be started or ended. Such a child still bears our name.
+ */
+static void
+release_spawner(const struct supervisor *s)
+{
+	char path[64], children[32768], name[32], *at = children; /* 2048 processes */
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)s->spawner.pid, (int)s->spawner.pid);
+	if (s->spawner_peer == NULL || !proc_read(path, children, sizeof(children) - 1))
+		return;
+	for (char *pid = strsep(&at, " \n"); pid != NULL; pid = strsep(&at, " \n")) {
+		snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+		if (proc_read(path, name, sizeof(name) - 1) && strcmp(name, "supervisor\n") == 0)
+			kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
+	}
+	log_warning("spawner.released", "why=\"a command was stopped before it began\"");
+}
+
 /* The answer of the spawner. The command is looked up again: all may have ended meanwhile. */
 struct started {
 	struct supervisor *s;
@@ -78,6 +101,8 @@ command_started(void *self, enum err r, struct msg *answer, const struct why *wh
 	struct msg m = {.id = EXEC_STARTED};
 
 	free(started);
+	if (r == ERR_TIMEOUT)
+		release_spawner(s);
 	if (command == NULL)
 		return;
 	if (r != OK) {

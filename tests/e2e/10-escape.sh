@@ -74,6 +74,13 @@ in_one sh -c 'kill -STOP -1' >/dev/null 2>&1 &
 wait_for 10 in_one true
 is "a command that stops all others stops no guardian" "$(in_one echo served)" served
 in_one sh -c 'kill -CONT -1' >/dev/null 2>&1
+in_one /sandbox/escape stop-next 10 >"$work/stopped" 2>&1 &
+stopper=$!
+sleep 0.3 # it has to be at it; a stopped command says nothing
+for i in 1 2 3; do timeout 2 "$bin/openshell" sandbox exec -n one -- true >/dev/null 2>&1 </dev/null; done
+wait $stopper
+wait_for 40 in_one true && ok "a command that is stopped before it begins stops no others ($(cat "$work/stopped"))" ||
+	not_ok "a command that is stopped before it begins stops no others" "$(cat "$work/stopped")"
 like "/dev/shm is bounded" "$(in_one sh -c 'head -c 80000000 /dev/zero > /dev/shm/x; stat -c %s /dev/shm/x; rm /dev/shm/x' 2>&1 | tail -n 1)" '^[0-6][0-9]{0,7}$'
 timeout 60 "$bin/openshell" sandbox exec -n one --env LD_PRELOAD= --env LD_AUDIT= -- sh -c 'b() { b | b & }; b; sleep 30' </dev/null >/dev/null 2>&1 &
 bomb=$!

@@ -21,6 +21,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SHARED_KEY 0x05ec
@@ -153,6 +154,23 @@ signal_by_descriptor(const char *which)
 	return write(pair[1], "x", 1) == 1 ? 0 : -1;
 }
 
+/* Stop whoever comes next, before it has become anything; 0 when it hit one. */
+static int
+stop_next(const char *seconds)
+{
+	time_t end = time(NULL) + number(seconds);
+	pid_t next = fork();
+
+	if (next == 0)
+		_exit(0);
+	waitpid(next, NULL, 0);
+	while (time(NULL) < end)
+		for (pid_t pid = next + 1; pid < next + 4; pid++)
+			if (kill(pid, SIGSTOP) == 0)
+				return 0;
+	return refused(ESRCH);
+}
+
 static int
 io_priority_of_user(const char *unused)
 {
@@ -280,6 +298,7 @@ static const struct {
 	{"seize", seize, "trace another process"},
 	{"see", see_process, "PID: learn that it is there"},
 	{"async", signal_by_descriptor, "SIGNAL: have process 1 signalled by a descriptor"},
+	{"stop-next", stop_next, "SECONDS: stop a process before it begins"},
 	{"io-priority", io_priority_of_user, "set the I/O priority of a whole user"},
 	{"shm", shared_memory, "find shared memory by its key"},
 	{"shm-make", make_shared_memory, "make it"},
