@@ -25,6 +25,7 @@
 #define RECONNECT_MS	20
 #define RECONNECT_MAX_MS 1000
 #define SRCFD_NONE	(-1)
+#define ROUTING_BYTES	16
 #define SILENT_MS	15000 /* from connecting to the first message; the CURVE handshake alone has 10 s */
 #define SILENT_MAX	1000  /* connections at a time that have said nothing yet */
 
@@ -38,9 +39,18 @@ struct socket {
 	char endpoint[ENDPOINT_BYTES];
 	struct list links; /* ROUTER: all, newest last */
 	struct list *buckets; /* ROUTER: by routing id */
+	struct list severed; /* ROUTER: connections that were cut and are not yet gone */
 	struct list silent; /* ROUTER: connections without a message so far, oldest first */
 	size_t silent_n;
 	struct timer silence;
+};
+
+/* A connection that was cut: what it had sent before libzmq ends it is dropped, and makes no new peer. */
+struct severed {
+	struct list link;
+	uint8_t routing[ROUTING_BYTES];
+	size_t routing_n;
+	int fd;
 };
 
 /* A connection that libzmq has accepted and nobody has spoken on: it must not hold its descriptor for ever. */
@@ -55,7 +65,7 @@ struct link {
 	struct list in_all, in_bucket;
 	struct socket *socket;
 	struct peer *peer;
-	uint8_t routing[16];
+	uint8_t routing[ROUTING_BYTES];
 	size_t routing_n;
 	int fd;
 	bool gone;
@@ -233,14 +243,53 @@ link_send(struct peer *peer, struct span bytes, const int *fds, size_t fds_n, st
 	return OK;
 }
 
-/* A ROUTER cannot drop one of its peers: shut its descriptor down and let the I/O thread find out. */
+static bool
+severed_find(struct socket *socket, const void *routing, size_t n)
+{
+	struct severed *severed;
+
+	list_each (severed, &socket->severed, struct severed, link)
+		if (severed->routing_n == n && memcmp(severed->routing, routing, n) == 0)
+			return true;
+	return false;
+}
+
+static void
+severed_forget(struct severed *severed)
+{
+	list_remove(&severed->link);
+	free(severed);
+}
+
+static void
+sever(struct link *link)
+{
+	struct severed *severed = calloc(1, sizeof(*severed));
+
+	if (severed == NULL)
+		abort();
+	severed->fd = link->fd;
+	severed->routing_n = link->routing_n;
+	memcpy(severed->routing, link->routing, link->routing_n);
+	list_append(&link->socket->severed, &severed->link);
+	shutdown(link->fd, SHUT_RDWR);
+}
+
+static bool monitor_serve(struct socket *socket);
+
+/*
+ * A ROUTER cannot drop one of its peers: shut its descriptor down and let the I/O thread find out. Descriptors that it
+ * has closed meanwhile must be known first, so that none of their numbers' new owners is hit.
+ */
 static void
 link_cut(struct peer *peer)
 {
 	struct link *link = peer->wire;
 
+	while (monitor_serve(link->socket))
+		continue;
 	if (!link->gone && link->fd >= 0)
-		shutdown(link->fd, SHUT_RDWR);
+		sever(link);
 	link_down(link, "it broke the rules or was ended");
 }
 
@@ -371,6 +420,8 @@ silence_over(void *self)
 	uint64_t now = clock_ms();
 	struct silent *silent;
 
+	while (monitor_serve(socket))
+		continue;
 	list_each (silent, &socket->silent, struct silent, link) {
 		if (now - silent->since_ms < SILENT_MS && socket->silent_n <= SILENT_MAX)
 			break;
@@ -402,9 +453,13 @@ silent_began(struct socket *socket, int fd)
 static void
 descriptor_gone(struct socket *socket, int fd)
 {
+	struct severed *severed;
 	struct link *link;
 
 	silent_ended(socket, fd);
+	list_each (severed, &socket->severed, struct severed, link)
+		if (severed->fd == fd)
+			severed_forget(severed);
 	list_each (link, &socket->links, struct link, in_all)
 		if (link->fd == fd) {
 			link->fd = SRCFD_NONE;
@@ -464,6 +519,8 @@ router_got(struct socket *socket, zmq_msg_t *routing, zmq_msg_t *bytes)
 		/* What ended before this connection began must be known before it takes over the descriptor. */
 		while (monitor_serve(socket))
 			continue;
+		if (severed_find(socket, zmq_msg_data(routing), zmq_msg_size(routing)))
+			return;
 		link = link_new(socket, routing, bytes);
 	}
 	if (link != NULL)
@@ -597,6 +654,7 @@ static void
 socket_free(struct socket *socket)
 {
 	struct loop *loop = socket->curve->bus->loop;
+	struct severed *severed;
 	struct silent *silent;
 	struct link *link;
 
@@ -612,6 +670,8 @@ socket_free(struct socket *socket)
 	}
 	list_each (silent, &socket->silent, struct silent, link)
 		silent_forget(socket, silent);
+	list_each (severed, &socket->severed, struct severed, link)
+		severed_forget(severed);
 	loop_timer_stop(loop, &socket->silence);
 	loop_remove(loop, &socket->watch);
 	loop_remove(loop, &socket->monitor_watch);
@@ -691,6 +751,7 @@ socket_new(struct curve *curve, int type, const char *endpoint, struct socket **
 	socket->curve = curve;
 	list_init(&socket->links);
 	list_init(&socket->silent);
+	list_init(&socket->severed);
 	snprintf(socket->endpoint, sizeof(socket->endpoint), "%s", endpoint);
 	if (strlen(endpoint) >= sizeof(socket->endpoint) || (socket->zmq = zmq_socket(curve->context, type)) == NULL) {
 		free(socket);
