@@ -51,9 +51,9 @@ pid_in() {
 	spawner) pgrep -P "${top:-0}" -f 'supervisor --spawner' ;;
 	esac
 }
-# victim PROCESS ID: the pid of a service, or of a process of that sandbox
-victim() { case " $services " in *" $1 "*) pid_of "$1" ;; *) pid_in "$2" "$1" ;; esac; }
-kill_now() { local pid; pid=$(victim "$1" "${2:-}"); [ -n "$pid" ] && kill -KILL $pid; }
+# victim PROCESS ID: the pid of a service, or of a process of that sandbox; nothing (never 0) while there is none
+victim() { case " $services " in *" $1 "*) pid_of "$1" ;; *) pid_in "$2" "$1" ;; esac | grep -E '^[1-9][0-9]*$'; }
+kill_now() { local pid; pid=$(victim "$1" "${2:-}") && kill -KILL "$pid"; }
 
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a sandbox that is to outlive it all" openshell sandbox create --name steady --detach -- sleep infinity
@@ -110,6 +110,7 @@ like "the log says that instances died" "$(openshell logs steady -n 100 </dev/nu
 # A create that was cut off is whole or not at all; a delete is finished.
 during() {
 	local process=$1 delay=$2 name=k${3:-} code id
+	case " $services " in *" $process "*) wait_for 8 victim "$process" ;; esac
 	openshell sandbox create --name "$name" --detach -- sleep infinity >"$work/create" 2>&1 </dev/null &
 	running=$!
 	case " $insides " in
@@ -159,9 +160,11 @@ for delay in 0.012 0.03; do
 done
 
 # A start whose ticket was lost with the database: its writer of the log stands still until both are killed.
-writer=$(ps -o pid=,args= --ppid "$(pid_of postgres)" | awk '/walwriter/ { print $1 }')
+wait_for 8 victim postgres
+database=$(victim postgres)
+writer_comes() { writer=$(ps -o pid=,args= --ppid "$database" | awk '/walwriter/ { print $1 }') && [ -n "$writer" ]; }
+wait_for 5 writer_comes
 kill -STOP "$writer"
-database=$(pid_of postgres)
 openshell sandbox create --name ticket --detach -- sleep infinity >/dev/null 2>&1 </dev/null &
 running=$!
 end=$((SECONDS + 5))
