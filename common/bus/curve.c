@@ -286,7 +286,7 @@ link_cut(struct peer *peer)
 {
 	struct link *link = peer->wire;
 
-	while (monitor_serve(link->socket))
+	while (!link->gone && monitor_serve(link->socket))
 		continue;
 	if (!link->gone && link->fd >= 0)
 		sever(link);

@@ -57,8 +57,10 @@ detach(struct session *session, const char *words)
 	loop_timer_stop(relay->loop, &session->deadline);
 	list_remove(&session->link);
 	table_remove(&relay->by_sandbox, &session->by_sandbox);
-	if (session->check != 0)
+	if (session->check != 0) {
 		call_cancel(relay->state, session->check);
+		relay->checks_n--;
+	}
 	session->check = 0;
 	if (!session->enrolled)
 		relay->strangers_n--;
@@ -182,6 +184,7 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 	struct why reason = {0};
 
 	session->check = 0;
+	session->relay->checks_n--;
 	if (r == OK && answer->id != ENROLLED)
 		r = fail(&reason, ERR_PROTOCOL, "state answered enrol_check with another message");
 	else if (r == OK)
@@ -205,7 +208,8 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
  * in      enrol, from a stranger
  * out     enrolled, as state gave it
  * errors  ERR_BUSY an enrol of it is being looked at; state's (ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND,
- *         ERR_UNAVAILABLE); ERR_CONFLICT a later start or another key is connected; ERR_LIMIT
+ *         ERR_UNAVAILABLE); ERR_CONFLICT a later start or another key is connected; ERR_LIMIT;
+ *         ERR_UNAVAILABLE ENROL_CHECKS_MAX are being looked at
  */
 enum err
 session_enrol(void *self, struct msg *m, struct msg *answer, struct why *why)
@@ -227,6 +231,9 @@ session_enrol(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return fail(why, ERR_PROTOCOL, "enrol wants an answer: send it as a request");
 	if (session->check != 0)
 		return fail(why, ERR_BUSY, "an enrolment of this connection is being looked at");
+	if (relay->checks_n >= ENROL_CHECKS_MAX) /* strangers together must not be more than state can look at */
+		return fail(why, ERR_UNAVAILABLE, "%d enrolments are being looked at; try again in a moment", ENROL_CHECKS_MAX);
+	relay->checks_n++;
 	session->asked.sandbox = in->sandbox;
 	session->asked.epoch = in->epoch;
 	session->asked.instance = in->instance;

@@ -9,6 +9,7 @@
 #define SESSIONS_MAX	  20000
 #define STRANGERS_MAX	  1000
 #define STRANGER_MS	  10000 /* to enrol in */
+#define ENROL_CHECKS_MAX  64 /* under way at state at one time */
 #define EXECS_MAX	  4096
 #define EXECS_SANDBOX_MAX 256
 #define WINDOW_MAX	  (1u << 20) /* most credit that one end may give on one channel */
@@ -31,6 +32,7 @@ struct relay {
 	struct list strangers;	 /* connected, not enrolled */
 	struct table by_sandbox; /* the enrolled */
 	size_t strangers_n;
+	size_t checks_n; /* enrolments that state is looking at, at most ENROL_CHECKS_MAX */
 	struct timer announce;
 
 	struct table by_api, by_link; /* execs */
