@@ -79,10 +79,16 @@ finish_asked(void *self, int signal_number)
 	struct supervisor *s = self;
 	struct msg m = {.id = SPAWN_SIGNAL, .spawn_signal = {s->main.command_id, SIGTERM}};
 	struct why why;
+	enum err r;
 
 	(void)signal_number;
 	s->stopping = true;
-	if (!s->main.running || s->spawner_peer == NULL || peer_tell(s->spawner_peer, &m, &why) != OK) {
+	r = !s->main.running || s->spawner_peer == NULL ? ERR_STATE : peer_tell(s->spawner_peer, &m, &why);
+	if (r == OK && s->enrolled.tty) { /* a shell at a terminal is deaf to SIGTERM, and ends when its terminal does */
+		m.spawn_signal.signal = SIGHUP;
+		r = peer_tell(s->spawner_peer, &m, &why);
+	}
+	if (r != OK) {
 		loop_stop(s->loop);
 		return;
 	}

@@ -111,8 +111,12 @@ is "... and is not taken for a gateway" "$?" 3
 succeeds "start after a kill" gateway start --port "$port"
 wait_for 20 openshell sandbox exec -n lasting -- true </dev/null
 is "the sandbox is there" "$(openshell sandbox exec -n lasting -- cat note </dev/null)" kept
+succeeds "a sandbox whose main process is a shell at a terminal" openshell sandbox create --name shell --detach
+wait_for 5 sh -c "'$bin/openshell' sandbox exec -n shell -- true"
+began=$SECONDS
 succeeds "stop with the sandboxes" gateway stop --sandboxes
 like "... says so" "$out" "^The gateway has stopped.$"
+is "... and waits for no shell that is deaf to SIGTERM" "$((SECONDS - began < 8))" 1
 
 # ---- in the foreground ----
 
@@ -135,7 +139,7 @@ succeeds "start without TLS" gateway start --port "$port" --disable-tls
 like "... is http" "$out" "http://127.0.0.1:$port"
 is "the CLI knows" "$(openshell status -o json | jq -c '[.status, .server]')" "[\"connected\",\"http://127.0.0.1:$port\"]"
 succeeds "the CLI by the address alone" env -u OPENSHELL_GATEWAY "$bin/openshell" --gateway-endpoint "http://127.0.0.1:$port" sandbox list
-is "the sandbox is in the list" "$(openshell sandbox list --names)" lasting
+like "the sandbox is in the list" "$(openshell sandbox list --names)" "^lasting$"
 fails_with "TLS on it fails" 1 env -u OPENSHELL_GATEWAY "$bin/openshell" --gateway-insecure --gateway-endpoint "https://127.0.0.1:$port" sandbox list
 succeeds "stop" gateway stop --sandboxes
 fails_with "not where others could reach it" 1 gateway start --port "$port" --disable-tls --bind-address 0.0.0.0
