@@ -14,8 +14,10 @@
 
 #define RUN_DIR_MAX 80 /* a Unix socket's path has at most 107 bytes, and run/sandboxes/relay follows */
 
-#define ROW(field, kind, low, high, initial, flag, environment, help)                                            \
-	{#field, kind, SETTING_FIELD(config, field), low, high, initial, help, NULL, NULL, flag, environment}
+#define ROW(field, kind, low, high, initial, flag, environment, help)                                                  \
+	{                                                                                                              \
+#field, kind, SETTING_FIELD(config, field), low, high, initial, help, NULL, NULL, flag, environment    \
+	}
 
 const struct setting config_settings[] = {
     ROW(bind_address, SETTING_TEXT, 2, 63, "127.0.0.1", "bind-address", "OPENSHELL_BIND_ADDRESS",
@@ -27,7 +29,8 @@ const struct setting config_settings[] = {
 	"All that must last: database, keys, workspaces. Default: /var/lib/openshell as root, else "
 	"$XDG_STATE_HOME/openshell/gateway."),
     ROW(database_url, SETTING_TEXT, 0, 1023, "", "database-url", "OPENSHELL_DB_URL",
-	"A PostgreSQL server of your own, as libpq takes it (postgresql://user:password@10.0.0.5/db). Default: a private "
+	"A PostgreSQL server of your own, as libpq takes it (postgresql://user:password@10.0.0.5/db). Default: a "
+	"private "
 	"one in the data directory."),
     ROW(drivers, SETTING_TEXTS, 1, 4, "local", "drivers", "OPENSHELL_DRIVERS",
 	"Which drivers run sandboxes. This release has: local."),
@@ -113,8 +116,7 @@ config_endpoint(const struct config *config, char *to, size_t size)
 		address = "127.0.0.1";
 	else if (strcmp(address, "::") == 0)
 		address = "::1";
-	snprintf(to, size, strchr(address, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u", scheme, address,
-	    config->port);
+	snprintf(to, size, strchr(address, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u", scheme, address, config->port);
 }
 
 /* $VARIABLE/tail, or $HOME/otherwise/tail where it is not set. */
@@ -173,11 +175,11 @@ paths_complete(struct config *config, struct why *why)
 		r = xdg_path("XDG_STATE_HOME", ".local/state", "openshell/gateway", config->data_dir,
 		    sizeof(config->data_dir), why);
 	if (r == OK && config->tls_dir[0] == '\0')
-		r = xdg_path("XDG_STATE_HOME", ".local/state", "openshell/tls", config->tls_dir, sizeof(config->tls_dir),
-		    why);
+		r = xdg_path(
+		    "XDG_STATE_HOME", ".local/state", "openshell/tls", config->tls_dir, sizeof(config->tls_dir), why);
 	if (r == OK && config->client_dir[0] == '\0')
-		r = xdg_path("XDG_CONFIG_HOME", ".config", "openshell", config->client_dir, sizeof(config->client_dir),
-		    why);
+		r = xdg_path(
+		    "XDG_CONFIG_HOME", ".config", "openshell", config->client_dir, sizeof(config->client_dir), why);
 	if (config->libexec_dir[0] == '\0')
 		libexec_find(config->libexec_dir, sizeof(config->libexec_dir));
 	if (config->bundle[0] == '\0')
@@ -214,7 +216,8 @@ check_tls(const struct config *config, struct why *why)
 	int given = (config->tls_cert[0] != '\0') + (config->tls_key[0] != '\0') + (config->tls_client_ca[0] != '\0');
 
 	if (given != 0 && given != 3)
-		return fail(why, ERR_INVALID, "tls_cert, tls_key and tls_client_ca go together: give all three or none");
+		return fail(
+		    why, ERR_INVALID, "tls_cert, tls_key and tls_client_ca go together: give all three or none");
 	if (given != 0 && config->disable_tls)
 		return fail(why, ERR_INVALID, "disable_tls and tls_cert exclude each other");
 	if (config->disable_tls && !config_loopback(config->bind_address))
@@ -252,7 +255,8 @@ check_relay(const char *endpoint, struct why *why)
 	host = span_tail(host, 6);
 	if (!span_find(host, ':', &colon) || !span_copy(span_head(host, colon), address, sizeof(address)) ||
 	    inet_pton(AF_INET, address, &(struct in_addr){0}) != 1)
-		return fail(why, ERR_INVALID, "relay_endpoint: no numeric IPv4 address and port behind tcp://, as 0.0.0.0:17671");
+		return fail(why, ERR_INVALID,
+		    "relay_endpoint: no numeric IPv4 address and port behind tcp://, as 0.0.0.0:17671");
 	port = span_tail(host, colon + 1);
 	if ((r = number_parse(port, 1, UINT16_MAX, &number, why)) != OK)
 		return because(why, r, "relay_endpoint: port");
@@ -274,8 +278,8 @@ config_check(struct config *config, struct why *why)
 	if (config->drivers.count > 1)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
 	if ((r = check_tls(config, why)) != OK || (r = check_relay(config->relay_endpoint, why)) != OK ||
-	     (r = check_name(config->gateway_name, why)) != OK ||
-	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK)
+	    (r = check_name(config->gateway_name, why)) != OK || (r = paths_complete(config, why)) != OK ||
+	    (r = paths_absolute(config, why)) != OK)
 		return r;
 	if (strlen(config->data_dir) + strlen("/run") > RUN_DIR_MAX)
 		return fail(why, ERR_RANGE, "data_dir has %zu bytes, at most %zu fit before the names of its sockets",
@@ -293,8 +297,8 @@ readable(const char *path)
 static void
 file_choose(const struct invocation *invocation, char *to)
 {
-	const char *named = invocation->config_file != NULL ? invocation->config_file :
-							       getenv("OPENSHELL_GATEWAY_CONFIG");
+	const char *named =
+	    invocation->config_file != NULL ? invocation->config_file : getenv("OPENSHELL_GATEWAY_CONFIG");
 	struct why why;
 
 	to[0] = '\0';
@@ -472,7 +476,8 @@ words_read(struct config *config, struct invocation *invocation, int argc, char 
 		} else if (invocation->file == NULL || invocation->file == argv[words.at]) {
 			invocation->file = argv[words.at];
 		} else {
-			return fail(why, ERR_INVALID, "unexpected word \"%s\"", log_quote(span_of_text(argv[words.at])));
+			return fail(
+			    why, ERR_INVALID, "unexpected word \"%s\"", log_quote(span_of_text(argv[words.at])));
 		}
 	}
 	return OK;

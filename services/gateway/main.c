@@ -105,7 +105,8 @@ print_help(FILE *to)
 
 	fprintf(to, "openshell-gateway: starts and watches the processes of an OpenShell gateway\n\n"
 		    "usage: openshell-gateway COMMAND [flags]\n\n"
-		    "Begin with \"openshell-gateway start\": it needs no configuration, makes its own database and certificates, and\n"
+		    "Begin with \"openshell-gateway start\": it needs no configuration, makes its own database and "
+		    "certificates, and\n"
 		    "puts what the client needs where \"openshell\" looks for it.\n\ncommands:\n");
 	for (size_t i = 0; i < COUNT(commands); i++)
 		fprintf(to, "  %-16s %s\n", commands[i].name, commands[i].words);
@@ -117,11 +118,13 @@ print_help(FILE *to)
 		    "  -o, --output     status: table or json\n"
 		    "  --yes            reset: do not ask\n"
 		    "  --help, --version\n"
-		    "\nsettings, each also a line \"key: value\" of the file (a flag goes above a variable, a variable above the file):\n");
+		    "\nsettings, each also a line \"key: value\" of the file (a flag goes above a variable, a variable "
+		    "above the file):\n");
 	for (const struct setting *row = config_settings; row->key != NULL; row++)
-		fprintf(to, "  --%-17s %s (%s)\n", row->flag, row->help,
-		    setting_allowed(row, allowed, sizeof(allowed)));
-	fprintf(to, "\nexit codes: 0 done; 1 it could not be done, one sentence says why; 2 no such command; 3 status: not running\n"
+		fprintf(
+		    to, "  --%-17s %s (%s)\n", row->flag, row->help, setting_allowed(row, allowed, sizeof(allowed)));
+	fprintf(to, "\nexit codes: 0 done; 1 it could not be done, one sentence says why; 2 no such command; 3 status: "
+		    "not running\n"
 		    "docs/configuration.md describes every setting.\n");
 }
 
@@ -174,8 +177,10 @@ main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return run(call, i);
 	if (argc > 1)
-		fprintf(stderr, "openshell-gateway: there is no command \"%s\"; start, stop, status, check-config and reset are; see "
-				"--help\n",
+		fprintf(stderr,
+		    "openshell-gateway: there is no command \"%s\"; start, stop, status, check-config and reset are; "
+		    "see "
+		    "--help\n",
 		    log_quote(span_of_text(argv[1])));
 	else
 		print_help(stderr);

@@ -248,7 +248,8 @@ reset_run(const struct config *config, bool yes, struct why *why)
 		return r;
 	if (data && (running = boxes_running(config)) > 0)
 		return fail(why, ERR_STATE,
-		    "%u sandbox%s still running: \"openshell-gateway start\", then \"stop --sandboxes\", ends what runs",
+		    "%u sandbox%s still running: \"openshell-gateway start\", then \"stop --sandboxes\", ends what "
+		    "runs",
 		    running, running == 1 ? " is" : "es are");
 	if (!data && !file_exists(config->tls_dir)) {
 		printf("There is nothing to remove: %s holds no gateway's data.\n", config->data_dir);

@@ -87,8 +87,8 @@ add_peer(struct text *out, const char *role, const char *name, const struct key_
 static const struct key_pair *
 own_pair(const struct service *service, const struct keys *keys)
 {
-	const struct key_pair *const pairs[SERVICES_N] = {&keys->state, &keys->credentials, &keys->relay, &keys->driver,
-	    &keys->api};
+	const struct key_pair *const pairs[SERVICES_N] = {
+	    &keys->state, &keys->credentials, &keys->relay, &keys->driver, &keys->api};
 
 	return pairs[service - services];
 }
@@ -188,7 +188,8 @@ service_yaml(const struct service *service, const struct service_source *source,
 
 	add_text(out, "process", service->name);
 	add_text(out, "run_dir", data_path(config, "run"));
-	text_add(out, "uid: %u\ngid: %u\nlog_level: %s\nready_fd: 5\n", uid, uid, setting_log_levels[config->log_level]);
+	text_add(
+	    out, "uid: %u\ngid: %u\nlog_level: %s\nready_fd: 5\n", uid, uid, setting_log_levels[config->log_level]);
 	add_key(out, "bus_secret", own_pair(service, source->keys)->secret.bytes);
 	text_add(out, "roster:\n");
 	own_yaml[service - services](source, out);
