@@ -52,6 +52,7 @@ packet_free(struct channel *channel, struct packet *packet)
 	channel->queued_bytes -= packet->length;
 	for (size_t i = 0; i < packet->fds_n; i++)
 		close(packet->fds[i]);
+	explicit_bzero(packet->bytes, packet->length);
 	free(packet);
 }
 
@@ -224,6 +225,7 @@ got_packet(struct channel *channel, const char *packet, size_t length, int *fds,
 		return;
 	}
 	peer_receive(channel->peer, bytes, fds, fds_n);
+	explicit_bzero((char *)(uintptr_t)bytes.at, bytes.length); /* it may have held a key or a token */
 	free(channel->whole);
 	channel->whole = NULL;
 	channel->whole_length = channel->whole_room = 0;

@@ -226,6 +226,39 @@ link_down(struct link *link, const char *words)
 	peer_is_down(link->peer, &why);
 }
 
+/* libzmq is done with a message: it may have held a key or a token. Runs on its I/O thread. */
+static void
+wipe(void *bytes, void *length)
+{
+	explicit_bzero(bytes, (size_t)(uintptr_t)length);
+	free(bytes);
+}
+
+/* zmq_send of a copy that is wiped when it has been sent. */
+static bool
+send_wiped(void *zmq, struct span bytes)
+{
+	char *copy = malloc(bytes.length + 1);
+	zmq_msg_t message;
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, bytes.at, bytes.length);
+	if (zmq_msg_init_data(&message, copy, bytes.length, wipe, (void *)(uintptr_t)bytes.length) < 0)
+		abort();
+	if (zmq_msg_send(&message, zmq, ZMQ_DONTWAIT) >= 0)
+		return true;
+	zmq_msg_close(&message);
+	return false;
+}
+
+static void
+close_wiped(zmq_msg_t *message)
+{
+	explicit_bzero(zmq_msg_data(message), zmq_msg_size(message));
+	zmq_msg_close(message);
+}
+
 static enum err
 link_send(struct peer *peer, struct span bytes, const int *fds, size_t fds_n, struct why *why)
 {
@@ -238,7 +271,7 @@ link_send(struct peer *peer, struct span bytes, const int *fds, size_t fds_n, st
 	if (zmq_send(link->socket->zmq, link->routing, link->routing_n, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
 		return fail(why, errno == EHOSTUNREACH ? ERR_UNAVAILABLE : ERR_LIMIT, "send to %s: %s", peer->name,
 		    zmq_strerror(errno));
-	if (zmq_send(link->socket->zmq, bytes.at, bytes.length, ZMQ_DONTWAIT) < 0)
+	if (!send_wiped(link->socket->zmq, bytes))
 		return fail(why, ERR_UNAVAILABLE, "send to %s: %s", peer->name, zmq_strerror(errno));
 	return OK;
 }
@@ -286,11 +319,13 @@ link_cut(struct peer *peer)
 {
 	struct link *link = peer->wire;
 
+	peer_ref(peer);
 	while (!link->gone && monitor_serve(link->socket))
 		continue;
 	if (!link->gone && link->fd >= 0)
 		sever(link);
 	link_down(link, "it broke the rules or was ended");
+	peer_unref(peer);
 }
 
 static void
@@ -362,7 +397,7 @@ dialled_send(struct peer *peer, struct span bytes, const int *fds, size_t fds_n,
 	assert(fds_n == 0);
 	if (socket == NULL)
 		return fail(why, ERR_UNAVAILABLE, "%s is gone", peer->name);
-	if (zmq_send(socket->zmq, bytes.at, bytes.length, ZMQ_DONTWAIT) < 0)
+	if (!send_wiped(socket->zmq, bytes))
 		return fail(why, ERR_UNAVAILABLE, "send to %s: %s", peer->name, zmq_strerror(errno));
 	return OK;
 }
@@ -567,7 +602,7 @@ socket_receive(struct socket *socket)
 	else if (good)
 		peer_receive(socket->dialled, frame_span(&frames[0]), NULL, 0);
 	for (size_t i = 0; i < want; i++)
-		zmq_msg_close(&frames[i]);
+		close_wiped(&frames[i]);
 	return true;
 }
 

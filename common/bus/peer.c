@@ -33,6 +33,18 @@ bus_init(struct bus *bus)
 	bus->arena.max_bytes = ARENA_BYTES;
 }
 
+/* One that ends may take others with it, so each look begins anew. */
+static struct peer *
+still_there(struct bus *bus)
+{
+	struct peer *peer;
+
+	list_each (peer, &bus->peers, struct peer, link)
+		if (!peer->dialled && !peer->ended)
+			return peer;
+	return NULL;
+}
+
 void
 bus_done(struct bus *bus)
 {
@@ -40,7 +52,7 @@ bus_done(struct bus *bus)
 
 	if (bus->peers.next == NULL)
 		return;
-	list_each (peer, &bus->peers, struct peer, link)
+	while ((peer = still_there(bus)) != NULL)
 		peer->transport->cut(peer);
 	arena_reset(&bus->arena);
 	free(bus->buffer);
@@ -134,8 +146,9 @@ send_envelope(struct peer *peer, const struct envelope *envelope, struct why *wh
 
 	if ((r = envelope_encode(envelope, &bus->buffer, &bus->room, &length, why)) != OK)
 		return r;
-	return peer->transport->send(peer, span_of_bytes(bus->buffer, length), envelope->msg.fds,
-	    envelope->msg.fds_n, why);
+	r = peer->transport->send(peer, span_of_bytes(bus->buffer, length), envelope->msg.fds, envelope->msg.fds_n, why);
+	explicit_bzero(bus->buffer, length); /* it may have held a key or a token */
+	return r;
 }
 
 static uint64_t
@@ -261,6 +274,7 @@ peer_is_down(struct peer *peer, const struct why *why)
 
 	peer_ref(peer);
 	peer->up = false;
+	peer->ended = true;
 	peer->life++;
 	fail(&gone, ERR_UNAVAILABLE, "%s went away: %s", peer->name, why == NULL ? "" : why->text);
 	while (!list_empty(&peer->calls)) {

@@ -48,6 +48,7 @@ struct peer {
 	struct id sandbox; /* ROLE_LINK: whose */
 	uint32_t epoch;	   /* ROLE_LINK: which start of it */
 	bool up;	   /* connected and greeted */
+	bool ended;	   /* its link went down; for one that was not dialled, for good */
 	bool dialled;	   /* we connect to it, and it comes back by itself */
 	void *self;	   /* the owner's session, set in peer_up */
 	struct list calls; /* ours, waiting for its answer */
