@@ -42,7 +42,7 @@ services/credentials sodium
 services/relay
 services/driver-local sodium seccomp
 services/gateway pq sodium ssl
-sandbox/supervisor seccomp sodium nl nl_route
+sandbox/supervisor seccomp sodium
 sandbox/link sodium
 sandbox/launcher
 clients/sdk protobuf_c jansson
