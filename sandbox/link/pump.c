@@ -51,6 +51,22 @@ source_room(const struct source *source)
 	return source->last && room > source->left ? source->left : room;
 }
 
+/* Without credit nothing is read, and yet it can be seen whether there is anything. */
+static short
+source_look(const struct source *source)
+{
+	struct pollfd look = {.fd = source->fd, .events = POLLIN};
+
+	return poll(&look, 1, 0) < 0 ? POLLIN : look.revents;
+}
+
+/* Was this the last of it? The command is gone, and who else holds the pipe open need never write again. */
+static bool
+source_drained(const struct source *source)
+{
+	return source->last && (source->left == 0 || (source_look(source) & POLLIN) == 0);
+}
+
 static void
 source_ready(void *self, uint32_t events)
 {
@@ -67,8 +83,7 @@ source_ready(void *self, uint32_t events)
 		return;
 	}
 	source->left -= source->last ? (size_t)n : 0;
-	if ((r = stream_send(&source->out, bytes, (size_t)n, NULL)) != OK ||
-	    (source->last && source->left == 0))
+	if ((r = stream_send(&source->out, bytes, (size_t)n, NULL)) != OK || source_drained(source))
 		source_end(source, r);
 	else if (stream_room(&source->out) == 0)
 		loop_remove(source->loop, &source->watch); /* a hang-up is no event until there is credit */
@@ -102,15 +117,6 @@ source_granted(struct source *source, const struct msg_stream_grant *m, struct w
 	enum err r = stream_granted(&source->out, m, why);
 
 	return r != OK ? r : source_watch(source, why);
-}
-
-/* Without credit nothing is read, and yet it can be seen whether there is anything. */
-static short
-source_look(const struct source *source)
-{
-	struct pollfd look = {.fd = source->fd, .events = POLLIN};
-
-	return poll(&look, 1, 0) < 0 ? POLLIN : look.revents;
 }
 
 void

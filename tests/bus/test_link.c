@@ -648,6 +648,26 @@ a_grandchild_does_not_hold_the_end(void **unused)
 	command_close(&command);
 }
 
+/* Nor when its reader is slow, so that credit for what it wrote comes after that half second. */
+static void
+a_grandchild_does_not_hold_what_waits_for_credit(void **unused)
+{
+	struct command command;
+
+	(void)unused;
+	running();
+	exec_run(4, &command);
+	send_grant(4, 2, 1000);
+	say(command.fds[1], "word");
+	command_exits(&command, 0);
+	expect_end(4, 2, 0); /* the half second is over */
+	send_grant(4, 1, 1000);
+	expect_data(4, 1, "word");
+	expect_end(4, 1, 4);
+	expect_exited(4, 0);
+	command_close(&command);
+}
+
 /* The command does not read its input: the window is not opened again until it does. */
 static void
 input_waits_for_its_reader(void **unused)
@@ -902,6 +922,7 @@ main(int argc, char **argv)
 	    CASE(a_commands_bytes_and_end),
 	    CASE(no_credit_no_reading),
 	    CASE(a_grandchild_does_not_hold_the_end),
+	    CASE(a_grandchild_does_not_hold_what_waits_for_credit),
 	    CASE(input_waits_for_its_reader),
 	    CASE(a_relay_that_breaks_a_streams_rules_loses_the_stream),
 	    CASE(when_the_relay_goes_commands_are_killed),
