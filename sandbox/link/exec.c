@@ -169,38 +169,33 @@ in_done(void *self, enum err r)
 	lose(self, "its input could not be taken");
 }
 
-/* Each step may end the last source and with it the exec. */
+/* For both sources, of which the first may end the exec: it was the last, or it could not be sent. */
+static void
+each_source(struct exec *exec, void (*step)(struct source *source))
+{
+	struct link *link = exec->link;
+	uint64_t command = exec->command;
+
+	step(&exec->out[0]);
+	if ((exec = find_command(link, command)) != NULL)
+		step(&exec->out[1]);
+}
+
 static void
 drain_late(void *self)
 {
-	struct exec *exec = self;
-	bool second = !exec->out_ended[1];
-
-	if (!exec->out_ended[0]) {
-		source_finish(&exec->out[0]);
-		if (!second)
-			return;
-	}
-	source_finish(&exec->out[1]);
+	each_source(self, source_finish);
 }
 
 static void
 drain(struct exec *exec)
 {
-	bool second = !exec->out_ended[1];
-
 	sink_close(&exec->in);
 	loop_timer_set(exec->link->loop, &exec->drain, DRAIN_MS, drain_late, exec);
-	if (exec->out_ended[0] && exec->out_ended[1]) {
+	if (exec->out_ended[0] && exec->out_ended[1])
 		end_when_drained(exec);
-		return;
-	}
-	if (!exec->out_ended[0]) {
-		source_exited(&exec->out[0]);
-		if (!second)
-			return;
-	}
-	source_exited(&exec->out[1]);
+	else
+		each_source(exec, source_exited);
 }
 
 /* ---- start ---- */
