@@ -352,8 +352,6 @@ signals_add(struct gateway *gateway, struct why *why)
 	static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
 	enum err r = OK;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	for (size_t i = 0; i < COUNT(numbers) && r == OK; i++)
 		r = loop_signal(gateway->loop, numbers[i], got_signal, gateway, why);
 	return r;
@@ -377,7 +375,8 @@ gateway_done(struct gateway *gateway)
 		process_end(&gateway->processes[i]);
 		clean_fd(&gateway->processes[i].plan.fds[SERVICE_FD_SETTINGS]);
 	}
-	unlink(data_path(gateway->config, "status.json"));
+	if (gateway->lock_fd >= 0) /* else it is another's, or a crashed one's */
+		unlink(data_path(gateway->config, "status.json"));
 	keys_wipe(&gateway->keys);
 	for (size_t i = 0; i < COUNT(fds); i++)
 		clean_fd(fds[i]);
@@ -398,6 +397,8 @@ gateway_run(const struct config *config, int progress_fd, struct why *why)
 	gateway->progress_fd = progress_fd;
 	gateway->started_ms = clock_wall_ms();
 	umask(022); /* what is private is made with its own mode */
+	signal(SIGPIPE, SIG_IGN); /* whoever asked for the start may be gone at its first word */
+	signal(SIGHUP, SIG_IGN);
 	if ((r = harden(why)) == OK && (r = prepare(gateway, why)) == OK && (r = loop_new(&gateway->loop, why)) == OK &&
 	    (r = processes_add(gateway, why)) == OK && (r = signals_add(gateway, why)) == OK) {
 		start_next(gateway);

@@ -98,6 +98,8 @@ grep -qF 'tcp://127.0.0.1:17671' "$work/relay.yaml"; ok "the relay is told its f
 run status; says 0 "driver-local"; ok "status: a table"
 run status -o json; says 0 '"state": "running"'; ok "status: JSON"
 run start; says 1 "already running with the data directory $data (pid"; ok "a second start is refused"
+run start --foreground; says 1 "already running with the data directory $data (pid"; ok "also in the foreground"
+run status; says 0 "driver-local"; ok "and leaves the status of the first alone"
 [ -S "$data/run/postgres/.s.PGSQL.5432" ]; ok "the database listens on its socket"
 grep -q "master_key_file: \"$data/keys/credentials.master\"" "$work/credentials.yaml"; ok "credentials is told its key file"
 ! grep -q "database_url" "$work/api.yaml" && grep -q "password=" "$work/state.yaml"; ok "only state has the database's password"
