@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,6 +14,9 @@
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "common/os/remove.h"
+
+#define ENTRIES_AT_ONCE 10000
 
 static enum err
 dir_sync(const char *path, struct why *why)
@@ -147,21 +149,15 @@ dir_make_for(const char *path, mode_t mode, uid_t uid, gid_t gid, struct why *wh
 	return r;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-	(void)st;
-	(void)kind;
-	(void)where;
-	return remove(path);
-}
-
 enum err
-dir_remove(const char *path, struct why *why)
+dir_remove(int at, const char *path, struct why *why)
 {
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
-		return fail_errno(why, ERR_SYSTEM, "remove %s", path);
-	return OK;
+	enum err r;
+
+	do
+		r = tree_remove(at, path, ENTRIES_AT_ONCE, why);
+	while (r == ERR_MORE);
+	return r;
 }
 
 void
@@ -169,7 +165,7 @@ dir_clear(const char *path)
 {
 	struct why why;
 
-	if (dir_remove(path, &why) != OK)
+	if (dir_remove(AT_FDCWD, path, &why) != OK)
 		log_warning("directory.left", "path=%s why=\"%s\"", path, why.text);
 }
 

@@ -26,8 +26,8 @@ enum err dir_make(const char *path, mode_t mode, struct why *why) must_check;
 /* The same, and give it to this user and group when we are root. */
 enum err dir_make_for(const char *path, mode_t mode, uid_t uid, gid_t gid, struct why *why) must_check;
 
-/* Remove a directory with all that is in it; nothing there is well too. */
-enum err dir_remove(const char *path, struct why *why) must_check;
+/* Remove a directory, named from another (AT_FDCWD), with all that is in it; nothing there is well too. */
+enum err dir_remove(int at, const char *path, struct why *why) must_check;
 
 /* The same, as far as it goes: after an error that is told already. */
 void dir_clear(const char *path);

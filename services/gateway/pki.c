@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,7 +332,7 @@ bundle_create(const struct config *config, struct why *why)
 	enum err r;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", config->tls_dir);
-	if ((r = dir_remove(temporary, why)) != OK || (r = dir_make(temporary, 0700, why)) != OK)
+	if ((r = dir_remove(AT_FDCWD, temporary, why)) != OK || (r = dir_make(temporary, 0700, why)) != OK)
 		return r;
 	if ((r = bundle_make(config, temporary, why)) == OK) {
 		rmdir(config->tls_dir); /* an empty one may be there */

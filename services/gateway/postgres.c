@@ -290,7 +290,7 @@ cluster_make(struct postgres *postgres, const struct config *config, struct why 
 	data_path_into(config, "postgres.new", made);
 	if ((r = file_write(data_path(config, "keys/postgres.password"), 0600, span_of_text(postgres->password), why)) !=
 		OK ||
-	    (r = dir_remove(made, why)) != OK ||
+	    (r = dir_remove(AT_FDCWD, made, why)) != OK ||
 	    (r = dir_make_for(made, 0700, postgres->uid, postgres->gid, why)) != OK ||
 	    (r = initdb_run(postgres, made, why)) != OK || (r = role_make(postgres, made, why)) != OK ||
 	    (r = directory_sync(made, why)) != OK) {

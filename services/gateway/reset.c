@@ -10,13 +10,11 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
-#include "common/os/remove.h"
 #include "services/gateway/file.h"
 #include "services/gateway/lock.h"
 #include "services/gateway/pki.h"
 
-#define ENTRIES_AT_ONCE 10000
-#define LOCK_NAME	"gateway.pid"
+#define LOCK_NAME "gateway.pid"
 
 /* What it makes in data_dir. A name with a dot and more behind it is a file being written, or a log put aside. */
 static const char *const data_names[] = {"sandboxes", "postgres", "keys", "run", "gateway.log", "status.json", NULL};
@@ -105,14 +103,9 @@ named(const char *name, const char *const *names)
 static enum err
 whole_remove(int dir, const char *name, struct why *why)
 {
-	enum err r;
-
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return OK;
-	do
-		r = tree_remove(dir, name, ENTRIES_AT_ONCE, why);
-	while (r == ERR_MORE);
-	return r;
+	return dir_remove(dir, name, why);
 }
 
 /* The directory itself, when it is empty; else say that it stays. */

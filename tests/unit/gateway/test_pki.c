@@ -1,4 +1,5 @@
 /* Keys and certificates: made once, kept, refused when damaged; what the client finds. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,5 +207,5 @@ main(void)
 		return EXIT_FAILURE;
 	log_open("test", LOG_LEVEL_ERROR);
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	return dir_remove(directory, &why) == OK ? r : EXIT_FAILURE;
+	return dir_remove(AT_FDCWD, directory, &why) == OK ? r : EXIT_FAILURE;
 }
