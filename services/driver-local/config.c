@@ -8,7 +8,7 @@ const struct setting config_rows[] = {
     TEXT_SETTING(config, relay, 1, 255, "ipc:///run/openshell/relay/sandbox", "the relay's endpoint, seen from a box"),
     KEY_SETTING(config, relay_key, "CURVE public key of the relay"),
     KEY_SETTING(config, box_secret, "X25519 secret key; claims are boxed for its public half"),
-    NUMBER_SETTING(config, sandbox_uid_base, 65536, 4000000000u, "2000000", "as root: box n has the 65536 ids from here + n * 65536"),
+    NUMBER_SETTING(config, sandbox_uid_base, 65536, 2000000000, "2000000", "as root: box n has the 65536 ids from here + n * 65536"),
     NUMBER_SETTING(config, sandboxes_max, 1, 10000, "1000", "most sandboxes on this machine"),
     NUMBER_SETTING(config, pids_max, 16, 4194304, "2048", "most processes and threads of one sandbox"),
     NUMBER_SETTING(config, cpu_milli, 0, 1024000, "0", "limit in thousandths of a core where none is asked for; 0 none"),

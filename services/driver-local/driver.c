@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -181,6 +182,31 @@ driver_close(struct driver *driver)
 	clean_fd(&driver->boxes_dir);
 	clean_fd(&driver->maker_fd);
 	clean_fd(&driver->lock_fd);
+}
+
+/* While a box is being made its first process may be any: it is looked at when that is known. */
+static bool
+watched(struct driver *driver, pid_t pid)
+{
+	struct sandbox *sandbox;
+
+	list_each(sandbox, &driver->sandboxes, struct sandbox, link)
+		if (sandbox->phase == PHASE_MAKING || (sandbox->maker.pidfd >= 0 && sandbox->maker.pid == pid) ||
+		    (sandbox->pidfd >= 0 && sandbox->pid == pid))
+			return true;
+	return false;
+}
+
+void
+driver_reap(struct driver *driver)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
+	    !watched(driver, info.si_pid)) {
+		waitpid(info.si_pid, NULL, WNOHANG);
+		info.si_pid = 0;
+	}
 }
 
 void

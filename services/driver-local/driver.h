@@ -99,6 +99,9 @@ struct sandbox *driver_find(struct driver *driver, struct id id);
 struct sandbox *sandbox_new(struct driver *driver, struct id id);
 void sandbox_free(struct sandbox *sandbox);
 
+/* Children that nobody watches have ended: boxes that failed before they were one. */
+void driver_reap(struct driver *driver);
+
 /* End all boxes, then the loop. */
 void driver_leave(struct driver *driver);
 

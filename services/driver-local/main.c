@@ -62,6 +62,13 @@ asked_to_stop(void *self, int number)
 		loop_stop(driver->loop);
 }
 
+static void
+child_ended(void *self, int number)
+{
+	(void)number;
+	driver_reap(self);
+}
+
 /* A descriptor or two for each sandbox. */
 static void
 files_raise(void)
@@ -86,6 +93,7 @@ serve(struct driver *driver, struct why *why)
 	if ((r = loop_signal(driver->loop, SIGTERM, asked_to_stop, driver, why)) != OK ||
 	    (r = loop_signal(driver->loop, SIGINT, asked_to_stop, driver, why)) != OK ||
 	    (r = loop_signal(driver->loop, SIGUSR1, asked_to_stop, driver, why)) != OK ||
+	    (r = loop_signal(driver->loop, SIGCHLD, child_ended, driver, why)) != OK ||
 	    (r = service_links(&driver->curve, &driver->bus, &driver->config.service, why)) != OK)
 		return r;
 	service_ready(&driver->config.service);
@@ -100,6 +108,7 @@ main(int argc, char **argv)
 	enum err r;
 
 	driver.boxes_dir = driver.lock_fd = driver.maker_fd = -1;
+	signal(SIGPIPE, SIG_IGN); /* boxes outlive a log that nobody reads any more, and so does this */
 	files_raise();
 	if ((r = service_load(&driver.config.service, config_rows, &driver.config, argc, argv, &why)) != OK ||
 	    (r = jail_enter(&jail, &why)) != OK ||

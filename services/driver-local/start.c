@@ -158,6 +158,7 @@ made(struct sandbox *sandbox)
 	if (sandbox->report_length > 0) {
 		fail(&why, ERR_SYSTEM, "%.*s", (int)sandbox->report_length, sandbox->report);
 		sandbox_failed(sandbox, &why);
+		driver_reap(driver);
 		return;
 	}
 	log_info("sandbox.started", "sandbox=%s epoch=%u us=%llu", id_text(sandbox->id), sandbox->epoch,

@@ -319,6 +319,24 @@ nothing_left(struct id id)
 	assert_int_equal(cgroup_groups(id), 0);
 }
 
+/* A process that ends is buried a moment later: until the driver has no child. */
+static void
+childless(void)
+{
+	char path[64], children[4096];
+	uint64_t until = clock_ms() + PATIENCE_MS;
+	ssize_t n = 1;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon_.child.pid, daemon_.child.pid);
+	while (n > 0) {
+		auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		assert_true(fd >= 0 && clock_ms() < until);
+		n = read(fd, children, sizeof(children));
+		assert_int_equal(loop_turn(loop, 1, NULL), OK);
+	}
+}
+
 /* ---- cases ---- */
 
 static void
@@ -469,6 +487,7 @@ says_what_the_bundle_lacks(void **unused)
 	want(id, "box", 1, RUNNING);
 	ticket(id, 1, true);
 	observed(id, 1, SAW_FAILED, "launcher: No such file");
+	childless();
 	assert_int_equal(rename(to, from), 0);
 	delete(id, "box", 1);
 	nothing_left(id);
