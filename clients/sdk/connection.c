@@ -20,8 +20,10 @@ token_load(const struct places *places, const struct gateway *gateway, struct ar
 	json_t *json;
 	enum err r;
 
-	if (path == NULL || (r = file_read(path, arena, &text, why)) != OK)
-		return ERR_NOT_FOUND;
+	if (path == NULL)
+		return fail(why, ERR_LIMIT, "out of room");
+	if ((r = file_read(path, arena, &text, why)) != OK)
+		return r;
 	if ((json = json_loadb(text.at, text.length, 0, NULL)) == NULL)
 		return fail(why, ERR_SYNTAX, "%s: not JSON", path);
 	*out = NULL;

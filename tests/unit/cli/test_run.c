@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -400,6 +401,11 @@ test_gateways(void **state)
 	assert_int_equal(run.code, 0);
 	run_cli(&run, "gateway list", NULL, 0);
 	assert_non_null(strstr(run.out, "* fake"));
+	snprintf(command, sizeof(command), "%s/openshell/gateways/fake/oidc_token.json", run_directory());
+	assert_int_equal(mkdir(command, 0700), 0); /* a log-in that cannot be read is not one that is not there */
+	run_cli(&run, "sandbox list", NULL, 0);
+	assert_int_equal(run.code, 1);
+	assert_non_null(strstr(run.err, "oidc_token.json: not a regular file"));
 	run_cli(&run, "gateway remove fake", NULL, 0);
 	assert_int_equal(run.code, 0);
 	run_cli(&run, "sandbox list", NULL, 0);
