@@ -89,7 +89,7 @@ main_started(void *self, enum err r, struct msg *answer, const struct why *why)
 	}
 	s->main.running = true;
 	s->bus.state = STATE_RUNNING;
-	linkage_say(s, "INFO", "the main process runs: %.200s", log_quote(s->enrolled.command[0]));
+	linkage_say(s, "INFO", "the main process runs: %s", log_quote(span_head(s->enrolled.command[0], 200)));
 	linkage_stdio(s);
 	linkage_report(s);
 }

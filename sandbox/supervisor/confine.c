@@ -255,7 +255,7 @@ allow(struct landlock *rules, const char *path, enum landlock_access access, boo
 {
 	enum err r = landlock_allow(rules, path, access, why);
 
-	return r == OK || (!must && r != OK) ? OK : r;
+	return must ? r : OK;
 }
 
 static enum err
