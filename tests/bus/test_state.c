@@ -747,6 +747,84 @@ logs_are_kept_filtered_and_followed(void **unused)
 	removed(id, "demo", 1);
 }
 
+/* Lines that are too long for one message come in several. */
+static void
+long_lines_are_followed(void **unused)
+{
+	struct id id = created("demo");
+	struct msg open = {.id = WATCH_OPEN, .watch_open = {19, id, false, true}};
+	char insert[512];
+	size_t n = 0;
+
+	(void)unused;
+	assert_int_equal(ask_now(api.peer, &open), OK);
+	snprintf(insert, sizeof(insert),
+	    "insert into log_lines (sandbox, stored_ms, time_ms, source, level, target, message, fields) select '%s', 1, n, "
+	    "'sandbox', 'INFO', '', repeat('x', 8000), array_fill('k=' || repeat('y', 1000), array[32]) "
+	    "from generate_series(1, 100) n; select pg_notify('openshell', 'logs')", id_text(id));
+	sql(insert);
+	while (n < 100) {
+		struct heard *heard = actor_hear(&api, WATCH_LOG);
+
+		for (size_t i = 0; i < heard->msg.watch_log.lines_n; i++)
+			n += span_is(heard->msg.watch_log.lines[i].source, "sandbox");
+		heard_free(heard);
+	}
+	assert_int_equal(n, 100);
+	removed(id, "demo", 1);
+}
+
+/* Keep the table of sandboxes until a statement of state has waited for it in vain. */
+static void
+table_locked(void)
+{
+#define WAITS "exists (select 1 from pg_locks where relation = 'sandboxes'::regclass and not granted)"
+	run("psql -q -v ON_ERROR_STOP=1 -c \"begin; lock table sandboxes in access exclusive mode; "
+	    "do \\$\\$ begin "
+	    "while not " WAITS " loop perform pg_sleep(0.01); end loop; "
+	    "while " WAITS " loop perform pg_sleep(0.01); end loop; end \\$\\$; commit\" & "
+	    "until psql -Atc \"select 1 from pg_locks where relation = 'sandboxes'::regclass and granted and "
+	    "mode = 'AccessExclusiveLock'\" | grep -q 1; do :; done");
+}
+
+static void
+change_made(struct id id, const char *desired)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "insert into changes (sandbox, desired) values ('%s', %s); "
+	    "select pg_notify('openshell', 'rows')", id_text(id), desired);
+	sql(text);
+}
+
+/* A database that is slow, but there: whoever was to be told is told later. */
+static void
+what_a_late_statement_was_to_tell_is_told(void **unused)
+{
+	struct id id = created("demo");
+	struct msg open = {.id = WATCH_OPEN, .watch_open = {20, id, true, false}};
+
+	(void)unused;
+	assert_int_equal(ask_now(api.peer, &open), OK);
+	forget(&driver, DESIRED_END);
+	table_locked();
+	driver_joins();
+	expect_desired(id, 1, WANT_RUNNING);
+
+	forget(&api, WATCH_ROW);
+	table_locked();
+	change_made(id, "false");
+	heard_free(actor_hear(&api, WATCH_ROW));
+
+	table_locked();
+	change_made(id, "true");
+	heard_free(actor_hear(&driver, DESIRED_END)); /* read anew, and so told with all others */
+	expect_desired(id, 1, WANT_RUNNING);
+	forget(&driver, DESIRED);
+	removed(id, "demo", 1);
+	forget(&api, WATCH_ROW);
+}
+
 static void
 lists_are_pages_in_order(void **unused)
 {
@@ -1064,6 +1142,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_supervisor_that_cannot_start_says_why),
 		cmocka_unit_test(a_watch_hears_every_change_to_the_end),
 		cmocka_unit_test(logs_are_kept_filtered_and_followed),
+		cmocka_unit_test(long_lines_are_followed),
+		cmocka_unit_test(what_a_late_statement_was_to_tell_is_told),
 		cmocka_unit_test(lists_are_pages_in_order),
 		cmocka_unit_test(a_page_that_is_too_long_is_cut),
 		cmocka_unit_test(config_and_gateway_are_told),

@@ -9,6 +9,9 @@ work=$(mktemp -d)
 trap 'kill $listener 2>/dev/null; rm -rf "$work"' EXIT
 chmod 755 "$work"
 cp "$probe" "$work/probe"
+# Whoever runs the sandbox must be able to reach the bundle, also when this tree lies in a private directory.
+cp -aL "$bundle" "$work/bundle" && chmod -R go+rX "$work/bundle"
+bundle=$work/bundle
 n=0 bad=0
 ok() { n=$((n + 1)); echo "ok $n - $*"; }
 not_ok() { n=$((n + 1)); bad=$((bad + 1)); echo "not ok $n - $*"; }
