@@ -37,7 +37,7 @@ session_open(struct relay *relay, struct peer *peer)
 
 /* State is told only of the end of what it was told the beginning of. */
 static void
-tell_down(struct session *session)
+tell_down(const struct session *session)
 {
 	struct msg m = {
 	    .id = SESSION_DOWN, .session_down = {session->sandbox, session->epoch, session->instance}};
@@ -126,24 +126,36 @@ session_announce_all(struct relay *relay)
 	announce(relay);
 }
 
-/* Told before session_up of the newer one, and not at all when that is the same start: to state it never was
- * away. */
-static void
-replace(struct session *old, uint32_t epoch)
+/*
+ * An older session gives way. State is told before session_up of the newer one, and not at all when that is the same
+ * start: to state it never was away. Cutting a connection shows which others are gone: false when the newer one is, and
+ * its session with it.
+ */
+static bool
+replace(struct session *old, const struct session *newer)
 {
-	if (old->epoch < epoch)
+	const struct session was = *old;
+	struct peer *peer = peer_ref(newer->peer);
+	bool same_start = old->epoch == newer->asked.epoch, there;
+
+	if (!same_start)
 		tell_down(old);
 	old->replaced = true;
 	table_remove(&old->relay->by_sandbox, &old->by_sandbox);
 	session_cut(old, "session.replaced", "the sandbox has connected again");
+	there = peer->self != NULL;
+	peer_unref(peer);
+	if (!there && same_start)
+		tell_down(&was);
+	return there;
 }
 
 /* A sandbox has one session: an older one gives way, an older start does not come back. */
 static enum err
-make_room(struct session *session, struct why *why)
+may_enter(const struct session *session, struct session **older, struct why *why)
 {
 	struct relay *relay = session->relay;
-	struct session *other = session_find(relay, session->asked.sandbox);
+	struct session *other = *older = session_find(relay, session->asked.sandbox);
 
 	if (other == NULL && relay->by_sandbox.count >= SESSIONS_MAX)
 		return fail(why, ERR_LIMIT, "%d sandboxes are connected", SESSIONS_MAX);
@@ -154,7 +166,6 @@ make_room(struct session *session, struct why *why)
 	if (other->epoch == session->asked.epoch &&
 	    memcmp(other->peer->key, session->peer->key, sizeof(session->peer->key)) != 0)
 		return fail(why, ERR_CONFLICT, "another key holds this start of the sandbox");
-	replace(other, session->asked.epoch);
 	return OK;
 }
 
@@ -180,7 +191,7 @@ adopt(struct session *session)
 static void
 enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 {
-	struct session *session = self;
+	struct session *session = self, *older = NULL;
 	struct why reason = {0};
 
 	session->check = 0;
@@ -188,7 +199,7 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 	if (r == OK && answer->id != ENROLLED)
 		r = fail(&reason, ERR_PROTOCOL, "state answered enrol_check with another message");
 	else if (r == OK)
-		r = make_room(session, &reason);
+		r = may_enter(session, &older, &reason);
 	else
 		reason = *why;
 	if (r != OK) {
@@ -197,6 +208,8 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 		reply_fail(&session->reply, r, &reason);
 		return;
 	}
+	if (older != NULL && !replace(older, session))
+		return;
 	adopt(session);
 	reply_send(&session->reply, answer);
 }

@@ -19,6 +19,7 @@ struct wire {
 	enum err error;
 	uint64_t call;
 	bool cut;
+	struct wire *with; /* seen to be gone when this one is cut */
 };
 
 static struct loop *loop;
@@ -55,6 +56,8 @@ wire_cut(struct peer *peer)
 	if (wire->cut)
 		return;
 	wire->cut = true;
+	if (wire->with != NULL)
+		wire_cut(wire->with->peer);
 	peer_is_down(peer, &why);
 }
 
@@ -208,6 +211,26 @@ strangers_are_few_and_have_little_time(void **unused)
 	assert_int_equal(state.downs, 0); /* state never heard of them */
 }
 
+/* As with real links: cutting one reads what is known of the others, among them the one that is let in. */
+static void
+a_link_that_ends_while_it_is_let_in(void **unused)
+{
+	static struct wire older, newer;
+
+	(void)unused;
+	wire_open(&older, ROLE_STRANGER);
+	assert_int_equal(enrol(&older, 7), OK);
+	wire_open(&newer, ROLE_STRANGER);
+	older.with = &newer;
+	(void)enrol(&newer, 7);
+	assert_true(older.cut);
+	assert_true(newer.cut);
+	assert_int_equal(newer.sent, 0);
+	assert_int_equal(state.downs, 1);
+	assert_null(session_find(&relay, id_of(7)));
+	assert_int_equal(relay.strangers_n, 0);
+}
+
 static void
 start(uint32_t sandbox, uint64_t stream)
 {
@@ -258,6 +281,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(as_many_sandboxes_as_are_allowed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(strangers_are_few_and_have_little_time, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_link_that_ends_while_it_is_let_in, setup, teardown),
 	    cmocka_unit_test_setup_teardown(streams_are_counted, setup, teardown),
 	};
 
