@@ -123,19 +123,19 @@ queue_packet(struct channel *channel, const char *bytes, size_t length, const in
 {
 	struct packet *packet;
 
-	if (channel->queued_bytes + length > QUEUE_MAX_BYTES)
-		return fail(why, ERR_LIMIT, "%s does not read what it is sent", channel->peer->name);
 	if ((packet = malloc(sizeof(*packet) + length)) == NULL)
 		abort();
 	packet->length = length;
 	packet->fds_n = 0;
 	packet->link = (struct list){0};
 	memcpy(packet->bytes, bytes, length);
-	for (size_t i = 0; i < fds_n; i++)
-		if ((packet->fds[packet->fds_n] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3)) >= 0)
-			packet->fds_n++;
 	list_append(&channel->queue, &packet->link);
 	channel->queued_bytes += length;
+	for (; packet->fds_n < fds_n; packet->fds_n++)
+		if ((packet->fds[packet->fds_n] = fcntl(fds[packet->fds_n], F_DUPFD_CLOEXEC, 3)) < 0) {
+			packet_free(channel, packet);
+			return fail_errno(why, ERR_LIMIT, "keep a descriptor for %s", channel->peer->name);
+		}
 	loop_change(channel->peer->bus->loop, &channel->watch, EPOLLIN | EPOLLOUT);
 	return OK;
 }
@@ -159,6 +159,9 @@ channel_send(struct peer *peer, struct span bytes, const int *fds, size_t fds_n,
 
 	if (channel->closed)
 		return fail(why, ERR_UNAVAILABLE, "%s is gone", peer->name);
+	/* All of it, or nothing: what follows half a message would be read as its rest. */
+	if (channel->queued_bytes > 0 && channel->queued_bytes + bytes.length > QUEUE_MAX_BYTES)
+		return fail(why, ERR_LIMIT, "%s does not read what it is sent", peer->name);
 	do {
 		struct span part = span_head(bytes, FRAGMENT_BYTES);
 

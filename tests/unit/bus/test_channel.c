@@ -15,7 +15,7 @@ struct side {
 	int got_fd, downs;
 	size_t length;
 	enum err result;
-	int done;
+	int done, failed;
 };
 
 static enum err
@@ -89,6 +89,7 @@ done(void *self, enum err r, struct msg *answer, const struct why *why)
 	(void)why;
 	side->result = r;
 	side->done++;
+	side->failed += r != OK;
 	if (r == OK)
 		assert_int_equal(answer->spawned.pid, 42);
 }
@@ -137,6 +138,34 @@ long_message_with_descriptor(void **state)
 	assert_int_equal(byte, 'z');
 	close(spawner.got_fd);
 	close(fds[0]);
+}
+
+/* A message that its queue has no room for is refused whole: what follows is not read as its rest. */
+static void
+a_full_queue_takes_whole_messages(void **state)
+{
+	auto_free char *big = calloc(1, 32768);
+	struct span argv[50];
+	struct msg m;
+
+	(void)state;
+	memset(big, 'a', 32768);
+	for (size_t i = 0; i < COUNT(argv); i++)
+		argv[i] = span_of_bytes(big, 32768);
+	m = spawn_of(argv, COUNT(argv));
+	for (int i = 0; i < 8; i++)
+		peer_call(supervisor.peer, &m, 10000, done, &supervisor);
+	turns(2);
+	assert_in_range(supervisor.failed, 1, 7);
+	assert_int_equal(supervisor.result, ERR_LIMIT);
+	for (int i = 0; i < 1000 && supervisor.done < 8; i++)
+		turns(1);
+	assert_int_equal(supervisor.done, 8);
+	peer_call(supervisor.peer, &m, 10000, done, &supervisor);
+	for (int i = 0; i < 1000 && supervisor.done < 9; i++)
+		turns(1);
+	assert_int_equal(supervisor.result, OK);
+	assert_int_equal(supervisor.downs + spawner.downs, 0);
 }
 
 static void
@@ -194,6 +223,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(long_message_with_descriptor, pair_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_full_queue_takes_whole_messages, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(wrong_role_is_cut, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(no_answer_is_a_timeout, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(death_ends_calls, pair_up, tear_down)};
