@@ -16,6 +16,26 @@ struct writer {
 	bool over; /* past MSG_BYTES_MAX */
 };
 
+/* Not realloc, which leaves behind what it has moved: it may hold a key or a token. */
+static void
+grow(struct writer *w, size_t n)
+{
+	size_t room = w->room < 256 ? 256 : w->room;
+	char *larger;
+
+	while (room - w->length < n)
+		room *= 2;
+	if ((larger = malloc(room)) == NULL)
+		abort();
+	if (w->length > 0) {
+		memcpy(larger, w->at, w->length);
+		explicit_bzero(w->at, w->length);
+	}
+	free(w->at);
+	w->at = larger;
+	w->room = room;
+}
+
 static void
 put(struct writer *w, const void *bytes, size_t n)
 {
@@ -23,15 +43,8 @@ put(struct writer *w, const void *bytes, size_t n)
 		w->over = true;
 		return;
 	}
-	if (w->room - w->length < n) {
-		size_t room = w->room < 256 ? 256 : w->room;
-
-		while (room - w->length < n)
-			room *= 2;
-		if ((w->at = realloc(w->at, room)) == NULL)
-			abort();
-		w->room = room;
-	}
+	if (w->room - w->length < n)
+		grow(w, n);
 	if (n > 0)
 		memcpy(w->at + w->length, bytes, n);
 	w->length += n;

@@ -479,8 +479,8 @@ silent_began(struct socket *socket, int fd)
 	list_append(&socket->silent, &silent->link);
 	if (socket->silent_n++ == 0)
 		loop_timer_set(socket->curve->bus->loop, &socket->silence, SILENT_MS, silence_over, socket);
-	else if (socket->silent_n > SILENT_MAX)
-		silence_over(socket);
+	else if (socket->silent_n > SILENT_MAX) /* from the loop: here we may be inside silence_over, any number deep */
+		loop_timer_set(socket->curve->bus->loop, &socket->silence, 0, silence_over, socket);
 }
 
 /* ---- monitors ---- */
