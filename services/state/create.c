@@ -27,6 +27,7 @@ static void
 creation_free(struct creation *creation)
 {
 	arena_reset(&creation->arena);
+	explicit_bzero(creation->bytes, creation->room); /* environment may hold what only the sandbox is to know */
 	free(creation->bytes);
 	free(creation);
 }

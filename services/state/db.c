@@ -356,8 +356,10 @@ db_transaction(struct db *db, enum durability durability, enum err (*work)(void 
 	if (r == OK)
 		r = work(arg, why);
 	if (r == OK)
-		return db_run(db, SQL_COMMIT, NULL, NULL, why);
-	if (db->up && db_run(db, SQL_ROLLBACK, NULL, NULL, NULL) != OK && db->up)
+		r = db_run(db, SQL_COMMIT, NULL, NULL, why);
+	if (r == OK || !db->up || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+		return r;
+	if (db_run(db, SQL_ROLLBACK, NULL, NULL, NULL) != OK && db->up)
 		db_drop(db, "a transaction could not be undone");
 	return r;
 }

@@ -6,7 +6,7 @@
 #include "common/base/log.h"
 #include "services/state/change.h"
 
-#define AGAIN_MS 50 /* the driver's queue was full */
+#define AGAIN_MS 50 /* the driver's queue was full, or the database late */
 
 struct driver *
 driver_of(struct state *state, struct span roster_name)
@@ -166,8 +166,7 @@ list_some(void *self)
 	}
 	if (r != OK && r != ERR_LIMIT)
 		log_warning("driver.list", "driver=%s why=%s", driver->roster_name, why.text);
-	if (r != ERR_UNAVAILABLE)
-		loop_timer_set(driver->state->loop, &driver->listing, r == OK ? 0 : AGAIN_MS, list_some, driver);
+	loop_timer_set(driver->state->loop, &driver->listing, r == OK ? 0 : AGAIN_MS, list_some, driver);
 }
 
 static void

@@ -55,8 +55,11 @@ noticed(void *self, const char *words)
 	}
 	while (r == OK && more)
 		r = pull(state, &more, &why);
-	if (r != OK)
-		log_warning("feed.pull", "error=%s why=%s", err_name(r), log_quote(span_of_text(why.text)));
+	if (r == OK)
+		return;
+	log_warning("feed.pull", "error=%s why=%s", err_name(r), log_quote(span_of_text(why.text)));
+	if (state->db.up) /* what was not passed on will not come again by itself: begin anew */
+		db_drop(&state->db, why.text);
 }
 
 /* LISTEN first, then the list: so nothing falls between them. */

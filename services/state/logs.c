@@ -200,13 +200,13 @@ line_passes(const struct msg_logs_get *in, const struct rows *rows, int row)
 	    (in->level.length == 0 || level_rank(rows_span(rows, row, 2)) <= level_rank(in->level));
 }
 
-static size_t
-line_bytes(const struct rows *rows, int row)
+size_t
+log_line_bytes(const struct rows *rows, int row, int column)
 {
 	size_t bytes = 64;
 
-	for (int column = 1; column < 6; column++)
-		bytes += rows_span(rows, row, column).length;
+	for (int i = 1; i < 6; i++)
+		bytes += rows_span(rows, row, column + i).length;
 	return bytes;
 }
 
@@ -218,7 +218,7 @@ lines_pick(const struct msg_logs_get *in, const struct rows *rows, struct arena 
 
 	if ((out->lines = arena_array(arena, (size_t)rows->n + 1, sizeof(*out->lines))) == NULL)
 		return ERR_LIMIT;
-	for (int i = 0; i < rows->n && (bytes += line_bytes(rows, i)) < LOGS_BYTES_MAX; i++)
+	for (int i = 0; i < rows->n && (bytes += log_line_bytes(rows, i, 0)) < LOGS_BYTES_MAX; i++)
 		if (line_passes(in, rows, i) &&
 		    log_line_read(rows, i, 0, arena, &out->lines[out->lines_n++]) != OK)
 			return ERR_LIMIT;

@@ -109,6 +109,9 @@ enum err log_say(struct state *state, struct id sandbox, const char *level, cons
     must_check;
 enum err log_line_read(const struct rows *rows, int row, int column, struct arena *arena, struct msg_log_line *out)
     must_check;
+/* What such a line takes in a message, at most. */
+size_t log_line_bytes(const struct rows *rows, int row, int column);
+
 /* Remove lines that are too old, and changes that everybody has read. */
 void logs_sweep(struct state *state);
 

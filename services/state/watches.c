@@ -5,9 +5,10 @@
 #include "common/base/log.h"
 #include "services/state/state.h"
 
-#define WATCHES_MAX 10000
-#define LINES_MAX   100 /* of one watch_log */
-#define AGAIN_MS    50	/* a watcher's queue was full */
+#define WATCHES_MAX	10000
+#define LINES_MAX	100	 /* of one watch_log */
+#define LINES_BYTES_MAX 1500000u /* the same; of stored lines each fits alone */
+#define AGAIN_MS	50	 /* a watcher's queue was full, or the database late */
 
 /* One watch of one api process. */
 struct following {
@@ -16,7 +17,7 @@ struct following {
 	uint64_t number;
 	struct id sandbox;
 	bool rows, logs;
-	bool owed;	    /* a row that its queue had no room for */
+	bool owed;	    /* a row that could not be read, or that its queue had no room for */
 	uint64_t last_line; /* id of the last log line sent */
 };
 
@@ -47,6 +48,13 @@ try_again(struct state *state)
 	loop_timer_set(state->loop, &state->again, AGAIN_MS, again, state);
 }
 
+static void
+owe(struct state *state, struct following *watch)
+{
+	watch->owed = true;
+	try_again(state);
+}
+
 /* row NULL: it is gone, and so the watch is over. */
 static void
 tell_row(struct state *state, struct following *watch, struct msg_sandbox_row *row)
@@ -57,9 +65,9 @@ tell_row(struct state *state, struct following *watch, struct msg_sandbox_row *r
 
 	if (watch->rows || row == NULL)
 		r = peer_tell(watch->api, &m, &why);
-	watch->owed = r == ERR_LIMIT;
-	if (watch->owed)
-		try_again(state);
+	watch->owed = false;
+	if (r == ERR_LIMIT)
+		owe(state, watch);
 	else if (r != OK)
 		log_warning("watch.row", "watch=%lu why=%s", (unsigned long)watch->number, why.text);
 	if (row == NULL && !watch->owed)
@@ -75,13 +83,16 @@ rows_to(struct state *state, struct id sandbox, const struct following *only)
 	struct why why = {0};
 	enum err r = sandbox_load(state, sandbox, &arena, &row, &why);
 
-	if (r != OK && r != ERR_NOT_FOUND) {
+	if (r != OK && r != ERR_NOT_FOUND)
 		log_debug("watch.row", "sandbox=%s why=%s", id_text(sandbox), why.text);
-		return; /* everything is read again when the database is back */
-	}
-	list_each (watch, &state->watches, struct following, link)
-		if (id_equal(watch->sandbox, sandbox) && (only == NULL || watch == only))
+	list_each (watch, &state->watches, struct following, link) {
+		if (!id_equal(watch->sandbox, sandbox) || (only != NULL && watch != only))
+			continue;
+		if (r == OK || r == ERR_NOT_FOUND)
 			tell_row(state, watch, r == OK ? &row : NULL);
+		else
+			owe(state, watch);
+	}
 }
 
 void
@@ -105,7 +116,7 @@ watches_tell_rows(struct state *state)
 		rows_to(state, watch->sandbox, watch);
 }
 
-/* Up to LINES_MAX lines behind the last one sent; ERR_LIMIT: the queue is full. */
+/* As many lines behind the last one sent as fit a message; ERR_LIMIT: the queue is full. */
 static enum err
 tell_lines(struct state *state, struct following *watch, bool *more, struct why *why)
 {
@@ -115,6 +126,7 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	struct args args = {0};
 	auto_rows rows = {0};
 	uint64_t last = watch->last_line;
+	size_t bytes = 0;
 	enum err r;
 
 	*more = false;
@@ -123,13 +135,15 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	if ((r = db_run(&state->db, SQL_LOGS_AFTER, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
 	for (int i = 0; i < rows.n && i < LINES_MAX && r == OK; i++) {
+		if ((bytes += log_line_bytes(&rows, i, 1)) > LINES_BYTES_MAX && i > 0)
+			break;
 		r = log_line_read(&rows, i, 1, &arena, &lines[i]);
 		m.watch_log.lines_n++;
 		last = rows_number(&rows, i, 0);
 	}
 	if (r == OK && (r = peer_tell(watch->api, &m, why)) == OK) {
 		watch->last_line = last;
-		*more = rows.n == LINES_MAX;
+		*more = rows.n == LINES_MAX || m.watch_log.lines_n < (size_t)rows.n;
 	}
 	return r;
 }
@@ -143,9 +157,9 @@ tell_logs(struct state *state, struct following *watch)
 
 	while (r == OK && more)
 		r = tell_lines(state, watch, &more, &why);
-	if (r == ERR_LIMIT)
+	if (r == ERR_LIMIT || r == ERR_UNAVAILABLE)
 		try_again(state);
-	else if (r != OK)
+	if (r != OK)
 		log_debug("watch.logs", "watch=%lu why=%s", (unsigned long)watch->number, why.text);
 }
 
