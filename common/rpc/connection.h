@@ -40,7 +40,6 @@ struct connection {
 	bool closing;	 /* close when all is sent */
 	bool shut;	 /* nothing more will be sent */
 	struct arena arena;
-	struct arena message; /* the one request of unary calls and server streams */
 	struct rpc_caller caller; /* what is the same for all calls */
 	char peer[128];
 };

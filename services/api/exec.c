@@ -165,7 +165,6 @@ input_pump(struct exec *exec, struct why *why)
 	while (exec->in_sent < all && (room = stream_room(&exec->in)) > 0) {
 		n = all - exec->in_sent;
 		n = n > room ? room : n;
-		n = n > STREAM_CHUNK_BYTES ? STREAM_CHUNK_BYTES : n;
 		if ((r = stream_send(&exec->in, in->data + exec->in_sent, n, why)) != OK)
 			return r;
 		exec->in_sent += n;
