@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
+
+#define PATIENCE_MS 1000
 
 static pid_t
 pid_in(int fd)
@@ -27,6 +31,23 @@ pid_in(int fd)
 	return number_parse(line, 1, INT_MAX, &pid, &why) == OK ? (pid_t)pid : 0;
 }
 
+/*
+ * A holder that was killed a moment ago lets go when the kernel has taken it apart, and one that only looks (status)
+ * holds for an instant: neither is a gateway that runs.
+ */
+static bool
+lock_patiently(int fd)
+{
+	uint64_t until = clock_ms() + PATIENCE_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || clock_ms() >= until)
+			return errno != EWOULDBLOCK;
+		poll(NULL, 0, 20);
+	}
+	return true;
+}
+
 enum err
 lock_take(const struct config *config, int *out, struct why *why)
 {
@@ -37,9 +58,11 @@ lock_take(const struct config *config, int *out, struct why *why)
 
 	if (fd < 0)
 		return fail_errno(why, ERR_SYSTEM, "open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return fail(why, ERR_EXISTS, "a gateway is already running with the data directory %s (pid %d)",
-		    config->data_dir, (int)pid_in(fd));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno != EWOULDBLOCK
+			   ? fail_errno(why, ERR_SYSTEM, "lock %s", path)
+			   : fail(why, ERR_EXISTS, "a gateway is already running with the data directory %s (pid %d)",
+				 config->data_dir, (int)pid_in(fd));
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
 		return fail_errno(why, ERR_SYSTEM, "write %s", path);
