@@ -42,7 +42,7 @@ lock_patiently(int fd)
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK || clock_ms() >= until)
-			return errno != EWOULDBLOCK;
+			return false;
 		poll(NULL, 0, 20);
 	}
 	return true;
@@ -58,7 +58,7 @@ lock_take(const struct config *config, int *out, struct why *why)
 
 	if (fd < 0)
 		return fail_errno(why, ERR_SYSTEM, "open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (!lock_patiently(fd))
 		return errno != EWOULDBLOCK
 			   ? fail_errno(why, ERR_SYSTEM, "lock %s", path)
 			   : fail(why, ERR_EXISTS, "a gateway is already running with the data directory %s (pid %d)",
