@@ -46,7 +46,7 @@ start_gateway() {
 	export OPENSHELL_GATEWAY=openshell
 }
 
-pid_of() { gateway status -o json 2>/dev/null | jq -r --arg name "$1" '.processes[] | select(.name == $name) | .pid'; }
+pid_of() { gateway status -o json 2>/dev/null | jq -r --arg name "$1" '.processes[] | select(.name == $name and .state == "running") | .pid'; }
 
 # Processes of a sandbox by its name, as the driver has recorded its box.
 supervisor_of() { awk '$1 == "started" { print $3 }' "$data/sandboxes/boxes/$(openshell sandbox get "$1" -o json | jq -r .id)/box" 2>/dev/null; }
