@@ -15,6 +15,8 @@
 
 #include "common/base/clean.h"
 
+#define REAP_AGAIN_MS 20
+
 #define MAKER_SUFFIX "-box"
 
 static enum err
@@ -197,13 +199,23 @@ watched(struct driver *driver, pid_t pid)
 	return false;
 }
 
+static void
+reap_again(void *self)
+{
+	driver_reap(self);
+}
+
+/* The first that has ended stands before the others: where it is somebody's, that one takes it away in a moment. */
 void
 driver_reap(struct driver *driver)
 {
 	siginfo_t info = {0};
 
-	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
-	    !watched(driver, info.si_pid)) {
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+		if (watched(driver, info.si_pid)) {
+			loop_timer_set(driver->loop, &driver->reaper, REAP_AGAIN_MS, reap_again, driver);
+			return;
+		}
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}

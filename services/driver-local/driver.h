@@ -27,6 +27,7 @@ struct driver {
 	int maker_fd;	 /* the program that makes a box */
 	struct timer rejoin;
 	bool leaving;	 /* SIGUSR1: end all boxes, then stop */
+	struct timer reaper; /* looks again for children that nobody watches */
 };
 
 /* What is to be told to state until it has been stored. */
