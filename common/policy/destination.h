@@ -1,0 +1,57 @@
+/* Destination rules: which addresses a connection may be dialled to (policy-and-proxy 7, S4 to S6). Pure. */
+#ifndef COMMON_POLICY_DESTINATION_H
+#define COMMON_POLICY_DESTINATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/span.h"
+
+/* The modes of 7.2, in their order. */
+enum destination_mode {
+	DESTINATION_NONE,
+	DESTINATION_HOST_GATEWAY, /* the trusted link-local gateway of the machine */
+	DESTINATION_ALLOWED_IPS,
+	DESTINATION_LITERAL,
+	DESTINATION_DECLARED, /* an exact declared host: anything that is not always blocked */
+	DESTINATION_PUBLIC,
+};
+
+struct destination_rule {
+	enum destination_mode mode;
+	const struct span *allowed_ips; /* text of addresses and CIDR, with DESTINATION_ALLOWED_IPS */
+	size_t allowed_ips_n;
+};
+
+/* An address, IPv4 as 4 bytes, IPv6 as 16. */
+struct address {
+	uint8_t bytes[16];
+	uint8_t length; /* 4 or 16 */
+};
+
+/* Strict dotted quad or RFC 4291 text, nothing else (S4); false: it is none. */
+bool address_parse(struct span text, struct address *out);
+
+/* Never reachable in any mode (7.1, S5), embedded IPv4 unwrapped. */
+bool address_always_blocked(const struct address *address);
+
+/* Always blocked, private, shared, documentation, benchmark... : not public. */
+bool address_internal(const struct address *address);
+
+/* Could be read as a number by some resolver (S4) although it is no address: refuse it. */
+bool host_looks_numeric(struct span host);
+
+/* A host name's form (S3): labels of [A-Za-z0-9_-]{1,63} joined by single dots, 1 to 253 bytes. */
+bool host_well_formed(struct span host);
+
+/*
+ * May all of these addresses be dialled on this port? One bad address refuses all (CONNECT and forward).
+ *
+ * gateway  the trusted gateway for DESTINATION_HOST_GATEWAY; NULL: there is none
+ * errors   ERR_DENIED with the detail that the agent sees; ERR_INVALID an entry of allowed_ips is none
+ */
+enum err destination_check(const struct destination_rule *rule, const struct address *gateway,
+    const struct address *addresses, size_t addresses_n, uint16_t port, struct why *why) must_check;
+
+#endif

@@ -1,0 +1,74 @@
+/* A connection: what the agent opened, whom it was judged for, where it may go; the ground that relays stand on. */
+#ifndef SANDBOX_PROXY_CONNECTION_H
+#define SANDBOX_PROXY_CONNECTION_H
+
+#include "common/base/arena.h"
+#include "common/base/list.h"
+#include "common/bus/peer.h"
+#include "common/policy/destination.h"
+#include "sandbox/proxy/leg.h"
+
+struct proxy;
+
+enum how { HOW_TRANSPARENT = 1, HOW_CONNECT, HOW_FORWARD };
+
+/* Lives from accept to the close of both legs. */
+struct connection {
+	struct proxy *proxy;
+	uint64_t number;
+	enum how how;
+	struct leg *agent;     /* the agent's side */
+	char host[256];	       /* where it goes, as judged: no brackets */
+	uint16_t port;
+	bool tls;	       /* the agent speaks TLS, which was opened here */
+	struct arena memory;   /* of what was judged; ceiling 64 KiB */
+	struct msg_connection_judged judged; /* in memory */
+	struct list link;      /* in proxy.connections */
+	void *relay;	       /* what serves it now: http.c or raw.c */
+	void (*relay_end)(struct connection *connection, const char *why); /* the policy changed, or we stop: end it now */
+};
+
+/*
+ * Dial the place the connection was judged for: resolve it (admitted connections only), judge every address by the
+ * destination rule, connect within 15 s, and for tls verify the certificate for connection->host.
+ *
+ * alpn    what to offer with tls: "h2,http/1.1" or "http/1.1"; NULL none
+ * done    later from the loop, exactly once: OK with the leg (the caller's from then on), ERR_DENIED the destination
+ *         rule refused (why says the detail of section 7), ERR_UNAVAILABLE it cannot be reached or verified, ERR_TIMEOUT
+ * returns a number for upstream_cancel
+ */
+uint64_t upstream_open(struct connection *connection, bool tls, const char *alpn,
+    void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self);
+void upstream_cancel(struct proxy *proxy, uint64_t number);
+
+/*
+ * Ask policyd about one request; questions of one turn of the loop travel together.
+ *
+ * question  copied
+ * done      later from the loop, exactly once: OK with the verdict (borrowed for the call), or why there is none:
+ *           treat it as a refusal and close
+ */
+uint64_t judge_request(struct connection *connection, const struct msg_question *question,
+    void (*done)(void *self, enum err r, const struct msg_verdict *verdict, const struct why *why), void *self);
+void judge_cancel(struct proxy *proxy, uint64_t number);
+
+/* One OCSF event; see event.h. */
+struct event;
+void connection_event(struct connection *connection, const struct event *event);
+
+/* The connection is over: closes the agent's leg, tells policyd, frees it. */
+void connection_end(struct connection *connection);
+
+/*
+ * http.c: serve HTTP/1.1 or HTTP/2 (by the leg's ALPN, or its first bytes) on the agent's leg until it ends: each request
+ * judged, forwarded, answered. Takes the connection over and calls connection_end.
+ */
+void http_serve(struct connection *connection);
+
+/*
+ * http.c: the same for one absolute-form request to the explicit proxy, whose head (as it was read, unparsed) has been
+ * put back with leg_unread. Answers 502, 403 ... itself.
+ */
+void http_forward(struct connection *connection);
+
+#endif

@@ -1,0 +1,42 @@
+/* A leg: one end of a connection that passes through, a socket with or without TLS on it. */
+#ifndef SANDBOX_PROXY_LEG_H
+#define SANDBOX_PROXY_LEG_H
+
+#include "common/base/err.h"
+#include "common/base/span.h"
+#include "common/os/loop.h"
+
+struct leg;
+
+/*
+ * Read what is there now, at most room bytes.
+ *
+ * returns OK with *got > 0; OK with *got == 0: the other side has ended its sending (a clean close_notify under TLS);
+ *         ERR_MORE nothing now; anything else: the connection is broken
+ */
+enum err leg_read(struct leg *leg, void *to, size_t room, size_t *got, struct why *why) must_check;
+
+/* Write what goes now; ERR_MORE: nothing went, wait for room. */
+enum err leg_write(struct leg *leg, const void *bytes, size_t length, size_t *put, struct why *why) must_check;
+
+/* Say that no more will be written (close_notify, then shutdown of the sending half). */
+void leg_finish(struct leg *leg);
+
+/*
+ * Call ready(self, events) when there may be something to read (EPOLLIN), room to write (EPOLLOUT), or the end
+ * (EPOLLHUP). Bytes that TLS holds decrypted count as readable: ready runs again until leg_read says ERR_MORE.
+ * events 0: neither; the end is still told.
+ */
+void leg_watch(struct leg *leg, uint32_t events, void (*ready)(void *self, uint32_t events), void *self);
+
+/* "h2", "http/1.1" or "" as ALPN agreed. */
+const char *leg_alpn(const struct leg *leg);
+bool leg_tls(const struct leg *leg);
+int leg_fd(const struct leg *leg); /* for splice, without TLS only */
+
+/* Put bytes back in front of what leg_read returns next (what a sniffer looked at). At most 16 KiB. */
+enum err leg_unread(struct leg *leg, struct span bytes, struct why *why) must_check;
+
+void leg_close(struct leg *leg); /* and free; NULL does nothing */
+
+#endif
