@@ -12,7 +12,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define ASK_EVERY_MS 10
+#define ASK_EVERY_MS	10
+#define BACKOFF_MAX_MS 800 /* and a start: back within a second, however often it is killed */
 
 const char *
 process_state_name(enum process_state state)
@@ -30,9 +31,9 @@ backoff_next(struct backoff *backoff, uint64_t ran_ms)
 		return 0;
 	}
 	if (ran_ms < 10000)
-		backoff->delay_ms = backoff->delay_ms == 0 ? 100 :
-		    backoff->delay_ms >= 2500		   ? 5000 :
-							     backoff->delay_ms * 2;
+		backoff->delay_ms = backoff->delay_ms == 0    ? 100 :
+		    backoff->delay_ms < BACKOFF_MAX_MS ? backoff->delay_ms * 2 :
+							 BACKOFF_MAX_MS;
 	return backoff->delay_ms;
 }
 

@@ -28,7 +28,7 @@ struct backoff {
 };
 
 /*
- * A process died after running for ran_ms: at once the first time, then 100 ms doubling to 5 s while it dies within
+ * A process died after running for ran_ms: at once the first time, then 100 ms doubling to 800 ms while it dies within
  * 10 s, from the beginning again when it ran for 30 s.
  */
 uint32_t backoff_next(struct backoff *backoff, uint64_t ran_ms);

@@ -86,7 +86,7 @@ exec_end() {
 }
 back() {
 	local took=$(($(ms) - $2))
-	if [ $took -lt 2000 ]; then ok "... and all is back after $took ms"; else not_ok "... and all is back" "after $took ms"; fi
+	if [ $took -lt 1000 ]; then ok "... and all is back after $took ms"; else not_ok "... and all is back" "after $took ms"; fi
 }
 for process in $services $insides; do
 	ends=on
