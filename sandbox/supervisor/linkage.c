@@ -13,7 +13,7 @@
 
 #define EXIT_REFUSED	 77 /* of link: the gateway refuses this start of the sandbox for good */
 #define DELAY_FIRST_MS	 50
-#define DELAY_MAX_MS	 5000
+#define DELAY_MAX_MS	 800
 #define STEADY_MS	 10000 /* a link that ran so long begins the delays anew */
 #define REPORT_WAIT_MS	 5000
 
