@@ -1,0 +1,21 @@
+/* GraphQL documents (spec of October 2021, executable definitions): text in, the operation that would run out. */
+#ifndef COMMON_WIRE_GRAPHQL_DOCUMENT_H
+#define COMMON_WIRE_GRAPHQL_DOCUMENT_H
+
+#include "common/wire/graphql.h"
+
+#define GRAPHQL_DEPTH_MAX  128	 /* selections, values and types within each other, fragments counted */
+#define GRAPHQL_TOKENS_MAX 20000 /* of a document; as many again while fragments are followed */
+
+/*
+ * Read a document and select the operation that a server would run.
+ *
+ * chosen  operationName; empty: the only operation there is
+ * out     spans borrowed from the document, fields in the arena; untouched unless OK
+ * errors  ERR_SYNTAX not a document, no such operation, several and none chosen, a name given twice, a fragment that is
+ *         not there or holds itself; ERR_LIMIT
+ */
+enum err graphql_document_read(struct span document, struct span chosen, struct arena *arena,
+    struct graphql_operation *out, struct why *why) must_check;
+
+#endif
