@@ -12,7 +12,16 @@
 #define JSON_DEPTH_MAX 128   /* arrays and objects within each other */
 #define JSON_NAMES_MAX 65536 /* member names of all objects that are open at one place of the text */
 
-enum json_kind { JSON_NONE, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+	JSON_KIND_NONE,
+	JSON_KIND_NULL,
+	JSON_KIND_FALSE,
+	JSON_KIND_TRUE,
+	JSON_KIND_NUMBER,
+	JSON_KIND_STRING,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT
+};
 
 /* A value of a checked text; all zero: there is none. */
 struct json {
@@ -40,7 +49,7 @@ struct json_walk json_walk(struct json value);
 /*
  * The next item; false at the end.
  *
- * name    of a member, a string; JSON_NONE in an array. May be NULL
+ * name    of a member, a string; JSON_KIND_NONE in an array. May be NULL
  */
 bool json_next(struct json_walk *walk, struct json *name, struct json *value);
 
@@ -48,13 +57,13 @@ bool json_next(struct json_walk *walk, struct json *name, struct json *value);
  * The members of an object that the caller wants, in one pass.
  *
  * names   what they are called, in ASCII
- * out     as many; JSON_NONE where there is no such member. Untouched unless OK
+ * out     as many; JSON_KIND_NONE where there is no such member. Untouched unless OK
  * errors  ERR_SYNTAX a member that is called so only when case is ignored: some readers take it, some do not
  */
 enum err json_pick(
     struct json object, const char *const *names, size_t names_n, struct json *out, struct why *why) must_check;
 
-/* The member of that very name; JSON_NONE when there is none, or the value is no object. */
+/* The member of that very name; JSON_KIND_NONE when there is none, or the value is no object. */
 struct json json_get(struct json object, const char *name);
 
 /*
@@ -69,7 +78,7 @@ enum err json_text(struct json string, struct arena *arena, struct span *out, st
 bool json_is(struct json string, const char *text);
 
 /* Is it a number without fraction and exponent? */
-bool json_integer(struct json value);
+bool json_whole(struct json value);
 
 /* "a string", "an object" ..., for messages. */
 const char *json_kind_name(enum json_kind kind);
