@@ -45,10 +45,24 @@ bool host_looks_numeric(struct span host);
 /* A host name's form (S3): labels of [A-Za-z0-9_-]{1,63} joined by single dots, 1 to 253 bytes. */
 bool host_well_formed(struct span host);
 
+/* One of the names of the machine that runs the sandbox (7.2, row 1): with a trusted gateway, mode HOST_GATEWAY. */
+bool destination_names_gateway(struct span host);
+
+/* A cloud's metadata service by its name: refused before matching (S7). */
+bool host_is_metadata(struct span host);
+
+/*
+ * An entry of allowed_ips: an address or a CIDR that touches nothing always blocked.
+ *
+ * errors  ERR_INVALID why not
+ */
+enum err allowed_ip_check(struct span entry, struct why *why) must_check;
+
 /*
  * May all of these addresses be dialled on this port? One bad address refuses all (CONNECT and forward).
  *
- * gateway  the trusted gateway for DESTINATION_HOST_GATEWAY; NULL: there is none
+ * rule     engine_connect never says DESTINATION_HOST_GATEWAY: who knows a gateway puts it there, see above
+ * gateway  the trusted gateway for DESTINATION_HOST_GATEWAY; NULL: there is none, and nothing may be dialled
  * errors   ERR_DENIED with the detail that the agent sees; ERR_INVALID an entry of allowed_ips is none
  */
 enum err destination_check(const struct destination_rule *rule, const struct address *gateway,
