@@ -1,5 +1,5 @@
 /* HTTP/1.1 of the server: one GET or HEAD after the other, for health checks and metrics. */
-#include "common/wire/http1.h"
+#include "common/wire/http_head.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -74,14 +74,14 @@ lower(struct span text, char *to)
 }
 
 static void
-request_begin(struct connection *connection, const struct http1_request *request)
+request_begin(struct connection *connection, const struct http_head *request)
 {
 	struct rpc_call *call = call_new(connection, 0);
 
 	call_header(call, SPAN(":method"), request->method);
 	call_header(call, SPAN(":path"), request->target);
 	for (size_t i = 0; i < request->fields_n; i++) {
-		char name[HTTP1_HEAD_BYTES];
+		char name[HTTP_HEAD_BYTES];
 
 		lower(request->fields[i].name, name);
 		call_header(call, span_of_bytes(name, request->fields[i].name.length), request->fields[i].value);
@@ -95,22 +95,22 @@ request_begin(struct connection *connection, const struct http1_request *request
 bool
 http1_take(struct connection *connection)
 {
-	struct http1_request request;
+	struct http_head request;
 	struct why why = {0};
 	size_t used;
 	enum err r;
 
 	if (!list_empty(&connection->calls)) /* later requests wait, within what one may be */
-		return connection->head.length <= 2 * HTTP1_HEAD_BYTES;
-	r = http1_request_parse(buffer_span(&connection->head), &request, &used, &why);
+		return connection->head.length <= 2 * HTTP_HEAD_BYTES;
+	r = http_request_parse(buffer_span(&connection->head), HTTP_HEAD_BYTES, &request, &used, &why);
 	if (r == ERR_MORE)
 		return true;
 	if (r == ERR_RANGE)
 		return refuse(connection, 431, SPAN("request head too large\n"));
-	if (r == ERR_UNIMPLEMENTED)
-		return refuse(connection, 501, SPAN("a request with a body is not served\n"));
-	if (r != OK)
+	if (r != OK || request.target.at[0] != '/')
 		return refuse(connection, 400, SPAN("not a request\n"));
+	if (request.body == HTTP_BODY_CHUNKED || request.length > 0)
+		return refuse(connection, 501, SPAN("a request with a body is not served\n"));
 	if (!span_is(request.method, "GET") && !span_is(request.method, "HEAD"))
 		return refuse(connection, 405, SPAN("only GET and HEAD are served\n"));
 	loop_timer_stop(connection->server->config.loop, &connection->limit);

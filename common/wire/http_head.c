@@ -272,13 +272,9 @@ take_connection(struct http_head *head, struct span list, struct why *why)
 		name = http_name(option);
 		if (name == HTTP_HOST || name == HTTP_CONTENT_LENGTH || name == HTTP_TRANSFER_ENCODING)
 			return fail(why, ERR_SYNTAX, "Connection names a field of framing or routing");
-		if (http_same(option, SPAN("close")))
-			head->keep_alive = false;
-		else if (http_same(option, SPAN("keep-alive")))
-			head->keep_alive |= !http_list_has(list, "close");
-		else if (name == HTTP_UPGRADE)
-			head->connection_upgrade = true;
-		else
+		head->keep_alive |= http_same(option, SPAN("keep-alive"));
+		head->connection_upgrade |= name == HTTP_UPGRADE;
+		if (name == HTTP_OTHER && !http_same(option, SPAN("close")))
 			nominate(head, option);
 	}
 	return OK;

@@ -13,7 +13,7 @@
 
 #include "common/base/clean.h"
 #include "common/rpc/client.h"
-#include "common/wire/http1.h"
+#include "common/wire/http_head.h"
 #include "tests/unit/rpc/pki.h"
 #include "tests/unit/rpc/service.h"
 
@@ -278,14 +278,14 @@ test_garbage(void **state)
 {
 	struct service service;
 	unsigned port = plain_port(&service, (struct rpc_server_config){0});
-	char *many = malloc(HTTP1_HEAD_BYTES);
+	char *many = malloc(HTTP_HEAD_BYTES);
 
 	(void)state;
-	memset(many, 'a', HTTP1_HEAD_BYTES);
+	memset(many, 'a', HTTP_HEAD_BYTES);
 	ask(port, SPAN("\x16\x03\x01\x02\r\n\r\n"), "HTTP/1.1 400 Bad Request\r\n", "not a request\n");
 	ask(port, SPAN("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), "HTTP/1.1 405 ", "only GET and HEAD are served\n");
 	ask(port, SPAN("GET / HTTP/1.1\r\nHost: a\r\ncontent-length: 3\r\n\r\nabc"), "HTTP/1.1 501 ", "not served\n");
-	ask(port, span_of_bytes(many, HTTP1_HEAD_BYTES), "HTTP/1.1 431 ", "too large\n");
+	ask(port, span_of_bytes(many, HTTP_HEAD_BYTES), "HTTP/1.1 431 ", "too large\n");
 	ask(port, SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnonsense that is no frame"), "", "");
 	ask(port, SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	    "\0\0\4\3\0\0\0\0\1\0\0\0\0"), "", ""); /* no SETTINGS first */
