@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "sandbox/link/backoff.h"
+#include "sandbox/link/config.h"
 #include "sandbox/link/report.h"
 #include "sandbox/link/spool.h"
 
@@ -39,21 +40,6 @@ refused(struct link *link, enum err r, const struct why *why)
 }
 
 static void
-pass_up(struct link *link, const struct msg *answer)
-{
-	struct enrolment *e = &link->enrolment;
-	struct why why;
-
-	if (e->passed_up || link->setup.again)
-		reply_send(&e->setup, &(struct msg){.id = DONE});
-	else if (e->setup.peer != NULL)
-		reply_send(&e->setup, answer);
-	else if (peer_tell(link->supervisor, answer, &why) != OK)
-		log_warning("supervisor.untold", "why=\"%s\"", why.text);
-	e->passed_up = true;
-}
-
-static void
 granted(struct link *link, const struct msg *answer)
 {
 	struct enrolment *e = &link->enrolment;
@@ -62,7 +48,7 @@ granted(struct link *link, const struct msg *answer)
 	e->delay_ms = 0;
 	e->told_away = false;
 	log_info("enrol.granted", NULL);
-	pass_up(link, answer);
+	config_enrolled(link, answer);
 	enrol_status(link, true, "");
 	reports_begin(link);
 	spool_begin(link);

@@ -23,7 +23,7 @@ struct setup {
 	uint32_t epoch;
 	struct secret token;
 	uint8_t router_key[32], router_mac[32];
-	bool again; /* enrolled before, by a link that died: the configuration is not wanted a second time */
+	bool again; /* enrolled before, by a link that died: only newer configuration is wanted */
 };
 
 /* Getting in: where it stands, and when it is tried again. */
@@ -39,7 +39,14 @@ struct enrolment {
 };
 
 /* Reports wait in order until state has answered; sandbox_ready is told again on each connection. */
-enum report_kind { REPORT_READY, REPORT_FAILED, REPORT_MAIN_EXITED, REPORT_KINDS };
+enum report_kind {
+	REPORT_READY,
+	REPORT_FAILED,
+	REPORT_APPLIED, /* the last configuration that was loaded, and the last that was refused, each until told */
+	REPORT_UNAPPLIED,
+	REPORT_MAIN_EXITED,
+	REPORT_KINDS
+};
 
 struct report {
 	char *bytes; /* msg_encode of it; NULL: not told */
@@ -73,8 +80,10 @@ struct link {
 	struct bus bus;
 	struct curve *curve;
 	struct peer *supervisor, *relay; /* borrowed from the bus */
+	struct peer *policyd, *proxy;	 /* the same; NULL: no channel */
 	struct setup setup;
 	struct enrolment enrolment;
+	uint64_t config_revision; /* of what the supervisor was given last */
 	struct reports reports;
 	struct spool spool;
 	struct list execs;

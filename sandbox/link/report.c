@@ -92,23 +92,25 @@ reports_done(struct link *link)
 }
 
 static enum report_kind
-kind_of(enum msg_id id)
+kind_of(const struct msg *m)
 {
-	return id == SANDBOX_READY ? REPORT_READY : id == SANDBOX_FAILED ? REPORT_FAILED : REPORT_MAIN_EXITED;
+	if (m->id == CONFIG_APPLIED)
+		return m->config_applied.loaded ? REPORT_APPLIED : REPORT_UNAPPLIED;
+	return m->id == SANDBOX_READY ? REPORT_READY : m->id == SANDBOX_FAILED ? REPORT_FAILED : REPORT_MAIN_EXITED;
 }
 
 /*
  * Something that state must learn of this sandbox. A newer one of the same kind replaces what was not told
  * yet.
  *
- * in      sandbox_ready, sandbox_failed, main_exited, from the supervisor
+ * in      sandbox_ready, sandbox_failed, config_applied, main_exited, from the supervisor
  * out     done: it is kept (in this process: a link that takes our place must be told again)
  */
 enum err
 report_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct link *link = self;
-	struct report *report = &link->reports.of[kind_of(m->id)];
+	struct report *report = &link->reports.of[kind_of(m)];
 	size_t room = 0, length;
 	char *bytes = NULL;
 	enum err r;

@@ -1,7 +1,9 @@
 /* Routes: which message goes where in the link, and in which state. */
 #include "sandbox/link/routes.h"
 
+#include "sandbox/link/config.h"
 #include "sandbox/link/exec.h"
+#include "sandbox/link/helpers.h"
 #include "sandbox/link/main_io.h"
 #include "sandbox/link/report.h"
 #include "sandbox/link/setup.h"
@@ -13,6 +15,9 @@ const struct route link_routes[] = {
 	{SANDBOX_FAILED, report_take, LINK_RUNNING, 0},
 	{MAIN_EXITED, report_take, LINK_RUNNING, 0},
 	{LOGS_ADD, spool_take, LINK_RUNNING, 0},
+	{CONFIG_APPLIED, report_take, LINK_RUNNING, 0},
+	{CONFIG_PUSH, config_push, LINK_RUNNING, 0},
+	{CHANNEL_GIVE, channel_give, LINK_RUNNING, 0},
 	{MAIN_STDIO, main_stdio, LINK_RUNNING, 0},
 	{EXEC_START, exec_start, LINK_RUNNING, 0},
 	{EXEC_SIGNAL, exec_signal, LINK_RUNNING, 0},

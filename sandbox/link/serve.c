@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "sandbox/link/enrol.h"
 #include "sandbox/link/exec.h"
+#include "sandbox/link/helpers.h"
 #include "sandbox/link/main_io.h"
 #include "sandbox/link/report.h"
 #include "sandbox/link/routes.h"
@@ -27,6 +28,10 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 
 	if (peer->role == ROLE_SUPERVISOR) { /* the sandbox ends with it */
 		loop_stop(link->loop);
+		return;
+	}
+	if (peer->role != ROLE_RELAY) {
+		helper_gone(link, peer);
 		return;
 	}
 	enrol_lost(link, why == NULL ? "the relay is away" : why->text);

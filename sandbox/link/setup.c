@@ -17,7 +17,8 @@ key_move(void *to, struct span from)
  * Where to connect, and as whom. Taken once; the connection is made when the jail has been entered.
  *
  * in      link_setup, from the supervisor
- * out     enrolled (done, where again is set), once it is; as an event when link_setup was one
+ * out     enrolled, once it is; as an event when link_setup was one. Where again is set: done, then a config_push if the
+ *         configuration is another than the supervisor has
  * errors  ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND: the relay refused this sandbox for good
  */
 enum err
@@ -40,6 +41,7 @@ link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	setup->instance = in->instance;
 	setup->epoch = in->epoch;
 	setup->again = in->again;
+	link->config_revision = in->config_revision;
 	if (m->call != 0)
 		link->enrolment.setup = reply_later(m);
 	link->bus.state = LINK_RUNNING;

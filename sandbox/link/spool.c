@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/bus/codec.h"
 #include "sandbox/link/backoff.h"
+#include "sandbox/link/helpers.h"
 
 #define BATCH_LINES 100
 
@@ -174,7 +175,7 @@ spool_pause(struct link *link)
 /*
  * Lines of this sandbox's log.
  *
- * in      logs_add, from the supervisor
+ * in      logs_add, from the supervisor, policyd or proxy
  * out     done: kept, or counted as dropped
  */
 enum err
@@ -182,8 +183,8 @@ spool_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct link *link = self;
 
-	if (m->from != link->supervisor)
-		return fail(why, ERR_DENIED, "only the supervisor logs here");
+	if (!may_log(link, m->from))
+		return fail(why, ERR_DENIED, "only processes of this sandbox log here");
 	for (size_t i = 0; i < m->logs_add.lines_n; i++)
 		spool_add(&link->spool, &m->logs_add.lines[i]);
 	link->spool.dropped += m->logs_add.dropped;

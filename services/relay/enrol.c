@@ -92,7 +92,8 @@ announce_some(struct relay *relay)
 
 	list_each (session, &relay->unannounced, struct session, link) {
 		struct msg m = {
-		    .id = SESSION_UP, .session_up = {session->sandbox, session->epoch, session->instance}};
+		    .id = SESSION_UP, .session_up = {session->sandbox, session->epoch, session->instance,
+	    session->config_revision}};
 
 		if (peer_tell(relay->state, &m, NULL) != OK)
 			return false;
@@ -210,6 +211,7 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 	}
 	if (older != NULL && !replace(older, session))
 		return;
+	session->config_revision = answer->enrolled.config_revision;
 	adopt(session);
 	reply_send(&session->reply, answer);
 }

@@ -81,6 +81,19 @@ report_main_exited(void *self, struct msg *m, struct msg *answer, struct why *wh
 	return pass_on(self, m, why);
 }
 
+/* It decides by a configuration, or refuses it. The same. */
+enum err
+report_applied(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct session *session = m->from->self;
+
+	(void)answer;
+	m->config_applied.sandbox = session->sandbox;
+	m->config_applied.epoch = session->epoch;
+	m->config_applied.instance = session->instance;
+	return pass_on(self, m, why);
+}
+
 /* Lines of its log. The same. */
 enum err
 report_logs(void *self, struct msg *m, struct msg *answer, struct why *why)

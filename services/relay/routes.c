@@ -1,6 +1,7 @@
 /* Routes: which message goes where in the relay, and how often a second one peer may send it. */
 #include "services/relay/routes.h"
 
+#include "services/relay/config_push.h"
 #include "services/relay/enrol.h"
 #include "services/relay/exec.h"
 #include "services/relay/report.h"
@@ -11,6 +12,8 @@ const struct route relay_routes[] = {
 	{SANDBOX_READY, report_ready, 0, 10},
 	{SANDBOX_FAILED, report_failed, 0, 10},
 	{MAIN_EXITED, report_main_exited, 0, 10},
+	{CONFIG_APPLIED, report_applied, 0, 100},
+	{CONFIG_PUSH, config_push, 0, 0},
 	{LOGS_ADD, report_logs, 0, 100},
 	{EXEC_START, exec_start, 0, 0},
 	{EXEC_EXITED, exec_exited, 0, 0},

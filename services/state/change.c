@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "services/state/configure.h"
 
 /* The columns that the life cycle reads and writes. Texts are borrowed from the row that was read. */
 struct box {
@@ -190,16 +191,6 @@ death_in_log(const struct change *change, const struct box *box, struct arena *a
 }
 
 static enum err
-policy_loaded(const struct change *change, const struct box *box, struct why *why)
-{
-	struct args args = {0};
-
-	args_id(&args, box->id);
-	args_number(&args, change->policy_version);
-	return db_run(&change->state->db, SQL_POLICY_LOADED, &args, NULL, why);
-}
-
-static enum err
 write_box(const struct change *change, const struct step *step, struct box *box, enum phase before,
     struct arena *arena, struct why *why)
 {
@@ -216,7 +207,8 @@ write_box(const struct change *change, const struct step *step, struct box *box,
 		return db_run(db, SQL_BOX_NUDGE, &args, NULL, why);
 	if ((r = box_save(db, box, arena, why)) != OK)
 		return r;
-	if (change->policy_version != 0 && (r = policy_loaded(change, box, why)) != OK)
+	if (change->policy_version != 0 &&
+	    (r = policy_in_force(change->state, box->id, change->policy_version, true, why)) != OK)
 		return r;
 	if ((step->effects & EFFECT_AGAIN) != 0 && (r = death_in_log(change, box, arena, why)) != OK)
 		return r;

@@ -87,13 +87,15 @@ insert_sandbox(const struct creation *c, uint64_t now_ms, int *inserted, struct 
 static enum err
 insert_policy(const struct creation *c, uint64_t now_ms, struct why *why)
 {
-	struct args args = {0};
+	auto_arena struct arena arena = {0};
+	struct args args = {.arena = &arena};
 
 	args_id(&args, c->sandbox);
 	args_number(&args, 1);
 	args_bytes(&args, c->policy);
 	args_bytes(&args, span_of_bytes(c->hash, sizeof(c->hash)));
 	args_number(&args, now_ms);
+	args_texts(&args, NULL, 0);
 	return db_run(&c->state->db, SQL_POLICY_ADD, &args, NULL, why);
 }
 

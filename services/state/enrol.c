@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "services/state/change.h"
+#include "services/state/configure.h"
 
 #define CREDENTIALS_DEADLINE_MS 5000
 
@@ -195,24 +196,26 @@ enrol_bind(void *arg, struct why *why)
 static enum err
 enrolled_read(struct enrolment *e, struct msg_enrolled *out, struct why *why)
 {
-	struct args args = {0};
-	auto_rows rows = {0};
+	struct effective now;
 	enum err r;
 
-	args_id(&args, e->sandbox);
-	if ((r = db_run(&e->state->db, SQL_CONFIG, &args, &rows, why)) != OK)
-		return r;
-	if (rows.n == 0)
-		return not_it(why);
-	out->policy_version = (uint32_t)rows_number(&rows, 0, 2);
-	out->tty = rows_flag(&rows, 0, 7);
-	if (arena_span(&e->arena, rows_span(&rows, 0, 0), &out->workspace) != OK ||
-	    arena_span(&e->arena, rows_span(&rows, 0, 1), &out->policy) != OK ||
-	    arena_span(&e->arena, rows_span(&rows, 0, 4), &out->name) != OK ||
-	    (out->command = rows_texts(&rows, 0, 5, &e->arena, &out->command_n)) == NULL ||
-	    (out->environment = rows_texts(&rows, 0, 6, &e->arena, &out->environment_n)) == NULL)
-		return fail(why, ERR_LIMIT, "the configuration is too long for an answer");
-	return settings_effective(e->state, e->sandbox, &e->arena, &out->settings, &out->settings_n, why);
+	if ((r = effective_read(e->state, e->sandbox, &e->arena, &now, why)) != OK)
+		return r == ERR_NOT_FOUND ? not_it(why) : r;
+	*out = (struct msg_enrolled){
+		.name = now.name,
+		.workspace = now.workspace,
+		.command = now.command,
+		.command_n = now.command_n,
+		.environment = now.environment,
+		.environment_n = now.environment_n,
+		.tty = now.tty,
+		.policy = now.policy,
+		.policy_version = now.version,
+		.settings = now.settings,
+		.settings_n = now.settings_n,
+		.config_revision = now.revision,
+	};
+	return OK;
 }
 
 static void

@@ -1,5 +1,6 @@
 /* The feed: LISTEN on a connection of its own, and the change log behind it. The one path to watches, drivers, relays. */
 #include "common/base/log.h"
+#include "services/state/configure.h"
 #include "services/state/migrate.h"
 #include "services/state/state.h"
 
@@ -13,9 +14,12 @@ pass_on(struct state *state, const struct rows *rows, struct why *why)
 	for (int i = 0; i < rows->n && r == OK; i++) {
 		struct id sandbox = rows_id(rows, i, 1);
 
+		if (rows_flag(rows, i, 4))
+			push_config(state, sandbox);
 		if (rows_flag(rows, i, 2))
 			r = driver_tell(state, sandbox, why);
-		watches_tell_row(state, sandbox);
+		if (!id_none(sandbox))
+			watches_tell_row(state, sandbox);
 	}
 	return r;
 }
@@ -76,6 +80,7 @@ feed_begin(struct state *state, struct why *why)
 	if ((r = drivers_load(state, why)) == OK && (r = sessions_sync(state, why)) == OK) {
 		watches_tell_rows(state);
 		watches_tell_logs(state);
+		push_config(state, (struct id){{0}});
 	} else
 		state->serving = false;
 	return r;

@@ -1,5 +1,4 @@
-/* The configuration of a sandbox: the built-in policy, hashes and revisions of what is in force, its settings. */
-#include <endian.h>
+/* The built-in policy, the hash of a policy, and what a spec says of drivers. */
 #include <protobuf-c/protobuf-c.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -7,8 +6,6 @@
 #include "common/base/clean.h"
 #include "openshell/openshell.pb-c.h"
 #include "services/state/state.h"
-
-#define SETTINGS_MAX 64
 
 static const char *const read_only[] = {
 	"/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/app", "/var/log", "/proc", "/dev/urandom",
@@ -69,52 +66,5 @@ spec_has_driver_config(struct span spec, bool *out, struct why *why)
 		return fail(why, ERR_SYNTAX, "spec is malformed");
 	*out = read->template_ != NULL && read->template_->driver_config != NULL;
 	openshell__v1__sandbox_spec__free_unpacked(read, NULL);
-	return OK;
-}
-
-uint64_t
-config_revision(uint32_t version, struct span hash, const struct span *settings, size_t n)
-{
-	crypto_hash_sha256_state state;
-	uint32_t big = htobe32(version);
-	uint8_t digest[32];
-	uint64_t first;
-
-	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, (const uint8_t *)&big, sizeof(big));
-	crypto_hash_sha256_update(&state, (const uint8_t *)hash.at, hash.length);
-	for (size_t i = 0; i < n; i++) { /* NUL is in no setting */
-		crypto_hash_sha256_update(&state, (const uint8_t *)settings[i].at, settings[i].length);
-		crypto_hash_sha256_update(&state, (const uint8_t *)"", 1);
-	}
-	crypto_hash_sha256_final(&state, digest);
-	memcpy(&first, digest, sizeof(first));
-	return le64toh(first);
-}
-
-enum err
-settings_effective(struct state *state, struct id sandbox, struct arena *arena, struct span **out, size_t *n,
-    struct why *why)
-{
-	struct args args = {0};
-	auto_rows rows = {0};
-	enum err r;
-
-	*n = 0;
-	args_id(&args, sandbox);
-	if ((r = db_run(&state->db, SQL_SETTINGS, &args, &rows, why)) != OK)
-		return r;
-	if (rows.n > SETTINGS_MAX)
-		return fail(why, ERR_LIMIT, "%d settings are in force, at most %d", rows.n, SETTINGS_MAX);
-	if ((*out = arena_array(arena, SETTINGS_MAX, sizeof(**out))) == NULL)
-		return fail(why, ERR_LIMIT, "no room for the settings");
-	for (int i = 0; i < rows.n; i++) {
-		const char *text = arena_format(arena, SPAN_FORMAT "=" SPAN_FORMAT, SPAN_ARGS(rows_span(&rows, i, 0)),
-		    SPAN_ARGS(rows_span(&rows, i, 1)));
-
-		if (text == NULL)
-			return fail(why, ERR_LIMIT, "the settings are too long");
-		(*out)[(*n)++] = span_of_text(text);
-	}
 	return OK;
 }

@@ -10,6 +10,10 @@ const struct route routes[] = {
 	{ SANDBOX_START,  sandbox_start,   0,       500 },
 	{ SANDBOX_DELETE, sandbox_delete,  0,       500 },
 	{ CONFIG_GET,     config_get,      0,      2000 },
+	{ POLICY_SET,     policy_set,      0,       500 },
+	{ POLICY_CLEAR,   policy_clear,    0,       100 },
+	{ POLICIES_GET,   policies_get,    0,      2000 },
+	{ SETTING_SET,    setting_change,  0,       500 },
 	{ GATEWAY_GET,    gateway_get,     0,      2000 },
 	{ WATCH_OPEN,     watch_open,      0,      2000 },
 	{ WATCH_CLOSE,    watch_close,     0,         0 },
@@ -24,5 +28,6 @@ const struct route routes[] = {
 	{ SANDBOX_READY,  sandbox_ready,   0,      5000 },
 	{ SANDBOX_FAILED, sandbox_failed,  0,      5000 },
 	{ MAIN_EXITED,    main_exited,     0,      5000 },
+	{ CONFIG_APPLIED, config_applied,  0,      5000 },
 	{ 0 },
 };

@@ -1,4 +1,4 @@
-/* Sandboxes as api asks for them: read, listed, stopped, started, deleted; their effective configuration. */
+/* Sandboxes as api asks for them: read, listed, stopped, started, deleted; and the gateway itself. */
 #include "common/base/clean.h"
 #include "services/state/change.h"
 
@@ -226,39 +226,6 @@ sandbox_delete(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	return lifecycle_request(self, EVENT_DELETE, "sandbox.delete", in->workspace, in->name, in->subject, m, answer,
 	    why);
-}
-
-/*
- * The policy and settings in force for a sandbox.
- *
- * in      config_get, from api
- * out     config
- * errors  ERR_NOT_FOUND
- */
-enum err
-config_get(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	struct msg_config *out = &answer->config;
-	struct state *state = self;
-	struct args args = {0};
-	auto_rows rows = {0};
-	enum err r;
-
-	args_id(&args, m->config_get.sandbox);
-	if ((r = state_serving(state, why)) != OK || (r = db_run(&state->db, SQL_CONFIG, &args, &rows, why)) != OK)
-		return r;
-	if (rows.n == 0)
-		return fail(why, ERR_NOT_FOUND, "sandbox not found");
-	answer->id = CONFIG;
-	out->version = (uint32_t)rows_number(&rows, 0, 2);
-	if (arena_span(m->arena, rows_span(&rows, 0, 0), &out->workspace) != OK ||
-	    arena_span(m->arena, rows_span(&rows, 0, 1), &out->policy) != OK ||
-	    arena_span(m->arena, rows_span(&rows, 0, 3), &out->hash) != OK)
-		return fail(why, ERR_LIMIT, "the configuration is too long for an answer");
-	if ((r = settings_effective(state, m->config_get.sandbox, m->arena, &out->settings, &out->settings_n, why)) != OK)
-		return r;
-	out->config_revision = config_revision(out->version, out->hash, out->settings, out->settings_n);
-	return OK;
 }
 
 /*

@@ -3,14 +3,8 @@
 
 #include "common/base/log.h"
 #include "services/state/change.h"
-
-/* A sandbox's connection, as its relay told of it. */
-struct session {
-	struct list link;
-	struct id sandbox, instance;
-	uint32_t epoch;
-	struct peer *relay;
-};
+#include "services/state/configure.h"
+#include "services/state/sessions.h"
 
 static struct list *
 bucket(struct state *state, struct id sandbox)
@@ -18,7 +12,7 @@ bucket(struct state *state, struct id sandbox)
 	return &state->sessions[(sandbox.bytes[0] << 8 | sandbox.bytes[1]) % SESSION_BUCKETS];
 }
 
-static struct session *
+struct session *
 session_find(struct state *state, struct id sandbox)
 {
 	struct session *session;
@@ -40,16 +34,22 @@ session_free(struct session *session)
 static void
 session_keep(struct state *state, const struct change *change, struct peer *relay)
 {
-	struct session *session = session_find(state, change->sandbox);
+	struct session *session = session_find(state, change->sandbox), was = {0};
 
 	if (session != NULL && session->epoch > change->epoch)
 		return;
-	if (session != NULL)
+	if (session != NULL) {
+		was = *session;
 		session_free(session);
+	}
 	if ((session = calloc(1, sizeof(*session))) == NULL)
 		abort();
 	*session = (struct session){.sandbox = change->sandbox, .instance = change->instance, .epoch = change->epoch,
 	    .relay = peer_ref(relay)};
+	if (id_equal(was.instance, session->instance)) {
+		session->config_revision = was.config_revision;
+		session->owed = was.owed;
+	}
 	list_append(bucket(state, change->sandbox), &session->link);
 }
 
@@ -88,9 +88,16 @@ session_up(void *self, struct msg *m, struct msg *answer, struct why *why)
 	const struct msg_session_up *in = &m->session_up;
 	struct change change = {.state = self, .event = EVENT_SESSION_UP, .sandbox = in->sandbox, .epoch = in->epoch,
 	    .instance = in->instance};
+	struct session *session;
+	enum err r;
 
 	answer->id = DONE;
-	return session_change(&change, m->from, why);
+	if ((r = session_change(&change, m->from, why)) != OK)
+		return r;
+	if ((session = session_find(self, in->sandbox)) != NULL && session->epoch == in->epoch)
+		session->config_revision = in->config_revision;
+	push_config(self, in->sandbox); /* it may have changed since the sandbox was given what it has */
+	return OK;
 }
 
 /*

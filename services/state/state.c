@@ -64,6 +64,7 @@ state_done(struct state *state)
 	loop_timer_stop(state->loop, &state->start_limit);
 	loop_timer_stop(state->loop, &state->sweep);
 	loop_timer_stop(state->loop, &state->again);
+	loop_timer_stop(state->loop, &state->pushing);
 	db_close(&state->db);
 	db_close(&state->feed);
 	conninfo_free(&state->conninfo);

@@ -22,8 +22,8 @@ struct state {
 	uint64_t seen;	/* last change that was passed on */
 	struct list watches;
 	struct list drivers; /* struct driver: connected or known */
-	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox */
-	struct timer start_limit, sweep, again;
+	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox: sessions.h */
+	struct timer start_limit, sweep, again, pushing;
 	uint64_t start_ms;
 	struct why refusal; /* why it will never serve */
 	bool told;	    /* the parent knows how the start went */
@@ -136,15 +136,9 @@ void policy_hash(struct span policy, uint8_t hash[32]);
 /* Does the spec carry settings for a driver? ERR_SYNTAX: it is no SandboxSpec. */
 enum err spec_has_driver_config(struct span spec, bool *out, struct why *why) must_check;
 
-/* Changes whenever anything effective does: the first eight bytes of SHA-256 over all of it, little endian. */
-uint64_t config_revision(uint32_t version, struct span hash, const struct span *settings, size_t n);
-
-/* "KEY=value" of all that is in force for a sandbox. */
-enum err settings_effective(struct state *state, struct id sandbox, struct arena *arena, struct span **out, size_t *n,
-    struct why *why) must_check;
-
 /* ---- handlers, described where they stand ---- */
-handler sandbox_create, sandbox_get, sandbox_list, sandbox_stop, sandbox_start, sandbox_delete, config_get, gateway_get;
+handler sandbox_create, sandbox_get, sandbox_list, sandbox_stop, sandbox_start, sandbox_delete, gateway_get;
+handler config_get, policy_set, policy_clear, policies_get, setting_change, config_applied;
 handler watch_open, watch_close, logs_get, logs_add;
 handler driver_join, ticket, observed;
 handler enrol_check, session_up, session_down, sandbox_ready, sandbox_failed, main_exited;

@@ -1,0 +1,385 @@
+/* Policy revisions: written one at a time for a sandbox, or as the gateway's own policy for all; and read back. */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "services/state/configure.h"
+
+#define POLICIES_BYTES_MAX 1500000u /* of one answer */
+
+/* A policy that is to be put in force. */
+struct writing {
+	struct state *state;
+	const struct msg_policy_set *in;
+	struct msg_config_changed *out;
+	struct arena *arena; /* of the message */
+	uint8_t hash[32];
+	uint64_t now_ms;
+};
+
+/* ---- what all writes have in common ---- */
+
+enum err
+box_lock(struct state *state, struct span workspace, struct span name, uint64_t expected, struct locked_box *out,
+    struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_text(&args, workspace);
+	args_text(&args, name);
+	if ((r = db_run(&state->db, SQL_CONFIG_LOCK, &args, &rows, why)) != OK)
+		return r;
+	if (rows.n == 0)
+		return fail(why, ERR_NOT_FOUND, "sandbox not found");
+	*out = (struct locked_box){.id = rows_id(&rows, 0, 0), .resource_version = rows_number(&rows, 0, 1),
+	    .settings_revision = rows_number(&rows, 0, 3), .version = (uint32_t)rows_number(&rows, 0, 4),
+	    .newest = (uint32_t)rows_number(&rows, 0, 6)};
+	memcpy(out->hash, rows_span(&rows, 0, 5).at, sizeof(out->hash));
+	if (expected != 0 && expected != out->resource_version)
+		return fail(why, ERR_CONFLICT, "sandbox '" SPAN_FORMAT "' has changed: current resource_version: %lu",
+		    SPAN_ARGS(name), (unsigned long)out->resource_version);
+	if (rows_number(&rows, 0, 2) == 3)
+		return fail(why, ERR_STATE, "sandbox '" SPAN_FORMAT "' is being deleted", SPAN_ARGS(name));
+	return OK;
+}
+
+enum err
+config_changed(struct state *state, struct id sandbox, struct why *why)
+{
+	struct args args = {0};
+
+	args_id(&args, sandbox);
+	return db_run(&state->db, SQL_CONFIG_CHANGED, &args, NULL, why);
+}
+
+/* One statement about a sandbox. */
+static enum err
+run(struct state *state, enum sql sql, struct id sandbox, struct why *why)
+{
+	struct args args = {0};
+
+	args_id(&args, sandbox);
+	return db_run(&state->db, sql, &args, NULL, why);
+}
+
+/* One statement about a version. */
+static enum err
+run_version(struct state *state, enum sql sql, uint32_t version, struct why *why)
+{
+	struct args args = {0};
+
+	args_number(&args, version);
+	return db_run(&state->db, sql, &args, NULL, why);
+}
+
+static enum err
+answer_fill(struct writing *w, uint32_t version, struct why *why)
+{
+	w->out->version = version;
+	if (arena_span(w->arena, span_of_bytes(w->hash, sizeof(w->hash)), &w->out->hash) != OK)
+		return fail(why, ERR_LIMIT, "the request needs too much memory");
+	return OK;
+}
+
+/* ---- a sandbox's ---- */
+
+static enum err
+own_insert(struct writing *w, struct id sandbox, uint32_t version, struct why *why)
+{
+	struct args args = {.arena = w->arena};
+
+	args_id(&args, sandbox);
+	args_number(&args, version);
+	args_bytes(&args, w->in->policy);
+	args_bytes(&args, span_of_bytes(w->hash, sizeof(w->hash)));
+	args_number(&args, w->now_ms);
+	args_texts(&args, w->in->annotations, w->in->annotations_n);
+	return db_run(&w->state->db, SQL_POLICY_ADD, &args, NULL, why);
+}
+
+static enum err
+own_prune(struct writing *w, struct id sandbox, uint32_t version, struct why *why)
+{
+	struct args args = {0};
+
+	args_id(&args, sandbox);
+	args_number(&args, version);
+	return db_run(&w->state->db, SQL_POLICY_PRUNE, &args, NULL, why);
+}
+
+/* May this sandbox's policy be written now, by one who knew that revision? */
+static enum err
+own_allowed(struct writing *w, const struct locked_box *box, struct why *why)
+{
+	auto_rows gateway = {0};
+	enum err r;
+
+	if ((r = db_run(&w->state->db, SQL_GATEWAY_SHARE, NULL, &gateway, why)) != OK)
+		return r;
+	if (rows_number(&gateway, 0, 0) != 0)
+		return fail(why, ERR_STATE, "policy is managed globally: delete the global policy before one sandbox's is "
+					    "changed");
+	if (w->in->base != 0 && w->in->base != box->version)
+		return fail(why, ERR_CONFLICT, "policy revision %u is in force by now, not %u", box->version, w->in->base);
+	return OK;
+}
+
+static enum err
+own_said(struct writing *w, const struct locked_box *box, uint32_t version, struct why *why)
+{
+	const struct msg_policy_set *in = w->in;
+	struct state *state = w->state;
+	enum err r;
+
+	log_info("policy.set", "sandbox=%s policy=%u merged=%d", id_text(box->id), version, in->merged);
+	if ((r = log_say(state, box->id, "INFO", arena_format(w->arena, "policy revision %u is to be loaded", version),
+		 why)) != OK)
+		return r;
+	return audit_add(state, in->subject, in->merged ? "policy.merge" : "policy.set",
+	    arena_format(w->arena, SPAN_FORMAT "/" SPAN_FORMAT " revision %u", SPAN_ARGS(in->workspace),
+		SPAN_ARGS(in->name), version), "OK", why);
+}
+
+static enum err
+own_set(void *arg, struct why *why)
+{
+	struct writing *w = arg;
+	struct state *state = w->state;
+	struct locked_box box;
+	uint32_t version;
+	enum err r;
+
+	if ((r = box_lock(state, w->in->workspace, w->in->name, w->in->expected, &box, why)) != OK ||
+	    (r = own_allowed(w, &box, why)) != OK)
+		return r;
+	w->out->settings_revision = box.settings_revision;
+	version = memcmp(box.hash, w->hash, sizeof(w->hash)) == 0 ? box.version : box.newest + 1;
+	if ((r = answer_fill(w, version, why)) != OK || version == box.version)
+		return r;
+	if ((r = run(state, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||
+	    (r = own_insert(w, box.id, version, why)) != OK || (r = own_prune(w, box.id, version, why)) != OK ||
+	    (r = run(state, SQL_BOX_TOUCH, box.id, why)) != OK || (r = own_said(w, &box, version, why)) != OK)
+		return r;
+	return config_changed(state, box.id, why);
+}
+
+/* ---- the gateway's own ---- */
+
+static enum err
+global_insert(struct writing *w, uint32_t version, struct why *why)
+{
+	struct args args = {.arena = w->arena};
+
+	args_number(&args, version);
+	args_bytes(&args, w->in->policy);
+	args_bytes(&args, span_of_bytes(w->hash, sizeof(w->hash)));
+	args_number(&args, w->now_ms);
+	args_texts(&args, w->in->annotations, w->in->annotations_n);
+	return db_run(&w->state->db, SQL_GATEWAY_POLICY_ADD, &args, NULL, why);
+}
+
+static enum err
+global_set(void *arg, struct why *why)
+{
+	struct writing *w = arg;
+	struct state *state = w->state;
+	auto_rows rows = {0};
+	uint32_t version;
+	enum err r;
+
+	if ((r = db_run(&state->db, SQL_GATEWAY_LOCK, NULL, &rows, why)) != OK)
+		return r;
+	w->out->settings_revision = rows_number(&rows, 0, 3);
+	if (rows_number(&rows, 0, 0) != 0 && span_equal(rows_span(&rows, 0, 1), span_of_bytes(w->hash, 32)))
+		return answer_fill(w, (uint32_t)rows_number(&rows, 0, 0), why);
+	version = (uint32_t)rows_number(&rows, 0, 2) + 1;
+	log_info("policy.set", "global=%u", version);
+	if ((r = answer_fill(w, version, why)) != OK ||
+	    (r = db_run(&state->db, SQL_GATEWAY_POLICY_OVER, NULL, NULL, why)) != OK ||
+	    (r = global_insert(w, version, why)) != OK ||
+	    (r = run_version(state, SQL_GATEWAY_POLICY_USE, version, why)) != OK ||
+	    (r = run_version(state, SQL_GATEWAY_POLICY_PRUNE, version, why)) != OK ||
+	    (r = audit_add(state, w->in->subject, "policy.set", arena_format(w->arena, "gateway revision %u", version),
+		 "OK", why)) != OK)
+		return r;
+	return config_changed(state, (struct id){{0}}, why);
+}
+
+/*
+ * Put a policy in force. The same policy as the one in force is no new revision.
+ *
+ * in      policy_set, from api, which has checked it
+ * out     config_changed
+ * errors  ERR_NOT_FOUND; ERR_STATE the gateway's own policy is in force; ERR_CONFLICT made from another revision, or the
+ *         sandbox has another resource_version
+ */
+enum err
+policy_set(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_policy_set *in = &m->policy_set;
+	struct state *state = self;
+	struct writing w = {.state = state, .in = in, .out = &answer->config_changed, .arena = m->arena,
+	    .now_ms = (uint64_t)clock_wall_ms()};
+	bool global = in->name.length == 0;
+	enum err r;
+
+	if ((r = state_serving(state, why)) != OK)
+		return r;
+	answer->id = CONFIG_CHANGED;
+	policy_hash(in->policy, w.hash);
+	r = db_transaction(&state->db, DURABLE, global ? global_set : own_set, &w, why);
+	if (r != OK && r != ERR_UNAVAILABLE && r != ERR_CONFLICT)
+		audit_refusal(state, in->subject, in->merged ? "policy.merge" : "policy.set",
+		    global ? "gateway" : arena_format(m->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace),
+			SPAN_ARGS(in->name)), r);
+	return r;
+}
+
+/* The end of the gateway's own policy. */
+struct clearing {
+	struct state *state;
+	struct span subject;
+	struct msg_config_changed *out;
+};
+
+static enum err
+global_clear(void *arg, struct why *why)
+{
+	struct clearing *c = arg;
+	struct state *state = c->state;
+	auto_rows rows = {0};
+	enum err r;
+
+	if ((r = db_run(&state->db, SQL_GATEWAY_LOCK, NULL, &rows, why)) != OK)
+		return r;
+	c->out->settings_revision = rows_number(&rows, 0, 3);
+	if (rows_number(&rows, 0, 0) == 0)
+		return OK;
+	c->out->removed = true;
+	log_info("policy.clear", "global=%lu", (unsigned long)rows_number(&rows, 0, 0));
+	if ((r = run_version(state, SQL_GATEWAY_POLICY_USE, 0, why)) != OK ||
+	    (r = db_run(&state->db, SQL_GATEWAY_POLICY_OVER, NULL, NULL, why)) != OK ||
+	    (r = audit_add(state, c->subject, "policy.delete", "gateway", "OK", why)) != OK)
+		return r;
+	return config_changed(state, (struct id){{0}}, why);
+}
+
+/*
+ * The gateway's own policy ends; each sandbox's is in force again.
+ *
+ * in      policy_clear, from api
+ * out     config_changed, removed where there was one
+ */
+enum err
+policy_clear(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct state *state = self;
+	struct clearing clearing = {state, m->policy_clear.subject, &answer->config_changed};
+	enum err r;
+
+	if ((r = state_serving(state, why)) != OK)
+		return r;
+	answer->id = CONFIG_CHANGED;
+	return db_transaction(&state->db, DURABLE, global_clear, &clearing, why);
+}
+
+/* ---- reading ---- */
+
+static uint8_t
+status_number(struct span status)
+{
+	static const char *const names[] = {"pending", "loaded", "failed", "superseded"};
+
+	for (uint8_t i = 0; i < 4; i++)
+		if (span_is(status, names[i]))
+			return i + 1;
+	return 4;
+}
+
+static enum err
+revision_read(const struct rows *rows, int row, struct arena *arena, struct msg_policy_revision *out)
+{
+	*out = (struct msg_policy_revision){
+		.version = (uint32_t)rows_number(rows, row, 0),
+		.status = status_number(rows_span(rows, row, 2)),
+		.created_ms = rows_number(rows, row, 4),
+		.loaded_ms = rows_number(rows, row, 5),
+	};
+	if (arena_span(arena, rows_span(rows, row, 1), &out->hash) != OK ||
+	    arena_span(arena, rows_span(rows, row, 3), &out->error) != OK ||
+	    arena_span(arena, rows_span(rows, row, 6), &out->policy) != OK ||
+	    (out->annotations = rows_texts(rows, row, 7, arena, &out->annotations_n)) == NULL)
+		return ERR_LIMIT;
+	return OK;
+}
+
+static enum err
+revisions_read(const struct rows *rows, struct arena *arena, struct msg_policies *out, struct why *why)
+{
+	size_t bytes = 0;
+
+	if ((out->revisions = arena_array(arena, (size_t)rows->n + 1, sizeof(*out->revisions))) == NULL)
+		return fail(why, ERR_LIMIT, "the answer is too long");
+	for (int i = 0; i < rows->n; i++) {
+		for (int column = 0; column < 8; column++)
+			bytes += rows_span(rows, i, column).length + 8;
+		if (bytes > POLICIES_BYTES_MAX)
+			return OK; /* a list is cut */
+		if (revision_read(rows, i, arena, &out->revisions[out->revisions_n++]) != OK)
+			return fail(why, ERR_LIMIT, "the answer is too long");
+	}
+	return OK;
+}
+
+static enum err
+active_read(struct state *state, struct id sandbox, struct msg_policies *out, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_id(&args, sandbox);
+	if (id_none(sandbox))
+		r = db_run(&state->db, SQL_GATEWAY_SHARE, NULL, &rows, why);
+	else
+		r = db_run(&state->db, SQL_POLICY_ACTIVE, &args, &rows, why);
+	if (r == OK)
+		out->active = (uint32_t)rows_number(&rows, 0, 0);
+	return r;
+}
+
+/*
+ * One revision of a policy, or a page of them, newest first.
+ *
+ * in      policies_get, from api
+ * out     policies
+ * errors  ERR_NOT_FOUND no such sandbox; one was asked for and is not there
+ */
+enum err
+policies_get(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_policies_get *in = &m->policies_get;
+	struct state *state = self;
+	struct args args = {0};
+	auto_rows rows = {0};
+	struct id sandbox;
+	enum err r;
+
+	if ((r = state_serving(state, why)) != OK ||
+	    (r = sandbox_named(state, (struct id){{0}}, in->workspace, in->name, &sandbox, why)) != OK)
+		return r;
+	args_id(&args, sandbox);
+	args_number(&args, in->one ? in->version : 0);
+	args_number(&args, in->one ? 0 : in->offset);
+	args_flag(&args, in->one);
+	args_number(&args, in->one ? 1 : in->limit);
+	if ((r = db_run(&state->db, id_none(sandbox) ? SQL_GATEWAY_POLICIES : SQL_POLICIES, &args, &rows, why)) != OK)
+		return r;
+	if (in->one && rows.n == 0)
+		return in->version != 0 ? fail(why, ERR_NOT_FOUND, "policy revision %u not found", in->version)
+					: fail(why, ERR_NOT_FOUND, "there is no global policy");
+	answer->id = POLICIES;
+	if ((r = active_read(state, sandbox, &answer->policies, why)) != OK)
+		return r;
+	return revisions_read(&rows, m->arena, &answer->policies, why);
+}
