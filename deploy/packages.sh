@@ -2,7 +2,7 @@
 # Installs the Debian packages that a purpose needs, those that are missing only: packages.sh build|run|test ...
 set -eu
 
-build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libpq-dev libyaml-dev libssl-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
+build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libpq-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
 libprotobuf-dev libjansson-dev libcmocka-dev'
 run='postgresql'
 test='clang llvm libclang-rt-14-dev bubblewrap jq curl tmux python3 python3-venv strace procps iproute2 netcat-openbsd git'

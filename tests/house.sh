@@ -22,6 +22,7 @@ services/driver-local common proto
 services/gateway common proto
 sandbox/supervisor common proto
 sandbox/link common proto
+sandbox/proxy common proto
 sandbox/launcher
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
 clients/cli common/base common/os common/wire common/rpc common/policy clients/sdk openshell
@@ -32,7 +33,7 @@ links='
 common/base
 common/os seccomp
 common/wire yaml protobuf_c
-common/policy protobuf_c
+common/policy protobuf_c sodium
 common/bus libzmq sodium
 common/rpc ssl nghttp2 protobuf_c
 common/service
@@ -44,6 +45,7 @@ services/driver-local sodium seccomp
 services/gateway pq sodium ssl
 sandbox/supervisor seccomp sodium
 sandbox/link sodium
+sandbox/proxy ssl cares nghttp2
 sandbox/launcher
 clients/sdk protobuf_c jansson
 clients/cli protobuf_c jansson
@@ -101,7 +103,7 @@ breaches=$(
 		allowed=$(printf '%s' "$links" | awk -v room="$room" '$1 == room { $1 = ""; print }')
 		for dep in $(sed 's/#.*//' "$build" | grep -o '[a-z_]*_dep' | sort -u | sed 's/_dep$//'); do
 			case $dep in
-			libzmq|msgpack|sodium|seccomp|nl|nl_route|nftables|pq|yaml|ssl|nghttp2|protobuf_c|jansson|cmocka)
+			libzmq|msgpack|sodium|seccomp|nl|nl_route|nftables|pq|yaml|ssl|cares|nghttp2|protobuf_c|jansson|cmocka)
 				case " $allowed " in
 				*" $dep "*) ;;
 				*) echo "$build: $room may not link $dep" ;;

@@ -8,7 +8,10 @@
 #include "common/policy/destination.h"
 #include "sandbox/proxy/leg.h"
 
+#define CONNECTION_ADDRESSES 16
+
 struct proxy;
+struct name;
 
 enum how { HOW_TRANSPARENT = 1, HOW_CONNECT, HOW_FORWARD };
 
@@ -26,27 +29,44 @@ struct connection {
 	struct list link;      /* in proxy.connections */
 	void *relay;	       /* what serves it now: http.c or raw.c */
 	void (*relay_end)(struct connection *connection, const char *why); /* the policy changed, or we stop: end it now */
+
+	/* For the files before http.c and raw.c. */
+	struct address client, server; /* the agent's socket, and what it is connected to */
+	uint16_t client_port, server_port;
+	struct name *name;	       /* the synthetic address it came by; NULL: none */
+	bool judged_allowed;	       /* policyd knows it and must be told of its end */
+	uint64_t judging;	       /* call to policyd, or 0 */
+	void *admission;	       /* what waits for it: judge.c */
+	uint64_t dialling;	       /* upstream_open of the way in, or 0 */
+	struct timer timer;	       /* of the way in: heads, first bytes, idle */
+	struct address *pinned;	       /* in memory: the addresses that the destination rule let through */
+	size_t pinned_n;
+	struct leg *dialled;	       /* connected already; the first upstream_open takes it */
 };
 
 /*
  * Dial the place the connection was judged for: resolve it (admitted connections only), judge every address by the
- * destination rule, connect within 15 s, and for tls verify the certificate for connection->host.
+ * destination rule, connect within 15 s, and for tls verify the certificate for connection->host. The addresses are
+ * pinned to the connection: a later call on it resolves nothing again.
  *
  * alpn    what to offer with tls: "h2,http/1.1" or "http/1.1"; NULL none
  * done    later from the loop, exactly once: OK with the leg (the caller's from then on), ERR_DENIED the destination
  *         rule refused (why says the detail of section 7), ERR_UNAVAILABLE it cannot be reached or verified, ERR_TIMEOUT
- * returns a number for upstream_cancel
+ * returns a number for upstream_cancel, never 0
  */
 uint64_t upstream_open(struct connection *connection, bool tls, const char *alpn,
     void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self);
+
+/* Forget it: done will not run. 0 or one that is done does nothing. */
 void upstream_cancel(struct proxy *proxy, uint64_t number);
 
 /*
  * Ask policyd about one request; questions of one turn of the loop travel together.
  *
- * question  copied
+ * question  copied; its request and connection are filled in here
  * done      later from the loop, exactly once: OK with the verdict (borrowed for the call), or why there is none:
  *           treat it as a refusal and close
+ * returns a number for judge_cancel, never 0
  */
 uint64_t judge_request(struct connection *connection, const struct msg_question *question,
     void (*done)(void *self, enum err r, const struct msg_verdict *verdict, const struct why *why), void *self);
@@ -56,7 +76,17 @@ void judge_cancel(struct proxy *proxy, uint64_t number);
 struct event;
 void connection_event(struct connection *connection, const struct event *event);
 
-/* The connection is over: closes the agent's leg, tells policyd, frees it. */
+/*
+ * A connection that was accepted; NULL when there are as many as there may be (fd is closed then, and it is counted).
+ *
+ * fd  non-blocking, taken over
+ */
+struct connection *connection_new(struct proxy *proxy, int fd, enum how how);
+
+/*
+ * The connection is over: closes the agent's leg (what was written to it still arrives), tells policyd, frees it.
+ * upstream_open and judge_request calls of it must have been cancelled or be done.
+ */
 void connection_end(struct connection *connection);
 
 /*
@@ -66,8 +96,8 @@ void connection_end(struct connection *connection);
 void http_serve(struct connection *connection);
 
 /*
- * http.c: the same for one absolute-form request to the explicit proxy, whose head (as it was read, unparsed) has been
- * put back with leg_unread. Answers 502, 403 ... itself.
+ * http.c: the same for one absolute-form request to the explicit proxy, whose head is the first that leg_read gives.
+ * Answers 502, 403 ... itself.
  */
 void http_forward(struct connection *connection);
 

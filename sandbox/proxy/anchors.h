@@ -1,0 +1,17 @@
+/* Trust anchors: a PEM file of which only an index is kept; a certificate is read when a chain asks for it. */
+#ifndef SANDBOX_PROXY_ANCHORS_H
+#define SANDBOX_PROXY_ANCHORS_H
+
+#include "common/base/err.h"
+#include "sandbox/proxy/openssl.h"
+
+struct anchors;
+
+/* fd: taken over; -1: none. It is read at the first need, not here. */
+struct anchors *anchors_new(int fd);
+void anchors_free(struct anchors *anchors);
+
+/* A store that finds its certificates there. Owned by the caller; the anchors must outlive it. */
+X509_STORE *anchors_store(struct anchors *anchors);
+
+#endif

@@ -1,0 +1,59 @@
+/* Connections: their birth, their end, and how the agent still gets what was written to it last. */
+#include "sandbox/proxy/connection.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "sandbox/proxy/event.h"
+#include "sandbox/proxy/judge.h"
+#include "sandbox/proxy/linger.h"
+#include "sandbox/proxy/names.h"
+#include "sandbox/proxy/proxy.h"
+
+#define MEMORY_BYTES (64u << 10)
+
+struct connection *
+connection_new(struct proxy *proxy, int fd, enum how how)
+{
+	struct connection *connection;
+
+	if (proxy->connections_n >= CONNECTIONS_MAX) {
+		close(fd);
+		proxy->turned_away++;
+		return NULL;
+	}
+	if ((connection = calloc(1, sizeof(*connection))) == NULL)
+		abort();
+	connection->proxy = proxy;
+	connection->number = ++proxy->next_number;
+	connection->how = how;
+	connection->agent = leg_new(proxy->loop, fd);
+	connection->memory.max_bytes = MEMORY_BYTES;
+	list_append(&proxy->connections, &connection->link);
+	proxy->connections_n++;
+	return connection;
+}
+
+void
+connection_event(struct connection *connection, const struct event *event)
+{
+	event_add(connection->proxy, connection, event);
+}
+
+void
+connection_end(struct connection *connection)
+{
+	struct proxy *proxy = connection->proxy;
+
+	list_remove(&connection->link);
+	proxy->connections_n--;
+	loop_timer_stop(proxy->loop, &connection->timer);
+	upstream_cancel(proxy, connection->dialling);
+	judge_forget(connection);
+	names_release(proxy->names, connection->name);
+	leg_close(connection->dialled);
+	leg_linger(proxy, connection->agent);
+	arena_reset(&connection->memory);
+	free(connection);
+}

@@ -1,0 +1,224 @@
+/* Lines of events (policy-and-proxy 8.2): strangers' bytes are escaped, what is too long is cut. */
+#include "sandbox/proxy/event_line.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/text.h"
+
+#define MESSAGE_BYTES 4096
+#define FIELD_BYTES   1000 /* of one field, key included */
+#define FIELDS_BYTES  8192
+#define PATH_BYTES    1024 /* of a path in the line */
+#define BINARY_BYTES  512
+
+static const char *
+class_words(enum event_class class)
+{
+	return class == EVENT_HTTP ? "HTTP" : class == EVENT_FINDING ? "FINDING" : "NET";
+}
+
+static const char *const severities[] = {"", "INFO", "LOW", "MED", "HIGH", "CRIT"};
+static const char *const actions[] = {"", "ALLOWED", "DENIED", "AUDITED", "ENDED"};
+static const char *const dispositions[] = {"", "Allowed", "Blocked", "Logged", "Dropped"};
+
+/* ---- the line ---- */
+
+static void
+add_where(struct text *text, const struct connection *connection, const struct event *event)
+{
+	bool v6 = strchr(connection->host, ':') != NULL;
+
+	if (event->method.length > 0) {
+		text_add_escaped(text, span_head(event->method, 64));
+		text_add(text, " ");
+	}
+	text_add(text, "%s", v6 ? "[" : "");
+	text_add_escaped(text, span_of_text(connection->host));
+	text_add(text, "%s:%u", v6 ? "]" : "", connection->port);
+	text_add_escaped(text, span_head(event->path, PATH_BYTES));
+	if (connection->judged.binary.length > 0) {
+		text_add(text, " ");
+		text_add_escaped(text, span_head(connection->judged.binary, BINARY_BYTES));
+		text_add(text, "(%u)", connection->judged.pid);
+	}
+}
+
+static struct span
+policy_of(const struct connection *connection, const struct event *event)
+{
+	return event->policy.length > 0 || connection == NULL ? event->policy : connection->judged.policy;
+}
+
+static void
+add_bracket(struct text *text, const struct connection *connection, const struct event *event)
+{
+	struct span policy = policy_of(connection, event);
+
+	if (policy.length > 0 || event->engine != NULL) {
+		text_add(text, " [policy:");
+		text_add_escaped(text, policy.length > 0 ? policy : SPAN("-"));
+		text_add(text, " engine:%s]", event->engine == NULL ? "-" : event->engine);
+	}
+	if (event->reason.length > 0) {
+		text_add(text, " [reason:");
+		text_add_escaped(text, event->reason);
+		text_add(text, "]");
+	}
+}
+
+static void
+add_message(struct text *text, const struct connection *connection, const struct event *event)
+{
+	text_add(text, "%s:%s [%s] %s %s ", class_words(event->class), event->activity, severities[event->severity],
+	    actions[event->action], event->head);
+	if (connection != NULL)
+		add_where(text, connection, event);
+	if (event->details.length > 0) {
+		text_add(text, " ");
+		text_add_escaped(text, event->details);
+	}
+	add_bracket(text, connection, event);
+}
+
+/* What was cut may end within a character. */
+static void
+trim(struct text *text)
+{
+	while (text->cut && text->length > 0 && !span_utf8(text_span(text)))
+		text->at[--text->length] = 0;
+}
+
+/* ---- the fields ---- */
+
+/* What is being written; each field ends in a NUL, which keeps them apart. */
+struct fields {
+	struct text text;
+	size_t at[LINE_FIELDS_MAX], n;
+};
+
+static void
+field_add(struct fields *fields, const char *key, struct span value)
+{
+	char bytes[FIELD_BYTES];
+	struct text one = TEXT_OF(bytes);
+
+	if (value.length == 0 || fields->n == LINE_FIELDS_MAX)
+		return;
+	text_add(&one, "%s=", key);
+	text_add_escaped(&one, value);
+	trim(&one);
+	if (fields->text.size - fields->text.length < one.length + 2)
+		return;
+	fields->at[fields->n++] = fields->text.length;
+	text_add_span(&fields->text, text_span(&one));
+	fields->text.at[++fields->text.length] = 0; /* the NUL stays */
+}
+
+static void
+field_number(struct fields *fields, const char *key, unsigned value)
+{
+	char bytes[16];
+	struct text text = TEXT_OF(bytes);
+
+	text_add(&text, "%u", value);
+	field_add(fields, key, text_span(&text));
+}
+
+static void
+add_connection(struct fields *fields, const struct connection *connection)
+{
+	field_add(fields, "binary", connection->judged.binary);
+	if (connection->judged.pid != 0)
+		field_number(fields, "pid", connection->judged.pid);
+	if (connection->judged.ancestors_n > 0)
+		field_add(fields, "parent", connection->judged.ancestors[0]);
+	field_add(fields, "host", span_of_text(connection->host));
+	field_number(fields, "port", connection->port);
+}
+
+static void
+add_fields(struct fields *fields, const struct connection *connection, const struct event *event)
+{
+	field_number(fields, "class_uid", event->class);
+	field_add(fields, "activity", span_of_text(event->activity));
+	field_add(fields, "severity", span_of_text(severities[event->severity]));
+	field_add(fields, "action", span_of_text(actions[event->action]));
+	field_add(fields, "disposition", span_of_text(dispositions[event->action]));
+	if (connection != NULL)
+		add_connection(fields, connection);
+	field_add(fields, "method", event->method);
+	field_add(fields, "path", event->path);
+	field_add(fields, "protocol", event->protocol);
+	field_add(fields, "policy", policy_of(connection, event));
+	field_add(fields, "rule", event->rule);
+	field_add(fields, "engine", span_of_text(event->engine));
+	field_add(fields, "code", event->code);
+	field_add(fields, "reason", event->reason);
+	field_add(fields, "details", event->details);
+}
+
+/* ---- in one piece ---- */
+
+static uint32_t
+hash_of(struct span bytes)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < bytes.length; i++)
+		hash = (hash ^ (unsigned char)bytes.at[i]) * 16777619u;
+	return hash;
+}
+
+struct line *
+line_new(const struct connection *connection, const struct event *event, uint64_t now_ms)
+{
+	char message[MESSAGE_BYTES], values[FIELDS_BYTES];
+	struct text text = TEXT_OF(message);
+	struct fields fields = {.text = TEXT_OF(values)};
+	struct line *line;
+	char *at;
+
+	add_message(&text, connection, event);
+	trim(&text);
+	add_fields(&fields, connection, event);
+	if ((line = malloc(sizeof(*line) + text.length + 1 + fields.text.length)) == NULL)
+		abort();
+	at = (char *)(line + 1);
+	*line = (struct line){.time_ms = now_ms,
+	    .hash = hash_of(text_span(&text)),
+	    .count = 1,
+	    .bytes = sizeof(*line) + text.length + 1 + fields.text.length,
+	    .fields_n = fields.n,
+	    .message = at};
+	memcpy(at, message, text.length + 1);
+	memcpy(at += text.length + 1, values, fields.text.length);
+	for (size_t i = 0; i < fields.n; i++)
+		line->fields[i] = span_of_text(at + fields.at[i]);
+	return line;
+}
+
+bool
+line_write(const struct line *line, struct arena *arena, struct msg_log_line *out)
+{
+	struct span *fields = arena_array(arena, line->fields_n + 1, sizeof(*fields));
+	const char *message = line->message, *count = NULL;
+
+	if (line->count > 1) {
+		message = arena_format(arena, "%s (x%llu)", line->message, (unsigned long long)line->count);
+		count = arena_format(arena, "count=%llu", (unsigned long long)line->count);
+	}
+	if (fields == NULL || message == NULL || (line->count > 1 && count == NULL))
+		return false;
+	memcpy(fields, line->fields, line->fields_n * sizeof(*fields));
+	if (count != NULL)
+		fields[line->fields_n] = span_of_text(count);
+	*out = (struct msg_log_line){.time_ms = line->time_ms,
+	    .source = SPAN("sandbox"),
+	    .level = SPAN("OCSF"),
+	    .target = SPAN("proxy"),
+	    .message = span_of_text(message),
+	    .fields = fields,
+	    .fields_n = line->fields_n + (count != NULL)};
+	return true;
+}

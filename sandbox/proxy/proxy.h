@@ -1,0 +1,57 @@
+/* The proxy: all its state. The supervisor starts and equips it, policyd decides for it, the link takes its events. */
+#ifndef SANDBOX_PROXY_PROXY_H
+#define SANDBOX_PROXY_PROXY_H
+
+#include "common/base/id.h"
+#include "common/bus/peer.h"
+#include "sandbox/proxy/connection.h"
+#include "sandbox/proxy/slots.h"
+
+/* bus.state: what is served when. */
+enum {
+	PROXY_WAITING = 1 << 0, /* for proxy_setup */
+	PROXY_RUNNING = 1 << 1,
+};
+
+#define CONNECTIONS_MAX 8192
+#define LINGER_MAX	1024
+
+#define HEAD_MS	     10000  /* for the first head */
+#define DIAL_MS	     15000
+#define HANDSHAKE_MS 10000
+#define FIRST_MS     120000 /* idle before the first request */
+#define SNIFF_MS     100    /* for the rest of what tells a protocol */
+
+struct names;
+struct resolver;
+struct tls;
+struct judge;
+struct events;
+struct accept;
+struct dns;
+
+struct proxy {
+	struct loop *loop;
+	struct bus bus;
+	struct peer *supervisor, *policyd, *link; /* held; NULL: not given yet, or gone */
+	struct id sandbox;
+	uint64_t generation;	/* of the policy that policyd decides by; 0: none yet */
+	uint32_t policy_version;
+	bool ready;		/* proxy_setup came */
+	struct list connections;
+	unsigned connections_n;
+	uint64_t next_number;	/* of connections: never used again, also not by the next proxy */
+	struct list lingering;	/* agents' legs that are drained before they are closed */
+	unsigned lingering_n;
+	uint64_t turned_away;	/* connections that found no room */
+	struct slots upstreams;
+	struct tls *tls;
+	struct resolver *resolver;
+	struct names *names;
+	struct judge *judge;
+	struct events *events;
+	struct accept *accept;
+	struct dns *dns;
+};
+
+#endif
