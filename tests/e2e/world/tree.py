@@ -33,27 +33,27 @@ with zipfile.ZipFile(wheel, "w") as z:
     z.writestr("standin-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     z.writestr("standin-1.0.dist-info/RECORD", "standin.py,,\nstandin-1.0.dist-info/METADATA,,\nstandin-1.0.dist-info/WHEEL,,\nstandin-1.0.dist-info/RECORD,,\n")
 digest = hashlib.sha256(wheel.getvalue()).hexdigest()
-put("pypi.acme.test/simple/standin/index.html", f'<!DOCTYPE html><a href="https://files.acme.test/standin-1.0-py3-none-any.whl#sha256={digest}">standin-1.0-py3-none-any.whl</a>')
-put("files.acme.test/standin-1.0-py3-none-any.whl", wheel.getvalue())
+put("pypi.org/simple/standin/index.html", f'<!DOCTYPE html><a href="https://files.pythonhosted.org/standin-1.0-py3-none-any.whl#sha256={digest}">standin-1.0-py3-none-any.whl</a>')
+put("files.pythonhosted.org/standin-1.0-py3-none-any.whl", wheel.getvalue())
 
 # npm
 package = tar({"package/package.json": json.dumps({"name": "standin", "version": "1.0.0", "main": "index.js"}),
                "package/index.js": "module.exports = 'installed through the proxy';\n"})
 integrity = "sha512-" + base64.b64encode(hashlib.sha512(package).digest()).decode()
-put("npm.acme.test/standin/-/standin-1.0.0.tgz", package)
-put("npm.acme.test/standin/index.json", json.dumps({"name": "standin", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {
+put("registry.npmjs.org/standin/-/standin-1.0.0.tgz", package)
+put("registry.npmjs.org/standin/index.json", json.dumps({"name": "standin", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {
     "name": "standin", "version": "1.0.0", "main": "index.js",
-    "dist": {"tarball": "https://npm.acme.test/standin/-/standin-1.0.0.tgz", "integrity": integrity, "shasum": hashlib.sha1(package).hexdigest()}}}}))
+    "dist": {"tarball": "https://registry.npmjs.org/standin/-/standin-1.0.0.tgz", "integrity": integrity, "shasum": hashlib.sha1(package).hexdigest()}}}}))
 
 # Debian
 packages = "Package: standin\nVersion: 1.0\nArchitecture: all\nMaintainer: test\nFilename: pool/standin.deb\nSize: 3\nSHA256: %s\nDescription: a stand-in\n\n" % hashlib.sha256(b"deb").hexdigest()
-put("deb.acme.test/pool/standin.deb", b"deb")
-put("deb.acme.test/dists/stable/main/binary-amd64/Packages", packages)
+put("deb.debian.org/pool/standin.deb", b"deb")
+put("deb.debian.org/dists/stable/main/binary-amd64/Packages", packages)
 sums = "".join(f" {hashlib.sha256(data).hexdigest()} {len(data)} {name}\n" for name, data in [("main/binary-amd64/Packages", packages.encode())])
-put("deb.acme.test/dists/stable/Release", f"Origin: test\nSuite: stable\nCodename: stable\nArchitectures: amd64 all\nComponents: main\nDate: Sun, 22 Nov 2026 00:00:00 UTC\nSHA256:\n{sums}")
+put("deb.debian.org/dists/stable/Release", f"Origin: test\nSuite: stable\nCodename: stable\nArchitectures: amd64 all\nComponents: main\nDate: Sun, 22 Nov 2026 00:00:00 UTC\nSHA256:\n{sums}")
 
 # git, by the dumb protocol
-work, bare = os.path.join(here, "repository"), os.path.join(www, "git.acme.test", "standin.git")
+work, bare = os.path.join(here, "repository"), os.path.join(www, "github.com", "acme", "standin.git")
 git = dict(os.environ, GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_SYSTEM="/dev/null", GIT_AUTHOR_NAME="t", GIT_AUTHOR_EMAIL="t@t", GIT_COMMITTER_NAME="t", GIT_COMMITTER_EMAIL="t@t", HOME=here)
 for command in (["git", "init", "-q", "-b", "main", work], ["git", "-C", work, "commit", "-q", "--allow-empty", "-m", "cloned through the proxy"],
                 ["git", "clone", "-q", "--bare", work, bare], ["git", "-C", bare, "update-server-info"]):
