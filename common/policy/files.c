@@ -25,25 +25,37 @@ static const struct {
 	{"/tmp", true},
 };
 
-/* Normalise one path into the arena: single slashes, no ".", no slash at the end. */
-static enum err
-path_clean(struct span in, struct arena *arena, const char *field, size_t index, struct span *out, struct why *why)
+enum err
+policy_path_check(struct span path, bool write, struct why *why)
 {
-	char *to;
+	bool root = true;
+
+	if (path.length > POLICY_PATH_MAX_BYTES)
+		return fail(why, ERR_INVALID, "path has %zu bytes, at most %d", path.length, POLICY_PATH_MAX_BYTES);
+	if (path.length == 0 || path.at[0] != '/')
+		return fail(why, ERR_INVALID, "path must be absolute");
+	while (path.length > 0) {
+		struct span part = span_cut(&path, '/');
+
+		if (span_is(part, ".."))
+			return fail(why, ERR_INVALID, "path contains '..' traversal component");
+		root &= part.length == 0 || span_is(part, ".");
+	}
+	return write && root ? fail(why, ERR_INVALID, "read-write path is overly broad") : OK;
+}
+
+/* Normalise a path that was checked into the arena: single slashes, no ".", no slash at the end. */
+static enum err
+path_clean(struct span in, struct arena *arena, struct span *out, struct why *why)
+{
+	char *to = arena_alloc(arena, in.length + 1);
 	size_t n = 0;
 
-	if (in.length > POLICY_PATH_MAX_BYTES)
-		return fail(why, ERR_INVALID, "%s[%zu]: path has %zu bytes, at most %d", field, index, in.length,
-		    POLICY_PATH_MAX_BYTES);
-	if (in.length == 0 || in.at[0] != '/')
-		return fail(why, ERR_INVALID, "%s[%zu]: path must be absolute", field, index);
-	if ((to = arena_alloc(arena, in.length + 1)) == NULL)
+	if (to == NULL)
 		return fail(why, ERR_LIMIT, "policy is too large");
 	while (in.length > 0) {
 		struct span part = span_cut(&in, '/');
 
-		if (span_is(part, ".."))
-			return fail(why, ERR_INVALID, "%s[%zu]: path contains '..' traversal component", field, index);
 		if (part.length == 0 || span_is(part, "."))
 			continue;
 		to[n++] = '/';
@@ -74,10 +86,10 @@ add_list(struct policy_files *files, char **list, size_t n, bool write, struct a
 	enum err r;
 
 	for (size_t i = 0; i < n; i++) {
-		if ((r = path_clean(span_of_text(list[i]), arena, field, i, &path, why)) != OK)
+		if ((r = policy_path_check(span_of_text(list[i]), write, why)) != OK)
+			return because(why, r, "%s[%zu]", field, i);
+		if ((r = path_clean(span_of_text(list[i]), arena, &path, why)) != OK)
 			return r;
-		if (write && span_is(path, "/"))
-			return fail(why, ERR_INVALID, "%s[%zu]: read-write path is overly broad", field, i);
 		if (!listed(files, path))
 			files->paths[files->paths_n++] = (struct policy_path){.path = path, .write = write};
 	}
@@ -96,21 +108,15 @@ add_baseline(struct policy_files *files)
 	}
 }
 
-/* "sandbox", nothing, or a decimal id. */
-static enum err
-read_id(const char *text, const char *field, uint32_t *out, struct why *why)
+enum err
+policy_id_read(const char *text, uint32_t *out, struct why *why)
 {
 	struct span span = span_of_text(text);
-	struct why unused;
-	uint64_t id;
+	uint64_t id = POLICY_ID_SANDBOX;
 
-	if (span.length == 0 || span_is(span, "sandbox")) {
-		*out = POLICY_ID_SANDBOX;
-		return OK;
-	}
-	if (number_parse(span, 1, ID_MAX, &id, &unused) != OK)
-		return fail(why, ERR_INVALID, "process.%s must be 'sandbox' or a numeric UID/GID in range [1, %u], got '%.64s'",
-		    field, ID_MAX, text);
+	if (span.length > 0 && !span_is(span, "sandbox") && number_parse(span, 1, ID_MAX, &id, NULL) != OK)
+		return fail(why, ERR_INVALID, "must be 'sandbox' or a numeric UID/GID in range [1, %u], got '%.64s'",
+		    ID_MAX, text);
 	*out = (uint32_t)id;
 	return OK;
 }
@@ -120,9 +126,11 @@ read_process(const Openshell__Sandbox__V1__ProcessPolicy *process, struct policy
 {
 	enum err r;
 
-	if ((r = read_id(process == NULL ? NULL : process->run_as_user, "run_as_user", &files->uid, why)) != OK)
-		return r;
-	return read_id(process == NULL ? NULL : process->run_as_group, "run_as_group", &files->gid, why);
+	if ((r = policy_id_read(process == NULL ? NULL : process->run_as_user, &files->uid, why)) != OK)
+		return because(why, r, "process.run_as_user");
+	if ((r = policy_id_read(process == NULL ? NULL : process->run_as_group, &files->gid, why)) != OK)
+		return because(why, r, "process.run_as_group");
+	return OK;
 }
 
 static enum err
@@ -161,7 +169,8 @@ policy_files_read(struct span policy, struct arena *arena, struct policy_files *
 	if ((r = read_filesystem(read->filesystem, &files, arena, why)) != OK ||
 	    (r = read_process(read->process, &files, why)) != OK)
 		return r;
-	if (read->filesystem == NULL || read->n_network_policies > 0)
+	files.network = read->n_network_policies > 0;
+	if (read->filesystem == NULL || files.network)
 		add_baseline(&files);
 	files.hard_requirement = read->landlock != NULL && read->landlock->compatibility != NULL &&
 	    strcmp(read->landlock->compatibility, "hard_requirement") == 0;

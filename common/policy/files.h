@@ -27,6 +27,7 @@ struct policy_files {
 	uint32_t uid, gid;     /* what the agent sees itself as */
 	struct policy_path *paths;
 	size_t paths_n;
+	bool network; /* there are network rules: somebody must enforce them */
 };
 
 /*
@@ -42,5 +43,14 @@ struct policy_files {
  */
 enum err policy_files_read(struct span policy, struct arena *arena, struct policy_files *out, struct why *why)
     must_check;
+
+/*
+ * May this path be listed? write: as one to write below. ERR_INVALID: too long, not absolute, with "..", or the root to
+ * write.
+ */
+enum err policy_path_check(struct span path, bool write, struct why *why) must_check;
+
+/* A user or group: "sandbox", nothing (NULL, "") or a decimal id from 1 to 4294967294. */
+enum err policy_id_read(const char *text, uint32_t *out, struct why *why) must_check;
 
 #endif

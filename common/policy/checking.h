@@ -1,0 +1,40 @@
+/* Inside of the check: what its files share. */
+#ifndef COMMON_POLICY_CHECKING_H
+#define COMMON_POLICY_CHECKING_H
+
+#include "common/policy/endpoint.h"
+#include "common/policy/findings.h"
+#include "common/policy/glob.h"
+#include "common/policy/messages.h"
+
+/* What is being looked at. */
+struct check {
+	struct findings *findings;
+	const Policy *policy;
+	unsigned flags;
+	char subject[220];  /* "network policy 'NAME': endpoint I: ", foreign bytes escaped */
+	const void *within; /* the message that the values are in */
+	const Endpoint *endpoint;
+	enum endpoint_protocol protocol;
+};
+
+/*
+ * "SUBJECTFIELD: 'VALUE': words".
+ *
+ * at     where the value is kept, for its line; NULL: within
+ * value  NULL: there is none to show
+ */
+void check_say(const struct check *check, bool warning, const void *at, const char *field, const char *value,
+    const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+#define check_error(check, at, field, value, ...)   check_say(check, false, at, field, value, __VA_ARGS__)
+#define check_warning(check, at, field, value, ...) check_say(check, true, at, field, value, __VA_ARGS__)
+
+void check_static(struct check *check);				      /* filesystem, landlock, process */
+void check_host(const struct check *check, const char *const *host);  /* of an endpoint */
+void check_endpoint(struct check *check);			      /* all of check->endpoint */
+void check_rules(struct check *check);				      /* its allow and deny rules */
+void check_middlewares(struct check *check);
+bool check_glob(const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind);
+
+#endif
