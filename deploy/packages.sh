@@ -1,11 +1,14 @@
 #!/bin/sh
-# Installs the Debian packages that a purpose needs, those that are missing only: packages.sh build|run|test ...
+# Installs the Debian packages that a purpose needs, those that are missing only: packages.sh build|run|test|bench ...
+# PACKAGE/COMMAND: not needed either where that command is there from elsewhere.
 set -eu
 
 build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libpq-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
 libprotobuf-dev libjansson-dev libcmocka-dev'
 run='postgresql'
-test='clang llvm libclang-rt-14-dev bubblewrap jq curl tmux python3 python3-venv strace procps iproute2 netcat-openbsd git'
+test='clang llvm libclang-rt-14-dev bubblewrap jq curl tmux python3 python3-venv strace procps iproute2 netcat-openbsd git openssl nginx-light python3-requests
+python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget dpkg-dev'
+bench='wrk haproxy squid-openssl mitmproxy'
 
 wanted=
 for purpose in "$@"; do
@@ -13,12 +16,16 @@ for purpose in "$@"; do
 	build) wanted="$wanted $build" ;;
 	run) wanted="$wanted $run" ;;
 	test) wanted="$wanted $test" ;;
-	*) echo "packages.sh: no such purpose: $purpose (build, run or test)" >&2; exit 2 ;;
+	bench) wanted="$wanted $test $bench" ;;
+	*) echo "packages.sh: no such purpose: $purpose (build, run, test or bench)" >&2; exit 2 ;;
 	esac
 done
 
 missing=
+PATH=$PATH:/usr/local/go/bin
 for package in $wanted; do
+	case $package in */*) command -v "${package#*/}" >/dev/null && continue ;; esac
+	package=${package%/*}
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
@@ -33,6 +40,12 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "installing:$missing"
 log=$(mktemp)
+# What is installed for tests is not to serve: no daemon is started, unless this machine has its own rule about that.
+quiet=/usr/sbin/policy-rc.d
+if [ ! -e $quiet ]; then
+	trap '$as_root rm -f $quiet' EXIT
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee $quiet >/dev/null && $as_root chmod 755 $quiet
+fi
 export DEBIAN_FRONTEND=noninteractive
 for step in "apt-get update -q" "apt-get install -y -q --no-install-recommends$missing"; do
 	printf '  %s ... ' "${step%% -q*}"

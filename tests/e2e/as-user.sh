@@ -10,9 +10,10 @@ trap 'rm -rf "$copy"' EXIT
 chmod 755 "$copy"
 mkdir -p "$copy/build/tests/e2e" "$copy/tests"
 cp -aL "$build/bin" "$build/libexec" "$copy/build/"
-cp -a "$build/tests/e2e/probe" "$build/tests/e2e/escape" "$copy/build/tests/e2e/"
+cp -a "$build/tests/e2e/probe" "$build/tests/e2e/escape" "$build/tests/e2e/evade" "$copy/build/tests/e2e/"
 mkdir -p "$copy/build/tests/bench"
 cp -a "$build/tests/bench/hold" "$copy/build/tests/bench/"
+cp -a "$here/examples" "$copy/"
 (cd "$here" && cp -a --parents services/*/README.md sandbox/*/README.md "$copy/")
 cp -a "$here/tests/e2e" "$copy/tests/"
 for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$file" "$copy/"; done

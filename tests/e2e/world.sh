@@ -47,10 +47,14 @@ world_begin() {
 	mount --bind "$WORLD/trusted.pem" /etc/ssl/certs/ca-certificates.crt
 	rm -f "$WORLD/ready"
 	mkfifo "$WORLD/ready"
-	python3 "$world_here/world/upstream.py" "$WORLD" >"$WORLD/upstream.log" 2>&1 &
+	/usr/bin/python3 "$world_here/world/upstream.py" "$WORLD" >"$WORLD/upstream.log" 2>&1 &
 	echo $! >"$WORLD/pids"
+	mkfifo "$WORLD/grpc-ready"
+	/usr/bin/python3 "$world_here/world/grpc_upstream.py" "$WORLD" >"$WORLD/grpc.log" 2>&1 &
+	echo $! >>"$WORLD/pids"
+	read -r -t 30 _ <"$WORLD/grpc-ready" || { echo "# the gRPC stand-in did not start" >&2; sed 's/^/# /' "$WORLD/grpc.log" >&2; exit 1; }
 	read -r -t 30 _ <"$WORLD/ready" || { echo "# the stand-ins did not start" >&2; sed 's/^/# /' "$WORLD/upstream.log" >&2; exit 1; }
-	python3 "$world_here/world/tree.py" "$WORLD"
+	/usr/bin/python3 "$world_here/world/tree.py" "$WORLD"
 	nginx -p "$WORLD" -c "$WORLD/nginx.conf" >"$WORLD/nginx.log" 2>&1 || { sed 's/^/# /' "$WORLD/nginx.log" >&2; exit 1; }
 	cat "$WORLD/nginx.pid" >>"$WORLD/pids"
 }

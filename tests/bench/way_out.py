@@ -1,0 +1,281 @@
+"""What the way out costs: latency, rate, raw tunnel, idle connections, hot reload; prints JSON lines for ./bench.
+
+usage: way_out.py BUILD SECONDS, inside the world of tests/e2e/world.sh. Each figure of ours stands beside the same of HAProxy, squid
+and mitmproxy: the same client, upstream and certificates, one after the other in turns.
+"""
+import json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+
+build, seconds = os.path.abspath(sys.argv[1]), float(sys.argv[2])
+world = os.environ["WORLD"]
+work = tempfile.mkdtemp(prefix="osh-bench.")
+os.chmod(work, 0o755)
+cli, gateway = f"{build}/bin/openshell", [f"{build}/bin/openshell-gateway"]
+data = ["--data-dir", f"{work}/data"]
+started = []
+
+
+def run(*command, check=True, timeout=120):
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=timeout)
+    if check and done.returncode != 0:
+        raise SystemExit(f"way_out: {' '.join(map(str, command[:8]))}: code {done.returncode}\n{(done.stderr + done.stdout).strip()[-1500:]}")
+    return done.stdout
+
+
+def inside(*command, **more):
+    return run(cli, "sandbox", "exec", "-n", "bench", "--", *command, **more)
+
+
+def row(what, ours, unit, budget=None, beside="", its=None, more=False):
+    print(json.dumps({"what": what, "ours": ours, "unit": unit, "budget": budget, "beside": beside, "its": its, "more": more}), flush=True)
+
+
+def put(name, text):
+    with open(f"{work}/{name}", "w") as file:
+        file.write(text)
+    return f"{work}/{name}"
+
+
+def waits(address, port=443):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with socket.socket() as s:
+            if s.connect_ex((address, port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"way_out: nothing listens on {address}:{port}")
+
+
+def begin(name, *command):
+    log = open(f"{work}/{name}.log", "w")
+    started.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True))
+    return started[-1].pid
+
+
+def children(pid):
+    found = [pid]
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as file:
+                if int(file.read().rpartition(")")[2].split()[1]) in found:
+                    found.append(int(entry))
+        except OSError:
+            pass
+    return found
+
+
+def ours_of(name):
+    """Processes of that name in our sandbox."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/cmdline") as file:
+                if file.read().split("\0")[0] == f"/opt/openshell/bin/{name}":
+                    found.append(int(entry))
+        except OSError:
+            pass
+    return found
+
+
+def cpu(pids):
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                words = file.read().rpartition(")")[2].split()
+                total += int(words[11]) + int(words[12])
+        except OSError:
+            pass
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def pss_kib(pids):
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total
+
+
+def wrk(connections, url, host, how, length):
+    out = how("/usr/bin/wrk", "-t1", f"-c{connections}", f"-d{length}s", "--latency", "-H", f"Host: {host}", url)
+    median = re.search(r"50%\s+([\d.]+)(us|ms|s)", out)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    if not median or not rate or bad:
+        raise SystemExit(f"way_out: wrk {url}: {out[-800:]}")
+    return float(median[1]) * {"us": 1, "ms": 1000, "s": 1e6}[median[2]], float(rate[1])
+
+
+def peers():
+    pem = put("haproxy.pem", open(f"{world}/server.pem").read() + open(f"{world}/server.key").read())
+    haproxy = put("haproxy.cfg", f"""global
+  maxconn 4000
+  nbthread 1
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  option splice-auto
+frontend tls
+  mode http
+  bind 93.184.216.40:443 ssl crt {pem} alpn http/1.1
+  acl allowed path_beg /small
+  http-request deny unless allowed
+  default_backend nginx
+backend nginx
+  mode http
+  http-reuse always
+  server s 93.184.216.36:443 ssl verify required ca-file {world}/ca.pem verifyhost static.acme.test sni str(static.acme.test) alpn http/1.1
+listen raw
+  mode tcp
+  bind 93.184.216.40:8000
+  server s 93.184.216.36:8000
+""")
+    squid = put("squid.conf", f"""https_port 93.184.216.41:443 accel defaultsite=static.acme.test tls-cert={world}/server.pem tls-key={world}/server.key
+cache_peer 93.184.216.36 parent 443 0 no-query originserver tls tls-cafile={world}/ca.pem ssldomain=static.acme.test name=s
+acl allowed urlpath_regex ^/small
+http_access allow allowed
+http_access deny all
+cache deny all
+access_log none
+cache_log {work}/squid-cache.log
+pid_filename {work}/squid.pid
+coredump_dir {work}
+visible_hostname bench
+workers 1
+max_filedescriptors 4096
+""")
+    os.chmod(work, 0o777)
+    found = {"HAProxy": ("93.184.216.40", begin("haproxy", "/usr/sbin/haproxy", "-db", "-f", haproxy)),
+             "squid": ("93.184.216.41", begin("squid", "/usr/sbin/squid", "-N", "-f", squid)),
+             "mitmproxy": ("93.184.216.42", begin("mitmproxy", "/usr/bin/mitmdump", "-q", "--mode", "reverse:https://static.acme.test", "--listen-host", "93.184.216.42",
+                                                  "--listen-port", "443", "--certs", f"*={pem}", "--set", f"ssl_verify_upstream_trusted_ca={world}/ca.pem", "--set", "block_global=false", "--set", f"confdir={work}/mitm"))}
+    for address, _ in found.values():
+        waits(address)
+    return found
+
+
+POLICY = """version: 1
+network_policies:
+  bench:
+    endpoints:
+      - {host: static.acme.test, port: 443, protocol: rest, enforcement: enforce, rules: [{allow: {method: GET, path: "/small"}}]}
+      - {host: static.acme.test, port: 8000}
+    binaries: [{path: /usr/bin/wrk}, {path: /usr/bin/curl}, {path: /usr/bin/python3}]
+"""
+
+HOLD = """
+import asyncio, os, ssl, sys
+n = int(sys.argv[1])
+trust = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+async def one(gate, kept):
+    async with gate:
+        reader, writer = await asyncio.open_connection("static.acme.test", 443, ssl=trust)
+        writer.write(b"GET /small HTTP/1.1\\r\\nHost: static.acme.test\\r\\n\\r\\n")
+        assert (await reader.readuntil(b"small\\n")).startswith(b"HTTP/1.1 200")
+        kept.append(writer)
+async def main():
+    gate, kept = asyncio.Semaphore(50), []
+    await asyncio.gather(*[one(gate, kept) for _ in range(n)])
+    print("ready", len(kept), flush=True)
+    await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+def latency_and_rate(found):
+    ways = {"direct": ("https://93.184.216.36/small", run, None),
+            "ours": ("https://static.acme.test/small", inside, ours_of("proxy") + ours_of("policyd"))}
+    ways.update({name: (f"https://{address}/small", run, children(pid)) for name, (address, pid) in found.items()})
+    medians, rates, per_core = {n: [] for n in ways}, {n: [] for n in ways}, {n: [] for n in ways}
+    for _ in range(3):
+        for name, (url, how, pids) in ways.items():
+            medians[name].append(wrk(1, url, "static.acme.test", how, max(1, int(seconds)))[0])
+            before, begun = cpu(pids or []), time.monotonic()
+            rate = wrk(32, url, "static.acme.test", how, max(1, int(seconds)))[1]
+            used = cpu(pids or []) - before
+            rates[name].append(rate)
+            if pids and used > 0:
+                per_core[name].append(rate * max(1, int(seconds)) / used)
+    floor = statistics.median(medians["direct"])
+    for name in found:
+        row("inspected HTTPS request, added at the median", statistics.median(medians["ours"]) - floor, "us", 100, name, statistics.median(medians[name]) - floor)
+    for name in found:
+        row("inspected requests a second of one core", statistics.median(per_core["ours"]), "/s", 20000, name, statistics.median(per_core[name]), more=True)
+    for name in found:
+        row("inspected requests a second, 32 connections", statistics.median(rates["ours"]), "/s", None, name, statistics.median(rates[name]), more=True)
+
+
+def raw_tunnel():
+    size = os.path.getsize(f"{world}/www/static.acme.test/large")
+    def rate(how, host):
+        # localhost of the world would do; the same client each time
+        out = how("/usr/bin/curl", "-sS", "-o", "/dev/null", "-w", "%{speed_download}", "-H", "Host: static.acme.test", f"http://{host}:8000/large")
+        return float(out) / 1e6
+    ours, direct, haproxy = [], [], []
+    for _ in range(3):
+        direct.append(rate(run, "93.184.216.36"))
+        ours.append(rate(lambda *c: inside("env", "-u", "http_proxy", "-u", "HTTP_PROXY", "-u", "ALL_PROXY", *c), "static.acme.test"))
+        haproxy.append(rate(run, "93.184.216.40"))
+    row(f"raw tunnel, {size >> 20} MiB", statistics.median(ours), "MB/s", statistics.median(haproxy), "HAProxy tcp", statistics.median(haproxy), more=True)
+    row(f"raw tunnel, {size >> 20} MiB", statistics.median(ours), "MB/s", None, "direct", statistics.median(direct), more=True)
+
+
+def idle_connections(count):
+    pids = ours_of("proxy") + ours_of("policyd")
+    before = pss_kib(pids)
+    held = subprocess.Popen([cli, "sandbox", "exec", "-n", "bench", "--", "env", "-u", "https_proxy", "/usr/bin/python3", "-c", HOLD, str(count)],
+                            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    words = held.stdout.readline().split()
+    if words != ["ready", str(count)]:
+        raise SystemExit(f"way_out: {count} idle connections: {words}")
+    row(f"{count} idle inspected connections, PSS", (pss_kib(pids) - before) / 1024, "MiB", 100)
+    held.send_signal(signal.SIGTERM)
+    held.wait()
+
+
+def reload_time():
+    took = []
+    for i in range(9):
+        path = put("next.yaml", POLICY.replace("/small", f"/small{i}"))
+        begun = time.monotonic()
+        run(cli, "policy", "set", "bench", "--policy", path, "--wait")
+        took.append((time.monotonic() - begun) * 1000)
+    row("policy set --wait, through the CLI", statistics.median(took), "ms", 50)
+
+
+def main():
+    os.environ.update(HOME=work, XDG_CONFIG_HOME=f"{work}/config", XDG_STATE_HOME=f"{work}/state", NO_COLOR="1")
+    with open(f"{world}/www/static.acme.test/large", "wb") as file:
+        file.truncate(1 << 30)
+    conf = open(f"{world}/nginx.conf").read()
+    if ":8000" not in conf:
+        put("nginx", "")
+        with open(f"{world}/nginx.conf", "w") as file:
+            file.write(conf.replace("listen 93.184.216.36:80;", "listen 93.184.216.36:80; listen 93.184.216.36:8000;").replace("http {", "http { sendfile on;").replace(f"access_log {world}/seen seen;", "access_log off;"))
+        run("/usr/sbin/nginx", "-p", world, "-c", f"{world}/nginx.conf", "-s", "reload")
+        waits("93.184.216.36", 8000)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    try:
+        run(*gateway, "start", "--port", str(port), *data)
+        run(cli, "sandbox", "create", "--name", "bench", "--policy", put("policy.yaml", POLICY), "--detach", "--", "sleep", "infinity")
+        row("proxy and policyd, idle, PSS", pss_kib(ours_of("proxy") + ours_of("policyd")) / 1024, "MiB", 6)
+        inside("/usr/bin/curl", "-sS", "https://static.acme.test/small")
+        latency_and_rate(peers())
+        raw_tunnel()
+        idle_connections(5000)
+        reload_time()
+    finally:
+        subprocess.run([*gateway, "stop", "--sandboxes", *data], stdout=subprocess.DEVNULL)
+        for process in started:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except OSError:
+                pass
+        shutil.rmtree(work, ignore_errors=True)
+
+
+main()
