@@ -82,6 +82,10 @@ static const int kill_calls[] = {CALL(kill), CALL(tkill), CALL(tgkill), CALL(rt_
 static const int id_calls[] = {CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid),
     CALL(setresgid), CALL(setgroups), CALL(setfsuid), CALL(setfsgid), CALL(capset)};
 
+static const int channel_calls[] = {CALL(sendmsg), CALL(recvmsg), CALL(sendto), CALL(recvfrom), CALL(shutdown)};
+
+static const int notify_calls[] = {CALL(kcmp)};
+
 static const struct {
 	uint32_t promises; /* any of them */
 	const int *calls;
@@ -95,6 +99,8 @@ static const struct {
     {PROMISE_PROC, proc_calls, COUNT(proc_calls)},
     {PROMISE_KILL, kill_calls, COUNT(kill_calls)},
     {PROMISE_ID, id_calls, COUNT(id_calls)},
+    {PROMISE_CHANNEL, channel_calls, COUNT(channel_calls)},
+    {PROMISE_NOTIFY, notify_calls, COUNT(notify_calls)},
 };
 
 /* Calls that depend on one argument: allowed where (argument & mask) == value. */
@@ -122,6 +128,9 @@ static const struct {
     {ALWAYS, PROMISE_PTY, CALL(ioctl), 1, LOW_32, FIOCLEX},
     {PROMISE_PTY, 0, CALL(ioctl), 1, 0xff00, 'T' << 8},
     {PROMISE_PTY, 0, CALL(ioctl), 1, LOW_32, TIOCGPTN},
+    {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_RECV},
+    {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_SEND},
+    {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_ID_VALID},
     {READS, PROMISE_WPATH | PROMISE_PTY, CALL(open), 1, OPEN_CHANGES, O_RDONLY},
     {READS, PROMISE_WPATH | PROMISE_PTY, CALL(openat), 2, OPEN_CHANGES, O_RDONLY},
     {PROMISE_WPATH | PROMISE_PTY, 0, CALL(open), 1, ANYTHING, 0},

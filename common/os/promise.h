@@ -19,6 +19,8 @@ enum promise {
 	PROMISE_NAMESPACE = 1 << 8, /* build sandboxes: then the list is of what nothing below may ever do (promise.h) */
 	PROMISE_PTY = 1 << 9,	  /* terminal ioctls */
 	PROMISE_ID = 1 << 10,	  /* setuid, setgid and the like */
+	PROMISE_CHANNEL = 1 << 11, /* messages and descriptors over sockets that it was given; it makes none */
+	PROMISE_NOTIFY = 1 << 12, /* answer a seccomp listener, and see whether threads share their descriptors (kcmp) */
 };
 
 /*

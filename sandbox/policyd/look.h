@@ -1,0 +1,49 @@
+/* The full look: which processes of the sandbox hold which sockets. */
+#ifndef SANDBOX_POLICYD_LOOK_H
+#define SANDBOX_POLICYD_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/base/err.h"
+
+#define LOOK_HOLDINGS_MAX 65536
+#define LOOK_FILES_MAX	  262144 /* descriptors looked at in one look */
+
+struct holding {
+	uint64_t inode;
+	pid_t pid;
+};
+
+/* What one look found; the next replaces it. */
+struct look {
+	pid_t spawner;
+	uint64_t pid_namespace;	/* of the agent: what is in it is looked at */
+	uint64_t socket_mount;	/* proc_socket_mount */
+	struct holding *holdings; /* by inode, then pid */
+	size_t holdings_n, room;
+	size_t files, processes;
+	pid_t opaque; /* one that could not be looked into, so that it may hold anything; 0: none */
+	uint64_t number; /* of looks */
+	uint64_t at_ms;
+	uint32_t last_pid; /* given out when it began */
+};
+
+/*
+ * Look at every process in the agent's namespace but the spawner.
+ *
+ * errors  ERR_LIMIT there is too much to look at; ERR_SYSTEM /proc itself cannot be read: nothing may be allowed
+ */
+enum err look_now(struct look *look, struct why *why) must_check;
+
+/* Who holds this socket: *n of them, borrowed until the next look. */
+const struct holding *look_holders(const struct look *look, uint64_t inode, size_t *n);
+
+/* May processes have come since the last look? Cheap: the number given out last. */
+bool look_stale(struct look *look);
+
+void look_done(struct look *look);
+
+#endif

@@ -1,0 +1,88 @@
+/* policyd: answers "may it?" and nothing else. The steps of its start and end. */
+#include <linux/capability.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/os/jail.h"
+#include "sandbox/policyd/policyd.h"
+
+#define CHANNEL_FD  3
+#define POLICYD_UID 64302 /* within the box, where it is mapped */
+
+/*
+ * /proc is all that it sees. CAP_SYS_PTRACE, of the box's user namespace, is what reading the agent's entries takes; a
+ * Landlock domain or a user namespace of its own would take it away again. Nothing here can trace, signal or connect.
+ */
+static const struct jail policyd_jail = {
+    .process = "policyd",
+    .root = "/proc",
+    .capabilities = 1ull << CAP_SYS_PTRACE,
+    .promises = PROMISE_STDIO | PROMISE_CHANNEL | PROMISE_RPATH | PROMISE_NOTIFY,
+    .files_max = 20000, /* a directory for each process that owns a connection */
+    .no_landlock = true,
+    .keep_from = CHANNEL_FD,
+    .keep_to = CHANNEL_FD,
+};
+
+/* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
+static unsigned long
+ids_mapped(void)
+{
+	unsigned long inside = 0, outside = 0, count = 0;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (map == NULL)
+		return 0;
+	if (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0)
+		count = 0;
+	fclose(map);
+	return count;
+}
+
+static enum err
+enter(struct why *why)
+{
+	struct jail jail = policyd_jail;
+
+	if (ids_mapped() > POLICYD_UID)
+		jail.uid = jail.gid = POLICYD_UID;
+	return jail_enter(&jail, why);
+}
+
+static enum err
+run(struct policyd *policyd, struct why *why)
+{
+	struct loop *loop = NULL;
+	enum err r;
+
+	if ((r = enter(why)) != OK || (r = loop_new(&loop, why)) != OK)
+		return r;
+	malloc_trim(0); /* what the making of the filter took */
+	if ((r = policyd_open(policyd, loop, CHANNEL_FD, why)) == OK)
+		r = loop_run(loop, why);
+	policyd_close(policyd);
+	loop_free(loop);
+	return r;
+}
+
+int
+main(void)
+{
+	static struct policyd policyd;
+	struct why why = {0};
+	enum err r;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_open("policyd", LOG_LEVEL_INFO);
+	if (sodium_init() < 0)
+		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");
+	else
+		r = run(&policyd, &why);
+	if (r != OK)
+		log_failure("policyd.stopped", r, &why);
+	return r == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
