@@ -22,6 +22,7 @@ services/driver-local common proto
 services/gateway common proto
 sandbox/supervisor common proto
 sandbox/link common proto
+sandbox/policyd common openshell proto
 sandbox/proxy common proto
 sandbox/launcher
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
@@ -45,6 +46,7 @@ services/driver-local sodium seccomp
 services/gateway pq sodium ssl
 sandbox/supervisor seccomp sodium
 sandbox/link sodium
+sandbox/policyd sodium
 sandbox/proxy ssl cares nghttp2
 sandbox/launcher
 clients/sdk protobuf_c jansson
