@@ -1,29 +1,54 @@
-/* Helpers: policyd and proxy, each by a channel that the supervisor hands over; a new one takes the place of the old. */
+/* Helpers: policyd and proxy, each by a channel that the supervisor hands over; a new one takes the place of the old.
+ */
 #include "sandbox/link/helpers.h"
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 
-static struct peer **
-place_of(struct link *link, uint32_t role)
+#define GRACE_MS 1000 /* for what the last process of that role has sent and we have not read */
+
+static struct helper *
+helper_of(struct link *link, uint32_t role)
 {
 	return role == ROLE_POLICYD ? &link->policyd : role == ROLE_PROXY ? &link->proxy : NULL;
+}
+
+static void
+before_cut(void *self)
+{
+	struct helper *helper = self;
+
+	if (helper->before != NULL)
+		helper->before->transport->cut(helper->before);
 }
 
 void
 helper_gone(struct link *link, const struct peer *peer)
 {
-	struct peer **place = place_of(link, peer->role);
+	struct helper *helper = helper_of(link, peer->role);
 
-	if (place != NULL && *place == peer)
-		*place = NULL;
+	if (helper == NULL)
+		return;
+	if (helper->now == peer)
+		helper->now = NULL;
+	if (helper->before == peer) {
+		helper->before = NULL;
+		loop_timer_stop(link->loop, &helper->grace);
+	}
+}
+
+void
+helpers_done(struct link *link)
+{
+	loop_timer_stop(link->loop, &link->policyd.grace);
+	loop_timer_stop(link->loop, &link->proxy.grace);
 }
 
 bool
 may_log(const struct link *link, const struct peer *peer)
 {
-	return peer == link->supervisor || peer == link->policyd || peer == link->proxy;
+	return peer == link->supervisor || peer->role == ROLE_POLICYD || peer->role == ROLE_PROXY;
 }
 
 /*
@@ -37,21 +62,24 @@ enum err
 channel_give(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct link *link = self;
-	struct peer **place = place_of(link, m->channel_give.role), *peer;
+	struct helper *helper = helper_of(link, m->channel_give.role);
+	struct peer *peer;
 	enum role role = (enum role)m->channel_give.role;
 	enum err r;
 
 	if (m->from != link->supervisor)
 		return fail(why, ERR_DENIED, "only the supervisor gives channels");
-	if (place == NULL)
+	if (helper == NULL)
 		return fail(why, ERR_INVALID, "no channel to role %u is wanted here", m->channel_give.role);
 	if (m->fds_n != 1)
 		return fail(why, ERR_PROTOCOL, "channel_give came with %zu descriptors", m->fds_n);
-	if (*place != NULL)
-		(*place)->transport->cut(*place);
 	if ((r = channel_open(&link->bus, role, role_name(role), fd_take(&m->fds[0]), &peer, why)) != OK)
 		return r;
-	*place = peer;
+	before_cut(helper);
+	helper->before = helper->now;
+	helper->now = peer;
+	if (helper->before != NULL)
+		loop_timer_set(link->loop, &helper->grace, GRACE_MS, before_cut, helper);
 	log_info("helper.channel", "role=%s", role_name(role));
 	if (m->call != 0)
 		answer->id = DONE;

@@ -10,6 +10,8 @@ void helper_gone(struct link *link, const struct peer *peer);
 /* May this peer put lines on the spool? */
 bool may_log(const struct link *link, const struct peer *peer);
 
+void helpers_done(struct link *link);
+
 handler channel_give;
 
 #endif

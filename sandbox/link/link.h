@@ -73,6 +73,12 @@ struct spool {
 	struct timer again;
 };
 
+/* Another process of this sandbox that logs through us. Peers are borrowed from the bus; NULL: none. */
+struct helper {
+	struct peer *now, *before; /* before: what it sent before it died is still read, for a while */
+	struct timer grace;
+};
+
 struct main_io;
 
 struct link {
@@ -80,7 +86,7 @@ struct link {
 	struct bus bus;
 	struct curve *curve;
 	struct peer *supervisor, *relay; /* borrowed from the bus */
-	struct peer *policyd, *proxy;	 /* the same; NULL: no channel */
+	struct helper policyd, proxy;
 	struct setup setup;
 	struct enrolment enrolment;
 	uint64_t config_revision; /* of what the supervisor was given last */

@@ -66,6 +66,7 @@ link_done(struct link *link)
 {
 	link->bus.peer_down = NULL;
 	exec_end_all(link);
+	helpers_done(link);
 	reports_done(link);
 	spool_done(link);
 	main_io_free(link->main_io);

@@ -4,337 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
-#include "services/state/lifecycle.h"
-#include "tests/bus/script.h"
-
-#define KEY_OF(byte) span_of_bytes(memset(keys[byte], byte, 32), 32)
-
-static const char *program, *run_dir;
-static struct loop *loop;
-static struct daemon state;
-static struct actor api, relay, credentials, driver;
-static char settings[2048];
-static uint8_t keys[256][32];
-static struct id request;
-
-/* ---- the stage ---- */
-
-/* As root the daemon becomes someone else, as under the gateway. */
-static int
-own_id(void)
-{
-	return geteuid() == 0 ? 64201 : 0;
-}
-
-static void
-settings_make(void)
-{
-	char entry[4][256];
-
-	snprintf(settings, sizeof(settings),
-	    "process: state\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
-	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
-	    "audit_key: \"%064d\"\nroster:\n%s%s%s%s",
-	    own_id(), own_id(), 7, roster_yaml(&api, "api", NULL, entry[0]), roster_yaml(&relay, "relay", NULL, entry[1]),
-	    roster_yaml(&credentials, "credentials", NULL, entry[2]), roster_yaml(&driver, "driver", NULL, entry[3]));
-}
-
-static void
-join(struct actor *actor, enum role role, const char *name)
-{
-	actor_init(actor, loop, role, name);
-	actor_join(actor, ROLE_STATE, "state", state.key);
-}
-
-static void
-dial(struct actor *actor)
-{
-	char endpoint[256];
-	struct why why = {0};
-
-	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus", run_dir);
-	if (curve_connect(actor->curve, endpoint, ROLE_STATE, "state", &actor->peer, &why) != OK)
-		fail_msg("%s", why.text);
-}
-
-static void
-all_up(int ups)
-{
-	actor_wait_up(&api, ups);
-	actor_wait_up(&relay, ups);
-	actor_wait_up(&credentials, ups);
-	actor_wait_up(&driver, ups);
-}
-
-static void
-run(const char *words)
-{
-	char line[1024];
-
-	snprintf(line, sizeof(line), "%s", words);
-	assert_int_equal(system(line), 0);
-}
-
-static void
-sql(const char *text)
-{
-	char line[1024];
-
-	snprintf(line, sizeof(line), "psql -q -v ON_ERROR_STOP=1 -c \"%s\"", text);
-	run(line);
-}
-
-static int
-setup(void **unused)
-{
-	char path[256];
-	struct why why;
-
-	(void)unused;
-	snprintf(path, sizeof(path), "%s/state", run_dir);
-	assert_int_equal(mkdir(path, 0755), 0);
-	if (own_id() != 0)
-		assert_int_equal(chown(path, (uid_t)own_id(), (gid_t)own_id()), 0);
-	assert_int_equal(loop_new(&loop, &why), OK);
-	daemon_keys(&state);
-	join(&api, ROLE_API, "api");
-	join(&relay, ROLE_RELAY, "relay");
-	join(&credentials, ROLE_CREDENTIALS, "credentials");
-	join(&driver, ROLE_DRIVER, "driver-local");
-	settings_make();
-	daemon_start(&state, program, run_dir, settings);
-	assert_string_equal(state.words, "ready\n");
-	dial(&api);
-	dial(&relay);
-	dial(&credentials);
-	dial(&driver);
-	all_up(1);
-	return 0;
-}
-
-static int
-teardown(void **unused)
-{
-	(void)unused;
-	daemon_stop(&state);
-	assert_int_equal(child_exit_code(state.status), 0);
-	actor_done(&api);
-	actor_done(&relay);
-	actor_done(&credentials);
-	actor_done(&driver);
-	loop_free(loop);
-	return 0;
-}
-
-/* ---- what is said again and again ---- */
-
-static const struct msg_sandbox_create sandbox_named_demo = {
-	.name = {"demo", 4}, .workspace = {"default", 7}, .subject = {"tester", 6},
-};
-
-static struct msg
-create(const char *name)
-{
-	static struct span command[] = {{"sleep", 5}, {"inf", 3}}, labels[] = {{"team=red", 8}, {"tier=", 5}};
-	struct msg m = {.id = SANDBOX_CREATE, .sandbox_create = sandbox_named_demo};
-
-	request = id_new();
-	m.sandbox_create.request = request;
-	m.sandbox_create.name = span_of_text(name);
-	m.sandbox_create.command = command;
-	m.sandbox_create.command_n = COUNT(command);
-	m.sandbox_create.labels = labels;
-	m.sandbox_create.labels_n = COUNT(labels);
-	return m;
-}
-
-static const struct msg done = {.id = DONE};
-
-/* Create it, with a driver that does not mind: its id. */
-static struct id
-created(const char *name)
-{
-	struct msg m = create(name);
-	struct outcome outcome;
-	struct heard *desired;
-	struct id id;
-
-	ask(&outcome, api.peer, &m);
-	actor_answer(&driver, CREATE_CHECK, &done);
-	outcome_wait(&outcome);
-	if (outcome.r != OK)
-		fail_msg("create: %s", outcome.why.text);
-	assert_int_equal(outcome.msg.id, SANDBOX_ROW);
-	assert_int_equal(outcome.msg.sandbox_row.phase, PHASE_PROVISIONING);
-	id = outcome.msg.sandbox_row.sandbox;
-	outcome_done(&outcome);
-	desired = actor_hear(&driver, DESIRED);
-	assert_true(id_equal(desired->msg.desired.sandbox, id));
-	assert_int_equal(desired->msg.desired.epoch, 1);
-	assert_int_equal(desired->msg.desired.want, WANT_RUNNING);
-	heard_free(desired);
-	return id;
-}
-
-static void
-get(struct outcome *outcome, struct id id)
-{
-	struct msg m = {.id = SANDBOX_GET, .sandbox_get = {.sandbox = id}};
-
-	ask(outcome, api.peer, &m);
-	outcome_wait(outcome);
-}
-
-static void
-expect_phase(struct id id, enum phase phase, const char *reason)
-{
-	struct outcome outcome;
-	const struct msg_condition *ready;
-
-	get(&outcome, id);
-	assert_int_equal(outcome.r, OK);
-	ready = &outcome.msg.sandbox_row.conditions[0];
-	if (outcome.msg.sandbox_row.phase != phase || !span_is(ready->reason, reason))
-		fail_msg("it is %s, " SPAN_FORMAT ", not %s, %s", phase_name(outcome.msg.sandbox_row.phase),
-		    SPAN_ARGS(ready->reason), phase_name(phase), reason);
-	assert_int_equal(span_is(ready->status, "True"), phase == PHASE_READY);
-	outcome_done(&outcome);
-}
-
-static void
-observe(struct id id, uint32_t epoch, uint8_t what)
-{
-	struct msg m = {.id = OBSERVED, .observed = {.sandbox = id, .epoch = epoch, .what = what}};
-
-	assert_int_equal(ask_now(driver.peer, &m), OK);
-}
-
-static struct msg
-enrol(struct id id, uint32_t epoch, struct id instance, struct span token, uint8_t key)
-{
-	return (struct msg){.id = ENROL_CHECK, .enrol_check = {.sandbox = id, .epoch = epoch, .instance = instance,
-	    .token = token, .router_key = KEY_OF(1), .router_mac = KEY_OF(2), .bus_key = KEY_OF(key)}};
-}
-
-static void
-ticket_of(struct id id, uint32_t epoch, uint8_t token[32])
-{
-	struct msg m = {.id = TICKET, .ticket = {id, epoch}}, made = {.id = CLAIM_MADE};
-	static uint8_t box[72];
-	struct outcome outcome;
-	struct heard *asked;
-
-	memset(box, 9, sizeof(box));
-	made.claim_made.claim_box = span_of_bytes(box, sizeof(box));
-	made.claim_made.credentials_key = KEY_OF(5);
-	ask(&outcome, driver.peer, &m);
-	asked = actor_hear(&credentials, CLAIM_MAKE);
-	assert_true(id_equal(asked->msg.claim_make.sandbox, id));
-	assert_memory_equal(asked->msg.claim_make.box_key.at, keys[3], 32);
-	reply_send(&asked->reply, &made);
-	heard_free(asked);
-	outcome_wait(&outcome);
-	assert_int_equal(outcome.r, OK);
-	assert_memory_equal(outcome.msg.ticket_given.claim_box.at, box, sizeof(box));
-	memcpy(token, outcome.msg.ticket_given.token.at, 32);
-	outcome_done(&outcome);
-}
-
-/* From ticket to ready. */
-static struct id
-made_ready(struct id id, uint32_t epoch)
-{
-	static struct span walls[] = {
-		{"seccomp=enforced", 16}, {"landlock=partial: ABI 3", 23}, {"cgroup_cpu=absent: not delegated", 32}};
-	struct id instance = id_new();
-	uint8_t token[32];
-	struct msg m, ready = {.id = SANDBOX_READY, .sandbox_ready = {id, epoch, instance, 1, walls, COUNT(walls)}},
-	    up = {.id = SESSION_UP, .session_up = {id, epoch, instance}};
-	struct outcome outcome;
-
-	ticket_of(id, epoch, token);
-	observe(id, epoch, 2);
-	m = enrol(id, epoch, instance, span_of_bytes(token, 32), 4);
-	ask(&outcome, relay.peer, &m);
-	actor_answer(&credentials, CLAIM_CHECK, &done);
-	outcome_wait(&outcome);
-	assert_int_equal(outcome.r, OK);
-	assert_int_equal(outcome.msg.id, ENROLLED);
-	outcome_done(&outcome);
-	tell(relay.peer, &up);
-	assert_int_equal(ask_now(relay.peer, &ready), OK);
-	expect_phase(id, PHASE_READY, "DependenciesReady");
-	return instance;
-}
-
-static enum err
-lifecycle_ask(enum msg_id id, const char *name)
-{
-	struct msg m = {.id = id};
-
-	/* the three have the same fields in the same order */
-	m.sandbox_stop = (struct msg_sandbox_stop){SPAN("default"), span_of_text(name), SPAN("tester")};
-	return ask_now(api.peer, &m);
-}
-
-static void
-expect_desired(struct id id, uint32_t epoch, enum want want)
-{
-	struct heard *desired = actor_hear(&driver, DESIRED);
-
-	assert_true(id_equal(desired->msg.desired.sandbox, id));
-	assert_int_equal(desired->msg.desired.epoch, epoch);
-	assert_int_equal(desired->msg.desired.want, want);
-	heard_free(desired);
-}
-
-/* Drops of sandboxes that are gone may still come in between. */
-static void
-expect_drop(struct id id, uint32_t epoch)
-{
-	for (bool found = false; !found;) {
-		struct heard *drop = actor_hear(&relay, SESSION_DROP);
-
-		found = id_equal(drop->msg.session_drop.sandbox, id) && drop->msg.session_drop.epoch == epoch;
-		heard_free(drop);
-	}
-}
-
-static void
-forget(struct actor *actor, enum msg_id id)
-{
-	for (struct heard *heard; (heard = actor_heard(actor, id)) != NULL;)
-		heard_free(heard);
-}
-
-static void
-removed(struct id id, const char *name, uint32_t epoch)
-{
-	struct outcome outcome;
-
-	assert_int_equal(lifecycle_ask(SANDBOX_DELETE, name), OK);
-	expect_desired(id, epoch, WANT_DELETED);
-	observe(id, epoch, 5);
-	get(&outcome, id);
-	assert_int_equal(outcome.r, ERR_NOT_FOUND);
-	assert_string_equal(outcome.why.text, "sandbox not found");
-	outcome_done(&outcome);
-	forget(&relay, SESSION_DROP);
-}
-
-static void
-driver_joins(void)
-{
-	struct msg m = {.id = DRIVER_JOIN, .driver_join = {SPAN("local"), SPAN("0.1"), false, SPAN_NONE, KEY_OF(3)}};
-
-	assert_int_equal(ask_now(driver.peer, &m), OK);
-	heard_free(actor_hear(&driver, DESIRED_END));
-}
+#include "tests/bus/state_stage.h"
 
 /* ---- the tests, in the order in which they build on each other ---- */
 
@@ -1125,42 +798,32 @@ a_newer_database_is_refused(void **unused)
 	assert_string_equal(state.words, "ready\n");
 }
 
-int
-main(int argc, char **argv)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_a_driver_nothing_is_created),
-		cmocka_unit_test(what_the_driver_says_against_it_is_passed_on),
-		cmocka_unit_test(the_same_request_answers_the_same_row),
-		cmocka_unit_test(bad_requests_store_nothing),
-		cmocka_unit_test(a_token_lets_one_key_in),
-		cmocka_unit_test(ready_shows_the_walls),
-		cmocka_unit_test(a_lost_session_is_not_ready_until_it_is_back),
-		cmocka_unit_test(stop_and_start_keep_the_sandbox),
-		cmocka_unit_test(a_dead_instance_begins_anew_but_not_for_ever),
-		cmocka_unit_test(a_main_process_that_ends_is_an_error_for_good),
-		cmocka_unit_test(a_supervisor_that_cannot_start_says_why),
-		cmocka_unit_test(a_watch_hears_every_change_to_the_end),
-		cmocka_unit_test(logs_are_kept_filtered_and_followed),
-		cmocka_unit_test(long_lines_are_followed),
-		cmocka_unit_test(what_a_late_statement_was_to_tell_is_told),
-		cmocka_unit_test(lists_are_pages_in_order),
-		cmocka_unit_test(a_page_that_is_too_long_is_cut),
-		cmocka_unit_test(config_and_gateway_are_told),
-		cmocka_unit_test(a_killed_state_comes_back_with_everything),
-		cmocka_unit_test(without_a_database_every_answer_is_unavailable),
-		cmocka_unit_test(a_driver_that_is_away_is_waited_for),
-		cmocka_unit_test(two_states_share_a_database),
-		cmocka_unit_test(audit_rows_are_there),
-		cmocka_unit_test(a_wrong_password_is_said_at_once),
-		cmocka_unit_test(a_newer_database_is_refused),
-	};
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(without_a_driver_nothing_is_created),
+	cmocka_unit_test(what_the_driver_says_against_it_is_passed_on),
+	cmocka_unit_test(the_same_request_answers_the_same_row),
+	cmocka_unit_test(bad_requests_store_nothing),
+	cmocka_unit_test(a_token_lets_one_key_in),
+	cmocka_unit_test(ready_shows_the_walls),
+	cmocka_unit_test(a_lost_session_is_not_ready_until_it_is_back),
+	cmocka_unit_test(stop_and_start_keep_the_sandbox),
+	cmocka_unit_test(a_dead_instance_begins_anew_but_not_for_ever),
+	cmocka_unit_test(a_main_process_that_ends_is_an_error_for_good),
+	cmocka_unit_test(a_supervisor_that_cannot_start_says_why),
+	cmocka_unit_test(a_watch_hears_every_change_to_the_end),
+	cmocka_unit_test(logs_are_kept_filtered_and_followed),
+	cmocka_unit_test(long_lines_are_followed),
+	cmocka_unit_test(what_a_late_statement_was_to_tell_is_told),
+	cmocka_unit_test(lists_are_pages_in_order),
+	cmocka_unit_test(a_page_that_is_too_long_is_cut),
+	cmocka_unit_test(config_and_gateway_are_told),
+	cmocka_unit_test(a_killed_state_comes_back_with_everything),
+	cmocka_unit_test(without_a_database_every_answer_is_unavailable),
+	cmocka_unit_test(a_driver_that_is_away_is_waited_for),
+	cmocka_unit_test(two_states_share_a_database),
+	cmocka_unit_test(audit_rows_are_there),
+	cmocka_unit_test(a_wrong_password_is_said_at_once),
+	cmocka_unit_test(a_newer_database_is_refused),
+};
 
-	program = argc > 1 ? argv[1] : "";
-	run_dir = getenv("PG_RUN_DIR");
-	if (run_dir == NULL) {
-		fprintf(stderr, "run it under tests/postgres.sh\n");
-		return 77;
-	}
-	return cmocka_run_group_tests(tests, setup, teardown);
-}
+STAGE_MAIN(tests)

@@ -1,0 +1,70 @@
+/* The stage that tests of state stand on: a real Postgres, scripted api, relay, credentials and driver around it. */
+#ifndef TESTS_BUS_STATE_STAGE_H
+#define TESTS_BUS_STATE_STAGE_H
+
+#include "services/state/lifecycle.h"
+#include "tests/bus/script.h"
+
+#define KEY_OF(byte) span_of_bytes(memset(keys[byte], byte, 32), 32)
+
+extern const char *program, *run_dir; /* of state; PG_RUN_DIR */
+extern struct loop *loop;
+extern struct daemon state;
+extern struct actor api, relay, credentials, driver;
+extern char settings[2048];
+extern uint8_t keys[256][32];
+extern struct id request; /* of the last create */
+extern const struct msg done;
+
+/* As root the daemon becomes someone else, as under the gateway. */
+int own_id(void);
+void settings_make(void);
+void join(struct actor *actor, enum role role, const char *name);
+void dial(struct actor *actor);
+void all_up(int ups);
+
+/* A shell line; an SQL statement. */
+void run(const char *words);
+void sql(const char *text);
+
+/* Of the whole group of tests. */
+int setup(void **unused);
+int teardown(void **unused);
+
+/* ---- what is said again and again ---- */
+
+struct msg create(const char *name);
+
+/* Create it, with a driver that does not mind: its id. */
+struct id created(const char *name);
+void get(struct outcome *outcome, struct id id);
+void expect_phase(struct id id, enum phase phase, const char *reason);
+void observe(struct id id, uint32_t epoch, uint8_t what);
+struct msg enrol(struct id id, uint32_t epoch, struct id instance, struct span token, uint8_t key);
+void ticket_of(struct id id, uint32_t epoch, uint8_t token[32]);
+
+/* From ticket to ready: the instance. */
+struct id made_ready(struct id id, uint32_t epoch);
+enum err lifecycle_ask(enum msg_id id, const char *name);
+void expect_desired(struct id id, uint32_t epoch, enum want want);
+
+/* Drops of sandboxes that are gone may still come in between. */
+void expect_drop(struct id id, uint32_t epoch);
+void forget(struct actor *actor, enum msg_id id);
+void removed(struct id id, const char *name, uint32_t epoch);
+void driver_joins(void);
+
+/* Run the tests under tests/postgres.sh. */
+#define STAGE_MAIN(tests)                                                                                        \
+	int main(int argc, char **argv)                                                                          \
+	{                                                                                                        \
+		program = argc > 1 ? argv[1] : "";                                                               \
+		run_dir = getenv("PG_RUN_DIR");                                                                  \
+		if (run_dir == NULL) {                                                                           \
+			fprintf(stderr, "run it under tests/postgres.sh\n");                                     \
+			return 77;                                                                               \
+		}                                                                                                \
+		return cmocka_run_group_tests(tests, setup, teardown);                                           \
+	}
+
+#endif
