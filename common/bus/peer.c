@@ -12,6 +12,7 @@
 
 #define ARENA_BYTES	  (8u << 20)
 #define HELLO_DEADLINE_MS 5000
+#define FLOOD_FACTOR	  10 /* times its rate */
 
 /* A call of ours that waits for its answer. */
 struct call {
@@ -380,8 +381,16 @@ handle(struct peer *peer, const struct route *route, size_t place, struct msg *m
 	return route->handle(bus->self, m, answer, why);
 }
 
-static void
-serve(struct peer *peer, struct msg *m)
+/* A sandbox that goes on far above its rate would have us answer without end: it is cut off instead. */
+static bool
+floods(const struct peer *peer, const struct route *route, size_t place)
+{
+	return (peer->role & (ROLE_LINK | ROLE_STRANGER)) != 0 && route->per_second != 0 &&
+	    peer->in_second[place] / FLOOD_FACTOR > route->per_second;
+}
+
+static enum err
+serve(struct peer *peer, struct msg *m, struct why *cut)
 {
 	struct reply reply = {.peer = peer, .call = m->call, .life = peer->life};
 	struct msg answer = {0};
@@ -392,18 +401,21 @@ serve(struct peer *peer, struct msg *m)
 
 	r = route == NULL ? fail(&why, ERR_UNIMPLEMENTED, "%s takes no %s", peer->bus->name, msg_info(m->id)->name)
 			  : handle(peer, route, place, m, &answer, &why);
+	if (route != NULL && r == ERR_LIMIT && floods(peer, route, place))
+		return fail(cut, ERR_LIMIT, "%s: far more than %u a second", msg_info(m->id)->name, route->per_second);
 	if (m->call == 0) {
 		if (r != OK)
 			log_debug("bus.event", "name=%s from=%s why=\"%s\"", msg_info(m->id)->name, peer->name, why.text);
-		return;
+		return OK;
 	}
 	if (r == OK && answer.id == MSG_NONE)
-		return; /* later */
+		return OK; /* later */
 	peer_ref(peer);
 	if (r == OK)
 		reply_send(&reply, &answer);
 	else
 		reply_fail(&reply, r, &why);
+	return OK;
 }
 
 static void
@@ -457,7 +469,7 @@ receive(struct peer *peer, struct span bytes, int *fds, size_t fds_n, struct why
 	else if (!peer->up)
 		r = fail(why, ERR_PROTOCOL, "%s before hello", msg_info(envelope.msg.id)->name);
 	else
-		serve(peer, &envelope.msg);
+		r = serve(peer, &envelope.msg, why);
 	for (size_t i = 0; i < fds_n; i++)
 		fds[i] = envelope.msg.fds[i];
 	return r;

@@ -168,6 +168,29 @@ a_full_queue_takes_whole_messages(void **state)
 	assert_int_equal(supervisor.downs + spawner.downs, 0);
 }
 
+/* Above its rate a sandbox is answered that it is; far above, it is cut off. Others are only answered. */
+static void
+a_flood_is_cut(void **state)
+{
+	static const struct route rated[] = {{SPAWN, on_spawn, 0, 2}, {0}};
+	const enum role roles[] = {ROLE_SUPERVISOR, ROLE_SUPERVISOR | ROLE_LINK};
+
+	for (size_t i = 0; i < COUNT(roles); i++) {
+		struct msg m = spawn_of(NULL, 0);
+
+		pair_up(state);
+		spawner.bus.routes = rated;
+		spawner.peer->role = roles[i];
+		for (int n = 0; n < 100; n++) /* all within two seconds at most: 50 each */
+			peer_call(supervisor.peer, &m, 10000, done, &supervisor);
+		turns(300);
+		assert_int_equal(supervisor.done, 100);
+		assert_in_range(supervisor.failed, 96, i == 0 ? 98 : 100);
+		assert_int_equal(spawner.downs, i);
+		tear_down(state);
+	}
+}
+
 static void
 wrong_role_is_cut(void **state)
 {
@@ -224,6 +247,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(long_message_with_descriptor, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_full_queue_takes_whole_messages, pair_up, tear_down),
+	    cmocka_unit_test(a_flood_is_cut),
 	    cmocka_unit_test_setup_teardown(wrong_role_is_cut, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(no_answer_is_a_timeout, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(death_ends_calls, pair_up, tear_down)};
