@@ -245,6 +245,103 @@ a_second_link_passes_no_configuration_up(void **unused)
 	assert_null(actor_heard(&supervisor, ENROLLED));
 }
 
+/* ---- configuration ---- */
+
+/* The relay lets it in and gives what has this number. */
+static void
+enrol_with(uint64_t revision)
+{
+	struct heard *heard = actor_hear(&relay, ENROL);
+	struct msg answer = enrolled;
+
+	answer.enrolled.config_revision = revision;
+	answer.enrolled.policy_version = (uint32_t)revision;
+	peer_enrol(heard->reply.peer, sandbox, 2);
+	reply_send(&heard->reply, &answer);
+	heard_free(heard);
+	expect_status(true);
+}
+
+static void
+expect_push(uint64_t revision)
+{
+	struct heard *heard = actor_hear(&supervisor, CONFIG_PUSH);
+
+	assert_true(id_equal(heard->msg.config_push.sandbox, sandbox));
+	assert_int_equal(heard->msg.config_push.epoch, 2);
+	assert_int_equal(heard->msg.config_push.config_revision, revision);
+	assert_int_equal(heard->msg.config_push.policy_version, revision);
+	heard_free(heard);
+}
+
+static struct msg
+push_of(uint64_t revision, uint32_t epoch)
+{
+	return (struct msg){.id = CONFIG_PUSH,
+	    .config_push = {.sandbox = sandbox,
+		.epoch = epoch,
+		.policy = SPAN("p"),
+		.policy_version = (uint32_t)revision,
+		.config_revision = revision}};
+}
+
+static void
+newer_configuration_is_passed_up(void **unused)
+{
+	struct msg push = push_of(8, 2), wrong = push_of(9, 3);
+
+	(void)unused;
+	start(false);
+	enrol_with(7);
+	heard_free(actor_hear(&supervisor, ENROLLED));
+	tell(relay.peer, &wrong);
+	tell(relay.peer, &push);
+	expect_push(8);
+	relay_cuts();
+	enrol_with(8); /* nothing happened meanwhile */
+	relay_cuts();
+	enrol_with(10); /* it changed while we were away */
+	expect_push(10);
+	assert_null(actor_heard(&supervisor, CONFIG_PUSH));
+	assert_null(actor_heard(&supervisor, ENROLLED));
+}
+
+static void
+a_second_link_passes_only_newer_configuration_up(void **unused)
+{
+	struct msg m = setup_message(true);
+
+	(void)unused;
+	m.link_setup.config_revision = 7;
+	link_start();
+	tell(supervisor.peer, &m);
+	enrol_with(7);
+	assert_null(actor_heard(&supervisor, CONFIG_PUSH));
+	relay_cuts();
+	enrol_with(8);
+	expect_push(8);
+	assert_null(actor_heard(&supervisor, ENROLLED));
+}
+
+/* A policy of the longest kind, and one right after the other. */
+static void
+long_configuration_is_passed_up_in_order(void **unused)
+{
+	static char policy[262144];
+	struct msg push = push_of(1, 2);
+
+	(void)unused;
+	running();
+	memset(policy, 'x', sizeof(policy));
+	push.config_push.policy = span_of_bytes(policy, sizeof(policy));
+	for (uint32_t i = 1; i <= 20; i++) {
+		push.config_push.config_revision = push.config_push.policy_version = i;
+		tell(relay.peer, &push);
+	}
+	for (uint32_t i = 1; i <= 20; i++)
+		expect_push(i);
+}
+
 static void
 while_unavailable_it_asks_again(void **unused)
 {
@@ -391,6 +488,181 @@ ready_is_told_again_on_each_connection(void **unused)
 	relay_cuts();
 	enrol();
 	actor_answer(&relay, SANDBOX_READY, &done);
+}
+
+static struct msg
+applied_of(uint64_t revision, const char *refusal)
+{
+	return (struct msg){.id = CONFIG_APPLIED,
+	    .config_applied = {.sandbox = sandbox,
+		.epoch = 2,
+		.instance = instance,
+		.policy_version = (uint32_t)revision,
+		.config_revision = revision,
+		.loaded = refusal == NULL,
+		.message = span_of_text(refusal == NULL ? "" : refusal)}};
+}
+
+/* The answer to one of them: which it was. */
+static void
+expect_applied(uint64_t revision, bool loaded, bool answer)
+{
+	struct heard *heard = actor_hear(&relay, CONFIG_APPLIED);
+
+	assert_int_equal(heard->msg.config_applied.config_revision, revision);
+	assert_int_equal(heard->msg.config_applied.loaded, loaded);
+	if (answer)
+		reply_send(&heard->reply, &done);
+	heard_free(heard);
+}
+
+/* What the relay has answered so far has come in. */
+static void
+settled(void)
+{
+	struct msg push = push_of(1, 2);
+
+	assert_int_equal(ask_now(relay.peer, &push), OK);
+}
+
+/* Across broken connections, until it is answered; the last that was loaded, and the last that was refused. */
+static void
+what_was_applied_is_told_until_answered(void **unused)
+{
+	struct msg first = applied_of(2, NULL), second = applied_of(3, "no"), third = applied_of(4, NULL);
+
+	(void)unused;
+	running();
+	assert_int_equal(ask_now(supervisor.peer, &first), OK);
+	expect_applied(2, true, false);
+	relay_cuts();
+	assert_int_equal(ask_now(supervisor.peer, &second), OK);
+	enrol();
+	actor_refuse(&relay, CONFIG_APPLIED, ERR_UNAVAILABLE, "the database is away");
+	expect_applied(2, true, true);
+	expect_applied(3, false, true);
+	settled();
+	relay_cuts();
+	assert_int_equal(ask_now(supervisor.peer, &third), OK);
+	enrol();
+	expect_applied(4, true, true);
+	settled();
+	relay_cuts();
+	enrol();
+	assert_int_equal(ask_now(supervisor.peer, &main_ended), OK);
+	heard_free(actor_hear(&relay, MAIN_EXITED));
+	assert_null(actor_heard(&relay, CONFIG_APPLIED)); /* told once and for all */
+}
+
+/* ---- helpers: policyd and the proxy ---- */
+
+static void
+helper_begin(struct actor *actor, enum role role, bool give)
+{
+	struct peer *peer;
+	int ours, theirs;
+	struct why why;
+	struct msg m = {.id = CHANNEL_GIVE, .channel_give = {role}};
+
+	memset(actor, 0, sizeof(*actor));
+	actor_init(actor, loop, role, "helper");
+	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
+	assert_int_equal(channel_open(&actor->bus, ROLE_LINK, "link", ours, &peer, &why), OK);
+	m.fds[0] = theirs;
+	m.fds_n = 1;
+	if (give)
+		assert_int_equal(ask_now(supervisor.peer, &m), OK);
+	close(theirs);
+}
+
+static struct msg
+event_line(const char *words, struct msg_log_line *line)
+{
+	static struct span fields[] = {{"action=denied", 13}, {"host=example.org", 16}};
+
+	*line = (struct msg_log_line){.time_ms = 1,
+	    .source = SPAN("sandbox"),
+	    .level = SPAN("OCSF"),
+	    .target = SPAN("proxy"),
+	    .message = span_of_text(words),
+	    .fields = fields,
+	    .fields_n = COUNT(fields)};
+	return (struct msg){.id = LOGS_ADD, .logs_add = {.sandbox = sandbox, .lines = line, .lines_n = 1}};
+}
+
+static void
+expect_event(const char *words)
+{
+	struct heard *heard = actor_hear(&relay, LOGS_ADD);
+
+	assert_int_equal(heard->msg.logs_add.lines_n, 1);
+	assert_true(span_is(heard->msg.logs_add.lines[0].message, words));
+	assert_true(span_is(heard->msg.logs_add.lines[0].level, "OCSF"));
+	assert_int_equal(heard->msg.logs_add.lines[0].fields_n, 2);
+	assert_true(span_is(heard->msg.logs_add.lines[0].fields[1], "host=example.org"));
+	reply_send(&heard->reply, &done);
+	heard_free(heard);
+}
+
+static void
+helpers_log_through_channels_of_their_own(void **unused)
+{
+	struct actor policyd, proxy, second;
+	struct msg_log_line line;
+	struct msg m = event_line("one", &line), none = {.id = CHANNEL_GIVE, .channel_give = {ROLE_PROXY}},
+		   unknown = {.id = CHANNEL_GIVE, .channel_give = {ROLE_API}};
+
+	(void)unused;
+	running();
+	assert_int_equal(ask_now(supervisor.peer, &none), ERR_PROTOCOL);
+	assert_int_equal(ask_now(supervisor.peer, &unknown), ERR_INVALID);
+	helper_begin(&policyd, ROLE_POLICYD, true);
+	helper_begin(&proxy, ROLE_PROXY, true);
+	assert_int_equal(ask_now(policyd.peer, &m), OK);
+	expect_event("one");
+	m = event_line("two", &line);
+	assert_int_equal(ask_now(proxy.peer, &m), OK);
+	expect_event("two");
+
+	/* A second proxy: what the first has sent before its end is not lost, and then it is shut out. */
+	m = event_line("three", &line);
+	tell(proxy.peer, &m);
+	helper_begin(&second, ROLE_PROXY, true);
+	expect_event("three");
+	m = event_line("four", &line);
+	assert_int_equal(ask_now(second.peer, &m), OK);
+	expect_event("four");
+	actor_wait_down(&proxy, 1);
+
+	actor_done(&second); /* its end is not the link's */
+	m = event_line("five", &line);
+	assert_int_equal(ask_now(policyd.peer, &m), OK);
+	expect_event("five");
+	actor_done(&policyd);
+	actor_done(&proxy);
+}
+
+/* They may put lines on the spool and nothing else; who tries loses its channel, and the link goes on. */
+static void
+helpers_may_do_nothing_else(void **unused)
+{
+	struct msg setup_again = setup_message(false), report = applied_of(2, NULL), push = push_of(2, 2);
+	const struct msg *cases[] = {&setup_again, &ready, &main_ended, &report, &push};
+
+	(void)unused;
+	running();
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct actor proxy;
+
+		helper_begin(&proxy, ROLE_PROXY, true);
+		tell(proxy.peer, cases[i]);
+		actor_wait_down(&proxy, 1);
+		actor_done(&proxy);
+	}
+	assert_null(actor_heard(&relay, SANDBOX_READY));
+	assert_null(actor_heard(&relay, CONFIG_APPLIED));
+	assert_int_equal(ask_now(supervisor.peer, &main_ended), OK);
+	heard_free(actor_hear(&relay, MAIN_EXITED));
 }
 
 static void
@@ -916,7 +1188,13 @@ main(int argc, char **argv)
 	    CASE(while_unavailable_it_asks_again),
 	    CASE(a_refusal_is_the_end),
 	    CASE(before_setup_it_takes_nothing_else),
+	    CASE(newer_configuration_is_passed_up),
+	    CASE(a_second_link_passes_only_newer_configuration_up),
+	    CASE(long_configuration_is_passed_up_in_order),
 	    CASE(reports_are_told_until_answered),
+	    CASE(what_was_applied_is_told_until_answered),
+	    CASE(helpers_log_through_channels_of_their_own),
+	    CASE(helpers_may_do_nothing_else),
 	    CASE(ready_is_told_again_on_each_connection),
 	    CASE(logs_are_kept_and_the_dropped_are_counted),
 	    CASE(a_commands_bytes_and_end),

@@ -810,6 +810,110 @@ any_user_may_connect_to_the_socket(void **unused)
 	assert_int_equal(st.st_mode & 0666, 0666);
 }
 
+/* ---- configuration ---- */
+
+static struct msg
+push_of(struct id sandbox, uint32_t epoch, uint64_t revision)
+{
+	return (struct msg){.id = CONFIG_PUSH,
+	    .config_push = {.sandbox = sandbox,
+		.epoch = epoch,
+		.policy = SPAN("newer"),
+		.policy_version = 2,
+		.config_revision = revision}};
+}
+
+static void
+configuration_goes_down_to_its_sandbox_alone(void **unused)
+{
+	struct actor link = {0}, other = {0};
+	struct id sandbox = link_open(&link), another = link_open(&other);
+	const struct msg push = push_of(sandbox, 1, 7), late = push_of(sandbox, 2, 8), stray = push_of(fresh_sandbox(), 1, 9),
+			 last = push_of(another, 1, 10);
+	struct heard *heard;
+
+	(void)unused;
+	tell(state.peer, &late); /* of a start that is not connected */
+	tell(state.peer, &stray);
+	tell(state.peer, &push);
+	tell(state.peer, &last);
+	heard = actor_hear(&link, CONFIG_PUSH);
+	assert_true(span_is(heard->msg.config_push.policy, "newer"));
+	assert_int_equal(heard->msg.config_push.config_revision, 7);
+	heard_free(heard);
+	heard = actor_hear(&other, CONFIG_PUSH);
+	assert_int_equal(heard->msg.config_push.config_revision, 10);
+	heard_free(heard);
+	expect_none(&link, CONFIG_PUSH);
+	link_close(&link);
+	link_close(&other);
+}
+
+/* What a link says of it is said in the name of its session. */
+static void
+what_was_applied_goes_up_under_the_sessions_name(void **unused)
+{
+	const struct msg m = {.id = CONFIG_APPLIED,
+	    .config_applied = {.sandbox = {{99}},
+		.epoch = 9,
+		.instance = {{9}},
+		.policy_version = 2,
+		.config_revision = 7,
+		.message = SPAN("no")}};
+	struct actor link = {0};
+	struct id sandbox = link_open(&link);
+	struct outcome outcome;
+	struct heard *heard;
+
+	(void)unused;
+	ask(&outcome, link.peer, &m);
+	heard = actor_hear(&state, CONFIG_APPLIED);
+	assert_true(id_equal(heard->msg.config_applied.sandbox, sandbox));
+	assert_int_equal(heard->msg.config_applied.epoch, 1);
+	assert_int_equal(heard->msg.config_applied.instance.bytes[0], 7);
+	assert_int_equal(heard->msg.config_applied.config_revision, 7);
+	assert_false(heard->msg.config_applied.loaded);
+	assert_true(span_is(heard->msg.config_applied.message, "no"));
+	reply_send(&heard->reply, &(struct msg){.id = DONE});
+	heard_free(heard);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	outcome_done(&outcome);
+	link_close(&link);
+}
+
+/* So that state, which has been away, pushes what they missed and nothing else. */
+static void
+state_is_told_what_each_sandbox_has(void **unused)
+{
+	struct actor link = {0};
+	struct id sandbox = fresh_sandbox();
+	const struct msg m = enrol_of(sandbox, 1), push = push_of(sandbox, 1, 6);
+	struct msg given = enrolled;
+	struct outcome outcome;
+	struct heard *up;
+	int ups = state.ups;
+
+	(void)unused;
+	given.enrolled.config_revision = 5;
+	stranger_open(&link);
+	ask(&outcome, link.peer, &m);
+	actor_answer(&state, ENROL_CHECK, &given);
+	outcome_wait(&outcome);
+	outcome_done(&outcome);
+	up = actor_hear(&state, SESSION_UP);
+	assert_int_equal(up->msg.session_up.config_revision, 5);
+	heard_free(up);
+	tell(state.peer, &push);
+	heard_free(actor_hear(&link, CONFIG_PUSH));
+	state.peer->transport->cut(state.peer);
+	actor_wait_up(&state, ups + 1);
+	up = actor_hear(&state, SESSION_UP);
+	assert_int_equal(up->msg.session_up.config_revision, 6);
+	heard_free(up);
+	link_close(&link);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -832,6 +936,9 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_link_may_not_start_commands),
 	    cmocka_unit_test(a_number_in_use_and_a_full_sandbox),
 	    cmocka_unit_test(a_link_that_breaks_a_streams_rules_is_cut),
+	    cmocka_unit_test(configuration_goes_down_to_its_sandbox_alone),
+	    cmocka_unit_test(what_was_applied_goes_up_under_the_sessions_name),
+	    cmocka_unit_test(state_is_told_what_each_sandbox_has),
 	    cmocka_unit_test(credit_without_bound_is_a_breach),
 	    cmocka_unit_test(an_api_that_breaks_a_streams_rules_loses_the_stream),
 	    cmocka_unit_test(messages_for_streams_that_are_not_are_dropped),
