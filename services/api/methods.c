@@ -41,6 +41,10 @@ static const struct {
     {"ExecSandbox", sandbox_exec},
     {"GetSandboxLogs", sandbox_logs_get},
     {"GetSandboxConfig", sandbox_config_get},
+    {"GetGatewayConfig", gateway_config_get},
+    {"UpdateConfig", config_update},
+    {"GetSandboxPolicyStatus", policy_status_get},
+    {"ListSandboxPolicies", policies_list},
     {"GetWorkspace", workspace_get},
     {"ListWorkspaces", workspaces_list},
 };

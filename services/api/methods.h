@@ -19,6 +19,8 @@ typedef void method(void *self, struct rpc_call *call, const ProtobufCMessage *m
 method health, current_user_get, gateway_info_get, workspace_get, workspaces_list; /* gateway.c */
 method sandbox_create, sandbox_get, sandboxes_list, sandbox_stop, sandbox_start, sandbox_delete; /* sandbox.c */
 method sandbox_config_get, sandbox_logs_get; /* logs.c */
+method config_update; /* update.c */
+method policy_status_get, policies_list, gateway_config_get; /* policies.c */
 method sandbox_watch; /* watch.c */
 method sandbox_exec; /* exec.c */
 

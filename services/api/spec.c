@@ -3,8 +3,8 @@
 
 #include "common/base/log.h"
 #include "common/base/text.h"
-#include "common/policy/files.h"
 #include "common/wire/protobuf.h"
+#include "services/api/candidate.h"
 #include "services/api/check.h"
 
 #define TEMPLATE_TEXT_BYTES   1024
@@ -163,17 +163,11 @@ static enum err
 check_policy(struct arena *arena, const Openshell__Sandbox__V1__SandboxPolicy *policy, struct wanted *out,
     struct why *why)
 {
-	struct policy_files files;
 	enum err r;
 
 	if (policy == NULL)
 		return OK;
-	if ((r = protobuf_write(&policy->base, arena, &out->policy, why)) != OK)
-		return because(why, r, "spec.policy");
-	if (out->policy.length > CHECK_POLICY_BYTES)
-		return fail(why, ERR_INVALID, "spec.policy has %zu bytes encoded, at most %u are allowed",
-		    out->policy.length, CHECK_POLICY_BYTES);
-	if ((r = policy_files_read(out->policy, arena, &files, why)) != OK)
+	if ((r = candidate_whole(arena, policy, NULL, false, &out->policy, why)) != OK)
 		return because(why, r, "spec.policy");
 	return OK;
 }

@@ -1,5 +1,5 @@
 /* view: from messages of the bus to messages of the public interface. */
-#include "services/api/view.h"
+#include "services/api/viewing.h"
 
 #include <time.h>
 
@@ -10,20 +10,11 @@
 
 #define EXIT_CODE_NONE 256
 
-static enum err
-too_large(struct why *why)
+enum err
+view_too_large(struct why *why)
 {
 	return fail(why, ERR_LIMIT, "the answer needs too much memory");
 }
-
-/* A new message of a generated type; NULL past the ceiling. */
-#define message_new(arena, type, prefix)                                                                         \
-	({                                                                                                       \
-		type *new_ = arena_alloc((arena), sizeof(type));                                                 \
-		if (new_ != NULL)                                                                                \
-			prefix##__init(new_);                                                                    \
-		new_;                                                                                            \
-	})
 
 /* All entry types of map<string, string> look like this. */
 struct entry {
@@ -31,8 +22,7 @@ struct entry {
 	char *key, *value;
 };
 
-/* A map of a generated type from "KEY=value" texts; NULL past the ceiling. */
-static void *
+void *
 map_new(struct arena *arena, const struct span *texts, size_t n, const ProtobufCMessageDescriptor *type)
 {
 	struct entry **entries = arena_array(arena, n, sizeof(*entries));
@@ -153,7 +143,7 @@ view_sandbox(struct arena *arena, const struct msg_sandbox_row *row, Openshell__
 
 	if (sandbox == NULL || (sandbox->metadata = view_meta(arena, row)) == NULL ||
 	    (sandbox->status = view_status(arena, row)) == NULL)
-		return too_large(why);
+		return view_too_large(why);
 	if ((r = protobuf_read(&openshell__v1__sandbox_spec__descriptor, row->spec, arena, &spec, why)) != OK)
 		return because(why, r == ERR_SYNTAX ? ERR_INTERNAL : r, "sandbox %s", id_text(row->sandbox));
 	sandbox->spec = (Openshell__V1__SandboxSpec *)spec;
@@ -175,63 +165,10 @@ view_log_line(struct arena *arena, const char *sandbox, const struct msg_log_lin
 	    (view->source = arena_text(arena, line->source)) == NULL ||
 	    (view->fields = map_new(arena, line->fields, line->fields_n,
 		 &openshell__v1__sandbox_log_line__fields_entry__descriptor)) == NULL)
-		return too_large(why);
+		return view_too_large(why);
 	view->n_fields = line->fields_n;
 	view->has_timestamp_ms = true;
 	view->timestamp_ms = (int64_t)line->time_ms;
-	*out = view;
-	return OK;
-}
-
-/* A setting as the bus carries it is text; what a key's type is comes with the settings themselves. */
-static Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry *
-view_setting(struct arena *arena, struct span text)
-{
-	Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry *entry =
-	    message_new(arena, Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry,
-		openshell__sandbox__v1__get_sandbox_config_response__settings_entry);
-	Openshell__Sandbox__V1__EffectiveSetting *setting = message_new(arena, Openshell__Sandbox__V1__EffectiveSetting,
-	    openshell__sandbox__v1__effective_setting);
-	struct span value = text, key = span_cut(&value, '=');
-
-	if (entry == NULL || setting == NULL || (entry->key = arena_text(arena, key)) == NULL ||
-	    (setting->value = message_new(arena, Openshell__Sandbox__V1__SettingValue,
-		 openshell__sandbox__v1__setting_value)) == NULL ||
-	    (setting->value->string_value = arena_text(arena, value)) == NULL)
-		return NULL;
-	setting->value->value_case = OPENSHELL__SANDBOX__V1__SETTING_VALUE__VALUE_STRING_VALUE;
-	setting->has_scope = true;
-	setting->scope = OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX;
-	entry->value = setting;
-	return entry;
-}
-
-enum err
-view_config(struct arena *arena, const struct msg_config *config,
-    Openshell__Sandbox__V1__GetSandboxConfigResponse **out, struct why *why)
-{
-	Openshell__Sandbox__V1__GetSandboxConfigResponse *view = message_new(arena,
-	    Openshell__Sandbox__V1__GetSandboxConfigResponse, openshell__sandbox__v1__get_sandbox_config_response);
-	ProtobufCMessage *policy;
-	enum err r;
-
-	if (view == NULL || (view->workspace = arena_text(arena, config->workspace)) == NULL ||
-	    (view->policy_hash = arena_alloc(arena, 2 * config->hash.length + 1)) == NULL ||
-	    (view->settings = arena_array(arena, config->settings_n, sizeof(*view->settings))) == NULL)
-		return too_large(why);
-	for (size_t i = 0; i < config->settings_n; i++)
-		if ((view->settings[i] = view_setting(arena, config->settings[i])) == NULL)
-			return too_large(why);
-	if ((r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, config->policy, arena, &policy,
-		 why)) != OK)
-		return because(why, r == ERR_SYNTAX ? ERR_INTERNAL : r, "stored policy");
-	view->policy = (Openshell__Sandbox__V1__SandboxPolicy *)policy;
-	view->n_settings = config->settings_n;
-	hex_write(config->hash.at, config->hash.length, view->policy_hash);
-	view->has_version = view->has_config_revision = view->has_policy_source = true;
-	view->version = config->version;
-	view->config_revision = config->config_revision;
-	view->policy_source = OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
 	*out = view;
 	return OK;
 }
@@ -294,7 +231,7 @@ view_event(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1
 	    (event->message = arena_text(arena, message)) == NULL ||
 	    (event->metadata = map_new(arena, hints, n, &openshell__v1__platform_event__metadata_entry__descriptor)) ==
 		NULL)
-		return too_large(why);
+		return view_too_large(why);
 	event->n_metadata = n;
 	event->source = (char *)"gateway";
 	event->type = (char *)(row->phase == OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_ERROR ? "Warning" : "Normal");

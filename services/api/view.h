@@ -14,6 +14,15 @@ enum err view_log_line(struct arena *arena, const char *sandbox, const struct ms
 enum err view_config(struct arena *arena, const struct msg_config *config,
     Openshell__Sandbox__V1__GetSandboxConfigResponse **out, struct why *why) must_check;
 
+enum err view_gateway_config(struct arena *arena, const struct msg_config *config,
+    Openshell__Sandbox__V1__GetGatewayConfigResponse **out, struct why *why) must_check;
+
+enum err view_revision(struct arena *arena, const struct msg_policy_revision *revision,
+    Openshell__V1__SandboxPolicyRevision **out, struct why *why) must_check;
+
+/* 64 hex digits; NULL past the ceiling. */
+char *view_hash(struct arena *arena, struct span hash);
+
 /*
  * What has happened when a row's phase or Ready condition is new, with the hints that progress displays read.
  *

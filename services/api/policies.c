@@ -1,0 +1,134 @@
+/* policies: revisions of a policy as they are stored, and the gateway's own settings. */
+#include "common/base/clean.h"
+#include "services/api/ask.h"
+#include "services/api/check.h"
+#include "services/api/methods.h"
+#include "services/api/view.h"
+
+#define WORKSPACE_DEFAULT "default"
+#define PAGE_DEFAULT	  50
+#define PAGE_MAX	  1000
+#define ARENA_BYTES	  (32u << 20)
+
+static enum err
+whose(const char *name, const char *workspace, bool global, struct msg_policies_get *out, struct why *why)
+{
+	struct why ignored;
+
+	if (global && name != NULL && name[0] != '\0')
+		return fail(why, ERR_INVALID, "name: must be empty with global");
+	if (global)
+		return OK;
+	out->name = span_of_text(name);
+	out->workspace = workspace == NULL || workspace[0] == '\0' ? SPAN(WORKSPACE_DEFAULT) : span_of_text(workspace);
+	if (out->name.length == 0)
+		return fail(why, ERR_INVALID, "name is required");
+	if (check_name("name", out->name, &ignored) != OK || check_name("workspace", out->workspace, &ignored) != OK)
+		return fail(why, ERR_NOT_FOUND, "sandbox not found");
+	return OK;
+}
+
+static void
+status_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
+{
+	Openshell__V1__GetSandboxPolicyStatusResponse out = OPENSHELL__V1__GET_SANDBOX_POLICY_STATUS_RESPONSE__INIT;
+	auto_arena struct arena arena = {.max_bytes = ARENA_BYTES};
+
+	if (r == OK && answer->policies.revisions_n != 1)
+		r = fail(why, ERR_PROTOCOL, "state answered with %zu revisions", answer->policies.revisions_n);
+	if (r == OK)
+		r = view_revision(&arena, &answer->policies.revisions[0], &out.revision, why);
+	if (r != OK) {
+		ask_fail(ask, r, why);
+		return;
+	}
+	out.has_active_version = true;
+	out.active_version = answer->policies.active;
+	ask_send(ask, &out.base);
+}
+
+/* GetSandboxPolicyStatus: one revision with its policy, the newest for version 0. */
+void
+policy_status_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Openshell__V1__GetSandboxPolicyStatusRequest *in =
+	    (const Openshell__V1__GetSandboxPolicyStatusRequest *)message;
+	struct msg question = {.id = POLICIES_GET};
+	struct msg_policies_get *m = &question.policies_get;
+	struct why why = {0};
+	struct ask *ask;
+	enum err r;
+
+	if ((r = whose(in->name, in->workspace, in->has_global && in->global, m, &why)) != OK) {
+		call_fail(call, r, &why);
+		return;
+	}
+	m->one = true;
+	m->version = in->version;
+	m->limit = 1;
+	if ((ask = ask_new(self, call, message, 0)) != NULL)
+		ask_put(ask, ROLE_STATE, &question, POLICIES, status_answered);
+}
+
+static void
+list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
+{
+	Openshell__V1__ListSandboxPoliciesResponse out = OPENSHELL__V1__LIST_SANDBOX_POLICIES_RESPONSE__INIT;
+	auto_arena struct arena arena = {.max_bytes = ARENA_BYTES};
+	size_t n = r == OK ? answer->policies.revisions_n : 0;
+
+	if (r == OK && (out.revisions = arena_array(&arena, n + 1, sizeof(*out.revisions))) == NULL)
+		r = fail(why, ERR_LIMIT, "the answer needs too much memory");
+	for (; r == OK && out.n_revisions < n; out.n_revisions++)
+		r = view_revision(&arena, &answer->policies.revisions[out.n_revisions], &out.revisions[out.n_revisions], why);
+	if (r != OK)
+		ask_fail(ask, r, why);
+	else
+		ask_send(ask, &out.base);
+}
+
+/* ListSandboxPolicies: newest first, without the policies themselves. */
+void
+policies_list(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Openshell__V1__ListSandboxPoliciesRequest *in = (const Openshell__V1__ListSandboxPoliciesRequest *)message;
+	struct msg question = {.id = POLICIES_GET};
+	struct msg_policies_get *m = &question.policies_get;
+	struct why why = {0};
+	struct ask *ask;
+	enum err r;
+
+	if ((r = whose(in->name, in->workspace, in->has_global && in->global, m, &why)) != OK) {
+		call_fail(call, r, &why);
+		return;
+	}
+	m->limit = in->limit == 0 ? PAGE_DEFAULT : in->limit > PAGE_MAX ? PAGE_MAX : in->limit;
+	m->offset = in->offset;
+	if ((ask = ask_new(self, call, message, 0)) != NULL)
+		ask_put(ask, ROLE_STATE, &question, POLICIES, list_answered);
+}
+
+static void
+gateway_config_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
+{
+	auto_arena struct arena arena = {.max_bytes = ARENA_BYTES};
+	Openshell__Sandbox__V1__GetGatewayConfigResponse *out;
+
+	if (r == OK)
+		r = view_gateway_config(&arena, &answer->config, &out, why);
+	if (r != OK)
+		ask_fail(ask, r, why);
+	else
+		ask_send(ask, &out->base);
+}
+
+/* GetGatewayConfig: the settings that go before each sandbox's. */
+void
+gateway_config_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const struct msg question = {.id = CONFIG_GET};
+	struct ask *ask = ask_new(self, call, message, 0);
+
+	if (ask != NULL)
+		ask_put(ask, ROLE_STATE, &question, CONFIG, gateway_config_answered);
+}
