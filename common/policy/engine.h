@@ -23,7 +23,7 @@ typedef bool engine_link(void *self, const char *path, char *to, size_t room);
  * policy  not kept
  * link    NULL: paths are taken as they stand
  * out     engine_free
- * errors  ERR_INVALID, ERR_LIMIT with the policy, endpoint and value named
+ * errors  ERR_INVALID, ERR_LIMIT with the policy, endpoint and value named; ERR_STATE two endpoints contradict each other
  */
 enum err engine_new(const Openshell__Sandbox__V1__SandboxPolicy *policy, engine_link *link, void *link_self,
     struct engine **out, struct why *why) must_check;
@@ -40,7 +40,7 @@ struct engine_process {
 /* The answer about a connection. Everything lives in the engine or the arena it was given. */
 struct engine_admission {
 	bool allowed;
-	const char *code;   /* no_policy, no_endpoint, binary; "" when allowed */
+	const char *code;   /* no_policy, no_endpoint, binary, host (S3, S4, S7); "" when allowed */
 	struct span reason; /* for the agent (S26) */
 	struct span policy; /* smallest key that matched */
 	bool inspect;	    /* requests must be judged */
@@ -101,7 +101,7 @@ struct engine_verdict {
 	bool tool_names;
 	bool messages, messages_graphql; /* after an upgrade */
 	struct span protocol, policy, rule, reason;
-	const char *code; /* deny_rule, no_rule, no_path, body */
+	const char *code; /* deny_rule, no_rule; refused in both modes: no_path, body, upgrade, encoded_slash, syntax */
 };
 
 /* May this request be sent on an admitted connection? (4.3, 4.4, 4.7 to 4.12) Errors as engine_connect. */

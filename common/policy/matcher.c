@@ -18,6 +18,7 @@ static const struct {
     [MATCHER_ROUTE] = {{GLOB_ROUTE}, 1, false},
     [MATCHER_VALUE] = {{GLOB_NAME}, 1, false},
     [MATCHER_DENIED] = {{GLOB_NAME, GLOB_FREE}, 2, false},
+    [MATCHER_EXACT] = {{GLOB_FREE}, 0, false},
 };
 
 struct compiling {
@@ -31,6 +32,8 @@ struct compiling {
 static bool
 pattern_is_text(const struct matcher_pattern *pattern)
 {
+	if (uses[pattern->use].kinds_n == 0)
+		return true;
 	if (uses[pattern->use].star_only)
 		return pattern->text.length == 0 || memchr(pattern->text.at, '*', pattern->text.length) == NULL;
 	return glob_literal(pattern->text, uses[pattern->use].kinds[0]);

@@ -13,6 +13,7 @@ enum matcher_use {
 	MATCHER_ROUTE,
 	MATCHER_VALUE,	/* query values and names */
 	MATCHER_DENIED, /* the same where they deny: read twice (S2) */
+	MATCHER_EXACT,	/* never a pattern */
 };
 
 /* A pattern and the group that it belongs to. */
