@@ -3,7 +3,7 @@
 # PACKAGE/COMMAND: not needed either where that command is there from elsewhere.
 set -eu
 
-build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libpq-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
+build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libnftables-dev libnl-3-dev libnl-route-3-dev libpq-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
 libprotobuf-dev libjansson-dev libcmocka-dev'
 run='postgresql'
 test='clang llvm libclang-rt-14-dev bubblewrap jq curl tmux python3 python3-venv strace procps iproute2 netcat-openbsd git openssl nginx-light python3-requests

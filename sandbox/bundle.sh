@@ -4,6 +4,7 @@
 # usage: bundle.sh DIRECTORY STAMP PROGRAM...
 #   DIRECTORY/bin/NAME   each program under its own name
 #   DIRECTORY/lib        what they need, found by ldd, and the loader
+#   DIRECTORY/empty      nothing: a root directory for processes that need no file
 #
 # In a sandbox DIRECTORY is /opt/openshell. The loader's names for preloading and caching are changed to names of the
 # same length below it that do not exist, so that no file of an image is read before main. At the end it is checked
@@ -22,7 +23,7 @@ shift 2
 new=$directory.new.$$
 trap 'rm -rf "$new"' EXIT
 rm -rf "$new"
-mkdir -p "$new/bin" "$new/lib"
+mkdir -p "$new/bin" "$new/lib" "$new/empty"
 
 # The system's own loader, which has the name that the programs ask for below /opt/openshell/lib.
 loader_of() {

@@ -25,6 +25,7 @@ sandbox/link common proto
 sandbox/policyd common openshell proto
 sandbox/proxy common proto
 sandbox/launcher
+sandbox/fence
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
 clients/cli common/base common/os common/wire common/rpc common/policy clients/sdk openshell
 '
@@ -49,6 +50,7 @@ sandbox/link sodium
 sandbox/policyd sodium
 sandbox/proxy ssl cares nghttp2
 sandbox/launcher
+sandbox/fence nftables nl nl_route
 clients/sdk protobuf_c jansson
 clients/cli protobuf_c jansson
 '

@@ -1,4 +1,4 @@
-/* Account files: what a sandbox on a host sees in place of the host's passwd, group, hosts, hostname, resolv.conf. */
+/* Account files: what a sandbox on a host sees in place of the host's passwd, group, hosts, resolv.conf and the like. */
 #ifndef SANDBOX_SUPERVISOR_ACCOUNT_H
 #define SANDBOX_SUPERVISOR_ACCOUNT_H
 

@@ -31,7 +31,7 @@ spawner_ended(void *self, int status)
 enum err
 begin_spawner(struct supervisor *s, struct why *why)
 {
-	static const char *const argv[] = {"supervisor", "--spawner", NULL};
+	const char *const argv[] = {"supervisor", "--spawner", s->way.possible ? NULL : "closed", NULL};
 	struct child_plan plan = {.path = BUNDLE_SUPERVISOR,
 	    .argv = argv,
 	    .fds = {0, 1, 2, -1},
@@ -173,10 +173,14 @@ walls_built(void *self, enum err r, struct msg *answer, const struct why *why)
 	walls_add(&s->walls, answer->spawner_ready.walls, answer->spawner_ready.walls_n);
 	check_namespaces(s);
 	say_walls(s);
-	if (walls_required(&s->walls, s->files.hard_requirement, &failed) != OK || seal(&failed) != OK)
+	if (walls_required(&s->walls, s->files.hard_requirement, &failed) != OK || seal(&failed) != OK) {
 		finish_failed(s, "WallNotEnforced", &failed);
-	else if (start_main(s, &failed) != OK)
-		finish_failed(s, "CommandNotStarted", &failed);
+		return;
+	}
+	way_open(s, answer);
+	if (!s->way.open)
+		config_closed(s);
+	begin_continue(s);
 }
 
 /* ---- the policy ---- */
@@ -239,11 +243,11 @@ build(struct supervisor *s, struct why *why)
 		.host_root = s->boot.host_root,
 		.never = s->boot.never,
 		.never_n = s->boot.never_n,
-		.workspace = s->boot.workspace}};
+		.workspace = s->boot.workspace,
+		.ca = span_of_bytes(s->way.ca.certificate, s->way.ca.certificate_n),
+		.way_out = s->files.network}};
 	enum err r;
 
-	if ((r = policy_files_read(s->enrolled.policy, &s->memory, &s->files, why)) != OK)
-		return r;
 	m.spawner_setup.hard_requirement = s->files.hard_requirement;
 	m.spawner_setup.include_workdir = s->files.include_workdir;
 	m.spawner_setup.uid = s->files.uid;
@@ -252,6 +256,37 @@ build(struct supervisor *s, struct why *why)
 		return r;
 	peer_call(s->spawner_peer, &m, BUILD_WAIT_MS, walls_built, s);
 	return OK;
+}
+
+static void
+start_is_late(void *self)
+{
+	struct supervisor *s = self;
+	struct why why = {0};
+
+	fail(&why, ERR_TIMEOUT, "%s did not become ready within %d s",
+	    !way_known(s) || !s->way.listening ? "the proxy" : "policyd", BUILD_WAIT_MS / 1000);
+	finish_failed(s, "WallNotEnforced", &why);
+}
+
+/* Walls when the CA is known, the main process when its connections would be taken: link, policyd and proxy start at once. */
+void
+begin_continue(struct supervisor *s)
+{
+	struct why failed = {0};
+	enum err r;
+
+	if (s->bus.state != STATE_BUILDING || !way_known(s))
+		return;
+	if (!s->asked) {
+		s->asked = true;
+		if ((r = build(s, &failed)) != OK)
+			finish_failed(s, r == ERR_SYSTEM ? "WallNotEnforced" : "PolicyInvalid", &failed);
+	} else if (way_ready(s) && s->main.command_id == 0) {
+		loop_timer_stop(s->loop, &s->late);
+		if (start_main(s, &failed) != OK)
+			finish_failed(s, "CommandNotStarted", &failed);
+	}
 }
 
 /* Copy a message into the memory of the sandbox: what was read has its lists and text in the message's own. */
@@ -299,8 +334,14 @@ begin_enrolled(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (r == OK && s->spawner_peer == NULL)
 		r = fail(&failed, ERR_SYSTEM, "there is no spawner");
 	if (r == OK)
-		r = build(s, &failed);
-	if (r != OK)
+		r = policy_files_read(s->enrolled.policy, &s->memory, &s->files, &failed);
+	if (r == OK)
+		r = config_first(s, &failed);
+	if (r != OK) {
 		finish_failed(s, r == ERR_SYSTEM ? "WallNotEnforced" : "PolicyInvalid", &failed);
+		return OK;
+	}
+	loop_timer_set(s->loop, &s->late, BUILD_WAIT_MS, start_is_late, s);
+	begin_continue(s);
 	return OK;
 }

@@ -202,7 +202,7 @@ tell_exit(struct command *command, uint16_t code)
 	struct msg m = {.id = EXEC_EXITED, .exec_exited = {.stream = command->stream, .exit_code = code}};
 	struct why why;
 
-	if (!command->forgotten && s->link_peer != NULL && peer_tell(s->link_peer, &m, &why) != OK)
+	if (!command->forgotten && s->link.peer != NULL && peer_tell(s->link.peer, &m, &why) != OK)
 		log_warning("link.untold", "why=\"%s\"", why.text);
 }
 

@@ -1,19 +1,15 @@
 /* The walls that a process can only build around itself, and the look at each one afterwards. */
 #include "sandbox/supervisor/confine.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -26,46 +22,10 @@
 #include "sandbox/supervisor/filter.h"
 #include "sandbox/supervisor/proc.h"
 #include "sandbox/supervisor/view.h"
+#include "sandbox/supervisor/view_etc.h"
 
 #define OUTER_ID	   1000 /* the agent's user in the sandbox's own namespace, where there is more than one */
 #define LANDLOCK_FILES_ABI 3	/* truncating is writing: below this ABI a read-only file can be emptied */
-
-/* ---- network ---- */
-
-enum err
-confine_network(struct why *why)
-{
-	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return fail_errno(why, ERR_SYSTEM, "bring lo up");
-	return OK;
-}
-
-/* Nothing but lo, and no way to an address that is not its own; the loopback address itself is the control. */
-static bool
-network_closed(struct why *why)
-{
-	struct sockaddr_in far = {.sin_family = AF_INET, .sin_port = htons(53)}, near = far;
-	auto_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct if_nameindex *list = if_nameindex();
-	bool alone = list != NULL && list[0].if_index != 0 && strcmp(list[0].if_name, "lo") == 0 &&
-	    list[1].if_index == 0;
-
-	if_freenameindex(list);
-	far.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, for examples only: RFC 5737 */
-	near.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (!alone)
-		return fail(why, ERR_STATE, "there are other interfaces than lo") == OK;
-	if (fd < 0 || connect(fd, (struct sockaddr *)&near, sizeof(near)) < 0)
-		return fail_errno(why, ERR_STATE, "lo does not work") == OK;
-	close(fd_take(&fd));
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&far, sizeof(far)) == 0)
-		return fail(why, ERR_STATE, "an address outside can be reached") == OK;
-	return true;
-}
 
 /* ---- user namespace ---- */
 
@@ -248,6 +208,7 @@ static const struct {
 	{"/dev/pts", LANDLOCK_DEVICE},
 	{"/dev/shm", LANDLOCK_WRITE},
 	{"/dev/fd", LANDLOCK_READ},
+	{VIEW_TLS, LANDLOCK_READ},
 };
 
 static enum err
@@ -337,10 +298,10 @@ seccomp_stands(struct why *why)
 }
 
 static enum err
-enter_seccomp(struct walls *walls, struct why *why)
+enter_seccomp(struct walls *walls, int *listener, struct why *why)
 {
 	struct why absent = {0};
-	enum err r = seccomp_agent(why);
+	enum err r = seccomp_agent(listener, why);
 
 	if (r == OK)
 		wall_check(walls, "seccomp", seccomp_stands(&absent), &absent);
@@ -370,7 +331,8 @@ pid_namespace_stands(struct why *why)
 }
 
 enum err
-confine(const struct msg_spawner_setup *setup, const struct places *places, struct walls *walls, struct why *why)
+confine(const struct msg_spawner_setup *setup, const struct places *places, struct walls *walls, int *listener,
+    struct why *why)
 {
 	auto_fd int witness = witness_make();
 	struct why absent = {0};
@@ -378,7 +340,6 @@ confine(const struct msg_spawner_setup *setup, const struct places *places, stru
 
 	wall_check(walls, "mount_view", view_verify(places, &absent) == OK, &absent);
 	wall_check(walls, "pid_namespace", pid_namespace_stands(&absent), &absent);
-	wall_check(walls, "network", network_closed(&absent), &absent);
 	if ((r = own_user_namespace(setup, why)) != OK || (r = drop_capabilities(why)) != OK)
 		return r;
 	wall_check(walls, "user_namespace", user_namespace_stands(setup, &absent), &absent);
@@ -389,5 +350,5 @@ confine(const struct msg_spawner_setup *setup, const struct places *places, stru
 	set_limits(walls);
 	if ((r = enter_landlock(setup, places, witness, walls, why)) != OK)
 		return r;
-	return enter_seccomp(walls, why);
+	return enter_seccomp(walls, listener, why);
 }

@@ -16,12 +16,11 @@
  *
  * A wall that cannot be built is a report, not a failure: whoever reads the reports decides.
  *
+ * listener  where each connect() of a command waits from now on for an answer (seccomp_unotify(2)); owned by the caller.
+ *           NULL: connects are not asked about
  * errors  ERR_SYSTEM the process cannot go on at all; ERR_INVALID, ERR_NOT_FOUND a rule with hard_requirement
  */
 enum err confine(const struct msg_spawner_setup *setup, const struct places *places, struct walls *walls,
-    struct why *why) must_check;
-
-/* Bring lo up in this network namespace; the host name of this uts namespace. */
-enum err confine_network(struct why *why) must_check;
+    int *listener, struct why *why) must_check;
 
 #endif

@@ -12,6 +12,27 @@ static const char *const always[] = {
     "OPENSHELL_SANDBOX=1",
 };
 
+/* Where there is a way out: for clients that ask for a proxy, and for those that trust no system store. */
+#define PROXY "http://10.200.0.1:3128"
+#define LOCAL "127.0.0.1,localhost,::1"
+static const char *const way_out[] = {
+    "ALL_PROXY=" PROXY,
+    "HTTP_PROXY=" PROXY,
+    "HTTPS_PROXY=" PROXY,
+    "http_proxy=" PROXY,
+    "https_proxy=" PROXY,
+    "grpc_proxy=" PROXY,
+    "NO_PROXY=" LOCAL,
+    "no_proxy=" LOCAL,
+    "NODE_USE_ENV_PROXY=1",
+    "NODE_EXTRA_CA_CERTS=/etc/openshell-tls/openshell-ca.pem",
+    "DENO_CERT=/etc/openshell-tls/openshell-ca.pem",
+    "SSL_CERT_FILE=/etc/openshell-tls/ca-bundle.pem",
+    "REQUESTS_CA_BUNDLE=/etc/openshell-tls/ca-bundle.pem",
+    "CURL_CA_BUNDLE=/etc/openshell-tls/ca-bundle.pem",
+    "GIT_SSL_CAINFO=/etc/openshell-tls/ca-bundle.pem",
+};
+
 static struct span
 key_of(struct span pair)
 {
@@ -68,6 +89,8 @@ environment_make(const struct supervisor *s, const struct span *more, size_t mor
 		return fail(why, ERR_LIMIT, "the environment is too large");
 	for (size_t i = 0; i < COUNT(always); i++)
 		list[n++] = span_of_text(always[i]);
+	for (size_t i = 0; s->way.open && i < COUNT(way_out); i++)
+		list[n++] = span_of_text(way_out[i]);
 	list[n++] = tty ? SPAN("TERM=xterm-256color") : SPAN("TERM=dumb");
 	if ((r = add_all(list, &n, s->enrolled.environment, s->enrolled.environment_n, why)) != OK ||
 	    (r = add_all(list, &n, more, more_n, why)) != OK)

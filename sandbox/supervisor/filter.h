@@ -4,8 +4,12 @@
 
 #include "common/base/err.h"
 
-/* For this thread and all that it starts, for good; no_new_privs must be set. ERR_SYSTEM naming the call. */
-enum err seccomp_agent(struct why *why) must_check;
+/*
+ * For this thread and all that it starts, for good; no_new_privs must be set. ERR_SYSTEM naming the call.
+ *
+ * listener  of the agent: each connect() waits for an answer given there; owned by the caller. NULL: connects are free
+ */
+enum err seccomp_agent(int *listener, struct why *why) must_check;
 enum err seccomp_supervisor(struct why *why) must_check;
 
 #endif

@@ -17,6 +17,8 @@ over(struct supervisor *s)
 	s->bus.state = STATE_OVER;
 	s->main.running = false;
 	child_kill(&s->spawner, SIGKILL);
+	way_stop(s);
+	loop_timer_stop(s->loop, &s->late);
 	command_lost_all(s);
 	for (size_t i = 0; i < s->main.fds_n; i++)
 		clean_fd(&s->main.fds[i]);

@@ -1,23 +1,15 @@
-/* The link process: started, watched, started again with the same key, and told again what it must pass on. */
+/* The link process: given its key, and told what it must pass on, as is each that takes its place. */
 #include "sandbox/supervisor/supervisor.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/bus/channel.h"
 
 #define EXIT_REFUSED	 77 /* of link: the gateway refuses this start of the sandbox for good */
-#define DELAY_FIRST_MS	 50
-#define DELAY_MAX_MS	 800
-#define STEADY_MS	 10000 /* a link that ran so long begins the delays anew */
 #define REPORT_WAIT_MS	 5000
-
-static void link_ended(void *self, int status);
 
 static enum err
 tell_setup(struct supervisor *s, struct why *why)
@@ -33,78 +25,53 @@ tell_setup(struct supervisor *s, struct why *why)
 		.token = s->boot.token,
 		.router_key = span_of_bytes(identity->router_key, 32),
 		.router_mac = span_of_bytes(identity->router_mac, 32),
-		.again = s->configured}};
+		.again = s->configured,
+		.config_revision = s->config.revision}};
 
-	return peer_tell(s->link_peer, &m, why);
+	return peer_tell(s->link.peer, &m, why);
 }
 
-enum err
-linkage_start(struct supervisor *s, struct why *why)
+/* A new one has heard nothing yet. */
+static enum err
+link_greet(void *self, struct why *why)
 {
-	static const char *const argv[] = {"link", NULL};
-	struct child_plan plan = {
-	    .path = BUNDLE_LINK, .argv = argv, .fds = {0, 1, 2, -1}, .fds_count = 4, .die_with_parent = true};
-	auto_fd int theirs = -1;
-	int ours;
+	struct supervisor *s = self;
 	enum err r;
 
-	if ((r = channel_pair(&ours, &theirs, why)) != OK)
+	if ((r = tell_setup(s, why)) != OK)
 		return r;
-	plan.fds[3] = theirs;
-	if ((r = child_start(&s->link, &plan, why)) != OK) {
-		close(ours);
-		return r;
-	}
-	s->link_started_ms = clock_ms();
-	if ((r = child_watch(&s->link, s->loop, link_ended, s, why)) != OK ||
-	    (r = channel_open(&s->bus, ROLE_LINK, "link", ours, &s->link_peer, why)) != OK ||
-	    (r = tell_setup(s, why)) != OK)
-		return r;
+	s->link.told = true;
+	way_introduce(s, &s->link);
 	linkage_stdio(s);
 	linkage_report(s);
+	config_report(s);
 	return OK;
 }
 
+/* Commands that it asked for have no one to hear of them. */
 static void
-start_again(void *self)
+link_gone(void *self)
 {
-	struct supervisor *s = self;
-	struct why why = {0};
-
-	if (linkage_start(s, &why) == OK)
-		return;
-	log_failure("link.start", ERR_SYSTEM, &why);
-	loop_timer_set(s->loop, &s->link_again, DELAY_MAX_MS, start_again, s);
+	command_forget_all(self);
 }
 
-static void
-link_ended(void *self, int status)
+static bool
+link_ended(void *self, int code)
 {
 	struct supervisor *s = self;
-	bool steady = clock_ms() - s->link_started_ms >= STEADY_MS;
 
-	linkage_down(s);
-	if (child_exit_code(status) == EXIT_REFUSED) {
-		log_error("link.refused", "why=\"the gateway does not know this start of the sandbox\"");
-		loop_stop(s->loop);
-		return;
-	}
-	log_warning("link.ended", "code=%d", child_exit_code(status));
-	s->link_delay_ms = steady || s->link_delay_ms == 0 ? DELAY_FIRST_MS : s->link_delay_ms * 2;
-	if (s->link_delay_ms > DELAY_MAX_MS)
-		s->link_delay_ms = DELAY_MAX_MS;
-	loop_timer_set(s->loop, &s->link_again, steady ? 0 : s->link_delay_ms, start_again, s);
+	if (code != EXIT_REFUSED)
+		return true;
+	log_error("link.refused", "why=\"the gateway does not know this start of the sandbox\"");
+	loop_stop(s->loop);
+	return false;
 }
 
-/* Its channel is gone. Commands that it asked for have no one to hear of them. */
 void
-linkage_down(struct supervisor *s)
+linkage_init(struct supervisor *s)
 {
-	if (s->link_peer == NULL)
-		return;
-	s->link_peer = NULL;
-	child_kill(&s->link, SIGKILL);
-	command_forget_all(s);
+	s->link = (struct kept){.name = "link", .role = ROLE_LINK, .bus = &s->bus, .self = s, .greet = link_greet,
+	    .gone = link_gone, .ended = link_ended, .child.pidfd = -1};
 }
 
 /*
@@ -156,10 +123,10 @@ linkage_report(struct supervisor *s)
 	auto_arena struct arena arena = {0};
 	struct msg m;
 
-	if (s->link_peer == NULL || (s->bus.state & (STATE_RUNNING | STATE_OVER)) == 0 || s->stopping)
+	if (s->link.peer == NULL || (s->bus.state & (STATE_RUNNING | STATE_OVER)) == 0 || s->stopping)
 		return;
 	fill_report(s, &m, walls_spans(&s->walls, &arena));
-	peer_call(s->link_peer, &m, REPORT_WAIT_MS, reported, s);
+	peer_call(s->link.peer, &m, REPORT_WAIT_MS, reported, s);
 }
 
 void
@@ -168,11 +135,11 @@ linkage_stdio(struct supervisor *s)
 	struct msg m = {.id = MAIN_STDIO, .main_stdio = {.tty = s->enrolled.tty}, .fds_n = s->main.fds_n};
 	struct why why;
 
-	if (s->link_peer == NULL || s->main.fds_n == 0)
+	if (s->link.peer == NULL || s->main.fds_n == 0)
 		return;
 	for (size_t i = 0; i < s->main.fds_n; i++)
 		m.fds[i] = s->main.fds[i];
-	if (peer_tell(s->link_peer, &m, &why) != OK)
+	if (peer_tell(s->link.peer, &m, &why) != OK)
 		log_warning("link.untold", "why=\"%s\"", why.text);
 }
 
@@ -193,6 +160,6 @@ linkage_say(struct supervisor *s, const char *level, const char *format, ...)
 	va_end(values);
 	line.message = span_of_text(words);
 	log_info("sandbox.event", "level=%s words=\"%s\"", level, log_quote(line.message));
-	if (s->link_peer != NULL && peer_tell(s->link_peer, &m, &why) != OK)
+	if (s->link.peer != NULL && peer_tell(s->link.peer, &m, &why) != OK)
 		log_warning("link.untold", "why=\"%s\"", why.text);
 }

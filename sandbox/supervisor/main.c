@@ -69,6 +69,8 @@ const struct route supervisor_routes[] = {
 	{EXEC_START,   command_start,  0, 0},
 	{EXEC_SIGNAL,  command_signal, 0, 0},
 	{SPAWN_EXITED, command_exited, 0, 0},
+	{CONFIG_PUSH,  config_pushed,  0, 0},
+	{PROXY_NAMES,  way_names,      0, 0},
 	{0},
 };
 
@@ -77,10 +79,13 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 {
 	struct supervisor *s = self;
 
+	struct kept *const kept[] = {&s->link, &s->way.policyd, &s->way.proxy};
+
 	(void)why;
-	if (peer == s->link_peer)
-		linkage_down(s);
-	else if (peer == s->spawner_peer)
+	for (size_t i = 0; i < COUNT(kept); i++)
+		if (peer == kept[i]->peer)
+			kept_down(kept[i]);
+	if (peer == s->spawner_peer)
 		finish_spawner(s);
 }
 
@@ -88,12 +93,13 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 static void
 reap_strangers(void *self, int number)
 {
-	struct supervisor *s = self;
+	const struct supervisor *s = self;
 	siginfo_t info = {0};
 
 	(void)number;
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
-	    info.si_pid != s->link.pid && info.si_pid != s->spawner.pid) {
+	    info.si_pid != s->link.child.pid && info.si_pid != s->spawner.pid &&
+	    info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid) {
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}
@@ -107,7 +113,9 @@ open_loop(struct supervisor *s, struct why *why)
 	if ((r = loop_new(&s->loop, why)) != OK)
 		return r;
 	list_init(&s->commands);
-	s->link.pidfd = s->spawner.pidfd = -1;
+	s->spawner.pidfd = -1;
+	linkage_init(s);
+	way_init(s);
 	s->bus = (struct bus){.loop = s->loop,
 	    .role = ROLE_SUPERVISOR,
 	    .name = "supervisor",
@@ -130,9 +138,9 @@ run(struct supervisor *s, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
 	if ((r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||
-	    (r = linkage_start(s, why)) != OK)
+	    (r = kept_start(&s->link, why)) != OK)
 		return r;
-	if (begin_spawner(s, why) != OK) /* told to the gateway as soon as link has enrolled */
+	if (begin_spawner(s, why) != OK || way_start(s, why) != OK) /* told to the gateway as soon as link has enrolled */
 		finish_failed(s, "WallNotEnforced", why);
 	if ((r = loop_run(s->loop, why)) == OK && s->spawner_lost)
 		r = fail(why, ERR_SYSTEM, "the spawner died, and all commands with it");
@@ -146,8 +154,8 @@ main(int argc, char **argv)
 	struct why why = {0};
 	enum err r;
 
-	if ((r = fill_standard(&why)) == OK && argc == 2 && strcmp(argv[1], "--spawner") == 0)
-		return spawner_main();
+	if ((r = fill_standard(&why)) == OK && argc >= 2 && strcmp(argv[1], "--spawner") == 0)
+		return spawner_main(argc == 3 && strcmp(argv[2], "closed") == 0);
 	signal(SIGPIPE, SIG_IGN); /* not in the spawner: its commands would inherit it */
 	log_open("supervisor", LOG_LEVEL_INFO);
 	if (r == OK && argc != 1)

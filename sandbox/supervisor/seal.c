@@ -8,15 +8,19 @@
 
 #include "sandbox/supervisor/filter.h"
 
-/* To end processes of other users of the sandbox, and for a link that is started again to enter its jail. */
-#define KEPT                                                                                                    \
-	(1u << CAP_KILL | 1u << CAP_SYS_CHROOT | 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP)
+/*
+ * To end processes of other users of the sandbox; the rest is held for what is started again, and not in force here: to
+ * enter a jail, and for policyd to see which of the agent's processes holds a socket.
+ */
+#define USED  (1u << CAP_KILL)
+#define GIVEN (1u << CAP_SYS_CHROOT | 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP | 1u << CAP_SYS_PTRACE)
+#define KEPT  (USED | GIVEN)
 
 enum err
 seal(struct why *why)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{.permitted = KEPT, .effective = KEPT}, {0}};
+	struct __user_cap_data_struct data[2] = {{.permitted = KEPT, .effective = USED}, {0}};
 
 	for (int i = 0; i < 64 && prctl(PR_CAPBSET_READ, i) >= 0; i++)
 		if ((i > 31 || (KEPT & 1u << i) == 0) && prctl(PR_CAPBSET_DROP, i) < 0)

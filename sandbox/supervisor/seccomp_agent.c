@@ -2,16 +2,24 @@
 #include "sandbox/supervisor/filter.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/base/clean.h"
 
+#define FILTER_MAX 4096 /* instructions: BPF_MAXINSNS */
 #define LOW 0xffffffffu /* the kernel takes these arguments as 32 bits: what stands above must not hide a match */
 
 enum test { ANY, EQUAL, BITS, NOT_EQUAL, ABOVE };
@@ -43,6 +51,12 @@ static const struct refusal refusals[] = {
 	WHEN("socketpair", 0, ABOVE, LOW, AF_UNIX),
 	/* of netlink only routes, which getifaddrs reads */
 	{"socket", {{0, EQUAL, LOW, AF_NETLINK}, {2, NOT_EQUAL, LOW, 0}}, 0},
+
+	/* data that travels with the first packet goes round connect(), which is asked about; as where it is switched off */
+	{"sendto", {{3, BITS, MSG_FASTOPEN, MSG_FASTOPEN}}, EOPNOTSUPP},
+	{"sendmsg", {{2, BITS, MSG_FASTOPEN, MSG_FASTOPEN}}, EOPNOTSUPP},
+	{"sendmmsg", {{3, BITS, MSG_FASTOPEN, MSG_FASTOPEN}}, EOPNOTSUPP},
+	{"setsockopt", {{1, EQUAL, LOW, IPPROTO_TCP}, {2, EQUAL, LOW, TCP_FASTOPEN_CONNECT}}, ENOPROTOOPT},
 
 	/* code that has no path defeats file rules and the identity of programs */
 	CALL("memfd_create"),
@@ -129,13 +143,69 @@ refuse(scmp_filter_ctx filter, const struct refusal *refusal, struct why *why)
 	return OK;
 }
 
+/* Until an answer has come only a fatal signal ends the call (Linux 5.19); others would begin it anew, and ask again. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+/* By the system call itself: libseccomp 2.5 does not know the flag. */
 static enum err
-load(const struct refusal *list, size_t n, struct why *why)
+install(const struct sock_fprog *program, int *listener, struct why *why)
+{
+	unsigned long flags = listener == NULL ? 0 : SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+	    listener == NULL ? 0 : flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, program);
+
+	if (r < 0 && errno == EINVAL && listener != NULL)
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+	if (r < 0)
+		return fail_errno(why, ERR_SYSTEM, "load the filter of system calls");
+	if (listener != NULL)
+		*listener = (int)r;
+	return OK;
+}
+
+static enum err
+load_written(int fd, int *listener, struct why *why)
+{
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog program = {.filter = code};
+	ssize_t n = pread(fd, code, sizeof(code), 0);
+
+	if (n <= 0 || (size_t)n == sizeof(code) || n % (ssize_t)sizeof(code[0]) != 0)
+		return fail(why, ERR_SYSTEM, "the filter of system calls is too long");
+	program.len = (unsigned short)((size_t)n / sizeof(code[0]));
+	return install(&program, listener, why);
+}
+
+static enum err
+write_and_load(scmp_filter_ctx filter, int *listener, struct why *why)
+{
+	auto_fd int fd = memfd_create("filter", MFD_CLOEXEC);
+
+	if (fd < 0 || seccomp_export_bpf(filter, fd) < 0)
+		return fail(why, ERR_SYSTEM, "write the filter of system calls");
+	return load_written(fd, listener, why);
+}
+
+static enum err
+add_all(scmp_filter_ctx filter, const struct refusal *list, size_t n, bool ask, struct why *why)
+{
+	enum err r = OK;
+
+	for (size_t i = 0; r == OK && i < n; i++)
+		r = refuse(filter, &list[i], why);
+	if (r == OK && ask && seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0) < 0)
+		r = fail(why, ERR_SYSTEM, "this system cannot ask about connect");
+	return r;
+}
+
+static enum err
+load(const struct refusal *list, size_t n, int *listener, struct why *why)
 {
 	/* Calls of another machine's numbering end the process: libseccomp's answer to a bad architecture. */
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	enum err r = OK;
-	int error;
 
 	if (filter == NULL)
 		return fail(why, ERR_SYSTEM, "seccomp_init");
@@ -143,20 +213,16 @@ load(const struct refusal *list, size_t n, struct why *why)
 	    seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) < 0)
 		r = fail(why, ERR_SYSTEM, "seccomp_attr_set");
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree; without it only slower */
-	for (size_t i = 0; r == OK && i < n; i++)
-		r = refuse(filter, &list[i], why);
-	if (r == OK && (error = seccomp_load(filter)) < 0) {
-		errno = -error;
-		r = fail_errno(why, ERR_SYSTEM, "seccomp_load");
-	}
+	if (r == OK && (r = add_all(filter, list, n, listener != NULL, why)) == OK)
+		r = write_and_load(filter, listener, why);
 	seccomp_release(filter);
 	return r;
 }
 
 enum err
-seccomp_agent(struct why *why)
+seccomp_agent(int *listener, struct why *why)
 {
-	return load(refusals, COUNT(refusals), why);
+	return load(refusals, COUNT(refusals), listener, why);
 }
 
 /*
@@ -174,5 +240,5 @@ static const struct refusal supervisor_refusals[] = {
 enum err
 seccomp_supervisor(struct why *why)
 {
-	return load(supervisor_refusals, COUNT(supervisor_refusals), why);
+	return load(supervisor_refusals, COUNT(supervisor_refusals), NULL, why);
 }

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "sandbox/supervisor/confine.h"
+#include "sandbox/supervisor/network.h"
 #include "sandbox/supervisor/run.h"
 #include "sandbox/supervisor/view.h"
 
@@ -24,6 +25,8 @@ struct spawner {
 	struct peer *supervisor;
 	struct runner runner;
 	struct walls walls;
+	struct network network;
+	int listener; /* of connects; -1: they are not asked about */
 };
 
 /* The namespace of host names is this process's own already: what is set here shows that it is. */
@@ -50,38 +53,61 @@ build_walls(struct spawner *spawner, const struct msg *m, struct why *why)
 
 	if (!span_copy(setup->root, path, sizeof(path)) || (root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return fail_errno(why, ERR_SYSTEM, "the root of the sandbox");
+	if (setup->way_out && !spawner->network.fenced)
+		return fail(why, ERR_STATE, "the policy has network rules, which cannot be enforced here: %s",
+		    spawner->network.open.text);
 	set_name(&spawner->walls, setup->name);
 	r = places_find(setup, root, m->arena, &places, why);
 	if (r == OK)
 		r = view_enter(setup, &places, root, why);
 	clean_fd(&root);
 	if (r == OK)
-		r = confine(setup, &places, &spawner->walls, why);
+		r = confine(setup, &places, &spawner->walls, spawner->network.fenced ? &spawner->listener : NULL, why);
 	places_done(&places);
 	return r;
+}
+
+/* The sockets of the way out, for others; nothing of them stays here, where commands are started. */
+static void
+hand_up(struct spawner *spawner, struct msg *ready, struct reply *reply)
+{
+	if (spawner->network.fenced) {
+		for (size_t i = 0; i < NETWORK_FDS; i++)
+			ready->fds[ready->fds_n++] = spawner->network.fds[i];
+		ready->fds[ready->fds_n++] = spawner->listener;
+	}
+	reply_send(reply, ready);
+	network_done(&spawner->network);
+	clean_fd(&spawner->listener);
 }
 
 /*
  * Confine yourself.
  *
  * in      spawner_setup, once
- * out     spawner_ready: a report for each wall
- * errors  ERR_INVALID, ERR_NOT_FOUND a path of the policy; ERR_SYSTEM. After an error nothing can be started
+ * out     spawner_ready: a report for each wall, and the sockets of the way out
+ * errors  ERR_INVALID, ERR_NOT_FOUND a path of the policy; ERR_STATE a policy with network rules, and no fence;
+ *         ERR_SYSTEM. After an error nothing can be started
  */
 static enum err
 spawner_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct spawner *spawner = self;
+	struct msg ready = {.id = SPAWNER_READY};
+	struct reply reply;
 	enum err r;
 
+	(void)answer;
 	spawner->bus.state = 0;
 	if ((r = build_walls(spawner, m, why)) != OK)
 		return r;
 	spawner->bus.state = STATE_CONFINED;
-	answer->id = SPAWNER_READY;
-	answer->spawner_ready.walls = walls_spans(&spawner->walls, m->arena);
-	answer->spawner_ready.walls_n = spawner->walls.n;
-	return answer->spawner_ready.walls == NULL ? fail(why, ERR_LIMIT, "too many walls") : OK;
+	ready.spawner_ready.walls_n = spawner->walls.n;
+	if ((ready.spawner_ready.walls = walls_spans(&spawner->walls, m->arena)) == NULL)
+		return fail(why, ERR_LIMIT, "too many walls");
+	reply = reply_later(m);
+	hand_up(spawner, &ready, &reply);
+	return OK;
 }
 
 /*
@@ -164,8 +190,23 @@ supervisor_gone(void *self, struct peer *peer, const struct why *why)
 	loop_stop(spawner->loop);
 }
 
+/* At birth, while the policy is still on its way. */
 static enum err
-serve(struct spawner *spawner, struct why *why)
+build_network(struct spawner *spawner, bool closed, struct why *why)
+{
+	struct why absent = {0};
+	enum err r;
+
+	if ((r = network_build(closed, &spawner->network, why)) != OK)
+		return r;
+	if (!spawner->network.fenced && !closed)
+		log_warning("network.closed", "why=%s", log_quote(span_of_text(spawner->network.open.text)));
+	wall_check(&spawner->walls, "network", network_check(&spawner->network, &absent) == OK, &absent);
+	return OK;
+}
+
+static enum err
+serve(struct spawner *spawner, bool closed, struct why *why)
 {
 	enum err r;
 
@@ -176,7 +217,7 @@ serve(struct spawner *spawner, struct why *why)
 	spawner->bus = (struct bus){.loop = spawner->loop, .role = ROLE_SPAWNER, .name = "spawner", .routes = routes,
 	    .self = spawner, .peer_down = supervisor_gone, .state = STATE_BARE};
 	bus_init(&spawner->bus);
-	if ((r = confine_network(why)) != OK ||
+	if ((r = build_network(spawner, closed, why)) != OK ||
 	    (r = runner_init(&spawner->runner, spawner->loop, command_exited, spawner, why)) != OK ||
 	    (r = loop_signal(spawner->loop, SIGCHLD, child_ended, spawner, why)) != OK ||
 	    (r = channel_open(&spawner->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &spawner->supervisor, why)) != OK)
@@ -186,13 +227,13 @@ serve(struct spawner *spawner, struct why *why)
 }
 
 int
-spawner_main(void)
+spawner_main(bool closed)
 {
-	static struct spawner spawner;
+	static struct spawner spawner = {.listener = -1};
 	struct why why = {0};
 
 	log_open("spawner", LOG_LEVEL_INFO);
-	if (serve(&spawner, &why) == OK)
+	if (serve(&spawner, closed, &why) == OK)
 		return EXIT_SUCCESS;
 	log_failure("spawner.stopped", ERR_SYSTEM, &why);
 	return EXIT_FAILURE;

@@ -2,7 +2,13 @@
 #ifndef SANDBOX_SUPERVISOR_SPAWNER_H
 #define SANDBOX_SUPERVISOR_SPAWNER_H
 
-/* Serve the supervisor at the other end of descriptor 3 until it is gone; what main returns. */
-int spawner_main(void);
+#include <stdbool.h>
+
+/*
+ * Serve the supervisor at the other end of descriptor 3 until it is gone; what main returns.
+ *
+ * closed  there is nobody to take connections: the network stays closed
+ */
+int spawner_main(bool closed);
 
 #endif

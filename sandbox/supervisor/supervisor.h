@@ -6,8 +6,8 @@
 #include "common/os/child.h"
 #include "common/policy/files.h"
 #include "sandbox/supervisor/walls.h"
+#include "sandbox/supervisor/way_out.h"
 
-#define BUNDLE_LINK	  "/opt/openshell/bin/link"
 #define BUNDLE_SUPERVISOR "/opt/openshell/bin/supervisor"
 
 /* bus.state: where the sandbox is in its life; it only goes forward. */
@@ -46,11 +46,13 @@ struct supervisor {
 	struct identity identity;
 	struct walls walls;
 
-	struct child link, spawner;
-	struct peer *link_peer, *spawner_peer; /* borrowed; NULL while there is none */
-	uint64_t link_started_ms;
-	uint32_t link_delay_ms;
-	struct timer link_again;
+	struct kept link;
+	struct way way;	     /* policyd and the proxy */
+	struct config config; /* what policyd decides by */
+	struct child spawner;
+	struct peer *spawner_peer; /* borrowed; NULL while there is none */
+	bool asked;		   /* the spawner was told what to build */
+	struct timer late;	   /* the start took too long */
 
 	struct main_process main;
 	struct list commands; /* execs, see command.c */
@@ -67,18 +69,36 @@ struct supervisor {
 /* identity.c */
 enum err identity_make(struct identity *out, const struct msg_bootstrap *boot, struct why *why) must_check;
 
-/* linkage.c: the link process; kept alive, told again what it must know. */
-enum err linkage_start(struct supervisor *s, struct why *why) must_check;
+/* linkage.c: the link process; told again what it must know. */
+void linkage_init(struct supervisor *s); /* s->link is then kept_start's */
 void linkage_report(struct supervisor *s); /* sandbox_ready, sandbox_failed or main_exited, as things stand */
 void linkage_stdio(struct supervisor *s);
-void linkage_down(struct supervisor *s);
 void linkage_say(struct supervisor *s, const char *level, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* a log line: on stderr, and to the gateway */
 handler linkage_status;
 
 /* begin.c: from the first instruction to a running main process. */
 enum err begin_spawner(struct supervisor *s, struct why *why) must_check;
+void begin_continue(struct supervisor *s); /* something that the start waits for is there */
 handler begin_enrolled;
+
+/* way.c: policyd and the proxy. Where the bundle has none there is no way out, and all of this does nothing. */
+void way_init(struct supervisor *s);
+enum err way_start(struct supervisor *s, struct why *why) must_check;
+void way_open(struct supervisor *s, struct msg *ready); /* the agent's network stands: spawner_ready, whose sockets it takes */
+void way_stop(struct supervisor *s);			/* nothing of the agent runs, or nothing can go out */
+void way_introduce(struct supervisor *s, struct kept *newcomer); /* a channel to each of the others */
+bool way_known(const struct supervisor *s);		/* all is there that the view needs: the CA */
+bool way_ready(const struct supervisor *s);		/* connections are taken and decided, or there is no way out */
+handler way_names;
+
+/* config.c: configurations that come while the sandbox runs. */
+enum err config_first(struct supervisor *s, struct why *why) must_check; /* s->enrolled is the first */
+void config_load(struct supervisor *s);	    /* policyd is there: load what is the newest */
+void config_unloaded(struct supervisor *s); /* policyd is gone, and what it had loaded */
+void config_closed(struct supervisor *s);   /* there is no way out: nobody needs to be asked */
+void config_report(struct supervisor *s);   /* tell link about the last one */
+handler config_pushed;
 
 /* command.c: commands beside the main process. */
 handler command_start, command_signal, command_exited;

@@ -13,10 +13,8 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
-#include "common/base/text.h"
-#include "sandbox/supervisor/account.h"
-
-#define SAFE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#include "sandbox/supervisor/view_etc.h"
+#include "sandbox/supervisor/view_mount.h"
 
 /* The nodes of /dev, bound from the root's own: a user namespace cannot make nodes (numbers: Linux, devices.txt). */
 static const struct {
@@ -70,34 +68,6 @@ view_done(struct view *view)
 	free(view->clones);
 }
 
-/* A detached file system of the type. */
-static enum err
-fresh(const char *type, const char *const *options, unsigned attributes, int *out, struct why *why)
-{
-	auto_fd int context = fsopen(type, FSOPEN_CLOEXEC);
-
-	if (context < 0)
-		return fail_errno(why, ERR_SYSTEM, "open file system %s", type);
-	for (size_t i = 0; options[i] != NULL; i += 2)
-		if (fsconfig(context, FSCONFIG_SET_STRING, options[i], options[i + 1], 0) < 0)
-			return fail_errno(why, ERR_SYSTEM, "%s option %s", type, options[i]);
-	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
-	    (*out = fsmount(context, FSMOUNT_CLOEXEC, attributes)) < 0)
-		return fail_errno(why, ERR_SYSTEM, "make file system %s", type);
-	return OK;
-}
-
-/* Narrow a mount, and with recursive all below it; they share nothing with the outside from here on. */
-static enum err
-narrow(int fd, uint64_t attributes, bool recursive, struct why *why)
-{
-	struct mount_attr attr = {.attr_set = attributes, .propagation = MS_PRIVATE};
-
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
-		return fail_errno(why, ERR_SYSTEM, "narrow a mount");
-	return OK;
-}
-
 /* A driver may show the root read-only; what the policy lets be written is not, unless the system itself says so. */
 static void
 widen(int fd)
@@ -106,22 +76,6 @@ widen(int fd)
 
 	if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr));
-}
-
-/* A detached copy of what fd refers to, with all that is mounted below it, narrowed. */
-static enum err
-clone_of(int fd, const char *path, uint64_t attributes, int *out, struct why *why)
-{
-	const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
-	auto_fd int clone = open_tree(fd, path, flags);
-	enum err r;
-
-	if (clone < 0)
-		return fail_errno(why, ERR_SYSTEM, "clone a mount");
-	if ((r = narrow(clone, attributes, true, why)) != OK)
-		return r;
-	*out = fd_take(&clone);
-	return OK;
 }
 
 /* ---- first: take copies while the old root is still there ---- */
@@ -153,7 +107,7 @@ clone_places(struct view *view, struct why *why)
 
 		if (place->kind != PLACE_SHARED || covered(places, i))
 			continue;
-		if ((r = clone_of(place->fd, "", attributes, &view->clones[i], why)) != OK)
+		if ((r = mount_clone(place->fd, "", attributes, &view->clones[i], why)) != OK)
 			return because(why, r, "share %s", place->asked);
 		if (place->write)
 			widen(view->clones[i]);
@@ -175,7 +129,7 @@ clone_devices(struct view *view, int root_fd, struct why *why)
 		if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(nodes[i].major, nodes[i].minor))
 			return fail(why, ERR_SYSTEM, "%s is not the device %u:%u", nodes[i].path, nodes[i].major,
 			    nodes[i].minor);
-		if ((r = clone_of(fd, "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &view->devices[i], why)) != OK)
+		if ((r = mount_clone(fd, "", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &view->devices[i], why)) != OK)
 			return because(why, r, "%s", nodes[i].path);
 	}
 	return OK;
@@ -201,60 +155,12 @@ clone_workspace(struct view *view, int root_fd, struct why *why)
 		return fail(why, ERR_INVALID, "the workspace's path is too long");
 	if (path[0] == '\0' && faccessat(root_fd, "sandbox", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(why, ERR_NOT_FOUND, "there is no workspace, and no /sandbox in the root");
-	r = path[0] == '\0' ? clone_of(root_fd, "sandbox", attributes, &view->workspace, why)
-			    : clone_of(AT_FDCWD, path, attributes, &view->workspace, why);
+	r = path[0] == '\0' ? mount_clone(root_fd, "sandbox", attributes, &view->workspace, why)
+			    : mount_clone(AT_FDCWD, path, attributes, &view->workspace, why);
 	return r == OK ? OK : because(why, r, "workspace");
 }
 
 /* ---- then: put them together; the working directory is the new root ---- */
-
-/* Make the directories above a path, and what a mount needs to stand on; what is there already is used. */
-static enum err
-make_ground(const char *path, bool directory, struct why *why)
-{
-	char part[PATH_MAX];
-	struct stat st;
-
-	if (strlen(path) >= sizeof(part))
-		return fail(why, ERR_INVALID, "%.64s...: too long", path);
-	for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		memcpy(part, path + 1, (size_t)(slash - path - 1));
-		part[slash - path - 1] = '\0';
-		if (mkdirat(AT_FDCWD, part, 0755) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
-			return fail_errno(why, ERR_SYSTEM, "make directory /%s", part);
-	}
-	if (fstatat(AT_FDCWD, path + 1, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return OK;
-	if (directory ? mkdirat(AT_FDCWD, path + 1, 0755) < 0 : mknodat(AT_FDCWD, path + 1, S_IFREG | 0444, 0) < 0)
-		return fail_errno(why, ERR_SYSTEM, "make %s", path);
-	return OK;
-}
-
-static enum err
-attach(int fd, const char *path, struct why *why)
-{
-	struct stat st;
-	enum err r;
-
-	if (fstat(fd, &st) < 0)
-		return fail_errno(why, ERR_SYSTEM, "%s", path);
-	if ((r = make_ground(path, S_ISDIR(st.st_mode), why)) != OK)
-		return r;
-	if (move_mount(fd, "", AT_FDCWD, path + 1, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return fail_errno(why, ERR_SYSTEM, "mount %s", path);
-	return OK;
-}
-
-static enum err
-attach_fresh(const char *type, const char *const *options, unsigned attributes, const char *path, struct why *why)
-{
-	auto_fd int fd = -1;
-	enum err r;
-
-	if ((r = fresh(type, options, attributes, &fd, why)) != OK || (r = attach(fd, path, why)) != OK)
-		return because(why, r, "%s", path);
-	return OK;
-}
 
 /* The new root, over the old one: nothing but the descriptor leads to it until pivot. */
 static enum err
@@ -267,7 +173,7 @@ begin(struct view *view, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "part from the outer mounts");
 	if (view->whole_root)
 		fd = fd_take(&view->clones[0]);
-	else if ((r = fresh("tmpfs", root_options, SAFE, &fd, why)) != OK)
+	else if ((r = mount_fresh("tmpfs", root_options, SAFE, &fd, why)) != OK)
 		return r;
 	if (move_mount(fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fchdir(fd) < 0)
 		return fail_errno(why, ERR_SYSTEM, "mount the new root");
@@ -282,13 +188,13 @@ attach_places(struct view *view, struct why *why)
 
 	for (size_t i = 0; i < places->n; i++)
 		if (view->clones[i] >= 0 && !places->items[i].device &&
-		    (r = attach(view->clones[i], places->items[i].path, why)) != OK)
+		    (r = mount_attach(view->clones[i], places->items[i].path, why)) != OK)
 			return because(why, r, "share %s", places->items[i].asked);
 	for (size_t i = 0; i < places->links_n; i++) {
 		const struct place_link *link = &places->links[i];
 		struct why unused;
 
-		if (make_ground(link->path, true, &unused) == OK && unlinkat(AT_FDCWD, link->path + 1, AT_REMOVEDIR) == 0 &&
+		if (mount_ground(link->path, true, &unused) == OK && unlinkat(AT_FDCWD, link->path + 1, AT_REMOVEDIR) == 0 &&
 		    symlinkat(link->target, AT_FDCWD, link->path + 1) < 0)
 			return fail_errno(why, ERR_SYSTEM, "link %s", link->path);
 	}
@@ -318,16 +224,16 @@ attach_private(const struct places *places, struct why *why)
 {
 	enum err r;
 
-	if ((r = attach_fresh("tmpfs", tmp_options, SAFE, "/tmp", why)) != OK)
+	if ((r = mount_attach_fresh("tmpfs", tmp_options, SAFE, "/tmp", why)) != OK)
 		return r;
 	for (size_t i = 0; i < places->n; i++) {
 		const struct place *place = &places->items[i];
 
 		if (place->kind != PLACE_PRIVATE)
 			continue;
-		if (first_of_base(places, i) && (r = attach_fresh("tmpfs", tmp_options, SAFE, place->base, why)) != OK)
+		if (first_of_base(places, i) && (r = mount_attach_fresh("tmpfs", tmp_options, SAFE, place->base, why)) != OK)
 			return r;
-		if ((r = make_ground(place->path, true, why)) != OK)
+		if ((r = mount_ground(place->path, true, why)) != OK)
 			return r;
 		if (strcmp(place->path, place->base) != 0 && chmod(place->path + 1, 01777) < 0)
 			return fail_errno(why, ERR_SYSTEM, "%s", place->path);
@@ -347,11 +253,11 @@ cover(const char *path, struct why *why)
 	if (fstatat(AT_FDCWD, path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? OK : fail_errno(why, ERR_SYSTEM, "cover %s", path);
 	if (S_ISDIR(st.st_mode))
-		return attach_fresh("tmpfs", nothing_options, SAFE | MOUNT_ATTR_RDONLY, path, why);
+		return mount_attach_fresh("tmpfs", nothing_options, SAFE | MOUNT_ATTR_RDONLY, path, why);
 	if ((made = open("tmp/cover", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0)) < 0)
 		return fail_errno(why, ERR_SYSTEM, "cover %s", path);
-	if ((r = clone_of(AT_FDCWD, "tmp/cover", SAFE | MOUNT_ATTR_RDONLY, &clone, why)) == OK)
-		r = attach(clone, path, why);
+	if ((r = mount_clone(AT_FDCWD, "tmp/cover", SAFE | MOUNT_ATTR_RDONLY, &clone, why)) == OK)
+		r = mount_attach(clone, path, why);
 	unlinkat(AT_FDCWD, "tmp/cover", 0);
 	return r;
 }
@@ -373,23 +279,23 @@ attach_dev(struct view *view, struct why *why)
 	auto_fd int dev = -1;
 	enum err r;
 
-	if ((r = fresh("tmpfs", dev_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &dev, why)) != OK ||
-	    (r = attach(dev, "/dev", why)) != OK)
+	if ((r = mount_fresh("tmpfs", dev_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &dev, why)) != OK ||
+	    (r = mount_attach(dev, "/dev", why)) != OK)
 		return r;
 	for (size_t i = 0; i < COUNT(nodes); i++)
-		if ((r = attach(view->devices[i], nodes[i].path, why)) != OK)
+		if ((r = mount_attach(view->devices[i], nodes[i].path, why)) != OK)
 			return r;
 	for (size_t i = 0; i < view->places->n; i++)
 		if (view->places->items[i].device && view->clones[i] >= 0 &&
-		    (r = attach(view->clones[i], view->places->items[i].path, why)) != OK)
+		    (r = mount_attach(view->clones[i], view->places->items[i].path, why)) != OK)
 			return r;
-	if ((r = attach_fresh("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "/dev/pts", why)) != OK ||
-	    (r = attach_fresh("tmpfs", shm_options, SAFE, "/dev/shm", why)) != OK)
+	if ((r = mount_attach_fresh("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "/dev/pts", why)) != OK ||
+	    (r = mount_attach_fresh("tmpfs", shm_options, SAFE, "/dev/shm", why)) != OK)
 		return r;
 	for (size_t i = 0; i < COUNT(dev_links); i++)
 		if (symlinkat(dev_links[i].target, AT_FDCWD, dev_links[i].path + 1) < 0)
 			return fail_errno(why, ERR_SYSTEM, "link %s", dev_links[i].path);
-	return narrow(dev, MOUNT_ATTR_RDONLY, false, why);
+	return mount_narrow(dev, MOUNT_ATTR_RDONLY, false, why);
 }
 
 /* /proc of this process namespace; what belongs to the kernel as a whole is read-only whoever asks. */
@@ -399,40 +305,23 @@ attach_proc(struct why *why)
 	auto_fd int sys = -1;
 	enum err r;
 
-	if ((r = attach_fresh("proc", proc_options, SAFE | MOUNT_ATTR_NOEXEC, "/proc", why)) != OK)
+	if ((r = mount_attach_fresh("proc", proc_options, SAFE | MOUNT_ATTR_NOEXEC, "/proc", why)) != OK)
 		return r;
-	if ((r = clone_of(AT_FDCWD, "proc/sys", MOUNT_ATTR_RDONLY | SAFE | MOUNT_ATTR_NOEXEC, &sys, why)) != OK)
+	if ((r = mount_clone(AT_FDCWD, "proc/sys", MOUNT_ATTR_RDONLY | SAFE | MOUNT_ATTR_NOEXEC, &sys, why)) != OK)
 		return r;
-	return attach(sys, "/proc/sys", why);
+	return mount_attach(sys, "/proc/sys", why);
 }
 
-/* Account files of the sandbox over a host's own: written where the view can still be, then bound. */
+/* The sandbox's own of /etc; and again what the policy names below it. */
 static enum err
-attach_account(const struct msg_spawner_setup *setup, struct why *why)
+attach_etc(struct view *view, int root_fd, struct why *why)
 {
-	char text[ACCOUNT_BYTES];
-	enum err r = OK;
+	bool laid = false;
+	enum err r = view_etc(view->setup, view->places, root_fd, &laid, why);
 
-	for (size_t i = 0; r == OK && i < account_files_n; i++) {
-		const char *path = account_files[i].path;
-		bool bound = faccessat(AT_FDCWD, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-		const char *at = bound ? "account" : path + 1;
-		auto_fd int fd = -1;
-		auto_fd int clone = -1;
-
-		if (!bound && make_ground(path, false, why) != OK)
-			continue; /* a shared /etc without this file: programs do without it on the host as well */
-		account_write(&account_files[i], setup, text);
-		if ((fd = open(at, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0444)) < 0 ||
-		    write(fd, text, strlen(text)) < 0)
-			return fail_errno(why, ERR_SYSTEM, "write %s", path);
-		if (!bound)
-			continue;
-		r = clone_of(AT_FDCWD, "account", SAFE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, &clone, why);
-		if (r == OK)
-			r = attach(clone, path, why);
-		unlinkat(AT_FDCWD, "account", 0);
-	}
+	for (size_t i = 0; r == OK && laid && i < view->places->n; i++)
+		if (view->clones[i] >= 0 && strncmp(view->places->items[i].path, "/etc/", 5) == 0)
+			r = mount_attach(view->clones[i], view->places->items[i].path, why);
 	return r;
 }
 
@@ -449,7 +338,7 @@ enter(const struct view *view, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "leave the old root");
 	if (chdir("/") < 0)
 		return fail_errno(why, ERR_SYSTEM, "chdir");
-	return view->whole_root ? OK : narrow(root, MOUNT_ATTR_RDONLY, false, why);
+	return view->whole_root ? OK : mount_narrow(root, MOUNT_ATTR_RDONLY, false, why);
 }
 
 static enum err
@@ -460,11 +349,9 @@ build(struct view *view, int root_fd, struct why *why)
 	if ((r = clone_places(view, why)) != OK || (r = clone_devices(view, root_fd, why)) != OK ||
 	    (r = clone_workspace(view, root_fd, why)) != OK || (r = begin(view, why)) != OK ||
 	    (r = attach_places(view, why)) != OK || (r = attach_private(view->places, why)) != OK ||
-	    (r = cover_hidden(view->places, why)) != OK ||
+	    (r = attach_etc(view, root_fd, why)) != OK || (r = cover_hidden(view->places, why)) != OK ||
 	    (r = attach_dev(view, why)) != OK || (r = attach_proc(why)) != OK ||
-	    (r = attach(view->workspace, "/sandbox", why)) != OK)
-		return r;
-	if (view->setup->host_root && (r = attach_account(view->setup, why)) != OK)
+	    (r = mount_attach(view->workspace, "/sandbox", why)) != OK)
 		return r;
 	return enter(view, why);
 }

@@ -10,7 +10,7 @@ me=$(id -u)
 # mask NAME...: capability names to the hexadecimal form of /proc
 mask() {
 	local all=(chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service
-		net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot) value=0 i name
+		net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace) value=0 i name
 	for name in "$@"; do
 		for i in "${!all[@]}"; do
 			if [ "${all[$i]}" = "$name" ]; then value=$((value | 1 << i)); fi
@@ -23,9 +23,10 @@ mask() {
 field() { cat "/proc/$1"/task/*/status 2>/dev/null | awk -v f="$2:" '$1 == f { print $2 }' | sort -u | tr '\n' ' ' | sed 's/ $//'; }
 
 check() {
-	local name=$1 pid=$2 capabilities=$3 set
+	local name=$1 pid=$2 capabilities=$3 effective=${4:-$3} set
 	for set in CapInh CapAmb; do is "$name: $set is empty" "$(field "$pid" $set)" 0000000000000000; done
-	for set in CapPrm CapEff; do is "$name: $set is as its README says" "$(field "$pid" $set)" "$capabilities"; done
+	is "$name: CapPrm is as its README says" "$(field "$pid" CapPrm)" "$capabilities"
+	is "$name: CapEff is as its README says" "$(field "$pid" CapEff)" "$effective"
 	is "$name: NoNewPrivs in every thread" "$(field "$pid" NoNewPrivs)" 1
 	is "$name: Seccomp in every thread" "$(field "$pid" Seccomp)" 2
 }
@@ -68,7 +69,7 @@ fi
 # The sandbox's own processes, seen from outside.
 link=$(link_of jails) supervisor=$(supervisor_of jails) spawner=$(spawner_of jails)
 check link "$link" "$(mask)"
-check supervisor "$supervisor" "$(mask kill sys_chroot setuid setgid setpcap)"
+check supervisor "$supervisor" "$(mask kill sys_chroot setuid setgid setpcap sys_ptrace)" "$(mask kill)"
 check spawner "$spawner" "$(mask)"
 is "agent: no capability" "$(openshell sandbox exec -n jails -- sh -c 'grep Cap /proc/self/status | tr -s "\t" " " | cut -d" " -f2 | sort -u' </dev/null)" 0000000000000000
 plan

@@ -136,7 +136,8 @@ supervisor=$(awk '$1 == "started" { print $3 }' "$boxes/$(id_of one)/box")
 link=$(pgrep -P "$supervisor" -x link)
 is "link: no capability, no new privileges, a filter, on each thread" "$(threads "$link" CapEff)$(threads "$link" CapBnd)$(threads "$link" NoNewPrivs)$(threads "$link" Seccomp)" \
 	"0000000000000000 0000000000000000 1 2 "
-is "supervisor: five capabilities of its own namespace, a filter" "$(threads "$supervisor" CapEff)$(threads "$supervisor" NoNewPrivs)$(threads "$supervisor" Seccomp)" "00000000000401e0 1 2 "
+is "supervisor: one capability of its own namespace in force, five held for those it starts again, a filter" \
+	"$(threads "$supervisor" CapEff)$(threads "$supervisor" CapPrm)$(threads "$supervisor" NoNewPrivs)$(threads "$supervisor" Seccomp)" "0000000000000020 00000000000c01e0 1 2 "
 if [ -n "$root" ]; then
 	for pid in "$supervisor" "$link"; do
 		is "$(cat "/proc/$pid/comm"): no environment, so that of the sandbox is not its own" "$(wc -c <"/proc/$pid/environ")" 0

@@ -6,8 +6,11 @@
  *   first word "@tty": with a terminal; "@time N": with a limit of N ms; "@bench N": N times, with the mean time
  *   first word "@main": the next one only after the main process has ended
  *   first word "@die": this process ends at once, without a word
+ *   first word "@kill NAME": that process of the sandbox is killed, then the command
+ *   first word "@push N": the configuration again, as revision N; the command once its end is known
  *
- * It writes "WALL report", "READY", "FAILED reason: words", "MAIN code", "RUN code output", "BENCH us", "END".
+ * It writes "WALL report", "READY", "FAILED reason: words", "MAIN code", "RUN code output", "BENCH us",
+ * "APPLIED N loaded: words", "GIVEN link ROLE", "END".
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -37,6 +40,7 @@ struct fake {
 	uint64_t since_us;
 	struct span line;
 	bool started, waiting;
+	unsigned push; /* 0: none */
 	struct msg exec; /* of the line */
 	struct span words[256];
 };
@@ -106,6 +110,39 @@ start(struct fake *fake)
 	close(out[1]);
 }
 
+/* By its name, in this process namespace. */
+static void
+kill_named(struct span name)
+{
+	char path[64], comm[64];
+
+	for (int pid = 2; pid < 1000; pid++) {
+		size_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		n = read_file(path, comm, sizeof(comm));
+		if (n > 0 && span_equal(span_of_bytes(comm, n - 1), name))
+			kill(pid, SIGKILL);
+	}
+}
+
+static void
+push(struct fake *fake)
+{
+	static char bytes[MSG_BYTES_MAX];
+	size_t n = read_file("/script/enrolled", bytes, sizeof(bytes));
+	auto_arena struct arena arena = {0};
+	struct msg enrolled, m = {.id = CONFIG_PUSH};
+	struct why why = {0};
+
+	if (msg_decode(span_of_bytes(bytes, n), &arena, &enrolled, &why) != OK)
+		abort();
+	m.config_push = (struct msg_config_push){.epoch = 1, .policy = enrolled.enrolled.policy, .policy_version = fake->push,
+	    .config_revision = fake->push};
+	if (peer_tell(fake->supervisor, &m, &why) != OK)
+		tell("BROKEN", span_of_text(why.text));
+}
+
 static void
 option(struct fake *fake, struct span *line)
 {
@@ -119,6 +156,10 @@ option(struct fake *fake, struct span *line)
 		fake->repeat = (unsigned)strtoul(word.at + 7, NULL, 10);
 	else if (span_is(word, "@main"))
 		fake->waiting = true;
+	else if (span_starts(word, SPAN("@kill ")))
+		kill_named(span_tail(word, 6));
+	else if (span_starts(word, SPAN("@push ")))
+		fake->push = (unsigned)strtoul(word.at + 6, NULL, 10);
 	else if (span_is(word, "@die"))
 		raise(SIGKILL);
 }
@@ -146,7 +187,10 @@ next(struct fake *fake)
 	fake->exec.exec_start.command = fake->words;
 	fake->exec.exec_start.command_n = n;
 	fake->since_us = clock_us();
-	start(fake);
+	if (fake->push != 0)
+		push(fake);
+	else
+		start(fake);
 }
 
 static enum err
@@ -249,6 +293,34 @@ main_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 static enum err
+config_applied(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct fake *fake = self;
+	char words[2200];
+
+	(void)why;
+	snprintf(words, sizeof(words), "%u %d: %.*s", m->config_applied.policy_version, m->config_applied.loaded,
+	    SPAN_ARGS(m->config_applied.message));
+	tell("APPLIED", span_of_text(words));
+	if (fake->push == m->config_applied.policy_version) {
+		fake->push = 0;
+		start(fake);
+	}
+	answer->id = DONE;
+	return OK;
+}
+
+static enum err
+channel_give(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	(void)self;
+	(void)answer;
+	(void)why;
+	tell("GIVEN link", span_of_text(role_name(m->channel_give.role)));
+	return OK;
+}
+
+static enum err
 nothing(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	(void)self;
@@ -266,6 +338,8 @@ static const struct route routes[] = {
 	{EXEC_EXITED, exec_exited, 0, 0},
 	{MAIN_STDIO, nothing, 0, 0},
 	{LOGS_ADD, nothing, 0, 0},
+	{CONFIG_APPLIED, config_applied, 0, 0},
+	{CHANNEL_GIVE, channel_give, 0, 0},
 	{0},
 };
 

@@ -1,0 +1,54 @@
+/* The way out, as the supervisor keeps it: policyd and the proxy with what they are given, and what policyd decides by. */
+#ifndef SANDBOX_SUPERVISOR_WAY_OUT_H
+#define SANDBOX_SUPERVISOR_WAY_OUT_H
+
+#include "sandbox/supervisor/hostfiles.h"
+#include "sandbox/supervisor/kept.h"
+#include "sandbox/supervisor/network.h"
+
+#define WAY_FDS	       (NETWORK_FDS + 1) /* the listener of connects is the last */
+#define WAY_NAMES_MAX  4096
+#define CA_KEY_BYTES   4096
+#define CA_BYTES       16384
+
+/* The sandbox's own CA, made by the first proxy, handed to the next; never used here. */
+struct ca {
+	char key[CA_KEY_BYTES], certificate[CA_BYTES];
+	size_t key_n, certificate_n; /* 0: not made yet */
+};
+
+struct way {
+	bool possible; /* the bundle has the programs for it */
+	bool open;     /* the agent's network has a way out: fds are there */
+	bool tried;    /* the spawner has said whether there is one */
+	bool listening;
+	int fds[WAY_FDS];
+	int anchors;
+	struct kept policyd, proxy;
+	struct ca ca;
+	struct hostfiles files;
+	char *names[WAY_NAMES_MAX]; /* "ADDRESS NAME", as proxies told them; oldest first */
+	size_t names_n;
+};
+
+/* A config_push as bytes, to be read again when it is needed; NULL: none. Owned. */
+struct given {
+	char *bytes;
+	size_t length;
+};
+
+struct config {
+	struct given good;    /* loaded once: stays until a newer one is */
+	struct given trying;  /* policyd is being asked */
+	struct given next;    /* came since; the newest wins */
+	bool asking;	      /* a call is open */
+	bool in_force;	      /* policyd, as it runs now, decides by good */
+	uint64_t revision;    /* the newest that was given */
+	bool told;	      /* there is a report of the newest: */
+	bool loaded;
+	uint32_t report_version;
+	uint64_t report_revision;
+	struct why words;
+};
+
+#endif
