@@ -34,7 +34,7 @@ clients/cli common/base common/os common/wire common/rpc common/policy clients/s
 links='
 common/base
 common/os seccomp
-common/wire yaml protobuf_c
+common/wire yaml protobuf_c zlib ssl
 common/policy protobuf_c sodium
 common/bus libzmq sodium
 common/rpc ssl nghttp2 protobuf_c
@@ -107,7 +107,7 @@ breaches=$(
 		allowed=$(printf '%s' "$links" | awk -v room="$room" '$1 == room { $1 = ""; print }')
 		for dep in $(sed 's/#.*//' "$build" | grep -o '[a-z_]*_dep' | sort -u | sed 's/_dep$//'); do
 			case $dep in
-			libzmq|msgpack|sodium|seccomp|nl|nl_route|nftables|pq|yaml|ssl|cares|nghttp2|protobuf_c|jansson|cmocka)
+			libzmq|msgpack|sodium|seccomp|nl|nl_route|nftables|pq|yaml|ssl|cares|nghttp2|protobuf_c|jansson|cmocka|zlib)
 				case " $allowed " in
 				*" $dep "*) ;;
 				*) echo "$build: $room may not link $dep" ;;

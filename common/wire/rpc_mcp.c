@@ -78,8 +78,8 @@ rpc_mcp_id(struct json value)
 static enum err
 members_check(struct json object, const struct member *members, struct why *why)
 {
-	const char *names[MEMBERS_MAX];
-	struct json values[MEMBERS_MAX];
+	const char *names[MEMBERS_MAX] = {0};
+	struct json values[MEMBERS_MAX] = {0};
 	size_t n = 0;
 	enum err r;
 

@@ -36,17 +36,24 @@ enum websocket_code {
 	WEBSOCKET_TRY_LATER = 1013,
 };
 
+/* Within a letter of UTF-8 that is cut by what was read: how many bytes are missing, between which the next one is. */
+struct websocket_letter {
+	uint8_t left, low, high;
+};
+
 /* The client's direction of one WebSocket. Zeroed, with deflate as the handshake agreed, before the first byte. */
 struct websocket_reader {
 	bool deflate; /* permessage-deflate is on: RSV1 may be set */
 	/* the rest is websocket.c's */
-	uint8_t message; /* opcode of the message that is being read; 0 none */
-	bool compressed, in_frame, fin, closed, failed;
-	uint8_t mask[4], utf8[4];
-	uint8_t utf8_n;
-	uint32_t fragments;
-	uint64_t left, offset; /* bytes of the frame's payload still to come, and passed */
-	uint64_t total;	       /* bytes of the message's payload so far */
+	bool closed, failed;
+	bool in_frame, fin; /* of the frame whose payload is being read */
+	bool compressed;    /* of the message that is being read */
+	uint8_t message;    /* its opcode; 0 none */
+	uint32_t fragments; /* of it so far */
+	uint64_t total;	    /* bytes that it was said to have so far */
+	uint8_t mask[4];
+	uint64_t left, passed; /* bytes of the frame's payload still to come, and given out */
+	struct websocket_letter letter;
 };
 
 /* A piece of the stream: a whole control frame, or some bytes of a data message. */
@@ -82,6 +89,9 @@ size_t websocket_head_write(enum websocket_opcode opcode, bool fin, bool compres
 
 /* Mask or unmask bytes in place, the first of which is number offset of its payload. */
 void websocket_mask(char *bytes, size_t length, const uint8_t mask[4], uint64_t offset);
+
+/* Is it UTF-8 (NUL is a letter)? For compressed messages, when they are inflated. */
+bool websocket_utf8(struct span text);
 
 /* A whole close frame; the reason is cut to 123 bytes at a letter's end. Returns its length, at most 131. */
 #define WEBSOCKET_CLOSE_BYTES (6 + WEBSOCKET_CONTROL_BYTES)

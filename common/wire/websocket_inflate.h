@@ -2,7 +2,6 @@
 #ifndef COMMON_WIRE_WEBSOCKET_INFLATE_H
 #define COMMON_WIRE_WEBSOCKET_INFLATE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/err.h"
@@ -20,8 +19,5 @@
  *            that another reader might take for more (close with 1002)
  */
 enum err websocket_inflate(struct span compressed, size_t max_bytes, struct span *out, struct why *why) must_check;
-
-/* Is it UTF-8 (NUL is a letter)? For messages, when they are whole. */
-bool websocket_utf8(struct span text);
 
 #endif

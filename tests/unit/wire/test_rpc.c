@@ -67,7 +67,7 @@ static const struct {
 	{WITH("tools/call", "{\"Name\":\"b\",\"name\":\"a\"}"), OK, ERR_SYNTAX, ERR_SYNTAX},
 	{WITH("tools/call", "{}"), OK, ERR_SYNTAX, ERR_SYNTAX}, {REQUEST("tools/call"), OK, ERR_SYNTAX, ERR_SYNTAX},
 	{TELL("tools/call", "{\"name\":\"a\"}"), OK, ERR_SYNTAX, ERR_SYNTAX}, /* a request without id */
-    /* the other methods */
+									  /* the other methods */
 	{WITH("initialize", "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{}," INFO "}"), OK, OK, OK},
 	{WITH("initialize", "{\"protocolVersion\":\"2025-06-18\"," INFO "}"), OK, ERR_SYNTAX, ERR_SYNTAX},
 	{WITH("initialize", "{\"protocolVersion\":1,\"capabilities\":{}," INFO "}"), OK, ERR_SYNTAX, ERR_SYNTAX},
