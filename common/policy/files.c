@@ -3,18 +3,13 @@
 
 #include <string.h>
 
-#include "common/base/clean.h"
 #include "common/base/text.h"
 #include "common/wire/protobuf.h"
 #include "openshell/sandbox.pb-c.h"
 
 #define ID_MAX 4294967294u
 
-/* What every program needs to run at all and to use the network; added where it exists. */
-static const struct {
-	const char *path;
-	bool write;
-} baseline[] = {
+const struct policy_baseline policy_baseline[POLICY_BASELINE_N] = {
 	{"/usr", false},
 	{"/lib", false},
 	{"/etc", false},
@@ -99,12 +94,12 @@ add_list(struct policy_files *files, char **list, size_t n, bool write, struct a
 static void
 add_baseline(struct policy_files *files)
 {
-	for (size_t i = 0; i < COUNT(baseline); i++) {
-		struct span path = span_of_text(baseline[i].path);
+	for (size_t i = 0; i < POLICY_BASELINE_N; i++) {
+		struct span path = span_of_text(policy_baseline[i].path);
 
 		if (!listed(files, path))
 			files->paths[files->paths_n++] =
-			    (struct policy_path){.path = path, .write = baseline[i].write, .baseline = true};
+			    (struct policy_path){.path = path, .write = policy_baseline[i].write, .baseline = true};
 	}
 }
 
@@ -144,7 +139,7 @@ read_filesystem(const Openshell__Sandbox__V1__FilesystemPolicy *section, struct 
 	if (n > POLICY_PATHS_MAX || written > POLICY_PATHS_MAX - n)
 		return fail(why, ERR_INVALID, "filesystem_policy: too many filesystem paths (%zu > %d)", n + written,
 		    POLICY_PATHS_MAX);
-	files->paths = arena_array(arena, n + written + COUNT(baseline), sizeof(*files->paths));
+	files->paths = arena_array(arena, n + written + POLICY_BASELINE_N, sizeof(*files->paths));
 	if (files->paths == NULL)
 		return fail(why, ERR_LIMIT, "policy is too large");
 	files->include_workdir = section == NULL || (section->has_include_workdir && section->include_workdir);

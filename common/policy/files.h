@@ -44,6 +44,13 @@ struct policy_files {
 enum err policy_files_read(struct span policy, struct arena *arena, struct policy_files *out, struct why *why)
     must_check;
 
+/* What every program needs to run at all and to use the network; added where it exists. */
+#define POLICY_BASELINE_N 8
+extern const struct policy_baseline {
+	const char *path;
+	bool write;
+} policy_baseline[POLICY_BASELINE_N];
+
 /*
  * May this path be listed? write: as one to write below. ERR_INVALID: too long, not absolute, with "..", or the root to
  * write.
