@@ -38,6 +38,9 @@ struct json {
  */
 enum err json_read(struct span text, struct json *out, struct why *why) must_check;
 
+/* The value that a checked text begins with, after space. */
+struct json json_first(struct span text);
+
 /* What is still to come of an array or object; of any other value nothing. */
 struct json_walk {
 	struct span rest;

@@ -1,4 +1,4 @@
-/* What reading and walking JSON share: letters of strings, space, and finding a value's end in a checked text. */
+/* What checking and walking JSON share: space, and the letters of strings. */
 #ifndef COMMON_WIRE_JSON_LETTER_H
 #define COMMON_WIRE_JSON_LETTER_H
 
@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "common/base/span.h"
-#include "common/wire/json.h"
 
 static inline bool
 json_space(char byte)
@@ -20,7 +19,7 @@ bool json_hex4(struct span text, uint32_t *out);
 /* The next code point of a checked string's inside, which is not empty and is moved behind it. */
 uint32_t json_letter(struct span *inside);
 
-/* The value that a checked text begins with, after space. */
-struct json json_first(struct span text);
+/* A code point in UTF-8, 1 to 4 bytes; returns how many. */
+size_t json_letter_write(uint32_t letter, char *to);
 
 #endif

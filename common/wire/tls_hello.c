@@ -146,7 +146,7 @@ record_take(struct span *rest, struct span *out, bool *whole, struct why *why)
 static enum err
 hello_gather(struct span bytes, struct gathered *gathered, struct why *why)
 {
-	struct span rest = span_head(bytes, TLS_HELLO_BYTES), part;
+	struct span rest = span_head(bytes, TLS_HELLO_BYTES), part = SPAN_NONE;
 	bool whole = true;
 	size_t length = 0;
 	enum err r;
