@@ -1,6 +1,7 @@
 /* update: UpdateConfig, which changes one thing: a policy, parts of one, or a setting. State decides who came first. */
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/policy/merge.h"
 #include "common/wire/protobuf.h"
 #include "services/api/ask.h"
 #include "services/api/candidate.h"
@@ -11,7 +12,6 @@
 
 #define WORKSPACE_DEFAULT     "default"
 #define TRIES_MAX	      5 /* while others write the same policy */
-#define OPERATIONS_MAX	      1000
 #define ANNOTATIONS_BYTES_MAX 12288 /* together: they are kept with each revision */
 #define ARENA_BYTES	      (48u << 20) /* policies unpacked, for each try */
 
@@ -39,9 +39,9 @@ one_thing(const Openshell__V1__UpdateConfigRequest *in, struct why *why)
 		    things);
 	if (!setting && (in->setting_value != NULL || (in->has_delete_setting && in->delete_setting)))
 		return fail(why, ERR_INVALID, "setting_key is required with setting_value and delete_setting");
-	if (in->n_merge_operations > OPERATIONS_MAX)
+	if (in->n_merge_operations > POLICY_MERGE_MAX)
 		return fail(why, ERR_INVALID, "merge_operations has %zu entries, at most %d are allowed",
-		    in->n_merge_operations, OPERATIONS_MAX);
+		    in->n_merge_operations, POLICY_MERGE_MAX);
 	return OK;
 }
 

@@ -1,0 +1,230 @@
+/* The stage of the tests of api: begun once for a group of tests, ended after the last. */
+#include "tests/bus/api_stage.h"
+
+#include "tests/unit/test.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/base/clock.h"
+#include "common/wire/protobuf.h"
+
+const char *program;
+char directory[64];
+struct loop *loop;
+struct daemon daemon_;
+struct actor state, relay;
+struct rpc_client *client;
+uint16_t port;
+struct pki pki;
+
+/* ---- the client's side of one call ---- */
+
+static bool
+got_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *message)
+{
+	struct got *got = self;
+	struct span packed;
+	struct why why;
+
+	(void)stream;
+	assert_in_range(got->n, 0, GOT_MAX - 1);
+	assert_int_equal(protobuf_write(message, &got->arena, &packed, &why), OK);
+	assert_int_equal(protobuf_read(message->descriptor, packed, &got->arena, &got->messages[got->n++], &why), OK);
+	return !got->paused;
+}
+
+static void
+got_end(void *self, struct rpc_stream *stream, const struct rpc_status *status)
+{
+	struct got *got = self;
+
+	(void)stream;
+	got->ended = true;
+	got->status = *status;
+}
+
+struct got *
+call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response)
+{
+	struct got *got = calloc(1, sizeof(*got));
+	struct rpc_stream_config config = {.path = path, .response = response, .self = got, .message = got_message,
+	    .ended = got_end};
+	struct why why;
+
+	assert_non_null(got);
+	got->arena.max_bytes = 64u << 20;
+	if (rpc_stream_open(client, &config, request, true, &got->stream, &why) != OK)
+		fail_msg("open: %s", why.text);
+	return got;
+}
+
+void
+got_free(struct got *got)
+{
+	arena_reset(&got->arena);
+	free(got);
+}
+
+void
+got_ended(struct got *got, int code, const char *words)
+{
+	UNTIL(loop, got->ended);
+	if (got->status.code != code || (words != NULL && strstr(got->status.message, words) == NULL))
+		fail_msg("status %d \"%s\" instead of %d \"%s\"", got->status.code, got->status.message, code, words);
+}
+
+void
+call_fails(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response, int code,
+    const char *words)
+{
+	struct got *got = call(path, request, response);
+
+	got_ended(got, code, words);
+	got_free(got);
+}
+
+/* ---- the house around it ---- */
+
+static int
+listener(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &length), 0);
+	port = ntohs(at.sin_port);
+	return fd;
+}
+
+static void
+connect_client(void)
+{
+	char endpoint[64];
+	struct rpc_client_config config = {.loop = loop, .endpoint = endpoint, .user_agent = "test", .ca_pem = pki.ca,
+	    .certificate_pem = pki.client, .key_pem = pki.client_key};
+	struct why why;
+
+	snprintf(endpoint, sizeof(endpoint), "%s://127.0.0.1:%u", pki.ca == NULL ? "http" : "https", port);
+	if (rpc_client_new(&client, &config, &why) != OK)
+		fail_msg("client: %s", why.text);
+}
+
+/* Begin (again) as that process, with the key that api knows. */
+static void
+actor_begin(struct actor *actor, enum role role, const char *name, const struct actor *before)
+{
+	char endpoint[128];
+	struct why why;
+
+	actor_init(actor, loop, role, name);
+	if (before != NULL) {
+		actor->secret = before->secret;
+		memcpy(actor->key, before->key, sizeof(actor->key));
+	}
+	actor_join(actor, ROLE_API, "api", daemon_.key);
+	snprintf(endpoint, sizeof(endpoint), "ipc://%s/%s/bus", directory, name);
+	if (curve_bind(actor->curve, endpoint, false, &why) != OK)
+		fail_msg("%s", why.text);
+	chmod(endpoint + 6, 0777);
+}
+
+void
+actor_restart(struct actor *actor, enum role role, const char *name)
+{
+	struct actor before = *actor;
+
+	actor_begin(actor, role, name, &before);
+	actor_wait_up(actor, 1);
+}
+
+static void
+start(const char *settings)
+{
+	char text[2048], of_state[256], of_relay[256];
+
+	snprintf(text, sizeof(text), "process: api\n%sroster:\n%s%s", settings,
+	    roster_yaml(&state, "state", "ipc:///state/bus", of_state),
+	    roster_yaml(&relay, "relay", "ipc:///relay/bus", of_relay));
+	daemon_.listen_fd = listener();
+	daemon_start(&daemon_, program, directory, text);
+	close(daemon_.listen_fd);
+	assert_string_equal(daemon_.words, "ready\n");
+	actor_wait_up(&state, 1);
+	actor_wait_up(&relay, 1);
+	connect_client();
+}
+
+void
+house_open(const char *settings)
+{
+	char path[128];
+	struct why why;
+
+	if (pki.ca == NULL)
+		directory_make(directory);
+	snprintf(path, sizeof(path), "%s/state", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/relay", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(loop_new(&loop, &why), OK);
+	daemon_keys(&daemon_);
+	actor_begin(&state, ROLE_STATE, "state", NULL);
+	actor_begin(&relay, ROLE_RELAY, "relay", NULL);
+	start(settings);
+}
+
+void
+house_close(void)
+{
+	rpc_client_free(client);
+	daemon_stop(&daemon_);
+	assert_int_equal(child_exit_code(daemon_.status), 0);
+	actor_done(&state);
+	actor_done(&relay);
+	loop_free(loop);
+	directory_remove(directory);
+}
+
+void
+until_healthy(void)
+{
+	Openshell__V1__HealthRequest health = OPENSHELL__V1__HEALTH_REQUEST__INIT;
+	uint64_t end = clock_ms() + PATIENCE_MS;
+	bool well = false;
+
+	while (!well && clock_ms() < end) {
+		struct got *got = call(OPENSHELL "Health", &health.base, &openshell__v1__health_response__descriptor);
+
+		got_ended(got, 0, NULL);
+		well = ((Openshell__V1__HealthResponse *)got->messages[0])->status == 1;
+		got_free(got);
+	}
+	assert_true(well);
+}
+
+int
+setup(void **unused)
+{
+	(void)unused;
+	house_open("tls: false\nallow_unauthenticated: true\n");
+	until_healthy();
+	return 0;
+}
+
+int
+teardown(void **unused)
+{
+	(void)unused;
+	house_close();
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* The stage that tests of api stand on: state and relay played by the test, a real gRPC client before it. */
+#ifndef TESTS_BUS_API_STAGE_H
+#define TESTS_BUS_API_STAGE_H
+
+#include "common/rpc/client.h"
+#include "openshell/openshell.pb-c.h"
+#include "tests/bus/script.h"
+#include "tests/unit/rpc/pki.h"
+
+#define OPENSHELL "/openshell.v1.OpenShell/"
+#define GOT_MAX	  4096
+
+extern const char *program;
+extern char directory[64];
+extern struct loop *loop;
+extern struct daemon daemon_;
+extern struct actor state, relay;
+extern struct rpc_client *client;
+extern uint16_t port;
+extern struct pki pki; /* all NULL: plaintext */
+
+/* What came of one call. */
+struct got {
+	struct rpc_stream *stream;
+	struct arena arena;
+	ProtobufCMessage *messages[GOT_MAX];
+	size_t n;
+	bool paused, ended;
+	struct rpc_status status;
+	size_t bytes; /* of output */
+};
+
+struct got *call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response);
+void got_free(struct got *got);
+
+/* Wait for the end and look at how it was. */
+void got_ended(struct got *got, int code, const char *words);
+void call_fails(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response, int code,
+    const char *words);
+
+/* The same process once more, with the key that api knows. */
+void actor_restart(struct actor *actor, enum role role, const char *name);
+
+/* api with these settings between its peers. */
+void house_open(const char *settings);
+void house_close(void);
+
+/* The peers are up at our end before api has read their welcome: ask until it says that it is well. */
+void until_healthy(void);
+
+/* Of a group of tests: open to all, over plaintext. */
+int setup(void **unused);
+int teardown(void **unused);
+
+#endif
