@@ -245,7 +245,7 @@ creation_fill(struct creation *c, struct why *why)
 
 	c->policy = c->m.sandbox_create.policy;
 	if (c->policy.length == 0)
-		r = policy_default(&c->arena, &c->policy, why);
+		r = policy_builtin(&c->arena, &c->policy, why);
 	policy_hash(c->policy, c->hash);
 	return r;
 }

@@ -1,9 +1,8 @@
 /* The built-in policy, the hash of a policy, and what a spec says of drivers. */
-#include <protobuf-c/protobuf-c.h>
 #include <sodium.h>
-#include <stdlib.h>
 
 #include "common/base/clean.h"
+#include "common/policy/hash.h"
 #include "openshell/openshell.pb-c.h"
 #include "services/state/state.h"
 
@@ -20,14 +19,15 @@ list_of(const char *const *texts)
 }
 
 enum err
-policy_default(struct arena *arena, struct span *out, struct why *why)
+policy_builtin(struct arena *arena, struct span *out, struct why *why)
 {
 	Openshell__Sandbox__V1__FilesystemPolicy files = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
 	Openshell__Sandbox__V1__LandlockPolicy landlock = OPENSHELL__SANDBOX__V1__LANDLOCK_POLICY__INIT;
 	Openshell__Sandbox__V1__ProcessPolicy process = OPENSHELL__SANDBOX__V1__PROCESS_POLICY__INIT;
 	Openshell__Sandbox__V1__SandboxPolicy policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	static char best_effort[] = "best_effort", sandbox[] = "sandbox";
-	uint8_t *bytes;
+	struct policy_form form;
+	enum err r;
 
 	files.has_include_workdir = files.include_workdir = 1;
 	files.n_read_only = COUNT(read_only);
@@ -42,11 +42,9 @@ policy_default(struct arena *arena, struct span *out, struct why *why)
 	policy.filesystem = &files;
 	policy.landlock = &landlock;
 	policy.process = &process;
-	out->length = openshell__sandbox__v1__sandbox_policy__get_packed_size(&policy);
-	if ((bytes = arena_alloc(arena, out->length)) == NULL)
-		return fail(why, ERR_LIMIT, "no room for the policy");
-	openshell__sandbox__v1__sandbox_policy__pack(&policy, bytes);
-	out->at = (const char *)bytes;
+	if ((r = policy_form(&policy, arena, &form, why)) != OK)
+		return r;
+	*out = form.bytes;
 	return OK;
 }
 

@@ -127,8 +127,8 @@ void audit_refusal(struct state *state, struct span subject, const char *action,
 enum err audit_verify(struct state *state, uint64_t *count, struct why *why) must_check;
 
 /* ---- policy.c ---- */
-/* The built-in policy as protobuf, in the arena. */
-enum err policy_default(struct arena *arena, struct span *out, struct why *why) must_check;
+/* The policy where neither caller nor gateway gives one, as protobuf, in the arena. */
+enum err policy_builtin(struct arena *arena, struct span *out, struct why *why) must_check;
 
 /* SHA-256 of the policy's bytes. */
 void policy_hash(struct span policy, uint8_t hash[32]);

@@ -692,7 +692,7 @@ static void
 two_states_share_a_database(void **unused)
 {
 	char other[sizeof(settings)], entry[256], endpoint[256];
-	struct daemon second;
+	struct daemon second = {0};
 	struct actor visitor;
 	struct id id, instance;
 	struct msg open = {.id = WATCH_OPEN, .watch_open = {1, {{0}}, true, true}}, down;

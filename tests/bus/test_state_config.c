@@ -515,7 +515,7 @@ another_state_process_changes_it(void **unused)
 {
 	char other[sizeof(settings)], entry[256], endpoint[256];
 	struct msg_config_changed changed;
-	struct daemon second;
+	struct daemon second = {0};
 	struct actor visitor;
 	struct why why = {0};
 

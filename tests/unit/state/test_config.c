@@ -6,7 +6,7 @@
 
 #include "common/base/clean.h"
 #include "openshell/openshell.pb-c.h"
-#include "services/state/state.h"
+#include "services/state/configure.h"
 
 static const char *
 value(const struct conninfo *conninfo, const char *key)
@@ -82,7 +82,7 @@ the_built_in_policy_is_what_it_says(void **unused)
 	struct why why;
 
 	(void)unused;
-	assert_int_equal(policy_default(&arena, &bytes, &why), OK);
+	assert_int_equal(policy_builtin(&arena, &bytes, &why), OK);
 	policy = openshell__sandbox__v1__sandbox_policy__unpack(NULL, bytes.length, (const uint8_t *)bytes.at);
 	assert_non_null(policy);
 	assert_int_equal(policy->version, 1);
@@ -100,7 +100,7 @@ the_built_in_policy_is_what_it_says(void **unused)
 	assert_memory_equal(hash, again, 32);
 	policy_hash(span_head(bytes, bytes.length - 1), again);
 	assert_memory_not_equal(hash, again, 32);
-	assert_int_equal(policy_default(&small, &bytes, &why), ERR_LIMIT);
+	assert_int_equal(policy_builtin(&small, &bytes, &why), ERR_LIMIT);
 	arena_reset(&small);
 }
 
@@ -136,15 +136,16 @@ a_revision_changes_with_anything_in_force(void **unused)
 	struct span one[] = {SPAN("a=b"), SPAN("c=d")}, other[] = {SPAN("a=bc"), SPAN("=d")};
 	uint8_t hash[32] = {1};
 	struct span of = span_of_bytes(hash, sizeof(hash));
-	uint64_t revision = config_revision(1, of, one, 2);
+	uint64_t revision = config_revision(false, 1, of, one, 2);
 
 	(void)unused;
-	assert_int_equal(config_revision(1, of, one, 2), revision);
-	assert_int_not_equal(config_revision(2, of, one, 2), revision);
-	assert_int_not_equal(config_revision(1, of, one, 1), revision);
-	assert_int_not_equal(config_revision(1, of, other, 2), revision);
+	assert_int_equal(config_revision(false, 1, of, one, 2), revision);
+	assert_int_not_equal(config_revision(false, 2, of, one, 2), revision);
+	assert_int_not_equal(config_revision(true, 1, of, one, 2), revision); /* the gateway's revision 1 is another */
+	assert_int_not_equal(config_revision(false, 1, of, one, 1), revision);
+	assert_int_not_equal(config_revision(false, 1, of, other, 2), revision);
 	hash[31] = 1;
-	assert_int_not_equal(config_revision(1, of, one, 2), revision);
+	assert_int_not_equal(config_revision(false, 1, of, one, 2), revision);
 }
 
 int
