@@ -30,7 +30,8 @@ static const char rules[] =
     /* who speaks to the transparent listener without having been redirected has no destination */
     "		tcp dport 15001 ct status dnat accept\n"
     "		tcp dport 15001 reject with tcp reset\n"
-    "		ip daddr { 127.0.0.0/8, 10.200.0.1 } accept\n"
+    "		ip daddr 127.0.0.0/8 accept\n"
+    "		ip daddr 10.200.0.1 meta l4proto tcp accept\n"
     "		ip6 daddr ::1 accept\n"
     "		meta l4proto tcp reject with tcp reset\n"
     "		reject with icmpx port-unreachable\n"

@@ -360,7 +360,7 @@ way_open(struct supervisor *s, struct msg *ready)
 bool
 way_known(const struct supervisor *s)
 {
-	return !s->way.possible || s->way.ca.key_n > 0;
+	return !s->way.possible || s->way.tried || s->way.ca.key_n > 0;
 }
 
 bool

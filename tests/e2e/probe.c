@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,7 +85,7 @@ list_directory(const char *path)
 static const char *port_argument = "0";
 
 static int
-connect_to(int type, const char *address)
+connected(int type, const char *address)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
 	struct sockaddr_in four = {.sin_family = AF_INET};
@@ -98,7 +101,15 @@ connect_to(int type, const char *address)
 	if (connect(fd, family == AF_INET ? (struct sockaddr *)&four : (struct sockaddr *)&six,
 		family == AF_INET ? sizeof(four) : sizeof(six)) < 0)
 		return -1;
-	return type == SOCK_DGRAM && send(fd, "x", 1, 0) < 0 ? -1 : close(fd);
+	return fd;
+}
+
+static int
+connect_to(int type, const char *address)
+{
+	int fd = connected(type, address);
+
+	return fd < 0 || (type == SOCK_DGRAM && send(fd, "x", 1, 0) < 0) ? -1 : close(fd);
 }
 
 static int
@@ -111,6 +122,62 @@ static int
 udp(const char *address)
 {
 	return connect_to(SOCK_DGRAM, address);
+}
+
+/* What the other side says first, or answers to a datagram; ENODATA when it says nothing and ends. */
+static int
+hear(const char *address, int type)
+{
+	struct timeval patience = {.tv_sec = 5};
+	char text[256];
+	ssize_t n;
+	int fd = connected(type, address);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    (type == SOCK_DGRAM && send(fd, "x", 1, 0) < 0) || (n = recv(fd, text, sizeof(text), 0)) < 0)
+		return -1;
+	if (n == 0)
+		return refused(ENODATA);
+	printf("%.*s%s", (int)n, text, text[n - 1] == '\n' ? "" : "\n");
+	return close(fd);
+}
+
+static int
+hear_tcp(const char *address)
+{
+	return hear(address, SOCK_STREAM);
+}
+
+static int
+hear_udp(const char *address)
+{
+	return hear(address, SOCK_DGRAM);
+}
+
+/* Data with the first packet, and no connect() before it. */
+static int
+fast_open(const char *address)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(port_argument, NULL, 10))};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct iovec iov = {(char *)"x", 1};
+	struct msghdr message = {.msg_name = &at, .msg_namelen = sizeof(at), .msg_iov = &iov, .msg_iovlen = 1};
+	struct mmsghdr messages = {.msg_hdr = message};
+
+	inet_pton(AF_INET, address, &at.sin_addr);
+	if (sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&at, sizeof(at)) == 1 ||
+	    sendmsg(fd, &message, MSG_FASTOPEN) == 1 || sendmmsg(fd, &messages, 1, MSG_FASTOPEN) == 1)
+		return close(fd);
+	return -1;
+}
+
+static int
+fast_open_connect(const char *unused)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	(void)unused;
+	return setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on));
 }
 
 static int
@@ -456,6 +523,10 @@ static const struct {
 	{"device", make_device, "DIRECTORY: make a device node in it"},
 	{"tcp", tcp, "ADDRESS PORT: connect"},
 	{"udp", udp, "ADDRESS PORT: send a datagram"},
+	{"hear", hear_tcp, "ADDRESS PORT: connect, and print what is said first"},
+	{"hear-udp", hear_udp, "ADDRESS PORT: send a datagram, and print the answer"},
+	{"fast-open", fast_open, "ADDRESS PORT: send with the first packet, without connect"},
+	{"fast-open-connect", fast_open_connect, "delay the first packet of a connect"},
 	{"raw", raw, "open a raw socket"},
 	{"packet", packet, "open a packet socket"},
 	{"packet-wide", packet_wide, "the same, with high bits in the argument"},

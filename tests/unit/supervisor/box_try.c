@@ -5,6 +5,7 @@
  *   --user UID        as this ordinary user; otherwise as whoever runs it (root: with a range of ids)
  *   --read PATH       policy: may be read; the default policy's paths when none is given
  *   --write PATH      policy: may be written
+ *   --network         policy: with a network section
  *   --hard            landlock: hard_requirement
  *   --never PATH      the driver's list of what is never shared
  *   --copy FILE       into the workspace, executable
@@ -40,7 +41,7 @@ struct options {
 	char *read[LIST_MAX], *write[LIST_MAX];
 	const char *never[LIST_MAX], *copy[16];
 	size_t read_n, write_n, never_n, copy_n;
-	bool hard;
+	bool hard, network;
 	char **main;
 	size_t main_n;
 };
@@ -76,6 +77,8 @@ parse(struct options *o, int argc, char **argv)
 		}
 		if (strcmp(argv[i], "--hard") == 0)
 			o->hard = true;
+		else if (strcmp(argv[i], "--network") == 0)
+			o->network = true;
 		else if (i + 1 == argc)
 			die("%s needs a value", argv[i]);
 		else if (strcmp(argv[i], "--user") == 0)
@@ -136,9 +139,14 @@ policy(const struct options *o, struct arena *arena)
 	Openshell__Sandbox__V1__FilesystemPolicy files = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
 	Openshell__Sandbox__V1__LandlockPolicy landlock = OPENSHELL__SANDBOX__V1__LANDLOCK_POLICY__INIT;
 	Openshell__Sandbox__V1__ProcessPolicy process = OPENSHELL__SANDBOX__V1__PROCESS_POLICY__INIT;
+	Openshell__Sandbox__V1__NetworkPolicyRule rule = OPENSHELL__SANDBOX__V1__NETWORK_POLICY_RULE__INIT;
+	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry
+	    entry = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT, *entries[] = {&entry};
 	struct why why = {0};
 	struct span bytes;
 
+	entry.key = (char *)(uintptr_t) "some";
+	entry.value = &rule;
 	all.filesystem = &files;
 	all.landlock = &landlock;
 	all.process = &process;
@@ -148,6 +156,10 @@ policy(const struct options *o, struct arena *arena)
 	files.n_read_write = o->write_n;
 	files.read_write = (char **)(uintptr_t)o->write;
 	landlock.compatibility = (char *)(uintptr_t)(o->hard ? "hard_requirement" : "best_effort");
+	if (o->network) {
+		all.network_policies = entries;
+		all.n_network_policies = 1;
+	}
 	process.run_as_user = process.run_as_group = (char *)(uintptr_t)(o->as == NULL ? "sandbox" : o->as);
 	if (protobuf_write(&all.base, arena, &bytes, &why) != OK)
 		die("policy: %s", why.text);

@@ -8,6 +8,7 @@
  *   first word "@die": this process ends at once, without a word
  *   first word "@kill NAME": that process of the sandbox is killed, then the command
  *   first word "@push N": the configuration again, as revision N; the command once its end is known
+ *   first word "@network": what is pushed has a network section
  *
  * It writes "WALL report", "READY", "FAILED reason: words", "MAIN code", "RUN code output", "BENCH us",
  * "APPLIED N loaded: words", "GIVEN link ROLE", "END".
@@ -41,6 +42,7 @@ struct fake {
 	struct span line;
 	bool started, waiting;
 	unsigned push; /* 0: none */
+	bool network;
 	struct msg exec; /* of the line */
 	struct span words[256];
 };
@@ -129,7 +131,9 @@ kill_named(struct span name)
 static void
 push(struct fake *fake)
 {
-	static char bytes[MSG_BYTES_MAX];
+	/* field 5, network_policies: key "x", value nothing */
+	static const char section[] = {0x2a, 5, 0x0a, 1, 'x', 0x12, 0};
+	static char bytes[MSG_BYTES_MAX], policy[MSG_BYTES_MAX];
 	size_t n = read_file("/script/enrolled", bytes, sizeof(bytes));
 	auto_arena struct arena arena = {0};
 	struct msg enrolled, m = {.id = CONFIG_PUSH};
@@ -137,7 +141,11 @@ push(struct fake *fake)
 
 	if (msg_decode(span_of_bytes(bytes, n), &arena, &enrolled, &why) != OK)
 		abort();
-	m.config_push = (struct msg_config_push){.epoch = 1, .policy = enrolled.enrolled.policy, .policy_version = fake->push,
+	n = enrolled.enrolled.policy.length;
+	memcpy(policy, enrolled.enrolled.policy.at, n);
+	memcpy(policy + n, section, sizeof(section));
+	n += fake->network ? sizeof(section) : 0;
+	m.config_push = (struct msg_config_push){.epoch = 1, .policy = span_of_bytes(policy, n), .policy_version = fake->push,
 	    .config_revision = fake->push};
 	if (peer_tell(fake->supervisor, &m, &why) != OK)
 		tell("BROKEN", span_of_text(why.text));
@@ -158,6 +166,8 @@ option(struct fake *fake, struct span *line)
 		fake->waiting = true;
 	else if (span_starts(word, SPAN("@kill ")))
 		kill_named(span_tail(word, 6));
+	else if (span_is(word, "@network"))
+		fake->network = true;
 	else if (span_starts(word, SPAN("@push ")))
 		fake->push = (unsigned)strtoul(word.at + 6, NULL, 10);
 	else if (span_is(word, "@die"))
@@ -177,6 +187,7 @@ next(struct fake *fake)
 	line = span_cut(&fake->rest, '\n');
 	fake->exec = (struct msg){.id = EXEC_START};
 	fake->repeat = 1;
+	fake->network = false;
 	fake->repeated = 0;
 	while (line.length > 0 && line.at[0] == '@')
 		option(fake, &line);

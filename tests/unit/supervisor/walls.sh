@@ -139,6 +139,63 @@ box --read /usr -- /nowhere/main </dev/null | grep -q '^FAILED CommandNotFound: 
 # Ends.
 is "the main process ends, and with it the rest" "$(printf 'sleep\t30\n@main\n' | timeout 10 "$try" "$bundle" "${as[@]}" -- sh -c 'sleep 0.2; exit 7' 2>&1 | grep -E '^(MAIN|RUN)' | sort | tr '\n' ' ')" "MAIN 7 RUN 137  "
 is "link dies: a new one is told again" "$(printf '@die\n' | timeout 3 "$try" "$bundle" "${as[@]}" 2>&1 | grep -c '^AGAIN able')" 1
+# The way out, with a policyd and a proxy that judge nothing (fake_way.c).
+heard() { printf '%s\n' "$@" | sed 's/ /\t/g; s|^@kill\t|@kill |; s|^@push\t|@push |' | box --copy "$work/probe" --network | tee "$work/heard" | look | tr '\n' '|'; }
+is "TCP to any address, over IPv4 and IPv6, comes to the proxy with its destination" \
+	"$(heard '/sandbox/probe hear 1.1.1.1 443' '/sandbox/probe hear 2606:4700::1111 8443' '/sandbox/probe hear 10.0.0.1 22')" \
+	"0 transparent 1.1.1.1 443;possible|0 transparent 2606:4700::1111 8443;possible|0 transparent 10.0.0.1 22;possible|"
+is "the explicit proxy's address" "$(heard '/sandbox/probe hear 10.200.0.1 3128')" "0 explicit;possible|"
+is "DNS to any server over IPv4, the resolver's own included, is ours" \
+	"$(heard '/sandbox/probe hear-udp 8.8.8.8 53' '/sandbox/probe hear-udp 127.0.0.1 53' '/sandbox/probe hear-udp 127.0.0.53 53' '/sandbox/probe hear 8.8.8.8 53')" \
+	"0 name;possible|0 name;possible|0 name;possible|0 names;possible|"
+is "port 53 of a made-up address is not DNS" "$(heard '/sandbox/probe hear 198.18.7.7 53')" "0 transparent 198.18.7.7 53;possible|"
+for line in "udp 1.1.1.1 123" "udp 2606:4700::1111 53" "udp 10.200.0.1 99" "tcp 10.200.0.1 99" "tcp 127.0.0.1 15001" "tcp ::1 15001" "tcp 127.0.0.1 22" \
+	"fast-open 1.1.1.1 443" "fast-open-connect"; do
+	result=$(heard "/sandbox/probe $line")
+	case $result in "1 refused"*) ok "inside: $line: ${result#1 refused: }" ;; *) not_ok "inside: $line: $result" ;; esac
+done
+is "what a name resolves to is asked of us" "$(printf 'sh\t-c\tgrep -v "^options" /etc/resolv.conf; grep hosts: /etc/nsswitch.conf\n' | box | look)" "0 nameserver 127.0.0.1;hosts: files dns"
+is "the CA and the system's trust anchors with it" \
+	"$(inside 'cat $NODE_EXTRA_CA_CERTS | tr "\n" " "; tail -n 2 $SSL_CERT_FILE | head -n 1; grep -c BEGIN $CURL_CA_BUNDLE')" \
+	"0 -----BEGIN CERTIFICATE----- ours -----END CERTIFICATE----- ours;$(($(grep -c BEGIN /etc/ssl/certs/ca-certificates.crt) + 1))"
+is "... also where the policy names single files of /etc" \
+	"$(inside 'ls /etc | tr "\n" " "; cat $NODE_EXTRA_CA_CERTS | sed -n 2p' --read /usr --read /lib --read /lib64 --read /bin --read /etc/hosts --read /etc/ld.so.cache)" \
+	"0 group hostname hosts ld.so.cache nsswitch.conf openshell-tls passwd resolv.conf ours"
+is "the environment of a way out" "$(inside 'echo $https_proxy $HTTP_PROXY $ALL_PROXY $NO_PROXY $NODE_USE_ENV_PROXY')" \
+	"0 http://10.200.0.1:3128 http://10.200.0.1:3128 http://10.200.0.1:3128 127.0.0.1,localhost,::1 1"
+
+# One of the two is killed: what is begun meanwhile waits for its next life, which has what the first had.
+is "policyd dies: a connect waits for the next" "$(heard '@kill policyd /sandbox/probe hear 1.1.1.1 443')" "0 transparent 1.1.1.1 443;possible|"
+is "... which has the policy, and is introduced" "$(grep -c '^POLICY 1$' "$work/heard") $(grep -c '^GIVEN policyd' "$work/heard") $(grep -c '^GIVEN link policyd' "$work/heard")" "2 4 2"
+is "the proxy dies: a connection waits for the next" "$(heard '@kill proxy /sandbox/probe hear 1.1.1.1 443')" "0 transparent 1.1.1.1 443;possible|"
+is "... which has the CA and the names" "$(grep -c '^PROXY setup.*key=secret$' "$work/heard") $(sed -n 's/^PROXY listens //p' "$work/heard" | tail -n 1)" "1 fds=5 names=2"
+again=()
+for i in 1 2 3; do again+=('@kill proxy /sandbox/probe hear 1.1.1.1 1' '@kill policyd /sandbox/probe hear 1.1.1.1 1'); done
+is "both again and again: back each time" "$(heard "${again[@]}" | tr '|' '\n' | sort | uniq -c | tr -s ' ')" " 6 0 transparent 1.1.1.1 1;possible"
+
+# Another configuration while it runs.
+push() { printf "$1" | box "${@:2}" | sed -n 's/^APPLIED //p; s/^POLICY /loaded /p' | tr '\n' '|'; }
+is "a policy is loaded, and said to be; a bad one is not, and the good one stays" \
+	"$(push '@push 7\ttrue\n@push 13\ttrue\n@push 8\ttrue\n')" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 8|8 1: |"
+is "the next policyd has the last good one" "$(push '@push 7\ttrue\n@push 13\ttrue\n@kill policyd\t/sandbox/probe\thear\t1.1.1.1\t443\n' --copy "$work/probe")" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 7|"
+is "network rules that come later" "$(push '@network\t@push 7\ttrue\n')" "loaded 1|loaded 7|7 1: |"
+
+# Without the fence the network stays closed; what it would be needed for is refused.
+cp -a "$bundle" "$work/closed" && rm "$work/closed/bin/fence"
+whole=$bundle bundle=$work/closed
+is "no fence: the network is closed" "$(printf '/sandbox/probe\ttcp\t1.1.1.1\t443\n/sandbox/probe\ttcp\t2606:4700::1\t443\n/sandbox/probe\tudp\t127.0.0.1\t53\n' | box --copy "$work/probe" | look | tr '\n' '|')" \
+	"1 refused: Network is unreachable|1 refused: Network is unreachable|0 possible|"
+is "... and the wall stands" "$(printf 'true\n' | box | grep -c '^WALL network=enforced')" 1
+is "... no proxy is named" "$(inside 'echo [$https_proxy] $(ls /etc/openshell-tls 2>/dev/null | wc -l)')" "0 [] 2"
+box --network </dev/null | grep -q '^FAILED WallNotEnforced: the policy has network rules, which cannot be enforced here: the network cannot be fenced' &&
+	ok "... a policy with network rules stops the start" || not_ok "... a policy with network rules stops the start"
+like_push=$(push '@network\t@push 7\ttrue\n@push 8\ttrue\n')
+case $like_push in "7 0: it has network rules, which cannot be enforced here"*"|8 1: |") ok "... and is refused later, with the reason" ;; *) not_ok "... and is refused later: $like_push" ;; esac
+bundle=$whole
+cp -a "$bundle" "$work/blind" && rm "$work/blind/bin/proxy"
+bundle=$work/blind
+box --network </dev/null | grep -q '^FAILED WallNotEnforced: .*there is no proxy in this bundle' && ok "no proxy: the same" || not_ok "no proxy: the same"
+bundle=$whole
 printf '@bench 200\ttrue\n' | box | sed -n 's/^BENCH \(.*\)/# \1 us to start true and see it end, through three processes/p'
 echo "1..$n"
 [ $bad = 0 ]
