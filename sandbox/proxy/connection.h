@@ -35,10 +35,18 @@ struct connection {
 	uint16_t client_port, server_port;
 	struct name *name;	       /* the synthetic address it came by; NULL: none */
 	bool judged_allowed;	       /* policyd knows it and must be told of its end */
+	uint32_t policyd_life;	       /* which one that was */
 	uint64_t judging;	       /* call to policyd, or 0 */
 	void *admission;	       /* what waits for it: judge.c */
+	void (*admitted)(struct connection *connection, enum err r, const struct why *why); /* admit.c */
 	uint64_t dialling;	       /* upstream_open of the way in, or 0 */
 	struct timer timer;	       /* of the way in: heads, first bytes, idle */
+	struct watch peek;	       /* of the way in: bytes that are looked at and not taken (peek.h) */
+	void (*peeked)(struct connection *connection, struct span bytes);
+	uint16_t peek_room;
+	bool peek_last;		       /* no more will come than was seen */
+	const char *what;	       /* absolute form: "METHOD /path", in memory; NULL: CONNECT */
+	bool shaking;		       /* the agent's TLS is being opened */
 	struct address *pinned;	       /* in memory: the addresses that the destination rule let through */
 	size_t pinned_n;
 	struct leg *dialled;	       /* connected already; the first upstream_open takes it */
@@ -52,6 +60,8 @@ struct connection {
  * alpn    what to offer with tls: "h2,http/1.1" or "http/1.1"; NULL none
  * done    later from the loop, exactly once: OK with the leg (the caller's from then on), ERR_DENIED the destination
  *         rule refused (why says the detail of section 7), ERR_UNAVAILABLE it cannot be reached or verified, ERR_TIMEOUT
+ * An early dial of the way in (connection->dialling, ->dialled) is taken over by the first call.
+ *
  * returns a number for upstream_cancel, never 0
  */
 uint64_t upstream_open(struct connection *connection, bool tls, const char *alpn,

@@ -1,4 +1,4 @@
-/* Events: one OCSF line for each connection and request, sent to the link in batches; nothing is lost without a count. */
+/* An event: what happened to one connection or request, as it becomes one OCSF line (connection_event tells it). */
 #ifndef SANDBOX_PROXY_EVENT_H
 #define SANDBOX_PROXY_EVENT_H
 
@@ -28,19 +28,5 @@ struct event {
 	struct span code, reason;
 	struct span details;	/* KEY=value words for the line, made by us: "rule_methods=a,b tools=c" */
 };
-
-/* The queue of lines. */
-struct events;
-struct events *events_new(struct proxy *proxy);
-void events_free(struct events *events);
-
-/* Equal lines of one batch become one with a count. connection NULL: about none. */
-void event_add(struct proxy *proxy, struct connection *connection, const struct event *event);
-
-/* The link's channel came, or there is room again: send what waits. */
-void events_send(struct proxy *proxy);
-
-/* The link is gone: what was on its way is kept and sent to the next one. */
-void events_pause(struct proxy *proxy);
 
 #endif

@@ -55,6 +55,7 @@ take_judgement(struct connection *connection, const struct msg *answer, struct w
 	enum err r = copy_connection_judged(&connection->memory, &answer->connection_judged, &connection->judged, why);
 
 	connection->judged_allowed = connection->judged.allowed;
+	connection->policyd_life = connection->proxy->policyd_life;
 	if (r == OK && connection->judged.generation < connection->proxy->generation)
 		r = fail(why, ERR_CONFLICT, "policy changed");
 	return r;

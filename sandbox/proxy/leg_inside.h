@@ -1,4 +1,4 @@
-/* The inside of a leg, for leg.c (sockets, watching) and leg_tls.c (what OpenSSL does). */
+/* The inside of a leg, for leg_socket.c (sockets, watching) and leg_tls.c (what OpenSSL does). */
 #ifndef SANDBOX_PROXY_LEG_INSIDE_H
 #define SANDBOX_PROXY_LEG_INSIDE_H
 
@@ -20,6 +20,7 @@ struct leg {
 	bool read_needs_room;	/* TLS must write before it can read, and the other way round */
 	bool write_needs_bytes;
 	bool finishing;		/* close_notify waits for room */
+	bool abandoned;		/* finished in the middle of the handshake */
 	bool hung_up;		/* the end was told: not again before leg_watch */
 	void (*shaken)(void *self, enum err r, const struct why *why); /* during the handshake */
 	void *shaken_self;

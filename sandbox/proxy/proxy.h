@@ -5,6 +5,7 @@
 #include "common/base/id.h"
 #include "common/bus/peer.h"
 #include "sandbox/proxy/connection.h"
+#include "sandbox/proxy/pipes.h"
 #include "sandbox/proxy/slots.h"
 
 /* bus.state: what is served when. */
@@ -37,7 +38,9 @@ struct proxy {
 	struct id sandbox;
 	uint64_t generation;	/* of the policy that policyd decides by; 0: none yet */
 	uint32_t policy_version;
+	uint32_t policyd_life;	/* grows with each new policyd */
 	bool ready;		/* proxy_setup came */
+	bool ending;
 	struct list connections;
 	unsigned connections_n;
 	uint64_t next_number;	/* of connections: never used again, also not by the next proxy */
@@ -45,6 +48,7 @@ struct proxy {
 	unsigned lingering_n;
 	uint64_t turned_away;	/* connections that found no room */
 	struct slots upstreams;
+	struct pipes pipes;
 	struct tls *tls;
 	struct resolver *resolver;
 	struct names *names;

@@ -88,7 +88,7 @@ connected(struct upstream *upstream, struct leg *leg)
 	enum err r;
 
 	upstream->leg = leg;
-	if (!upstream->tls) {
+	if (leg_tls(leg) == upstream->tls) {
 		upstream_done(upstream, OK, &why);
 		return;
 	}
@@ -249,6 +249,7 @@ begin(void *self)
 
 	if (leg != NULL) {
 		connection->dialled = NULL;
+		leg_watch(leg, 0, NULL, NULL);
 		connected(upstream, leg);
 	} else if (connection->pinned_n > 0)
 		dial_next(upstream);
@@ -260,18 +261,22 @@ uint64_t
 upstream_open(struct connection *connection, bool tls, const char *alpn,
     void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self)
 {
-	struct upstream *upstream = calloc(1, sizeof(*upstream));
+	struct upstream *upstream = slots_get(&connection->proxy->upstreams, connection->dialling);
+	bool early = upstream != NULL;
 
-	if (upstream == NULL)
+	if (!early && (upstream = calloc(1, sizeof(*upstream))) == NULL)
 		abort();
-	upstream->connection = connection;
-	upstream->loop = connection->proxy->loop;
 	upstream->tls = tls;
 	upstream->alpn = alpn;
 	upstream->done = done;
 	upstream->self = self;
-	upstream->fd = -1;
 	upstream->until_ms = clock_ms() + DIAL_MS;
+	connection->dialling = 0;
+	if (early)
+		return upstream->number;
+	upstream->connection = connection;
+	upstream->loop = connection->proxy->loop;
+	upstream->fd = -1;
 	upstream->number = slots_put(&connection->proxy->upstreams, upstream);
 	loop_timer_set(upstream->loop, &upstream->timer, 0, begin, upstream);
 	return upstream->number;

@@ -164,6 +164,8 @@ leg_read(struct leg *leg, void *to, size_t room, size_t *got, struct why *why)
 	enum err r = OK;
 
 	*got = 0;
+	if (leg->abandoned)
+		return fail(why, ERR_UNAVAILABLE, "its TLS was given up");
 	if (leg->unread_length > leg->unread_at)
 		*got = unread_take(leg, to, room);
 	else if (leg->ssl != NULL)
@@ -223,6 +225,11 @@ leg_finish(struct leg *leg)
 {
 	bool sent = leg->ssl == NULL || leg_tls_finish(leg);
 
+	if (leg->shaken != NULL) { /* nobody waits for it any more, and nothing else can be done with it */
+		leg->shaken = NULL;
+		leg->abandoned = true;
+		loop_timer_stop(leg->loop, &leg->deadline);
+	}
 	if (leg->finishing != !sent) {
 		leg->finishing = !sent;
 		leg_arm(leg);
@@ -235,6 +242,12 @@ bool
 leg_tls(const struct leg *leg)
 {
 	return leg->ssl != NULL;
+}
+
+struct ssl_st *
+leg_ssl(const struct leg *leg)
+{
+	return leg->ssl;
 }
 
 int

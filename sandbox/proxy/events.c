@@ -1,5 +1,5 @@
 /* Events: the queue, its bounds, and its way to the link: 100 lines or 50 ms after the first, one call at a time. */
-#include "sandbox/proxy/event.h"
+#include "sandbox/proxy/events.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
-/* Connections: their birth, their end, and how the agent still gets what was written to it last. */
+/* The lives of connections: their birth, and their end. */
 #include "sandbox/proxy/connection.h"
 
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "sandbox/proxy/event.h"
+#include "sandbox/proxy/events.h"
 #include "sandbox/proxy/judge.h"
 #include "sandbox/proxy/linger.h"
 #include "sandbox/proxy/names.h"
@@ -49,6 +49,7 @@ connection_end(struct connection *connection)
 	list_remove(&connection->link);
 	proxy->connections_n--;
 	loop_timer_stop(proxy->loop, &connection->timer);
+	loop_remove(proxy->loop, &connection->peek);
 	upstream_cancel(proxy, connection->dialling);
 	judge_forget(connection);
 	names_release(proxy->names, connection->name);

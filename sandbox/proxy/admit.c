@@ -1,0 +1,66 @@
+/* Admission: policyd's answer turned into what the ways in need to know. */
+#include "sandbox/proxy/admit.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "sandbox/proxy/event.h"
+#include "sandbox/proxy/judge.h"
+
+static const char *const heads[][2] = {
+    [HOW_TRANSPARENT] = {"TRANSPARENT denied", "TRANSPARENT allowed"},
+    [HOW_CONNECT] = {"CONNECT denied", "CONNECT allowed"},
+    [HOW_FORWARD] = {"FORWARD denied", "FORWARD allowed"},
+};
+
+void
+admit_tell(struct connection *connection, bool allowed, const char *engine, struct span code, struct span reason)
+{
+	struct event event = {.class = EVENT_NET,
+	    .severity = allowed ? EVENT_INFO : EVENT_MED,
+	    .action = allowed ? EVENT_ALLOWED : EVENT_DENIED,
+	    .activity = allowed ? "OPEN" : "REFUSE",
+	    .head = heads[connection->how][allowed],
+	    .engine = engine,
+	    .code = code,
+	    .reason = reason};
+
+	connection_event(connection, &event);
+}
+
+static void
+judged(struct connection *connection, enum err r, const struct why *said)
+{
+	struct why why = *said;
+	struct span reason = connection->judged.reason;
+
+	if (r == OK && !connection->judged.allowed) {
+		admit_tell(connection, false, "opa", connection->judged.code, reason);
+		r = fail(&why, ERR_DENIED, SPAN_FORMAT, SPAN_ARGS(reason));
+	} else if (r == ERR_CONFLICT)
+		admit_tell(connection, false, "opa", SPAN("generation"), SPAN("policy changed"));
+	else if (r != OK)
+		admit_tell(connection, false, "proxy", SPAN("no_decision"), span_of_text(said->text));
+	else if (connection->how != HOW_FORWARD) /* a request to be forwarded has one event, when it is judged itself */
+		admit_tell(connection, true, "opa", SPAN_NONE, SPAN_NONE);
+	connection->admitted(connection, r, &why);
+}
+
+void
+admit(struct connection *connection, void (*then)(struct connection *connection, enum err r, const struct why *why))
+{
+	connection->admitted = then;
+	judge_connection(connection, judged);
+}
+
+bool
+admit_host(struct connection *connection, struct span host, uint16_t port)
+{
+	if (host.length == 0 || host.length >= sizeof(connection->host) || !span_utf8(host))
+		return false;
+	for (size_t i = 0; i < host.length; i++)
+		connection->host[i] = (char)tolower((unsigned char)host.at[i]);
+	connection->host[host.length] = 0;
+	connection->port = port;
+	return true;
+}

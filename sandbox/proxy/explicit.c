@@ -1,0 +1,264 @@
+/* The explicit proxy: one head, read while it stays in the socket, then one of two ways. */
+#include "sandbox/proxy/explicit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/text.h"
+#include "common/wire/http_head.h"
+#include "common/wire/http_target.h"
+#include "sandbox/proxy/admit.h"
+#include "sandbox/proxy/peek.h"
+#include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/reply.h"
+#include "sandbox/proxy/sniff.h"
+#include "sandbox/proxy/special.h"
+
+#define DETAIL_BYTES 1024
+#define TARGET_BYTES 512 /* of a path that is shown */
+
+static const char established[] = "HTTP/1.1 200 Connection Established\r\n\r\n";
+
+static void
+end_silently(struct connection *connection, const char *why)
+{
+	(void)why;
+	connection_end(connection);
+}
+
+static void
+refuse_empty(struct connection *connection, unsigned status)
+{
+	reply_empty(connection->agent, status);
+	connection_end(connection);
+}
+
+static void
+head_late(void *self)
+{
+	connection_end(self); /* who does not finish a head in time hears nothing */
+}
+
+/* "CONNECT h:p" or "GET h:p/path", as details begin; h in brackets where it has colons. */
+static void
+add_what(struct text *text, const struct connection *connection)
+{
+	bool v6 = strchr(connection->host, ':') != NULL;
+	const char *what = connection->what != NULL ? connection->what : "CONNECT ";
+	size_t method = strcspn(what, " ");
+
+	text_add(text, "%.*s %s%s%s:%u%s", (int)method, what, v6 ? "[" : "", connection->host, v6 ? "]" : "",
+	    connection->port, what + method + 1);
+}
+
+/* ---- refusals with a body ---- */
+
+static void
+refuse(struct connection *connection, const char *error, const char *words, struct span reason)
+{
+	char detail[DETAIL_BYTES];
+	struct text text = TEXT_OF(detail);
+
+	add_what(&text, connection);
+	text_add(&text, " %s", words);
+	reply_error(connection->agent, 403, error, text_span(&text), reason);
+	connection_end(connection);
+}
+
+static void
+policy_changed(struct connection *connection, const char *why)
+{
+	(void)why;
+	admit_tell(connection, false, "opa", SPAN("generation"), SPAN("policy changed"));
+	refuse(connection, "policy_denied", "not permitted because policy changed", SPAN_NONE);
+}
+
+static void
+refuse_admission(struct connection *connection, enum err r, const struct why *why)
+{
+	if (r == ERR_CONFLICT)
+		refuse(connection, "policy_denied", "not permitted because policy changed", SPAN_NONE);
+	else
+		refuse(connection, "policy_denied", "not permitted by policy", span_of_text(why->text));
+}
+
+/* ---- CONNECT ---- */
+
+static void
+connect_dialled(void *self, enum err r, struct leg *leg, const struct why *why)
+{
+	struct connection *connection = self;
+	char words[WHY_BYTES + 16];
+	struct why broken;
+	size_t put = 0;
+
+	connection->dialling = 0;
+	if (r == ERR_DENIED) {
+		admit_tell(connection, false, "ssrf", SPAN("ssrf_denied"), span_of_text(why->text));
+		snprintf(words, sizeof(words), "blocked: %s", why->text);
+		refuse(connection, "ssrf_denied", words, SPAN_NONE);
+		return;
+	}
+	if (r != OK) {
+		admit_tell(connection, false, "proxy", SPAN("upstream_unreachable"), span_of_text(why->text));
+		reply_error(connection->agent, 502, "upstream_unreachable", span_of_text(why->text), SPAN_NONE);
+		connection_end(connection);
+		return;
+	}
+	connection->dialled = leg;
+	if (leg_write(connection->agent, established, sizeof(established) - 1, &put, &broken) != OK ||
+	    put != sizeof(established) - 1)
+		connection_end(connection);
+	else
+		sniff_begin(connection);
+}
+
+static void
+connect_admitted(struct connection *connection, enum err r, const struct why *why)
+{
+	if (r != OK)
+		refuse_admission(connection, r, why);
+	else
+		connection->dialling = upstream_open(connection, false, NULL, connect_dialled, connection);
+}
+
+static void
+connect_begin(struct connection *connection, const struct http_head *head, size_t used)
+{
+	struct http_authority authority;
+	const struct special *special;
+	struct address address;
+	struct why why;
+
+	connection->how = HOW_CONNECT;
+	peek_take(connection, used);
+	if (head->body != HTTP_BODY_NONE || http_authority_parse(head->target, &authority, &why) != OK ||
+	    !authority.has_port ||
+	    (authority.brackets && (!address_parse(authority.host, &address) || address.length != 16)) ||
+	    !admit_host(connection, authority.host, authority.port)) {
+		refuse_empty(connection, 400);
+		return;
+	}
+	connection->relay_end = policy_changed;
+	if ((special = special_find(connection)) != NULL)
+		special_serve(special, connection);
+	else
+		admit(connection, connect_admitted);
+}
+
+/* ---- absolute form ---- */
+
+static void
+forward_admitted(struct connection *connection, enum err r, const struct why *why)
+{
+	if (r != OK) {
+		refuse_admission(connection, r, why);
+		return;
+	}
+	connection->relay_end = NULL;
+	http_forward(connection);
+}
+
+/* Cut "scheme://authority" off the front; what is left is path and query. */
+static bool
+absolute_cut(struct span target, struct span *scheme, struct span *authority, struct span *rest)
+{
+	size_t colon, end = 0;
+
+	if (!span_find(target, ':', &colon) || !span_starts(span_tail(target, colon), SPAN("://")))
+		return false;
+	*scheme = span_head(target, colon);
+	target = span_tail(target, colon + 3);
+	while (end < target.length && target.at[end] != '/' && target.at[end] != '?' && target.at[end] != '#')
+		end++;
+	*authority = span_head(target, end);
+	*rest = span_tail(target, end);
+	return true;
+}
+
+/* What the refusal of this request would begin with: "METHOD /path", without a query. */
+static bool
+what_keep(struct connection *connection, const struct http_head *head, struct span rest)
+{
+	struct span path = span_cut(&rest, '?');
+
+	connection->what = arena_format(&connection->memory, SPAN_FORMAT " %s" SPAN_FORMAT, SPAN_ARGS(head->method),
+	    path.length == 0 ? "/" : "", SPAN_ARGS(span_head(path, TARGET_BYTES)));
+	return connection->what != NULL;
+}
+
+static void
+forward_http(struct connection *connection, const struct http_head *head, struct span text, struct span rest)
+{
+	struct http_authority authority;
+	const struct special *special;
+	struct why why;
+
+	connection->how = HOW_FORWARD;
+	if (span_find(rest, '#', &(size_t){0}) || http_authority_parse(text, &authority, &why) != OK ||
+	    !admit_host(connection, authority.host, authority.has_port ? authority.port : 80) ||
+	    !what_keep(connection, head, rest)) {
+		refuse_empty(connection, 400);
+		return;
+	}
+	connection->relay_end = policy_changed;
+	if ((special = special_find(connection)) != NULL)
+		special_serve(special, connection);
+	else
+		admit(connection, forward_admitted);
+}
+
+static void
+absolute_begin(struct connection *connection, const struct http_head *head)
+{
+	struct span scheme, authority, rest;
+
+	if (!absolute_cut(head->target, &scheme, &authority, &rest)) {
+		refuse_empty(connection, 400);
+	} else if (http_same(scheme, SPAN("http"))) {
+		forward_http(connection, head, authority, rest);
+	} else if (http_same(scheme, SPAN("https"))) {
+		reply_text(connection->agent, 400, "Use CONNECT for HTTPS URLs");
+		connection_end(connection);
+	} else {
+		reply_error(connection->agent, 400, "unsupported_proxy_scheme", SPAN("only http:// can be forwarded"), SPAN_NONE);
+		connection_end(connection);
+	}
+}
+
+/* ---- the head ---- */
+
+static void
+head_peeked(struct connection *connection, struct span bytes)
+{
+	struct http_head head;
+	struct why why;
+	size_t used;
+	enum err r = http_request_parse(bytes, HTTP_FIRST_HEAD_BYTES, &head, &used, &why);
+
+	if (bytes.length == 0 || (r == ERR_MORE && connection->peek_last)) {
+		connection_end(connection);
+		return;
+	}
+	if (r == ERR_MORE)
+		return;
+	peek_end(connection);
+	loop_timer_stop(connection->proxy->loop, &connection->timer);
+	if (r != OK)
+		refuse_empty(connection, r == ERR_RANGE ? 431 : 400);
+	else if (span_is(head.method, "CONNECT"))
+		connect_begin(connection, &head, used);
+	else
+		absolute_begin(connection, &head);
+}
+
+void
+explicit_begin(struct connection *connection)
+{
+	struct why why;
+
+	connection->relay_end = end_silently;
+	loop_timer_set(connection->proxy->loop, &connection->timer, HEAD_MS, head_late, connection);
+	if (peek_begin(connection, HTTP_FIRST_HEAD_BYTES + 1, head_peeked, &why) != OK)
+		connection_end(connection);
+}

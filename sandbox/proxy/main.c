@@ -1,0 +1,108 @@
+/* proxy: the sandbox's way out. The steps of its start and end. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/bus/channel.h"
+#include "common/os/jail.h"
+#include "sandbox/proxy/openssl.h"
+#include "sandbox/proxy/serve.h"
+
+#define CHANNEL_FD 3
+#define SETUP_MS   10000
+#define PROXY_UID  64303 /* within the box, where it is mapped */
+
+static const struct jail proxy_jail = {
+    .process = "proxy",
+    .promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX,
+    .files_max = 4 * CONNECTIONS_MAX, /* two ends and, while bytes are in it, a pipe for each connection */
+    .keep_from = CHANNEL_FD,
+    .keep_to = 31, /* what the loop opened, and the trust anchors */
+};
+
+/* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
+static unsigned long
+ids_mapped(void)
+{
+	unsigned long inside = 0, outside = 0, count = 0;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (map == NULL)
+		return 0;
+	if (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0)
+		count = 0;
+	fclose(map);
+	return count;
+}
+
+static enum err
+enter(struct why *why)
+{
+	struct jail jail = proxy_jail;
+
+	if (ids_mapped() > PROXY_UID)
+		jail.uid = jail.gid = PROXY_UID;
+	return jail_enter(&jail, why);
+}
+
+static void
+late(void *self)
+{
+	loop_stop(self);
+}
+
+/* The supervisor says first what is to be served; nothing else is taken before. */
+static enum err
+wait_for_setup(struct proxy *proxy, struct why *why)
+{
+	struct timer deadline = {0};
+	uint64_t until = clock_ms() + SETUP_MS;
+	enum err r = OK;
+
+	loop_timer_set(proxy->loop, &deadline, SETUP_MS, late, proxy->loop);
+	while (r == OK && !proxy->ready && proxy->supervisor->up && clock_ms() < until)
+		r = loop_turn(proxy->loop, -1, why);
+	loop_timer_stop(proxy->loop, &deadline);
+	if (r == OK && !proxy->ready)
+		r = fail(why, ERR_TIMEOUT, "the supervisor did not say what to serve");
+	return r;
+}
+
+static enum err
+run(struct proxy *proxy, struct loop *loop, struct why *why)
+{
+	struct peer *supervisor;
+	enum err r;
+
+	proxy_init(proxy, loop);
+	if ((r = channel_open(&proxy->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &supervisor, why)) == OK) {
+		proxy->supervisor = peer_ref(supervisor);
+		if ((r = wait_for_setup(proxy, why)) == OK && (r = enter(why)) == OK)
+			r = loop_run(loop, why);
+	}
+	proxy_done(proxy);
+	return r;
+}
+
+int
+main(void)
+{
+	static struct proxy proxy;
+	struct loop *loop = NULL;
+	struct why why = {0};
+	enum err r;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_open("proxy", LOG_LEVEL_INFO);
+	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel does it. */
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
+		r = fail(&why, ERR_SYSTEM, "OpenSSL cannot start");
+	else if ((r = loop_new(&loop, &why)) == OK)
+		r = run(&proxy, loop, &why);
+	if (r != OK)
+		log_failure("proxy.stopped", r, &why);
+	loop_free(loop);
+	return r == OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

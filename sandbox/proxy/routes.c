@@ -1,0 +1,15 @@
+/* Routes: a table. */
+#include "sandbox/proxy/routes.h"
+
+#include "sandbox/proxy/generation.h"
+#include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/setup.h"
+
+const struct route proxy_routes[] = {
+	{PROXY_SETUP, proxy_setup, PROXY_WAITING, 0},
+	{PROXY_LISTEN, proxy_listen, PROXY_RUNNING, 0},
+	{PROXY_NAMES, proxy_names, PROXY_RUNNING, 0},
+	{CHANNEL_GIVE, channel_give, PROXY_RUNNING, 0},
+	{GENERATION, generation, PROXY_RUNNING, 0},
+	{0},
+};

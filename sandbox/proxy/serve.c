@@ -1,0 +1,89 @@
+/* Serving: the parts are made here in their order, and ended in the other. */
+#include "sandbox/proxy/serve.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "sandbox/proxy/accept.h"
+#include "sandbox/proxy/dns.h"
+#include "sandbox/proxy/events.h"
+#include "sandbox/proxy/judge.h"
+#include "sandbox/proxy/linger.h"
+#include "sandbox/proxy/names.h"
+#include "sandbox/proxy/resolve.h"
+#include "sandbox/proxy/routes.h"
+#include "sandbox/proxy/tls.h"
+
+static void
+place_empty(struct peer **place, const struct peer *peer)
+{
+	if (*place != peer)
+		return;
+	peer_unref(*place);
+	*place = NULL;
+}
+
+static void
+peer_down(void *self, struct peer *peer, const struct why *why)
+{
+	struct proxy *proxy = self;
+
+	if (peer == proxy->supervisor) {
+		loop_stop(proxy->loop);
+		return;
+	}
+	if (!proxy->ending)
+		log_warning("peer.gone", "peer=%s why=\"%s\"", peer->name, log_quote(span_of_text(why->text)));
+	if (peer == proxy->link)
+		events_pause(proxy);
+	place_empty(&proxy->policyd, peer);
+	place_empty(&proxy->link, peer);
+}
+
+void
+proxy_init(struct proxy *proxy, struct loop *loop)
+{
+	proxy->loop = loop;
+	proxy->bus = (struct bus){.loop = loop,
+	    .role = ROLE_PROXY,
+	    .name = "proxy",
+	    .routes = proxy_routes,
+	    .self = proxy,
+	    .peer_down = peer_down,
+	    .state = PROXY_WAITING};
+	list_init(&proxy->connections);
+	list_init(&proxy->lingering);
+	proxy->next_number = (uint64_t)clock_wall_ms() << 20; /* past those of any proxy before */
+	proxy->names = names_new();
+	proxy->judge = judge_new(proxy);
+	proxy->events = events_new(proxy);
+	bus_init(&proxy->bus);
+}
+
+static void
+connections_end(struct proxy *proxy)
+{
+	struct connection *connection;
+
+	list_each (connection, &proxy->connections, struct connection, link)
+		if (connection->relay_end != NULL)
+			connection->relay_end(connection, "the proxy ends");
+}
+
+void
+proxy_done(struct proxy *proxy)
+{
+	proxy->ending = true;
+	accept_free(proxy->accept);
+	connections_end(proxy);
+	linger_done(proxy);
+	dns_free(proxy->dns);
+	bus_done(&proxy->bus);
+	peer_unref(proxy->supervisor);
+	judge_free(proxy->judge);
+	events_free(proxy->events);
+	resolver_free(proxy->resolver);
+	names_free(proxy->names);
+	tls_free(proxy->tls);
+	slots_done(&proxy->upstreams);
+	pipes_done(&proxy->pipes);
+}
