@@ -16,10 +16,29 @@ by_key(const void *a, const void *b)
 	return strcmp((*left)->key, (*right)->key);
 }
 
-/* [secs.mmm] [source] [LEVEL] [target] message k=v, fields sorted by key */
+/* One object a line; what an event is made of is in its fields. */
 static void
-line_print(const Openshell__V1__SandboxLogLine *line)
+line_print_json(const Openshell__V1__SandboxLogLine *line)
 {
+	json_t *object = json_object(), *fields = json_object();
+
+	for (size_t i = 0; i < line->n_fields; i++)
+		json_object_set_new(fields, line->fields[i]->key, json_text(line->fields[i]->value));
+	json_object_set_new(object, "timestamp_ms", json_integer(line->timestamp_ms));
+	json_object_set_new(object, "source", json_text(line->source));
+	json_object_set_new(object, "level", json_text(line->level));
+	json_object_set_new(object, "target", json_text(line->target));
+	json_object_set_new(object, "message", json_text(line->message));
+	json_object_set_new(object, "fields", fields);
+	json_line(stdout, object);
+}
+
+/* [secs.mmm] [source] [LEVEL] [target] message k=v, fields sorted by key; an event's message has them already. */
+static void
+line_print_words(const Openshell__V1__SandboxLogLine *line)
+{
+	bool event = line->level != NULL && strcmp(line->level, "OCSF") == 0;
+	size_t n = event ? 0 : line->n_fields;
 	auto_arena struct arena arena = {0};
 	const Openshell__V1__SandboxLogLine__FieldsEntry **fields;
 
@@ -27,14 +46,23 @@ line_print(const Openshell__V1__SandboxLogLine *line)
 	    (long long)(line->timestamp_ms % 1000),
 	    line->source == NULL || line->source[0] == '\0' ? "gateway" : shown(&arena, line->source),
 	    shown(&arena, line->level), shown(&arena, line->target), shown(&arena, line->message));
-	fields = arena_array(&arena, line->n_fields + 1, sizeof(*fields));
-	for (size_t i = 0; fields != NULL && i < line->n_fields; i++)
+	fields = arena_array(&arena, n + 1, sizeof(*fields));
+	for (size_t i = 0; fields != NULL && i < n; i++)
 		fields[i] = line->fields[i];
-	if (fields != NULL && line->n_fields > 0)
-		qsort(fields, line->n_fields, sizeof(*fields), by_key);
-	for (size_t i = 0; fields != NULL && i < line->n_fields; i++)
+	if (fields != NULL && n > 0)
+		qsort(fields, n, sizeof(*fields), by_key);
+	for (size_t i = 0; fields != NULL && i < n; i++)
 		printf(" %s=%s", shown(&arena, fields[i]->key), shown(&arena, fields[i]->value));
 	putchar('\n');
+}
+
+static void
+line_print(const struct cli *cli, const Openshell__V1__SandboxLogLine *line)
+{
+	if (cli_format(cli) == FORMAT_JSON)
+		line_print_json(line);
+	else
+		line_print_words(line);
 }
 
 /* What was asked of both calls alike. */
@@ -90,7 +118,7 @@ logs_once(struct cli *cli, char *id, const struct selection *selection, struct w
 	if ((r = call_GetSandboxLogs(&cli->connection, &request, &answer, why)) != OK)
 		return r;
 	for (size_t i = 0; i < answer->n_logs; i++)
-		line_print(answer->logs[i]);
+		line_print(cli, answer->logs[i]);
 	call_free(answer);
 	return OK;
 }
@@ -104,7 +132,7 @@ tail_event(void *self, const Openshell__V1__SandboxStreamEvent *event, struct wh
 		cli_note(cli, "Warning: %s", shown(&cli->arena, event->warning->message));
 	if (event->payload_case != OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_LOG)
 		return WATCH_ON;
-	line_print(event->log);
+	line_print(cli, event->log);
 	if (fflush(stdout) == 0)
 		return WATCH_ON;
 	fail(why, ERR_SYSTEM, "standard output is closed");

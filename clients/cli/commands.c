@@ -5,6 +5,7 @@
 static const char *const formats[] = {"table", "yaml", "json", NULL};
 static const char *const shells[] = {"bash", "fish", "zsh", NULL};
 static const char *const sources[] = {"all", "gateway", "sandbox", NULL};
+static const char *const line_formats[] = {"table", "json", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 
 /* clang-format off */
@@ -151,6 +152,9 @@ static const struct flag flags_logs[] = {
 	 .help = "all, gateway or sandbox; may be repeated"},
 	{.id = FLAG_LEVEL, .name = "level", .kind = KIND_CHOICE, .value = "LEVEL", .choices = levels,
 	 .help = "only lines at least so grave: error, warn, info, debug or trace"},
+	{.id = FLAG_OUTPUT, .name = "output", .letter = 'o', .kind = KIND_CHOICE, .value = "FORMAT",
+	 .fallback = "table", .choices = line_formats,
+	 .help = "how to print: table, or json with one object a line, an event's parts among its fields"},
 	END
 };
 
@@ -264,7 +268,8 @@ static const struct command commands_all[] = {
 	    "openshell sandbox delete demo"},
 	{.name = "logs", .alias = "lg", .run = run_logs, .flags = flags_logs,
 	 .summary = "Show a sandbox's log",
-	 .examples = "openshell logs demo\nopenshell logs demo --tail --source sandbox --level warn",
+	 .examples = "openshell logs demo\nopenshell logs demo --tail --source sandbox --level warn\n"
+	    "openshell logs demo -o json",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "completions", .run = run_completions,
 	 .summary = "Print what makes a shell complete openshell's commands",

@@ -75,6 +75,14 @@ json_print(FILE *to, json_t *value)
 	json_decref(value);
 }
 
+void
+json_line(FILE *to, json_t *value)
+{
+	if (value != NULL && json_dumpf(value, to, JSON_COMPACT | JSON_ENSURE_ASCII) == 0)
+		fputc('\n', to);
+	json_decref(value);
+}
+
 json_t *
 json_text(const char *text)
 {

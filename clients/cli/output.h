@@ -23,6 +23,7 @@ void table_print(FILE *to, const struct table *table, bool bold);
 
 /* Print a value as it is or as YAML; takes it over. ERR_SYSTEM is left to the final flush. */
 void json_print(FILE *to, json_t *value);
+void json_line(FILE *to, json_t *value); /* on one line, all of it ASCII */
 void yaml_print(FILE *to, json_t *value);
 void yaml_print_indented(FILE *to, const json_t *value, size_t indent);
 

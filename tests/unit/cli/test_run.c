@@ -95,6 +95,11 @@ static const struct {
     {"logs demo -n 7 --source all --source sandbox --level warn", 0, "GetSandbox GetSandboxLogs ",
 	"[1234.567] [sandbox] [INFO ] [supervisor] walls\\nup ant=2 zebra=1\n", "",
 	"\"lines\":7,\"sources\":[\"sandbox\"],\"min_level\":\"WARN\""},
+    {"logs demo -o json", 0, "GetSandbox GetSandboxLogs ",
+	"{\"timestamp_ms\":1234567,\"source\":\"sandbox\",\"level\":\"INFO\",\"target\":\"supervisor\","
+	"\"message\":\"walls\\nup\",\"fields\":{\"zebra\":\"1\",\"ant\":\"2\"}}\n", "", NULL},
+    {"logs demo --tail --output json", 0, "GetSandbox WatchSandbox ",
+	"{\"timestamp_ms\":1234567,\"source\":\"sandbox\",\"level\":\"INFO\",", "", NULL},
     {"lg demo --tail", 0, "GetSandbox WatchSandbox ",
 	"[1234.567] [sandbox] [INFO ] [supervisor] walls\\nup ant=2 zebra=1\n", "",
 	"\"follow_logs\":true,\"log_tail_lines\":200"},
