@@ -61,7 +61,7 @@ write_bundle(int dir, int root_fd, struct span ca, struct why *why)
 static enum err
 write_tls(int dir, const struct msg_spawner_setup *setup, int root_fd, struct why *why)
 {
-	const char *name = VIEW_TLS + sizeof("/etc");
+	const char *name = &VIEW_TLS[sizeof("/etc")];
 	auto_fd int tls = -1;
 	enum err r;
 
