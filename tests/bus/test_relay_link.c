@@ -83,15 +83,25 @@ link_start(void)
 }
 
 static void
-expect_session(void)
+expect_session_with(uint64_t config_revision)
 {
+	struct msg answer = enrolled;
 	struct heard *heard;
 
-	actor_answer(&state, ENROL_CHECK, &enrolled);
-	heard_free(actor_hear(&state, SESSION_UP));
+	answer.enrolled.config_revision = config_revision;
+	actor_answer(&state, ENROL_CHECK, &answer);
+	heard = actor_hear(&state, SESSION_UP);
+	assert_int_equal(heard->msg.session_up.config_revision, config_revision);
+	heard_free(heard);
 	heard = actor_hear(&supervisor, LINK_STATUS);
 	assert_true(heard->msg.link_status.connected);
 	heard_free(heard);
+}
+
+static void
+expect_session(void)
+{
+	expect_session_with(0);
 }
 
 static int
@@ -300,6 +310,85 @@ when_the_relay_dies_the_link_comes_back(void **unused)
 		clean_fd(&fds[i]);
 }
 
+/* ---- configuration ---- */
+
+static void
+push(uint64_t revision)
+{
+	const struct msg m = {.id = CONFIG_PUSH,
+	    .config_push = {.sandbox = sandbox,
+		.epoch = 1,
+		.policy = {"p", 1},
+		.policy_version = 1,
+		.config_revision = revision}};
+
+	tell(state.peer, &m);
+}
+
+/* The supervisor is given it, and says that it decides by it. */
+static void
+given_and_applied(uint64_t revision)
+{
+	struct msg m = {.id = CONFIG_APPLIED,
+	    .config_applied = {.sandbox = sandbox,
+		.epoch = 1,
+		.instance = instance,
+		.policy_version = 1,
+		.config_revision = revision,
+		.loaded = true}};
+	struct heard *heard = actor_hear(&supervisor, CONFIG_PUSH);
+
+	assert_int_equal(heard->msg.config_push.config_revision, revision);
+	heard_free(heard);
+	tell(supervisor.peer, &m);
+}
+
+static void
+expect_applied(uint64_t revision)
+{
+	struct heard *heard = actor_hear(&state, CONFIG_APPLIED);
+
+	assert_int_equal(heard->msg.config_applied.config_revision, revision);
+	assert_true(heard->msg.config_applied.loaded);
+	reply_send(&heard->reply, &(struct msg){.id = DONE});
+	heard_free(heard);
+}
+
+/* What of the 50 ms from a change to its acknowledgement is ours: told, not judged. */
+static void
+configuration_goes_down_and_its_word_up(void **unused)
+{
+	uint64_t began = clock_ms();
+
+	(void)unused;
+	for (uint64_t i = 1; i <= 100; i++) {
+		push(i);
+		given_and_applied(i);
+		expect_applied(i);
+	}
+	print_message("100 configurations down and acknowledged up in %lu ms\n", (unsigned long)(clock_ms() - began));
+}
+
+/* kill -9 of the relay between a change and its word: neither is lost. */
+static void
+configuration_outlives_the_relay(void **unused)
+{
+	(void)unused;
+	push(1);
+	given_and_applied(1);
+	heard_free(actor_hear(&state, CONFIG_APPLIED)); /* the relay dies before its answer */
+	child_kill(&relay.child, SIGKILL);
+	child_wait(&relay.child);
+	child_done(&relay.child);
+	heard_free(actor_hear(&supervisor, LINK_STATUS));
+	relay_start();
+	expect_session_with(2); /* it changed meanwhile */
+	expect_applied(1); /* once more: it was not answered */
+	given_and_applied(2);
+	expect_applied(2);
+	assert_null(actor_heard(&supervisor, CONFIG_PUSH));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -309,6 +398,8 @@ main(int argc, char **argv)
 	    CASE(short_commands_one_after_the_other),
 	    CASE(when_the_link_dies_the_caller_hears),
 	    CASE(when_the_relay_dies_the_link_comes_back),
+	    CASE(configuration_goes_down_and_its_word_up),
+	    CASE(configuration_outlives_the_relay),
 	};
 
 	assert_int_equal(argc, 3);
