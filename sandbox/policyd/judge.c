@@ -42,6 +42,16 @@ find_socket(struct policyd *policyd, const struct msg_connection_judge *in, stru
 	return OK;
 }
 
+/* Whatever is judged between two sleeps of the loop had arrived before the look, so one is fresh for all. */
+static enum err
+look_shared(struct policyd *policyd, struct why *why)
+{
+	if (policyd->looked)
+		return OK;
+	policyd->looked = true;
+	return look_now(&policyd->observer.look, why);
+}
+
 /* What was noted at connect already says no. It is kept for the event. */
 static enum err
 noted_fault(struct policyd *policyd, const struct record *record, struct judged *judged)
@@ -71,7 +81,7 @@ who(struct policyd *policyd, const struct msg_connection_judge *in, struct judge
 		return r;
 	if (record->identity->fault != OK)
 		return noted_fault(policyd, record, judged);
-	if ((r = look_now(&policyd->observer.look, &why)) != OK)
+	if ((r = look_shared(policyd, &why)) != OK)
 		return refused(judged, "identity", ERR_DENIED, &why);
 	if ((r = owners_find(&policyd->observer, judged->inode, &judged->owners, &why)) == ERR_MORE)
 		return r;
@@ -213,7 +223,7 @@ connection_judge_again(struct policyd *policyd, const struct msg *m, unsigned lo
 	else
 		r = who(policyd, &m->connection_judge, &judged);
 	if ((r == ERR_MORE || (r == ERR_BUSY && ++looks < LOOKS_MAX)) &&
-	    wait_for(policyd, m, looks, r == ERR_MORE, reply, &why) == OK) {
+	    wait_for(policyd, m, looks, r == ERR_MORE ? WAIT_HASH : LOOK_AGAIN_MS, reply, &why) == OK) {
 		owners_drop(&policyd->observer, &judged.owners);
 		return;
 	}
@@ -229,18 +239,19 @@ connection_judge_again(struct policyd *policyd, const struct msg *m, unsigned lo
  * Who opened this connection, and may it go there?
  *
  * in      connection_judge, from the proxy
- * out     connection_judged; when a process must be looked at again or a file be read, later
- * errors  ERR_LIMIT too many connections
+ * out     connection_judged, when all that has arrived is read; later still when a process must be looked at again or a
+ *         file be read
+ * errors  ERR_LIMIT too many connections, or too many questions
  */
 enum err
 connection_judge(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct reply reply = reply_later(m);
+	enum err r = wait_for(self, m, 0, 0, &reply, why);
 
 	(void)answer;
-	(void)why;
-	connection_judge_again(self, m, 0, &reply);
-	return OK;
+	peer_unref(reply.peer); /* where it could not be kept */
+	return r;
 }
 
 /* Could any endpoint mean this name? in: name_judge. out: name_judged. */

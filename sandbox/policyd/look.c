@@ -90,10 +90,10 @@ static enum err
 threads(struct look *look, int dir, pid_t pid)
 {
 	struct walk walk = {.look = look, .pid = pid, .dir = dir};
-	struct proc_stat stat;
-	enum err r = proc_stat(dir, &stat, NULL);
+	uint32_t n = 0;
+	enum err r = proc_threads(dir, &n, NULL);
 
-	if (r != OK || stat.threads < 2)
+	if (r != OK || n < 2)
 		return r;
 	r = proc_each(dir, "task", each_thread, &walk, NULL);
 	return r != OK ? r : walk.r;

@@ -58,6 +58,8 @@ struct policyd {
 	struct notify notify;
 	struct observer observer;
 	uint64_t look_due_ms;
+	bool looked; /* since the loop slept: questions that arrived together share one look */
+	struct idle sleeping;
 
 	struct list connections[CONNECTION_BUCKETS];
 	size_t connections_n;
@@ -104,14 +106,18 @@ struct waiting {
 };
 
 /*
- * Ask again(policyd, message, looks, reply) later. The first time: m is the message as it came, and is answered later.
+ * Ask again later.
  *
- * for_hash  when a hash is known; otherwise after LOOK_AGAIN_MS
+ * m         copied
+ * looks     that it had
+ * delay_ms  0: when all that has arrived is read; WAIT_HASH: when a hash is known
+ * reply     moved; stays the caller's on failure
  * errors    ERR_LIMIT too many wait
  */
 #define LOOKS_MAX     3 /* within 20 ms */
 #define LOOK_AGAIN_MS 7
-enum err wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, bool for_hash, struct reply *reply,
+#define WAIT_HASH     UINT32_MAX
+enum err wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, uint32_t delay_ms, struct reply *reply,
     struct why *why) must_check;
 void wait_hash_known(struct policyd *policyd);
 void wait_clear(struct policyd *policyd);

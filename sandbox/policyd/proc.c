@@ -70,6 +70,19 @@ proc_stat(int dir, struct proc_stat *out, struct why *why)
 }
 
 enum err
+proc_threads(int dir, uint32_t *out, struct why *why)
+{
+	struct stat st;
+
+	if (fstatat(dir, "task", &st, 0) < 0)
+		return failed(why, "task");
+	if (st.st_nlink < 2)
+		return fail(why, ERR_DENIED, "task has %lu links", (unsigned long)st.st_nlink);
+	*out = (uint32_t)st.st_nlink - 2; /* itself, and the entry above */
+	return OK;
+}
+
+enum err
 proc_exe_stat(int dir, struct stat *out, struct why *why)
 {
 	return fstatat(dir, "exe", out, 0) < 0 ? failed(why, "exe") : OK;

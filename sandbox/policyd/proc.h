@@ -27,6 +27,9 @@ enum err proc_read(int dir, const char *name, char *to, size_t size, struct span
 
 enum err proc_stat(int dir, struct proc_stat *out, struct why *why) must_check;
 
+/* How many threads it has: the links of its task directory, without reading text. Errors as proc_read. */
+enum err proc_threads(int dir, uint32_t *out, struct why *why) must_check;
+
 /* Which file it executes; no text is read, so this is the quick look. Errors as proc_read. */
 enum err proc_exe_stat(int dir, struct stat *out, struct why *why) must_check;
 

@@ -15,6 +15,15 @@ hash_known(void *self)
 	wait_hash_known(policyd);
 }
 
+static bool
+about_to_sleep(void *self)
+{
+	struct policyd *policyd = self;
+
+	policyd->looked = false;
+	return false;
+}
+
 /* Without its supervisor it ends; connections end with their proxy. */
 static void
 peer_gone(void *self, struct peer *peer, const struct why *why)
@@ -82,7 +91,7 @@ policyd_open(struct policyd *policyd, struct loop *loop, int channel, struct why
 {
 	enum err r;
 
-	*policyd = (struct policyd){.loop = loop, .diag = -1, .force.generation = 1};
+	*policyd = (struct policyd){.loop = loop, .diag = -1, .notify.fd = -1, .force.generation = 1};
 	list_init(&policyd->waiting);
 	for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
 		list_init(&policyd->connections[i]);
@@ -107,6 +116,7 @@ policyd_open(struct policyd *policyd, struct loop *loop, int channel, struct why
 	    .peer_down = peer_gone,
 	    .state = POLICYD_WAITING};
 	bus_init(&policyd->bus);
+	loop_idle(loop, &policyd->sleeping, about_to_sleep, policyd);
 	return channel_open(&policyd->bus, ROLE_SUPERVISOR, "supervisor", channel, &policyd->supervisor, why);
 }
 
@@ -114,6 +124,7 @@ void
 policyd_close(struct policyd *policyd)
 {
 	bus_done(&policyd->bus);
+	loop_idle_remove(policyd->loop, &policyd->sleeping);
 	wait_clear(policyd);
 	if (policyd->events.timer.place != 0)
 		loop_timer_stop(policyd->loop, &policyd->events.timer);

@@ -42,7 +42,7 @@ fired(void *self)
 }
 
 enum err
-wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, bool for_hash, struct reply *reply,
+wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, uint32_t delay_ms, struct reply *reply,
     struct why *why)
 {
 	struct waiting *waiting;
@@ -59,13 +59,13 @@ wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, bool for_
 	}
 	waiting->policyd = policyd;
 	waiting->looks = looks;
-	waiting->for_hash = for_hash;
+	waiting->for_hash = delay_ms == WAIT_HASH;
 	waiting->reply = *reply;
 	reply->peer = NULL;
 	list_append(&policyd->waiting, &waiting->link);
 	policyd->waiting_n++;
-	if (!for_hash)
-		loop_timer_set(policyd->loop, &waiting->timer, LOOK_AGAIN_MS, fired, waiting);
+	if (delay_ms != WAIT_HASH)
+		loop_timer_set(policyd->loop, &waiting->timer, delay_ms, fired, waiting);
 	return OK;
 }
 

@@ -365,11 +365,12 @@ stage_policyd_kill(struct stage *stage)
 
 /* ---- policies ---- */
 
+#define POLICY_TEXT_BYTES (256u << 10)
+
 static struct span
 policy_bytes(const struct stage *stage, const char *yaml, struct arena *arena)
 {
-	char text[8192];
-	struct text out = TEXT_OF(text);
+	struct text out = {.at = arena_alloc(arena, POLICY_TEXT_BYTES), .size = POLICY_TEXT_BYTES};
 	Openshell__Sandbox__V1__SandboxPolicy *policy;
 	struct span bytes;
 	struct why why;
