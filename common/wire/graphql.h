@@ -8,21 +8,9 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "common/wire/graphql_operation.h"
 
-#define GRAPHQL_OPERATIONS_MAX 64  /* of one request: a batch */
-#define GRAPHQL_FIELDS_MAX     256 /* different root fields of one operation */
-#define GRAPHQL_NAME_BYTES     256 /* of an operation, field, hash or id */
-
-enum graphql_type { GRAPHQL_PERSISTED, GRAPHQL_QUERY, GRAPHQL_MUTATION, GRAPHQL_SUBSCRIPTION };
-
-/* One operation that the server would run. */
-struct graphql_operation {
-	enum graphql_type type;	   /* GRAPHQL_PERSISTED: only its hash or id was sent */
-	struct span name;	   /* empty: anonymous */
-	const struct span *fields; /* of the root, by their real names, fragments followed, each once */
-	size_t fields_n;
-	struct span hash, persisted_id; /* of GRAPHQL_PERSISTED; one of them may be empty */
-};
+#define GRAPHQL_OPERATIONS_MAX 64 /* of one request: a batch */
 
 struct graphql_request {
 	const struct graphql_operation *operations;

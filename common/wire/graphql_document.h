@@ -2,7 +2,10 @@
 #ifndef COMMON_WIRE_GRAPHQL_DOCUMENT_H
 #define COMMON_WIRE_GRAPHQL_DOCUMENT_H
 
-#include "common/wire/graphql.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/span.h"
+#include "common/wire/graphql_operation.h"
 
 #define GRAPHQL_DEPTH_MAX  128	 /* selections, values and types within each other, fragments counted */
 #define GRAPHQL_TOKENS_MAX 20000 /* of a document; as many again while fragments are followed */
