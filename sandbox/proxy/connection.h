@@ -99,6 +99,9 @@ struct connection *connection_new(struct proxy *proxy, int fd, enum how how);
  */
 void connection_end(struct connection *connection);
 
+/* End all of them that match (NULL: all), by their relay_end; each may end others on its way. */
+void connections_end(struct proxy *proxy, bool (*match)(const struct connection *connection), const char *why);
+
 /*
  * http.c: serve HTTP/1.1 or HTTP/2 (by the leg's ALPN, or its first bytes) on the agent's leg until it ends: each request
  * judged, forwarded, answered. Takes the connection over and calls connection_end.

@@ -4,8 +4,10 @@
 #include "sandbox/proxy/proxy.h"
 
 static bool
-older(const struct connection *connection, const struct proxy *proxy)
+older(const struct connection *connection)
 {
+	const struct proxy *proxy = connection->proxy;
+
 	return connection->judged_allowed && (connection->judged.generation < proxy->generation ||
 	    connection->policyd_life != proxy->policyd_life);
 }
@@ -20,14 +22,11 @@ enum err
 generation(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct proxy *proxy = self;
-	struct connection *connection;
 
 	(void)why;
 	proxy->generation = m->generation.generation;
 	proxy->policy_version = m->generation.version;
-	list_each (connection, &proxy->connections, struct connection, link)
-		if (older(connection, proxy) && connection->relay_end != NULL)
-			connection->relay_end(connection, "policy changed");
+	connections_end(proxy, older, "policy changed");
 	if (m->call != 0)
 		answer->id = DONE;
 	return OK;

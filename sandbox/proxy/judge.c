@@ -34,6 +34,7 @@ struct judge {
 	struct slots asks; /* struct ask by number */
 	struct batch *batch; /* being filled; NULL: none */
 	struct batch *spare;
+	struct timer cut; /* policyd's channel */
 };
 
 /* ---- connections ---- */
@@ -116,6 +117,16 @@ judge_connection(
 		connection->judging = peer_call(connection->proxy->policyd, &m, CONNECTION_MS, connection_answered, admission);
 }
 
+/* It does not read what it is told: it must not keep what is over. Later: who ends a connection holds others. */
+static void
+cut_policyd(void *self)
+{
+	struct proxy *proxy = self;
+
+	if (proxy->policyd != NULL)
+		proxy->policyd->transport->cut(proxy->policyd);
+}
+
 void
 judge_forget(struct connection *connection)
 {
@@ -127,7 +138,7 @@ judge_forget(struct connection *connection)
 		call_cancel(proxy->policyd, connection->judging);
 	if (proxy->policyd != NULL && (connection->judging != 0 || connection->judged_allowed) &&
 	    peer_tell(proxy->policyd, &m, &why) != OK)
-		proxy->policyd->transport->cut(proxy->policyd); /* it does not read: it must not keep what is over */
+		loop_timer_set(proxy->loop, &proxy->judge->cut, 0, cut_policyd, proxy);
 	free(connection->admission);
 	connection->admission = NULL;
 }
@@ -273,6 +284,7 @@ judge_free(struct judge *judge)
 	if (judge == NULL)
 		return;
 	loop_idle_remove(judge->proxy->loop, &judge->idle);
+	loop_timer_stop(judge->proxy->loop, &judge->cut);
 	if (judge->batch != NULL)
 		batch_send(judge);
 	free(judge->spare);

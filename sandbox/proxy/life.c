@@ -1,4 +1,4 @@
-/* The lives of connections: their birth, and their end. */
+/* The lives of connections: their birth and their end, one by one or all together. */
 #include "sandbox/proxy/connection.h"
 
 #include <stdlib.h>
@@ -57,4 +57,24 @@ connection_end(struct connection *connection)
 	leg_linger(proxy, connection->agent);
 	arena_reset(&connection->memory);
 	free(connection);
+}
+
+void
+connections_end(struct proxy *proxy, bool (*match)(const struct connection *connection), const char *why)
+{
+	struct list all;
+	struct connection *connection;
+
+	list_init(&all);
+	list_each (connection, &proxy->connections, struct connection, link)
+		if (connection->relay_end != NULL && (match == NULL || match(connection))) {
+			list_remove(&connection->link);
+			list_append(&all, &connection->link);
+		}
+	while (!list_empty(&all)) {
+		connection = list_item(all.next, struct connection, link);
+		list_remove(&connection->link);
+		list_append(&proxy->connections, &connection->link);
+		connection->relay_end(connection, why);
+	}
 }

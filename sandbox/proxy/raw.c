@@ -14,7 +14,7 @@
 #define HALF_IDLE_MS 300000  /* and one side has ended */
 #define PIECE_BYTES  (256u << 10)
 #define BUFFER_BYTES 16384u
-#define ROUNDS	     16 /* then others have their turn */
+#define ROUNDS	     8 /* then others have their turn */
 
 struct flow {
 	struct leg *from, *to;

@@ -59,22 +59,12 @@ proxy_init(struct proxy *proxy, struct loop *loop)
 	bus_init(&proxy->bus);
 }
 
-static void
-connections_end(struct proxy *proxy)
-{
-	struct connection *connection;
-
-	list_each (connection, &proxy->connections, struct connection, link)
-		if (connection->relay_end != NULL)
-			connection->relay_end(connection, "the proxy ends");
-}
-
 void
 proxy_done(struct proxy *proxy)
 {
 	proxy->ending = true;
 	accept_free(proxy->accept);
-	connections_end(proxy);
+	connections_end(proxy, NULL, "the proxy ends");
 	linger_done(proxy);
 	dns_free(proxy->dns);
 	bus_done(&proxy->bus);
