@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define STATES_PER_NODE	 4
+#define STATES_PER_NODE  2
 #define STATES_LEAST	 512
 #define PLACES_PER_STATE 16
 #define CELLS_PER_STATE	 8
@@ -202,11 +202,17 @@ row_majority(const uint32_t *row, uint32_t n)
 	return best;
 }
 
+/* The classes of a row that lead elsewhere than the rest. */
+struct exceptions {
+	uint8_t class[256];
+	uint32_t n;
+};
+
 static bool
-row_fits(const struct making *making, const uint32_t *row, uint32_t rest, size_t base)
+row_fits(const struct making *making, const struct exceptions *exceptions, size_t base)
 {
-	for (uint32_t class = 0; class < making->classes; class ++)
-		if (row[class] != rest && making->dfa.cells[base + class].owner != 0)
+	for (uint32_t i = 0; i < exceptions->n; i++)
+		if (making->dfa.cells[base + exceptions->class[i]].owner != 0)
 			return false;
 	return true;
 }
@@ -217,20 +223,21 @@ row_pack(struct making *making, uint32_t state, const uint32_t row[256])
 	struct dfa *dfa = &making->dfa;
 	uint32_t rest = row_majority(row, making->classes);
 	size_t base = dfa->cells_n > FIT_TRIES ? dfa->cells_n - FIT_TRIES : 0;
-	bool still = rest == state;
+	struct exceptions exceptions = {.n = 0};
 
 	for (uint32_t class = 0; class < making->classes; class ++)
-		still = still && row[class] == state;
-	while (!row_fits(making, row, rest, base))
+		if (row[class] != rest)
+			exceptions.class[exceptions.n++] = (uint8_t) class;
+	while (!row_fits(making, &exceptions, base))
 		base++;
 	if (base + 2 * (size_t)making->classes > making->cells_max)
 		return false;
 	dfa->states[state].base = (uint32_t)base;
 	dfa->states[state].rest = rest;
-	dfa->states[state].still = still;
-	for (uint32_t class = 0; class < making->classes; class ++) {
-		if (row[class] == rest)
-			continue;
+	dfa->states[state].still = rest == state && exceptions.n == 0;
+	for (uint32_t i = 0; i < exceptions.n; i++) {
+		uint32_t class = exceptions.class[i];
+
 		dfa->cells[base + class] = (struct dfa_cell){state, row[class]};
 		if (dfa->cells_n <= base + class)
 			dfa->cells_n = (uint32_t)(base + class) + 1;

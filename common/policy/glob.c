@@ -276,13 +276,15 @@ glob_compile(struct span text, enum glob_kind kind, struct arena *arena, struct 
 	return OK;
 }
 
+/* Bytes that make a pattern of a text. */
+static const bool special[256] = {
+    ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['{'] = true, ['}'] = true, ['\\'] = true};
+
 bool
 glob_literal(struct span text, enum glob_kind kind)
 {
-	const char *special = kind == GLOB_HOST ? "*" : "*?[{}\\";
-
 	for (size_t i = 0; i < text.length; i++)
-		if (text.at[i] == '\0' || strchr(special, text.at[i]) != NULL)
+		if (special[(uint8_t)text.at[i]] && (kind != GLOB_HOST || text.at[i] == '*' || text.at[i] == '\0'))
 			return false;
 	return true;
 }

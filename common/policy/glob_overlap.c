@@ -118,6 +118,51 @@ compile(struct span text, enum glob_kind kind, struct arena *arena, struct byte_
 	return OK;
 }
 
+/* Bytes that mean something in a pattern. */
+static const bool special[256] = {
+    ['*'] = true, ['?'] = true, ['['] = true, [']'] = true, ['{'] = true, ['}'] = true, ['\\'] = true};
+
+/* What every text that matches begins with, and ends with. */
+static void
+ends_of(struct span text, enum glob_kind kind, struct span *head, struct span *tail)
+{
+	size_t first = text.length, after = 0;
+
+	*head = *tail = text;
+	if (glob_literal(text, kind))
+		return;
+	for (size_t i = 0; i < text.length; i++) {
+		bool escape = text.at[i] == '\\';
+
+		if (!special[(uint8_t)text.at[i]])
+			continue;
+		first = first < i ? first : i;
+		i += escape ? 1 : 0;
+		after = i + 1;
+	}
+	*head =
+	    span_head(text, kind == GLOB_ROUTE && first > 0 ? first - 1 : first); /* a route covers /a by /a/ and ** */
+	*tail = span_tail(text, after);
+	if (tail->length > 0 && (tail->at[0] == '/' || tail->at[0] == '.'))
+		*tail = span_tail(*tail, 1); /* behind ** there may be no piece, and so no delimiter */
+}
+
+/* Do the heads or the tails alone tell that nothing matches both? */
+static bool
+ends_differ(struct span a, struct span b, enum glob_kind kind)
+{
+	struct span head_a, tail_a, head_b, tail_b;
+	size_t n;
+
+	ends_of(a, kind, &head_a, &tail_a);
+	ends_of(b, kind, &head_b, &tail_b);
+	n = head_a.length < head_b.length ? head_a.length : head_b.length;
+	if (!literals_equal(span_head(head_a, n), span_head(head_b, n), kind))
+		return true;
+	n = tail_a.length < tail_b.length ? tail_a.length : tail_b.length;
+	return !literals_equal(span_tail(tail_a, tail_a.length - n), span_tail(tail_b, tail_b.length - n), kind);
+}
+
 bool
 glob_overlap(struct span a, struct span b, enum glob_kind kind)
 {
@@ -129,6 +174,8 @@ glob_overlap(struct span a, struct span b, enum glob_kind kind)
 		return true;
 	if (glob_literal(a, kind) && glob_literal(b, kind))
 		return literals_equal(a, b, kind);
+	if (ends_differ(a, b, kind))
+		return false;
 	sets = arena_alloc(&arena, sizeof(*sets));
 	if (compile(a, kind, &arena, sets, &x) != OK || compile(b, kind, &arena, sets, &y) != OK)
 		return true;
