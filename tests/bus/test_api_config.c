@@ -257,7 +257,7 @@ operations_change_what_is_in_force(void **unused)
 	auto_arena struct arena arena = {0};
 	Openshell__Sandbox__V1__NetworkEndpoint endpoint = OPENSHELL__SANDBOX__V1__NETWORK_ENDPOINT__INIT,
 						*endpoints[] = {&endpoint};
-	Openshell__Sandbox__V1__NetworkBinary binary = OPENSHELL__SANDBOX__V1__NETWORK_BINARY__INIT, *binaries[] = {&binary};
+	Openshell__Sandbox__V1__NetworkBinary binary, *binaries[] = {&binary};
 	Openshell__Sandbox__V1__NetworkPolicyRule rule = OPENSHELL__SANDBOX__V1__NETWORK_POLICY_RULE__INIT;
 	Openshell__V1__AddNetworkRule add = OPENSHELL__V1__ADD_NETWORK_RULE__INIT;
 	Openshell__V1__PolicyMergeOperation operation = OPENSHELL__V1__POLICY_MERGE_OPERATION__INIT,
@@ -273,6 +273,7 @@ operations_change_what_is_in_force(void **unused)
 	endpoint.host = (char *)"example.org";
 	endpoint.has_port = 1;
 	endpoint.port = 443;
+	openshell__sandbox__v1__network_binary__init(&binary); /* its initialiser names what is deprecated */
 	binary.path = (char *)"/usr/bin/curl";
 	rule.n_endpoints = rule.n_binaries = 1;
 	rule.endpoints = endpoints;
