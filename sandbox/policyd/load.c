@@ -2,6 +2,7 @@
 #include "sandbox/policyd/policyd.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,7 @@ policy_load(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return r;
 	}
 	enforce(policyd, &next);
+	malloc_trim(0); /* compiling takes much more than what is kept */
 	event_policy(policyd, true, next.version, "");
 	loading->reply = reply_later(m);
 	generation = generation_message(&policyd->force);

@@ -372,7 +372,7 @@ policy_bytes(const struct stage *stage, const char *yaml, struct arena *arena)
 {
 	struct text out = {.at = arena_alloc(arena, POLICY_TEXT_BYTES), .size = POLICY_TEXT_BYTES};
 	Openshell__Sandbox__V1__SandboxPolicy *policy;
-	struct span bytes;
+	struct span bytes = SPAN_NONE;
 	struct why why;
 
 	for (; *yaml != '\0'; yaml++)
