@@ -1,9 +1,8 @@
-/* GraphQL documents: read once for their grammar and definitions; then the chosen operation's root is read for fields.
- */
+/* GraphQL documents: read once for grammar and definitions; then the chosen operation's root is read for its fields. */
 #include "common/wire/graphql_document.h"
 
 #include "common/base/clean.h"
-#include "common/wire/graphql_lex.h"
+#include "common/wire/graphql_grammar.h"
 
 enum state { NEW, OPEN, DONE }; /* of a fragment while fields are gathered */
 
@@ -21,193 +20,13 @@ struct fields {
 };
 
 struct parser {
-	struct graphql_lexer lexer;
+	struct graphql_parser grammar;
 	struct arena *arena;
-	struct why *why;
-	size_t depth, tokens;
 	struct definition *definitions;
 	struct fields *fields; /* of the root, while they are gathered; else NULL */
 };
 
 static enum err selections_read(struct parser *parser, bool root);
-static enum err value_read(struct parser *parser, bool constant);
-
-static enum err
-wrong(struct parser *parser, const char *words)
-{
-	return fail(parser->why, ERR_SYNTAX, "byte %zu: %s", graphql_begin(&parser->lexer) + 1, words);
-}
-
-static enum err
-next(struct parser *parser)
-{
-	if (parser->tokens++ == GRAPHQL_TOKENS_MAX)
-		return fail(parser->why, ERR_LIMIT, "a document of more than %d tokens", GRAPHQL_TOKENS_MAX);
-	return graphql_next(&parser->lexer, parser->why);
-}
-
-static enum err
-want(struct parser *parser, char punctuator)
-{
-	if (!graphql_is(&parser->lexer, punctuator))
-		return fail(
-		    parser->why, ERR_SYNTAX, "byte %zu: %c is wanted", graphql_begin(&parser->lexer) + 1, punctuator);
-	return next(parser);
-}
-
-static enum err
-name_want(struct parser *parser, struct span *out)
-{
-	if (parser->lexer.token.kind != GRAPHQL_NAME)
-		return wrong(parser, "a name is wanted");
-	*out = parser->lexer.token.text;
-	return next(parser);
-}
-
-static enum err
-deeper(struct parser *parser)
-{
-	if (parser->depth++ == GRAPHQL_DEPTH_MAX)
-		return fail(parser->why, ERR_LIMIT, "a document nested more than %d deep", GRAPHQL_DEPTH_MAX);
-	return OK;
-}
-
-/* What stands between two brackets; *more while the closing one has not come. */
-static enum err
-more(struct parser *parser, char closing, bool *more)
-{
-	*more = !graphql_is(&parser->lexer, closing);
-	return *more ? OK : next(parser);
-}
-
-static enum err
-list_read(struct parser *parser, bool constant)
-{
-	bool goes_on = true;
-	enum err r = next(parser);
-
-	while (r == OK && (r = more(parser, ']', &goes_on)) == OK && goes_on)
-		r = value_read(parser, constant);
-	return r;
-}
-
-static enum err
-object_read(struct parser *parser, bool constant)
-{
-	struct span name;
-	bool goes_on = true;
-	enum err r = next(parser);
-
-	while (r == OK && (r = more(parser, '}', &goes_on)) == OK && goes_on)
-		if ((r = name_want(parser, &name)) == OK && (r = want(parser, ':')) == OK)
-			r = value_read(parser, constant);
-	return r;
-}
-
-/* Section 2.9. */
-static enum err
-value_read(struct parser *parser, bool constant)
-{
-	enum graphql_token_kind kind = parser->lexer.token.kind;
-	struct span name;
-	enum err r;
-
-	if (kind == GRAPHQL_NAME || kind == GRAPHQL_NUMBER || kind == GRAPHQL_STRING)
-		return next(parser);
-	if (!constant && graphql_is(&parser->lexer, '$'))
-		return (r = next(parser)) == OK ? name_want(parser, &name) : r;
-	if ((r = deeper(parser)) != OK)
-		return r;
-	if (graphql_is(&parser->lexer, '['))
-		r = list_read(parser, constant);
-	else if (graphql_is(&parser->lexer, '{'))
-		r = object_read(parser, constant);
-	else
-		r = wrong(parser, "a value is wanted");
-	parser->depth--;
-	return r;
-}
-
-/* Section 2.6, where there are any. */
-static enum err
-arguments_read(struct parser *parser, bool constant)
-{
-	bool goes_on = true;
-	struct span name;
-	enum err r;
-
-	if (!graphql_is(&parser->lexer, '('))
-		return OK;
-	if ((r = next(parser)) != OK)
-		return r;
-	while (r == OK && goes_on)
-		if ((r = name_want(parser, &name)) == OK && (r = want(parser, ':')) == OK &&
-		    (r = value_read(parser, constant)) == OK)
-			r = more(parser, ')', &goes_on);
-	return r;
-}
-
-/* Section 2.12. */
-static enum err
-directives_read(struct parser *parser, bool constant)
-{
-	struct span name;
-	enum err r = OK;
-
-	while (r == OK && graphql_is(&parser->lexer, '@'))
-		if ((r = next(parser)) == OK && (r = name_want(parser, &name)) == OK)
-			r = arguments_read(parser, constant);
-	return r;
-}
-
-/* Section 2.11. */
-static enum err
-type_read(struct parser *parser)
-{
-	struct span name;
-	enum err r;
-
-	if (graphql_is(&parser->lexer, '[')) {
-		if ((r = deeper(parser)) != OK || (r = next(parser)) != OK || (r = type_read(parser)) != OK ||
-		    (r = want(parser, ']')) != OK)
-			return r;
-		parser->depth--;
-	} else if ((r = name_want(parser, &name)) != OK) {
-		return r;
-	}
-	return graphql_is(&parser->lexer, '!') ? next(parser) : OK;
-}
-
-static enum err
-variable_read(struct parser *parser)
-{
-	struct span name;
-	enum err r;
-
-	if ((r = want(parser, '$')) != OK || (r = name_want(parser, &name)) != OK || (r = want(parser, ':')) != OK ||
-	    (r = type_read(parser)) != OK)
-		return r;
-	if (graphql_is(&parser->lexer, '=') && ((r = next(parser)) != OK || (r = value_read(parser, true)) != OK))
-		return r;
-	return directives_read(parser, true);
-}
-
-/* Section 2.10, where there are any. */
-static enum err
-variables_read(struct parser *parser)
-{
-	bool goes_on = true;
-	enum err r;
-
-	if (!graphql_is(&parser->lexer, '('))
-		return OK;
-	if ((r = next(parser)) != OK)
-		return r;
-	while (r == OK && goes_on)
-		if ((r = variable_read(parser)) == OK)
-			r = more(parser, ')', &goes_on);
-	return r;
-}
 
 static struct definition *
 definition_find(struct parser *parser, bool fragment, struct span name)
@@ -223,20 +42,20 @@ static enum err
 fragment_follow(struct parser *parser, struct span name)
 {
 	struct definition *fragment = definition_find(parser, true, name);
-	struct graphql_lexer here = parser->lexer;
+	struct graphql_lexer here = parser->grammar.lexer;
 	enum err r;
 
 	if (fragment == NULL)
-		return wrong(parser, "a fragment before this is not defined");
+		return graphql_wrong(&parser->grammar, "a fragment before this is not defined");
 	if (fragment->state == OPEN)
-		return wrong(parser, "a fragment before this holds itself");
+		return graphql_wrong(&parser->grammar, "a fragment before this holds itself");
 	if (fragment->state == DONE)
 		return OK;
 	fragment->state = OPEN;
-	parser->lexer = (struct graphql_lexer){.text = here.text, .at = fragment->selection};
-	if ((r = next(parser)) == OK)
+	parser->grammar.lexer = (struct graphql_lexer){.text = here.text, .at = fragment->selection};
+	if ((r = graphql_step(&parser->grammar)) == OK)
 		r = selections_read(parser, true);
-	parser->lexer = here;
+	parser->grammar.lexer = here;
 	fragment->state = DONE;
 	return r;
 }
@@ -246,17 +65,17 @@ static enum err
 spread_read(struct parser *parser, bool root)
 {
 	struct span name = SPAN_NONE;
-	bool typed = graphql_is_name(&parser->lexer, "on");
-	bool inlined = typed || parser->lexer.token.kind != GRAPHQL_NAME;
+	bool typed = graphql_is_name(&parser->grammar.lexer, "on");
+	bool inlined = typed || parser->grammar.lexer.token.kind != GRAPHQL_NAME;
 	enum err r = OK;
 
 	if (typed)
-		r = next(parser);
+		r = graphql_step(&parser->grammar);
 	if (r == OK && (typed || !inlined))
-		r = name_want(parser, &name);
-	else if (r == OK && !graphql_is(&parser->lexer, '@') && !graphql_is(&parser->lexer, '{'))
-		r = wrong(parser, "a fragment is wanted");
-	if (r != OK || (r = directives_read(parser, false)) != OK)
+		r = graphql_name(&parser->grammar, &name);
+	else if (r == OK && !graphql_is(&parser->grammar.lexer, '@') && !graphql_is(&parser->grammar.lexer, '{'))
+		r = graphql_wrong(&parser->grammar, "a fragment is wanted");
+	if (r != OK || (r = graphql_directives(&parser->grammar, false)) != OK)
 		return r;
 	if (inlined)
 		return selections_read(parser, root);
@@ -272,7 +91,7 @@ field_keep(struct parser *parser, struct span name)
 		if (span_equal(fields->at[i], name))
 			return OK;
 	if (fields->n == GRAPHQL_FIELDS_MAX || name.length > GRAPHQL_NAME_BYTES)
-		return fail(parser->why, ERR_LIMIT, "more than %d root fields, or one of more than %d bytes",
+		return fail(parser->grammar.why, ERR_LIMIT, "more than %d root fields, or one of more than %d bytes",
 		    GRAPHQL_FIELDS_MAX, GRAPHQL_NAME_BYTES);
 	fields->at[fields->n++] = name;
 	return OK;
@@ -285,15 +104,17 @@ field_read(struct parser *parser, bool root)
 	struct span name;
 	enum err r;
 
-	if ((r = name_want(parser, &name)) != OK)
+	if ((r = graphql_name(&parser->grammar, &name)) != OK)
 		return r;
-	if (graphql_is(&parser->lexer, ':') && ((r = next(parser)) != OK || (r = name_want(parser, &name)) != OK))
+	if (graphql_is(&parser->grammar.lexer, ':') &&
+	    ((r = graphql_step(&parser->grammar)) != OK || (r = graphql_name(&parser->grammar, &name)) != OK))
 		return r;
 	if (root && parser->fields != NULL && (r = field_keep(parser, name)) != OK)
 		return r;
-	if ((r = arguments_read(parser, false)) != OK || (r = directives_read(parser, false)) != OK)
+	if ((r = graphql_arguments(&parser->grammar, false)) != OK ||
+	    (r = graphql_directives(&parser->grammar, false)) != OK)
 		return r;
-	return graphql_is(&parser->lexer, '{') ? selections_read(parser, false) : OK;
+	return graphql_is(&parser->grammar.lexer, '{') ? selections_read(parser, false) : OK;
 }
 
 /* Section 2.4. */
@@ -303,17 +124,17 @@ selections_read(struct parser *parser, bool root)
 	bool goes_on = true;
 	enum err r;
 
-	if ((r = deeper(parser)) != OK || (r = want(parser, '{')) != OK)
+	if ((r = graphql_deeper(&parser->grammar)) != OK || (r = graphql_want(&parser->grammar, '{')) != OK)
 		return r;
 	while (r == OK && goes_on) {
-		if (parser->lexer.token.kind != GRAPHQL_SPREAD)
+		if (parser->grammar.lexer.token.kind != GRAPHQL_SPREAD)
 			r = field_read(parser, root);
-		else if ((r = next(parser)) == OK)
+		else if ((r = graphql_step(&parser->grammar)) == OK)
 			r = spread_read(parser, root);
 		if (r == OK)
-			r = more(parser, '}', &goes_on);
+			r = graphql_more(&parser->grammar, '}', &goes_on);
 	}
-	parser->depth--;
+	parser->grammar.depth--;
 	return r;
 }
 
@@ -324,13 +145,13 @@ fragment_begin(struct parser *parser, struct definition *definition)
 	struct span type;
 	enum err r;
 
-	if (graphql_is_name(&parser->lexer, "on"))
-		return wrong(parser, "a fragment without a name");
-	if ((r = name_want(parser, &definition->name)) != OK)
+	if (graphql_is_name(&parser->grammar.lexer, "on"))
+		return graphql_wrong(&parser->grammar, "a fragment without a name");
+	if ((r = graphql_name(&parser->grammar, &definition->name)) != OK)
 		return r;
-	if (!graphql_is_name(&parser->lexer, "on"))
-		return wrong(parser, "on is wanted");
-	return (r = next(parser)) == OK ? name_want(parser, &type) : r;
+	if (!graphql_is_name(&parser->grammar.lexer, "on"))
+		return graphql_wrong(&parser->grammar, "on is wanted");
+	return (r = graphql_step(&parser->grammar)) == OK ? graphql_name(&parser->grammar, &type) : r;
 }
 
 static enum err
@@ -338,9 +159,9 @@ operation_begin(struct parser *parser, struct definition *definition)
 {
 	enum err r = OK;
 
-	if (parser->lexer.token.kind == GRAPHQL_NAME)
-		r = name_want(parser, &definition->name);
-	return r == OK ? variables_read(parser) : r;
+	if (parser->grammar.lexer.token.kind == GRAPHQL_NAME)
+		r = graphql_name(&parser->grammar, &definition->name);
+	return r == OK ? graphql_variables(&parser->grammar) : r;
 }
 
 /* All of a definition before its selections. */
@@ -359,19 +180,19 @@ definition_begin(struct parser *parser, struct definition *definition)
 	};
 	enum err r;
 
-	if (graphql_is(&parser->lexer, '{')) {
+	if (graphql_is(&parser->grammar.lexer, '{')) {
 		definition->type = GRAPHQL_QUERY;
 		return OK;
 	}
 	for (size_t i = 0; i < COUNT(kinds); i++) {
-		if (!graphql_is_name(&parser->lexer, kinds[i].word))
+		if (!graphql_is_name(&parser->grammar.lexer, kinds[i].word))
 			continue;
 		definition->type = kinds[i].type;
-		if ((r = next(parser)) != OK || (r = kinds[i].begin(parser, definition)) != OK)
+		if ((r = graphql_step(&parser->grammar)) != OK || (r = kinds[i].begin(parser, definition)) != OK)
 			return r;
-		return directives_read(parser, false);
+		return graphql_directives(&parser->grammar, false);
 	}
-	return wrong(parser, "an operation or fragment is wanted");
+	return graphql_wrong(&parser->grammar, "an operation or fragment is wanted");
 }
 
 static enum err
@@ -381,12 +202,12 @@ definition_read(struct parser *parser)
 	enum err r;
 
 	if (definition == NULL)
-		return fail(parser->why, ERR_LIMIT, "too much memory is needed");
+		return fail(parser->grammar.why, ERR_LIMIT, "too much memory is needed");
 	if ((r = definition_begin(parser, definition)) != OK)
 		return r;
 	if (definition_find(parser, definition->type == 0, definition->name) != NULL)
-		return wrong(parser, "a name that another operation or fragment has");
-	definition->selection = graphql_begin(&parser->lexer);
+		return graphql_wrong(&parser->grammar, "a name that another operation or fragment has");
+	definition->selection = graphql_begin(&parser->grammar.lexer);
 	definition->next = parser->definitions;
 	parser->definitions = definition;
 	return selections_read(parser, false);
@@ -395,9 +216,9 @@ definition_read(struct parser *parser)
 static enum err
 definitions_read(struct parser *parser)
 {
-	enum err r = next(parser);
+	enum err r = graphql_step(&parser->grammar);
 
-	while (r == OK && parser->lexer.token.kind != GRAPHQL_END)
+	while (r == OK && parser->grammar.lexer.token.kind != GRAPHQL_END)
 		r = definition_read(parser);
 	return r;
 }
@@ -418,13 +239,15 @@ operation_choose(struct parser *parser, struct span chosen, struct definition **
 			found = at;
 	}
 	if (n == 0)
-		return fail(parser->why, ERR_SYNTAX, "no operation in the document");
+		return fail(parser->grammar.why, ERR_SYNTAX, "no operation in the document");
 	if (n > 1 && (nameless > 0 || chosen.length == 0))
-		return fail(parser->why, ERR_SYNTAX, "several operations, and none is chosen or one has no name");
+		return fail(
+		    parser->grammar.why, ERR_SYNTAX, "several operations, and none is chosen or one has no name");
 	if (found == NULL)
-		return fail(parser->why, ERR_SYNTAX, "no operation of the name that is chosen");
+		return fail(parser->grammar.why, ERR_SYNTAX, "no operation of the name that is chosen");
 	if (found->name.length > GRAPHQL_NAME_BYTES)
-		return fail(parser->why, ERR_LIMIT, "an operation's name of more than %d bytes", GRAPHQL_NAME_BYTES);
+		return fail(
+		    parser->grammar.why, ERR_LIMIT, "an operation's name of more than %d bytes", GRAPHQL_NAME_BYTES);
 	*out = found;
 	return OK;
 }
@@ -436,13 +259,13 @@ fields_gather(struct parser *parser, const struct definition *operation, struct 
 	enum err r;
 
 	parser->fields = &fields;
-	parser->tokens = 0;
-	parser->lexer = (struct graphql_lexer){.text = parser->lexer.text, .at = operation->selection};
-	if ((r = next(parser)) != OK || (r = selections_read(parser, true)) != OK)
+	parser->grammar.tokens = 0;
+	parser->grammar.lexer = (struct graphql_lexer){.text = parser->grammar.lexer.text, .at = operation->selection};
+	if ((r = graphql_step(&parser->grammar)) != OK || (r = selections_read(parser, true)) != OK)
 		return r;
 	parser->fields = NULL;
 	if ((*out = arena_array(parser->arena, fields.n, sizeof(**out))) == NULL)
-		return fail(parser->why, ERR_LIMIT, "too much memory is needed");
+		return fail(parser->grammar.why, ERR_LIMIT, "too much memory is needed");
 	memcpy(*out, fields.at, fields.n * sizeof(**out));
 	*n = fields.n;
 	return OK;
@@ -452,7 +275,7 @@ enum err
 graphql_document_read(
     struct span document, struct span chosen, struct arena *arena, struct graphql_operation *out, struct why *why)
 {
-	struct parser parser = {.lexer.text = document, .arena = arena, .why = why};
+	struct parser parser = {.grammar = {.lexer.text = document, .why = why}, .arena = arena};
 	struct definition *operation = NULL;
 	struct span *fields = NULL;
 	size_t n = 0;

@@ -5,10 +5,8 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "common/wire/graphql_grammar.h" /* GRAPHQL_DEPTH_MAX, GRAPHQL_TOKENS_MAX */
 #include "common/wire/graphql_operation.h"
-
-#define GRAPHQL_DEPTH_MAX  128	 /* selections, values and types within each other, fragments counted */
-#define GRAPHQL_TOKENS_MAX 20000 /* of a document; as many again while fragments are followed */
 
 /*
  * Read a document and select the operation that a server would run.
