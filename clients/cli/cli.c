@@ -150,6 +150,41 @@ cli_colored(struct cli *cli, const char *code, const char *text)
 	return colored == NULL ? text : colored;
 }
 
+static void
+woken(void *self)
+{
+	*(bool *)self = true;
+}
+
+enum err
+cli_pause(struct cli *cli, uint64_t ms, struct why *why)
+{
+	struct timer timer = {0};
+	bool over = false;
+	enum err r = OK;
+
+	loop_timer_set(cli->loop, &timer, ms, woken, &over);
+	while (!over && cli->signal == 0 && r == OK)
+		r = loop_turn(cli->loop, -1, why);
+	loop_timer_stop(cli->loop, &timer);
+	return r;
+}
+
+enum err
+cli_confirm(struct cli *cli, const char *question, struct why *why)
+{
+	char line[16] = "";
+
+	if (cli_on(cli, FLAG_YES))
+		return OK;
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return fail(why, ERR_INVALID, "this concerns every sandbox of the gateway: confirm it with --yes");
+	fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(line, sizeof(line), stdin) != NULL && (line[0] == 'y' || line[0] == 'Y'))
+		return OK;
+	return fail(why, ERR_CANCELLED, "nothing was changed");
+}
+
 /* Run the command that was found; its exit code. */
 static int
 run(struct cli *cli, struct why *why)

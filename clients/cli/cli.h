@@ -64,6 +64,12 @@ void cli_print(const struct cli *cli, json_t *value);
 enum err cli_seconds(
     struct cli *cli, const char *variable, uint64_t fallback, uint64_t *out, struct why *why) must_check;
 
+/* Wait so long, or until a signal asks to stop (after cli_signals). */
+enum err cli_pause(struct cli *cli, uint64_t ms, struct why *why) must_check;
+
+/* With --yes OK; on a terminal the user's answer; elsewhere, or no: an error. */
+enum err cli_confirm(struct cli *cli, const char *question, struct why *why) must_check;
+
 /* "code" escapes around text where standard output is coloured, in the arena. */
 const char *cli_colored(struct cli *cli, const char *code, const char *text);
 

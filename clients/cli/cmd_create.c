@@ -127,26 +127,6 @@ end_event(void *self, const Openshell__V1__SandboxStreamEvent *event, struct why
 	return creation->ended ? WATCH_DONE : creation_failed(creation, event->sandbox, why);
 }
 
-static void
-woken(void *self)
-{
-	*(bool *)self = true;
-}
-
-static enum err
-pause_ms(struct cli *cli, uint64_t ms, struct why *why)
-{
-	struct timer timer = {0};
-	bool over = false;
-	enum err r = OK;
-
-	loop_timer_set(cli->loop, &timer, ms, woken, &over);
-	while (!over && cli->signal == 0 && r == OK)
-		r = loop_turn(cli->loop, -1, why);
-	loop_timer_stop(cli->loop, &timer);
-	return r;
-}
-
 /* Follow it; where the gateway goes away meanwhile, connect again for some seconds. */
 static enum err
 creation_follow(struct creation *creation, struct watching *watching, struct why *why)
@@ -156,7 +136,7 @@ creation_follow(struct creation *creation, struct watching *watching, struct why
 
 	for (unsigned i = 0; r == ERR_UNAVAILABLE && i < RETRIES_MAX && cli->signal == 0; i++) {
 		progress_detail(&cli->progress, "the gateway went away; connecting again");
-		if (pause_ms(cli, RETRY_EVERY_MS, why) != OK)
+		if (cli_pause(cli, RETRY_EVERY_MS, why) != OK)
 			return ERR_UNAVAILABLE;
 		if ((r = cli_reconnect(cli, why)) == OK)
 			r = watch_sandbox(&cli->connection, watching, why);

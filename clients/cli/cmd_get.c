@@ -3,24 +3,8 @@
 
 #include "clients/cli/commands.h"
 #include "clients/cli/message_json.h"
+#include "clients/cli/policy_json.h"
 #include "clients/cli/sandbox.h"
-
-/* The policy as its file has it: the section is called filesystem_policy there. */
-static json_t *
-policy_json(const Openshell__Sandbox__V1__SandboxPolicy *policy)
-{
-	json_t *from, *to, *value;
-	const char *key;
-
-	if (policy == NULL)
-		return json_null();
-	from = message_json(&policy->base);
-	to = json_object();
-	json_object_foreach(from, key, value)
-	    json_object_set(to, strcmp(key, "filesystem") == 0 ? "filesystem_policy" : key, value);
-	json_decref(from);
-	return to;
-}
 
 static const char *
 source_name(const Openshell__Sandbox__V1__GetSandboxConfigResponse *config)

@@ -1,6 +1,7 @@
 /* The table of commands, flags and their help: the one place where a command or a flag is added. */
 #include "clients/cli/commands.h"
 #include "clients/cli/check.h"
+#include "clients/cli/policy_update.h"
 
 static const char *const formats[] = {"table", "yaml", "json", NULL};
 static const char *const shells[] = {"bash", "fish", "zsh", NULL};
@@ -29,7 +30,7 @@ const struct flag flags_global[] = {
 	 .variable = "OPENSHELL_GATEWAY", .check = check_gateway, .complete = COMPLETE_GATEWAY,
 	 .help = "the gateway to talk to, by name; without it the active one"},
 	{.id = FLAG_ENDPOINT, .name = "gateway-endpoint", .kind = KIND_TEXT, .value = "URL",
-	 .variable = "OPENSHELL_GATEWAY_ENDPOINT", .check = check_endpoint,
+	 .variable = "OPENSHELL_GATEWAY_ENDPOINT", .check = check_gateway_endpoint,
 	 .help = "the gateway to talk to, by address, as https://127.0.0.1:17670"},
 	{.id = FLAG_INSECURE, .name = "gateway-insecure", .kind = KIND_SWITCH,
 	 .variable = "OPENSHELL_GATEWAY_INSECURE",
@@ -158,6 +159,101 @@ static const struct flag flags_logs[] = {
 	END
 };
 
+#define GLOBAL(text)									\
+	{.id = FLAG_GLOBAL, .name = "global", .kind = KIND_SWITCH,			\
+	 .excludes = {FLAG_OPERANDS}, .help = text}
+#define YES										\
+	{.id = FLAG_YES, .name = "yes", .letter = 'y', .kind = KIND_SWITCH,		\
+	 .help = "do not ask whether --global is meant"}
+#define WAIT										\
+	{.id = FLAG_WAIT, .name = "wait", .kind = KIND_SWITCH,				\
+	 .excludes = {FLAG_GLOBAL},							\
+	 .help = "return when the sandbox decides by the new version, or could not load it"},	\
+	{.id = FLAG_TIMEOUT, .name = "timeout", .kind = KIND_NUMBER, .value = "SECONDS",	\
+	 .fallback = "60", .low = 1, .high = 86400,					\
+	 .help = "how long --wait waits; past it the exit code is 124"}
+#define LIST(flag, word, what, test, text)						\
+	{.id = flag, .name = word, .kind = KIND_LIST, .value = what, .check = test,	\
+	 .help = text "; may be repeated"}
+
+static const struct flag flags_policy_set[] = {
+	{.id = FLAG_POLICY, .name = "policy", .kind = KIND_TEXT, .value = "FILE",
+	 .complete = COMPLETE_FILE, .help = "the policy, as YAML; - is standard input"},
+	GLOBAL("for every sandbox of the gateway, in place of their own (platform admins)"),
+	YES,
+	WAIT,
+	END
+};
+
+static const struct flag flags_policy_update[] = {
+	LIST(FLAG_ADD_ENDPOINT, "add-endpoint", "ENDPOINT", check_add_endpoint,
+	    "allow HOST:PORT[:ACCESS[:PROTOCOL[:ENFORCEMENT[:OPTIONS]]]]"),
+	LIST(FLAG_REMOVE_ENDPOINT, "remove-endpoint", "HOST:PORT", check_host_port, "take an endpoint away"),
+	LIST(FLAG_ADD_ALLOW, "add-allow", "RULE", check_rule, "allow requests, as HOST:PORT:METHOD:PATH"),
+	LIST(FLAG_ADD_DENY, "add-deny", "RULE", check_rule, "refuse requests, as HOST:PORT:METHOD:PATH"),
+	LIST(FLAG_REMOVE_RULE, "remove-rule", "NAME", NULL, "take a whole rule away"),
+	LIST(FLAG_BINARY, "binary", "PATH", NULL, "the program that may use what --add-endpoint adds"),
+	{.id = FLAG_RULE_NAME, .name = "rule-name", .kind = KIND_TEXT, .value = "NAME",
+	 .help = "the rule that the one --add-endpoint goes into; without it allow_HOST_PORT"},
+	{.id = FLAG_DRY_RUN, .name = "dry-run", .kind = KIND_SWITCH, .excludes = {FLAG_WAIT},
+	 .help = "print the policy that would come of it, and change nothing"},
+	WAIT,
+	END
+};
+
+static const struct flag flags_policy_get[] = {
+	{.id = FLAG_REV, .name = "rev", .kind = KIND_NUMBER, .value = "N", .fallback = "0", .high = UINT32_MAX,
+	 .help = "this version; 0 is what is in force"},
+	{.id = FLAG_FULL, .name = "full", .kind = KIND_SWITCH, .excludes = {FLAG_BASE},
+	 .help = "print the policy too, with what providers add"},
+	{.id = FLAG_BASE, .name = "base", .kind = KIND_SWITCH,
+	 .help = "print the policy too, without what providers add"},
+	GLOBAL("the gateway's own policy"),
+	OUTPUT(FLAG_NONE),
+	END
+};
+
+static const struct flag flags_policy_list[] = {
+	{.id = FLAG_LIMIT, .name = "limit", .kind = KIND_NUMBER, .value = "N", .fallback = "20", .low = 1,
+	 .high = UINT32_MAX, .help = "rows at most; the gateway gives up to 1000"},
+	GLOBAL("the gateway's own policy"),
+	END
+};
+
+static const struct flag flags_policy_delete[] = {GLOBAL("the gateway's own policy"), YES, END};
+
+static const struct flag flags_policy_lint[] = {
+	{.id = FLAG_GLOBAL, .name = "global", .kind = KIND_SWITCH,
+	 .help = "check it as a policy for every sandbox"},
+	OUTPUT(FLAG_NONE),
+	END
+};
+
+#define KEY										\
+	{.id = FLAG_KEY, .name = "key", .kind = KIND_TEXT, .value = "KEY",	\
+	 .help = "the setting"}
+
+static const struct flag flags_settings_get[] = {
+	GLOBAL("the gateway's settings"),
+	{.id = FLAG_JSON, .name = "json", .kind = KIND_SWITCH, .help = "print JSON"},
+	END
+};
+
+static const struct flag flags_settings_set[] = {
+	KEY,
+	{.id = FLAG_VALUE, .name = "value", .kind = KIND_TEXT, .value = "VALUE", .help = "what it is to be"},
+	GLOBAL("for every sandbox of the gateway (platform admins)"),
+	YES,
+	END
+};
+
+static const struct flag flags_settings_delete[] = {
+	KEY,
+	GLOBAL("the gateway's setting"),
+	YES,
+	END
+};
+
 static const struct command commands_gateway[] = {
 	{.name = "add", .run = run_gateway_add, .flags = flags_gateway_add,
 	 .summary = "Make a gateway known, and the active one",
@@ -249,6 +345,71 @@ static const struct command commands_sandbox[] = {
 	{.name = NULL}
 };
 
+static const struct command commands_policy[] = {
+	{.name = "set", .run = run_policy_set, .flags = flags_policy_set,
+	 .summary = "Give a sandbox another policy",
+	 .about =
+	    "The file is checked first; every mistake is said with its line and column. Network rules take effect\n"
+	    "at once: connections that were allowed by an older version end. File paths may be added but not\n"
+	    "removed, and take effect when the sandbox starts again; landlock and process may not change.",
+	 .examples =
+	    "openshell policy set demo --policy policy.yaml --wait\n"
+	    "openshell policy set --global --policy policy.yaml --yes",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "update", .run = run_policy_update, .flags = flags_policy_update,
+	 .summary = "Change a few endpoints or rules of a sandbox's policy",
+	 .about =
+	    "ACCESS is read-only, read-write or full; PROTOCOL tcp, rest, websocket or sql; ENFORCEMENT enforce or\n"
+	    "audit; OPTIONS a list with commas of allowed-ip=CIDR, websocket-credential-rewrite,\n"
+	    "request-body-credential-rewrite and allow-uninspected-credentials. Parts may be left empty. All\n"
+	    "changes are made together or none is.",
+	 .examples =
+	    "openshell policy update demo --add-endpoint pypi.org:443 --binary /usr/bin/pip --wait\n"
+	    "openshell policy update demo --add-endpoint api.github.com:443:read-only:rest:enforce --binary /usr/bin/gh\n"
+	    "openshell policy update demo --add-deny api.github.com:443:DELETE:/** --dry-run",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "get", .run = run_policy_get, .flags = flags_policy_get,
+	 .summary = "Show a sandbox's policy and its version",
+	 .examples = "openshell policy get demo --full\nopenshell policy get demo --rev 2 -o json",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "list", .run = run_policy_list, .flags = flags_policy_list,
+	 .summary = "List the versions of a sandbox's policy",
+	 .examples = "openshell policy list demo\nopenshell policy list --global",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "delete", .run = run_policy_delete, .flags = flags_policy_delete,
+	 .summary = "Delete the gateway's global policy",
+	 .about = "Each sandbox then decides by its own policy again.",
+	 .examples = "openshell policy delete --global --yes"},
+	{.name = "lint", .run = run_policy_lint, .flags = flags_policy_lint,
+	 .summary = "Check a policy file",
+	 .about =
+	    "Prints every mistake and warning with file, line and column, and exits 1 where there is a mistake.\n"
+	    "Needs no gateway.",
+	 .examples = "openshell policy lint policy.yaml\nopenshell policy lint - < policy.yaml",
+	 .operand = {.name = "FILE", .least = 1, .most = 1, .complete = COMPLETE_FILE,
+	    .help = "the policy, as YAML; - is standard input"}},
+	{.name = NULL}
+};
+
+static const struct command commands_settings[] = {
+	{.name = "get", .run = run_settings_get, .flags = flags_settings_get,
+	 .summary = "Show the settings of a sandbox or the gateway",
+	 .examples = "openshell settings get demo\nopenshell settings get --global --json",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "set", .run = run_settings_set, .flags = flags_settings_set,
+	 .summary = "Change a setting",
+	 .about =
+	    "providers_v2_enabled, ocsf_json_enabled and agent_policy_proposals_enabled are true or false;\n"
+	    "proposal_approval_mode is manual or auto. The gateway's value wins over a sandbox's.",
+	 .examples = "openshell settings set demo --key ocsf_json_enabled --value true",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "delete", .run = run_settings_delete, .flags = flags_settings_delete,
+	 .summary = "Take a setting back",
+	 .examples = "openshell settings delete demo --key ocsf_json_enabled",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = NULL}
+};
+
 static const struct command commands_all[] = {
 	{.name = "status", .run = run_status, .flags = flags_output,
 	 .summary = "Show whether the gateway answers",
@@ -283,8 +444,15 @@ static const struct command commands_all[] = {
 	 .operand = {.name = "[WORD...]", .most = 1024, .kind = OPERAND_COMMAND, .help = "the command line so far"}},
 	{.name = "forward", .alias = "fwd", .later = true},
 	{.name = "service", .alias = "svc", .later = true},
-	{.name = "policy", .alias = "pol", .later = true},
-	{.name = "settings", .later = true},
+	{.name = "policy", .alias = "pol", .commands = commands_policy,
+	 .summary = "What sandboxes may do",
+	 .examples =
+	    "openshell policy lint policy.yaml\n"
+	    "openshell policy set demo --policy policy.yaml --wait\n"
+	    "openshell policy get demo --full"},
+	{.name = "settings", .commands = commands_settings,
+	 .summary = "Settings of the gateway and of sandboxes",
+	 .examples = "openshell settings get --global"},
 	{.name = "rule", .alias = "rl", .later = true},
 	{.name = "provider", .later = true},
 	{.name = "inference", .later = true},

@@ -24,4 +24,15 @@ enum err run_sandbox_stop(struct cli *cli, struct why *why);
 enum err run_sandbox_start(struct cli *cli, struct why *why);
 enum err run_sandbox_delete(struct cli *cli, struct why *why);
 
+enum err run_policy_set(struct cli *cli, struct why *why);
+enum err run_policy_update(struct cli *cli, struct why *why);
+enum err run_policy_get(struct cli *cli, struct why *why);
+enum err run_policy_list(struct cli *cli, struct why *why);
+enum err run_policy_delete(struct cli *cli, struct why *why);
+enum err run_policy_lint(struct cli *cli, struct why *why);
+
+enum err run_settings_get(struct cli *cli, struct why *why);
+enum err run_settings_set(struct cli *cli, struct why *why);
+enum err run_settings_delete(struct cli *cli, struct why *why);
+
 #endif

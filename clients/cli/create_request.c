@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "clients/cli/map.h"
-#include "common/policy/yaml.h"
+#include "clients/cli/policy_file.h"
+#include "common/policy/check.h"
 
 #define REGISTRY "ghcr.io/nvidia/openshell-community/sandboxes"
 
@@ -107,14 +108,8 @@ static enum err
 policy_fill(struct cli *cli, Openshell__V1__SandboxSpec *spec, struct why *why)
 {
 	const char *path = cli_text(cli, FLAG_POLICY);
-	struct span text;
-	enum err r;
 
-	if (path == NULL)
-		return OK;
-	if ((r = file_read(path, &cli->arena, &text, why)) != OK)
-		return because(why, r, "policy file");
-	return policy_from_yaml(text, path, &cli->arena, &spec->policy, why);
+	return path == NULL ? OK : policy_file_load(cli, path, POLICY_CHECK_USER, &spec->policy, why);
 }
 
 enum err

@@ -60,7 +60,7 @@ nearest_command(const struct command *group, struct span word)
 	return best;
 }
 
-/* Of several groups the last: sandboxes come after gateways in the table, and are meant more often. */
+/* Of several groups that of sandboxes, which are meant most often, else the last. */
 const struct command *
 nearest_group(const struct command *root, struct span word)
 {
@@ -68,7 +68,8 @@ nearest_group(const struct command *root, struct span word)
 
 	for (const struct command *group = root->commands; group != NULL && group->name != NULL; group++)
 		for (const struct command *c = group->commands; c != NULL && c->name != NULL; c++)
-			if (!c->hidden && !c->later && span_is(word, c->name))
+			if (!c->hidden && !c->later && span_is(word, c->name) &&
+			    (best == NULL || strcmp(best->name, "sandbox") != 0))
 				best = group;
 	return best;
 }

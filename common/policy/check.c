@@ -9,7 +9,7 @@
 #include "common/policy/checking.h"
 
 void
-check_say(const struct check *check, bool warning, const void *at, const char *field, const char *value,
+policy_check_say(const struct check *check, bool warning, const void *at, const char *field, const char *value,
     const char *format, ...)
 {
 	char words[300];
@@ -23,7 +23,7 @@ check_say(const struct check *check, bool warning, const void *at, const char *f
 }
 
 bool
-check_glob(const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind)
+policy_check_glob(const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind)
 {
 	struct why why;
 
@@ -62,7 +62,7 @@ check_binary(const struct check *check, const Binary *binary, size_t i)
 		check_error(check, binary, field, NULL, "is missing; write the absolute path of a program");
 	else if (strlen(path) > 4096)
 		check_error(check, &binary->path, field, path, "has %zu bytes, at most 4096", strlen(path));
-	else if (strchr(path, '*') != NULL && !check_glob(check, &binary->path, field, path, GLOB_PATH))
+	else if (strchr(path, '*') != NULL && !policy_check_glob(check, &binary->path, field, path, GLOB_PATH))
 		return;
 	else if (*path != '/' && *path != '*')
 		check_warning(check, &binary->path, field, path, "never matches: programs are named by absolute paths");
@@ -90,7 +90,7 @@ check_policy(struct check *check, const RuleEntry *entry)
 		subject_set(check, rule->endpoints[i], key, "endpoint %zu: ", i);
 		check->endpoint = rule->endpoints[i];
 		check->protocol = endpoint_protocol(check->endpoint);
-		check_endpoint(check);
+		policy_check_endpoint(check);
 	}
 }
 
@@ -99,9 +99,9 @@ policy_check(const Policy *policy, unsigned flags, struct findings *findings, st
 {
 	struct check check = {.findings = findings, .policy = policy, .flags = flags, .within = policy};
 
-	check_static(&check);
+	policy_check_static(&check);
 	for (size_t i = 0; i < policy->n_network_policies; i++)
 		check_policy(&check, policy->network_policies[i]);
-	check_middlewares(&check);
+	policy_check_middlewares(&check);
 	return findings_why(findings, ERR_INVALID, why);
 }

@@ -139,7 +139,7 @@ check_word(const struct check *check, bool warning, char *const *word, const cha
 	for (; *words != NULL; words++)
 		if (strcmp(*word, *words) == 0)
 			return;
-	check_say(check, warning, word, field, *word, "%s", allowed);
+	policy_check_say(check, warning, word, field, *word, "%s", allowed);
 }
 
 static void
@@ -199,7 +199,7 @@ check_path(const struct check *check)
 	if (*path != '/')
 		check_error(check, &endpoint->path, "path", path, "must start with / or be **");
 	else
-		check_glob(check, &endpoint->path, "path", path, GLOB_PATH);
+		policy_check_glob(check, &endpoint->path, "path", path, GLOB_PATH);
 }
 
 static void
@@ -214,12 +214,12 @@ check_limits(const struct check *check)
 }
 
 void
-check_endpoint(struct check *check)
+policy_check_endpoint(struct check *check)
 {
 	const Endpoint *endpoint = check->endpoint;
 	bool inspected = (INSPECTED & BIT(check->protocol)) != 0;
 
-	check_host(check, (const char *const *)&endpoint->host);
+	policy_check_host(check, (const char *const *)&endpoint->host);
 	check_ports(check);
 	check_addresses(check);
 	check_words(check);
@@ -229,7 +229,7 @@ check_endpoint(struct check *check)
 		return;
 	check_needs(check);
 	check_path(check);
-	check_rules(check);
+	policy_check_rules(check);
 	if (check->protocol == ENDPOINT_SQL && endpoint_enforced(endpoint))
 		check_error(check, &endpoint->enforcement, "enforcement", endpoint->enforcement,
 		    "SQL is audited only; write audit");

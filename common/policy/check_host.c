@@ -109,7 +109,7 @@ check_pattern(const struct check *check, const char *const *host)
 	struct why why = {0};
 	uint32_t n;
 
-	if (!check_glob(check, host, "host", *host, GLOB_HOST))
+	if (!policy_check_glob(check, host, "host", *host, GLOB_HOST))
 		return;
 	if (braces_expand(span_of_text(*host), &arena, &branches, &n, &why) != OK) {
 		check_error(check, host, "host", *host, "%.200s", why.text);
@@ -166,7 +166,7 @@ check_name(const struct check *check, const char *const *host)
 }
 
 void
-check_host(const struct check *check, const char *const *host)
+policy_check_host(const struct check *check, const char *const *host)
 {
 	const Endpoint *endpoint = check->endpoint;
 

@@ -26,7 +26,7 @@ check_selector(const struct check *check, char **patterns, size_t n, const char 
 		else if (length == 0 || pattern[0] == '.' || pattern[length - 1] == '.' || strstr(pattern, "..") != NULL)
 			check_error(check, &patterns[i], field, pattern, "has an empty label");
 		else if (strchr(pattern, '*') != NULL)
-			check_glob(check, &patterns[i], field, pattern, GLOB_HOST);
+			policy_check_glob(check, &patterns[i], field, pattern, GLOB_HOST);
 	}
 }
 
@@ -83,7 +83,7 @@ check_middleware(struct check *check, const Middleware *middleware)
 }
 
 void
-check_middlewares(struct check *check)
+policy_check_middlewares(struct check *check)
 {
 	static const Middleware none = OPENSHELL__SANDBOX__V1__NETWORK_MIDDLEWARE_CONFIG__INIT;
 	const Policy *policy = check->policy;

@@ -56,9 +56,9 @@ check_matcher(const struct check *check, const QueryEntry *entry, const char *fi
 	else if (!GIVEN(matcher->glob) && matcher->n_any == 0)
 		check_error(check, entry, field, NULL, "has nothing to match; write a glob or {any: [glob, ...]}");
 	if (GIVEN(matcher->glob))
-		check_glob(check, &matcher->glob, field, matcher->glob, GLOB_NAME);
+		policy_check_glob(check, &matcher->glob, field, matcher->glob, GLOB_NAME);
 	for (size_t i = 0; i < matcher->n_any; i++)
-		check_glob(check, &matcher->any[i], field, matcher->any[i], GLOB_NAME);
+		policy_check_glob(check, &matcher->any[i], field, matcher->any[i], GLOB_NAME);
 }
 
 static void
@@ -113,7 +113,7 @@ check_parts(const struct check *check, const struct body *body, unsigned useful,
 
 	for (size_t i = 0; i < COUNT(parts); i++)
 		if ((given & parts[i].bit) != 0)
-			check_say(check, !refused, body->at, NAMED(body, parts[i].name), NULL,
+			policy_check_say(check, !refused, body->at, NAMED(body, parts[i].name), NULL,
 			    refused ? "may not stand in a rule of protocol %s" : "has no effect with protocol %s",
 			    check->endpoint->protocol);
 }
@@ -140,7 +140,7 @@ check_request(const struct check *check, const struct body *body)
 {
 	check_method_word(check, body);
 	if (GIVEN(body->at->path))
-		check_glob(check, &body->at->path, NAMED(body, "path"), body->at->path, GLOB_PATH);
+		policy_check_glob(check, &body->at->path, NAMED(body, "path"), body->at->path, GLOB_PATH);
 	else if (!body->deny)
 		check_warning(check, body->at, NAMED(body, "path"), NULL, "is missing, so the rule matches nothing");
 	check_matchers(check, body, body->at->query, body->at->n_query, "query");
@@ -160,9 +160,9 @@ check_operation(const struct check *check, const struct body *body)
 
 	check_operation_type(check, &at->operation_type, NAMED(body, "operation_type"));
 	if (GIVEN(at->operation_name))
-		check_glob(check, &at->operation_name, NAMED(body, "operation_name"), at->operation_name, GLOB_NAME);
+		policy_check_glob(check, &at->operation_name, NAMED(body, "operation_name"), at->operation_name, GLOB_NAME);
 	for (size_t i = 0; i < at->n_fields; i++)
-		check_glob(check, &at->fields[i], NAMED(body, "fields"), at->fields[i], GLOB_NAME);
+		policy_check_glob(check, &at->fields[i], NAMED(body, "fields"), at->fields[i], GLOB_NAME);
 }
 
 static void
@@ -271,7 +271,7 @@ check_mcp(const struct check *check, const struct body *body)
 		check_error(check, &at->method, NAMED(body, "method"), method,
 		    "a wildcard is allowed behind tools/ only; or set mcp.allow_all_known_mcp_methods");
 	else if (*method != '\0')
-		check_glob(check, &at->method, NAMED(body, "method"), method, GLOB_NAME);
+		policy_check_glob(check, &at->method, NAMED(body, "method"), method, GLOB_NAME);
 	for (size_t i = 0; i < at->n_params; i++)
 		if (strcmp(text_or(at->params[i]->key), "name") != 0)
 			check_error(check, at->params[i], NAMED(body, "params"), at->params[i]->key,
@@ -364,7 +364,7 @@ check_registered(const struct check *check)
 }
 
 void
-check_rules(struct check *check)
+policy_check_rules(struct check *check)
 {
 	const Endpoint *endpoint = check->endpoint;
 	char place[40];

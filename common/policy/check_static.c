@@ -49,12 +49,12 @@ check_landlock(const struct check *check, char *const *mode)
 	bool file = (check->flags & POLICY_CHECK_FILE) != 0;
 
 	if (*text_or(*mode) != '\0' && strcmp(*mode, "best_effort") != 0 && strcmp(*mode, "hard_requirement") != 0)
-		check_say(check, !file, mode, "landlock.compatibility", *mode,
+		policy_check_say(check, !file, mode, "landlock.compatibility", *mode,
 		    "is not known; allowed are best_effort and hard_requirement%s", file ? "" : ", read as best_effort");
 }
 
 void
-check_static(struct check *check)
+policy_check_static(struct check *check)
 {
 	const Policy *policy = check->policy;
 

@@ -24,17 +24,17 @@ struct check {
  * at     where the value is kept, for its line; NULL: within
  * value  NULL: there is none to show
  */
-void check_say(const struct check *check, bool warning, const void *at, const char *field, const char *value,
+void policy_check_say(const struct check *check, bool warning, const void *at, const char *field, const char *value,
     const char *format, ...) __attribute__((format(printf, 6, 7)));
 
-#define check_error(check, at, field, value, ...)   check_say(check, false, at, field, value, __VA_ARGS__)
-#define check_warning(check, at, field, value, ...) check_say(check, true, at, field, value, __VA_ARGS__)
+#define check_error(check, at, field, value, ...)   policy_check_say(check, false, at, field, value, __VA_ARGS__)
+#define check_warning(check, at, field, value, ...) policy_check_say(check, true, at, field, value, __VA_ARGS__)
 
-void check_static(struct check *check);				      /* filesystem, landlock, process */
-void check_host(const struct check *check, const char *const *host);  /* of an endpoint */
-void check_endpoint(struct check *check);			      /* all of check->endpoint */
-void check_rules(struct check *check);				      /* its allow and deny rules */
-void check_middlewares(struct check *check);
-bool check_glob(const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind);
+void policy_check_static(struct check *check);				      /* filesystem, landlock, process */
+void policy_check_host(const struct check *check, const char *const *host);  /* of an endpoint */
+void policy_check_endpoint(struct check *check);			      /* all of check->endpoint */
+void policy_check_rules(struct check *check);				      /* its allow and deny rules */
+void policy_check_middlewares(struct check *check);
+bool policy_check_glob(const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind);
 
 #endif

@@ -48,7 +48,7 @@ finding_at(struct reading *reading, size_t line, size_t column, const char *text
 }
 
 void
-reading_wrong(struct reading *reading, const struct yaml_node *node, const char *words)
+yaml_reading_wrong(struct reading *reading, const struct yaml_node *node, const char *words)
 {
 	char all[400] = "";
 	struct text text = TEXT_OF(all);
@@ -66,7 +66,7 @@ reading_wrong(struct reading *reading, const struct yaml_node *node, const char 
 }
 
 void
-reading_place(struct reading *reading, const void *at, const struct yaml_node *node)
+yaml_reading_place(struct reading *reading, const void *at, const struct yaml_node *node)
 {
 	bool by_key = node->kind != YAML_SCALAR && node->key.length > 0;
 	struct place *more;
@@ -74,7 +74,7 @@ reading_place(struct reading *reading, const void *at, const struct yaml_node *n
 	if (reading->places_count == reading->places_room) {
 		size_t room = reading->places_room == 0 ? 128 : reading->places_room * 2;
 
-		if ((more = reading_alloc(reading, room, sizeof(*more))) == NULL)
+		if ((more = yaml_reading_alloc(reading, room, sizeof(*more))) == NULL)
 			return;
 		if (reading->places_count > 0)
 			memcpy(more, reading->places, reading->places_count * sizeof(*more));
@@ -86,7 +86,7 @@ reading_place(struct reading *reading, const void *at, const struct yaml_node *n
 }
 
 void *
-reading_alloc(struct reading *reading, size_t count, size_t size)
+yaml_reading_alloc(struct reading *reading, size_t count, size_t size)
 {
 	void *at = arena_array(reading->arena, count, size);
 
@@ -95,7 +95,7 @@ reading_alloc(struct reading *reading, size_t count, size_t size)
 }
 
 char *
-reading_text(struct reading *reading, struct span text)
+yaml_reading_text(struct reading *reading, struct span text)
 {
 	char *copy = arena_text(reading->arena, text);
 
@@ -104,9 +104,9 @@ reading_text(struct reading *reading, struct span text)
 }
 
 ProtobufCMessage *
-reading_message(struct reading *reading, const ProtobufCMessageDescriptor *type)
+yaml_reading_message(struct reading *reading, const ProtobufCMessageDescriptor *type)
 {
-	ProtobufCMessage *message = reading_alloc(reading, 1, type->sizeof_message);
+	ProtobufCMessage *message = yaml_reading_alloc(reading, 1, type->sizeof_message);
 
 	if (message != NULL)
 		type->message_init(message);
@@ -116,7 +116,7 @@ reading_message(struct reading *reading, const ProtobufCMessageDescriptor *type)
 /* ---- values ---- */
 
 bool
-read_number(struct reading *reading, const struct yaml_node *node, uint64_t high, uint32_t *to)
+yaml_read_number(struct reading *reading, const struct yaml_node *node, uint64_t high, uint32_t *to)
 {
 	uint64_t value;
 	char words[80];
@@ -126,7 +126,7 @@ read_number(struct reading *reading, const struct yaml_node *node, uint64_t high
 		return true;
 	}
 	snprintf(words, sizeof(words), "is not a number from 0 to %llu", (unsigned long long)high);
-	reading_wrong(reading, node, words);
+	yaml_reading_wrong(reading, node, words);
 	return false;
 }
 
@@ -140,16 +140,16 @@ read_signed(struct reading *reading, const struct yaml_node *node, int32_t *to)
 	    number_parse(span_tail(node->text, minus), 0, INT32_MAX, &value, NULL) == OK)
 		*to = minus ? -(int32_t)value : (int32_t)value;
 	else
-		reading_wrong(reading, node, "is not a number from -2147483647 to 2147483647");
+		yaml_reading_wrong(reading, node, "is not a number from -2147483647 to 2147483647");
 }
 
 void
-read_text(struct reading *reading, const struct yaml_node *node, char **to)
+yaml_read_text(struct reading *reading, const struct yaml_node *node, char **to)
 {
 	if (node->kind == YAML_SCALAR)
-		*to = reading_text(reading, node->text);
+		*to = yaml_reading_text(reading, node->text);
 	else
-		reading_wrong(reading, node, "a text is wanted here");
+		yaml_reading_wrong(reading, node, "a text is wanted here");
 }
 
 static void
@@ -160,42 +160,42 @@ read_flag(struct reading *reading, const struct yaml_node *node, protobuf_c_bool
 	if (node->kind == YAML_SCALAR && yaml_flag(node, &flag, NULL) == OK)
 		*to = flag;
 	else
-		reading_wrong(reading, node, "is neither true nor false");
+		yaml_reading_wrong(reading, node, "is neither true nor false");
 }
 
 static void
 read_inner(struct reading *reading, const struct yaml_node *node, const ProtobufCMessageDescriptor *type,
     ProtobufCMessage **to)
 {
-	if ((*to = reading_message(reading, type)) == NULL)
+	if ((*to = yaml_reading_message(reading, type)) == NULL)
 		return;
-	reading_place(reading, *to, node);
-	if (!read_own_way(reading, node, *to))
-		read_message(reading, node, *to);
+	yaml_reading_place(reading, *to, node);
+	if (!yaml_read_own_way(reading, node, *to))
+		yaml_read_message(reading, node, *to);
 }
 
 static void
 read_one(struct reading *reading, const struct yaml_node *node, const ProtobufCFieldDescriptor *field, void *to)
 {
-	reading_place(reading, to, node);
+	yaml_reading_place(reading, to, node);
 	switch (field->type) {
 	case PROTOBUF_C_TYPE_BOOL:
 		read_flag(reading, node, to);
 		return;
 	case PROTOBUF_C_TYPE_UINT32:
-		read_number(reading, node, UINT32_MAX, to);
+		yaml_read_number(reading, node, UINT32_MAX, to);
 		return;
 	case PROTOBUF_C_TYPE_INT32:
 		read_signed(reading, node, to);
 		return;
 	case PROTOBUF_C_TYPE_STRING:
-		read_text(reading, node, to);
+		yaml_read_text(reading, node, to);
 		return;
 	case PROTOBUF_C_TYPE_MESSAGE:
 		read_inner(reading, node, field->descriptor, to);
 		return;
 	default:
-		reading_wrong(reading, node, "cannot be written in this file");
+		yaml_reading_wrong(reading, node, "cannot be written in this file");
 	}
 }
 
@@ -223,13 +223,13 @@ read_entry(struct reading *reading, const struct yaml_node *item, const Protobuf
 	struct yaml_node key = *item;
 	ProtobufCMessage *entry;
 
-	*(ProtobufCMessage **)to = entry = reading_message(reading, type);
+	*(ProtobufCMessage **)to = entry = yaml_reading_message(reading, type);
 	if (entry == NULL)
 		return;
 	key.line = item->key_line;
 	key.column = item->key_column;
-	reading_place(reading, entry, &key);
-	*(char **)((char *)entry + type->fields[0].offset) = reading_text(reading, item->key);
+	yaml_reading_place(reading, entry, &key);
+	*(char **)((char *)entry + type->fields[0].offset) = yaml_reading_text(reading, item->key);
 	read_one(reading, item, &type->fields[1], (char *)entry + type->fields[1].offset);
 }
 
@@ -249,12 +249,12 @@ read_repeated(struct reading *reading, const struct yaml_node *node, const Proto
 	size_t size = size_of(field), n = 0;
 	char *items;
 
-	reading_place(reading, base + field->offset, node);
+	yaml_reading_place(reading, base + field->offset, node);
 	if (node->kind != (map ? YAML_MAP : YAML_LIST)) {
-		reading_wrong(reading, node, map ? "a map is wanted here" : "a list is wanted here");
+		yaml_reading_wrong(reading, node, map ? "a map is wanted here" : "a list is wanted here");
 		return;
 	}
-	if ((items = reading_alloc(reading, node->count + 1, size)) == NULL)
+	if ((items = yaml_reading_alloc(reading, node->count + 1, size)) == NULL)
 		return;
 	for (const struct yaml_node *item = node->first; item != NULL && !reading->full; item = item->next, n++)
 		if (map)
@@ -324,16 +324,16 @@ unknown_key(struct reading *reading, const struct yaml_node *node, const Protobu
 }
 
 void
-read_message(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to)
+yaml_read_message(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to)
 {
 	const ProtobufCFieldDescriptor *field;
 
 	if (node->kind != YAML_MAP) {
-		reading_wrong(reading, node, "a map of keys is wanted here");
+		yaml_reading_wrong(reading, node, "a map of keys is wanted here");
 		return;
 	}
 	for (const struct yaml_node *item = node->first; item != NULL && !reading->full; item = item->next) {
-		if (read_special(reading, node, item, to))
+		if (yaml_read_special(reading, node, item, to))
 			continue;
 		if ((field = field_of(to->descriptor, item->key)) == NULL)
 			unknown_key(reading, item, to->descriptor);
@@ -386,8 +386,8 @@ policy_read(struct span text, unsigned flags, struct findings *findings, Policy 
 
 	if ((r = yaml_parse(text, NULL, findings->arena, &root, why)) != OK)
 		return r;
-	if ((policy = reading_message(&reading, &SANDBOX(sandbox_policy))) != NULL)
-		read_message(&reading, root, policy);
+	if ((policy = yaml_reading_message(&reading, &SANDBOX(sandbox_policy))) != NULL)
+		yaml_read_message(&reading, root, policy);
 	if (reading.full)
 		return fail(why, ERR_LIMIT, "the policy is too large");
 	if (findings->errors == 0 && (r = check_whole(&reading, (Policy *)policy, flags, why)) != OK)

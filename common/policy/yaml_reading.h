@@ -22,22 +22,22 @@ struct reading {
 };
 
 /* "KEY: "VALUE" words", at the value. */
-void reading_wrong(struct reading *reading, const struct yaml_node *node, const char *words);
+void yaml_reading_wrong(struct reading *reading, const struct yaml_node *node, const char *words);
 
 /* Remember that what is kept at an address is this node: a scalar by its value, a list or map by its key. */
-void reading_place(struct reading *reading, const void *at, const struct yaml_node *node);
+void yaml_reading_place(struct reading *reading, const void *at, const struct yaml_node *node);
 
 /* Memory of the arena, or NULL with full set. */
-void *reading_alloc(struct reading *reading, size_t count, size_t size);
-char *reading_text(struct reading *reading, struct span text);
+void *yaml_reading_alloc(struct reading *reading, size_t count, size_t size);
+char *yaml_reading_text(struct reading *reading, struct span text);
 
 /* A new message of the type; NULL with full set. */
-ProtobufCMessage *reading_message(struct reading *reading, const ProtobufCMessageDescriptor *type);
+ProtobufCMessage *yaml_reading_message(struct reading *reading, const ProtobufCMessageDescriptor *type);
 
 /* Fill a message from a map of keys, a text from a scalar, a number from 1 to UINT32_MAX from a scalar. */
-void read_message(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to);
-void read_text(struct reading *reading, const struct yaml_node *node, char **to);
-bool read_number(struct reading *reading, const struct yaml_node *node, uint64_t high, uint32_t *to);
+void yaml_read_message(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to);
+void yaml_read_text(struct reading *reading, const struct yaml_node *node, char **to);
+bool yaml_read_number(struct reading *reading, const struct yaml_node *node, uint64_t high, uint32_t *to);
 
 /*
  * The keys that the wire does not have as YAML has them (yaml_special.c): json_rpc, mcp.max_body_bytes, harness, and
@@ -46,10 +46,10 @@ bool read_number(struct reading *reading, const struct yaml_node *node, uint64_t
  * map     the map that the item stands in
  * returns true: the item is dealt with
  */
-bool read_special(struct reading *reading, const struct yaml_node *map, const struct yaml_node *item,
+bool yaml_read_special(struct reading *reading, const struct yaml_node *map, const struct yaml_node *item,
     ProtobufCMessage *to);
 
 /* Messages that are not maps of their fields: a matcher, and free mappings. false: it is an ordinary one. */
-bool read_own_way(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to);
+bool yaml_read_own_way(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to);
 
 #endif

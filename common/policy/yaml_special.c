@@ -18,10 +18,10 @@
 static void
 read_body_limit(struct reading *reading, const struct yaml_node *node, Endpoint *to)
 {
-	if (!read_number(reading, node, UINT32_MAX, &to->json_rpc_max_body_bytes))
+	if (!yaml_read_number(reading, node, UINT32_MAX, &to->json_rpc_max_body_bytes))
 		return;
 	to->has_json_rpc_max_body_bytes = true;
-	reading_place(reading, &to->json_rpc_max_body_bytes, node);
+	yaml_reading_place(reading, &to->json_rpc_max_body_bytes, node);
 }
 
 /* The limit of mcp wins. */
@@ -31,7 +31,7 @@ read_json_rpc(struct reading *reading, const struct yaml_node *map, const struct
 	const struct yaml_node *limit = yaml_get(node, "max_body_bytes"), *mcp = yaml_get(map, "mcp");
 
 	if (node->kind != YAML_MAP || limit == NULL || node->count != 1)
-		reading_wrong(reading, node, "holds max_body_bytes and nothing else");
+		yaml_reading_wrong(reading, node, "holds max_body_bytes and nothing else");
 	else if (mcp == NULL || yaml_get(mcp, "max_body_bytes") == NULL)
 		read_body_limit(reading, limit, to);
 }
@@ -61,17 +61,17 @@ read_matcher(struct reading *reading, const struct yaml_node *node, Matcher *to)
 	const struct yaml_node *any = yaml_get(node, "any");
 
 	if (node->kind == YAML_SCALAR && is_text(node)) {
-		read_text(reading, node, &to->glob);
+		yaml_read_text(reading, node, &to->glob);
 		return;
 	}
 	if (node->kind != YAML_MAP) {
-		reading_wrong(reading, node, "a text is wanted here (put it in quotes), or {any: [text, ...]}");
+		yaml_reading_wrong(reading, node, "a text is wanted here (put it in quotes), or {any: [text, ...]}");
 		return;
 	}
 	for (const struct yaml_node *item = any == NULL ? NULL : any->first; item != NULL; item = item->next)
 		if (!is_text(item))
-			reading_wrong(reading, item, "a text is wanted here; put it in quotes");
-	read_message(reading, node, &to->base);
+			yaml_reading_wrong(reading, item, "a text is wanted here; put it in quotes");
+	yaml_read_message(reading, node, &to->base);
 }
 
 /* ---- parameters of MCP calls: nested maps, flattened with dots ---- */
@@ -95,17 +95,17 @@ struct params {
 static void
 params_add(struct reading *reading, const struct yaml_node *node, const char *key, struct params *params)
 {
-	ProtobufCMessage *entry = reading_message(reading, &SANDBOX(l7_allow__params_entry)),
-			 *matcher = reading_message(reading, &SANDBOX(l7_query_matcher));
+	ProtobufCMessage *entry = yaml_reading_message(reading, &SANDBOX(l7_allow__params_entry)),
+			 *matcher = yaml_reading_message(reading, &SANDBOX(l7_query_matcher));
 	Openshell__Sandbox__V1__L7Allow__ParamsEntry *made = (Openshell__Sandbox__V1__L7Allow__ParamsEntry *)entry;
 
 	if (entry == NULL || matcher == NULL)
 		return;
-	made->key = reading_text(reading, span_of_text(key));
+	made->key = yaml_reading_text(reading, span_of_text(key));
 	made->value = (Matcher *)matcher;
 	read_matcher(reading, node, made->value);
-	reading_place(reading, made, node);
-	reading_place(reading, made->value, node);
+	yaml_reading_place(reading, made, node);
+	yaml_reading_place(reading, made->value, node);
 	params->items[params->count++] = (QueryEntry *)made;
 }
 
@@ -120,7 +120,7 @@ params_walk(struct reading *reading, const struct yaml_node *map, const char *pr
 		text_add(&text, "%s", prefix);
 		text_add_span(&text, item->key);
 		if (text.cut)
-			reading_wrong(reading, item, "the names down to here are too long");
+			yaml_reading_wrong(reading, item, "the names down to here are too long");
 		else if (is_matcher(item))
 			params_add(reading, item, key, params);
 		else {
@@ -146,7 +146,7 @@ static void
 read_params(struct reading *reading, const struct yaml_node *node, bool tool, ProtobufCMessage *to)
 {
 	const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(to->descriptor, "params");
-	struct params params = {reading_alloc(reading, leaves(node) + 1, sizeof(*params.items)), 0};
+	struct params params = {yaml_reading_alloc(reading, leaves(node) + 1, sizeof(*params.items)), 0};
 
 	if (params.items == NULL)
 		return;
@@ -155,17 +155,17 @@ read_params(struct reading *reading, const struct yaml_node *node, bool tool, Pr
 	else if (node->kind == YAML_MAP)
 		params_walk(reading, node, "", &params);
 	else
-		reading_wrong(reading, node, "a map is wanted here");
+		yaml_reading_wrong(reading, node, "a map is wanted here");
 	/* The two entry types are the same but for their names. */
 	for (size_t i = 0; i < params.count; i++)
 		params.items[i]->base.descriptor = field->descriptor;
 	*(size_t *)((char *)to + field->quantifier_offset) = params.count;
 	*(QueryEntry ***)((char *)to + field->offset) = params.items;
-	reading_place(reading, (char *)to + field->offset, node);
+	yaml_reading_place(reading, (char *)to + field->offset, node);
 }
 
 bool
-read_special(struct reading *reading, const struct yaml_node *map, const struct yaml_node *item, ProtobufCMessage *to)
+yaml_read_special(struct reading *reading, const struct yaml_node *map, const struct yaml_node *item, ProtobufCMessage *to)
 {
 	const ProtobufCMessageDescriptor *type = to->descriptor;
 	bool body = type == &SANDBOX(l7_allow) || type == &SANDBOX(l7_deny_rule), flag;
@@ -180,7 +180,7 @@ read_special(struct reading *reading, const struct yaml_node *map, const struct 
 		read_json_rpc(reading, map, item, (Endpoint *)to);
 	else if (type == &SANDBOX(network_binary) && span_is(item->key, "harness")) {
 		if (yaml_flag(item, &flag, NULL) != OK) /* obsolete: on the wire the bit means something else */
-			reading_wrong(reading, item, "is neither true nor false");
+			yaml_reading_wrong(reading, item, "is neither true nor false");
 	} else if (type == &SANDBOX(network_endpoint) && span_is(item->key, "mcp") && limit != NULL) {
 		read_body_limit(reading, limit, (Endpoint *)to);
 		return false; /* the rest of it is a message, which passes over max_body_bytes: */
@@ -206,7 +206,7 @@ read_scalar(const struct yaml_node *node, struct reading *reading, Value *to)
 		to->bool_value = flag;
 	} else if (is_text(node)) {
 		to->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE;
-		read_text(reading, node, &to->string_value);
+		yaml_read_text(reading, node, &to->string_value);
 	} else if (span_copy(node->text, copy, sizeof(copy))) {
 		to->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE;
 		to->number_value = strtod(copy, &end);
@@ -216,7 +216,7 @@ read_scalar(const struct yaml_node *node, struct reading *reading, Value *to)
 static Value *
 read_value(struct reading *reading, const struct yaml_node *node)
 {
-	Value *value = (Value *)reading_message(reading, &google__protobuf__value__descriptor);
+	Value *value = (Value *)yaml_reading_message(reading, &google__protobuf__value__descriptor);
 	List *list;
 
 	if (value == NULL)
@@ -225,14 +225,14 @@ read_value(struct reading *reading, const struct yaml_node *node)
 		read_scalar(node, reading, value);
 	} else if (node->kind == YAML_MAP) {
 		value->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_STRUCT_VALUE;
-		value->struct_value = (Struct *)reading_message(reading, &google__protobuf__struct__descriptor);
+		value->struct_value = (Struct *)yaml_reading_message(reading, &google__protobuf__struct__descriptor);
 		if (value->struct_value != NULL)
 			read_struct(reading, node, value->struct_value);
 	} else {
-		list = (List *)reading_message(reading, &google__protobuf__list_value__descriptor);
+		list = (List *)yaml_reading_message(reading, &google__protobuf__list_value__descriptor);
 		value->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_LIST_VALUE;
 		value->list_value = list;
-		if (list == NULL || (list->values = reading_alloc(reading, node->count + 1, sizeof(*list->values))) == NULL)
+		if (list == NULL || (list->values = yaml_reading_alloc(reading, node->count + 1, sizeof(*list->values))) == NULL)
 			return value;
 		for (const struct yaml_node *item = node->first; item != NULL && !reading->full; item = item->next)
 			list->values[list->n_values++] = read_value(reading, item);
@@ -244,24 +244,24 @@ static void
 read_struct(struct reading *reading, const struct yaml_node *node, Struct *to)
 {
 	if (node->kind != YAML_MAP) {
-		reading_wrong(reading, node, "a map of keys is wanted here");
+		yaml_reading_wrong(reading, node, "a map of keys is wanted here");
 		return;
 	}
-	if ((to->fields = reading_alloc(reading, node->count + 1, sizeof(*to->fields))) == NULL)
+	if ((to->fields = yaml_reading_alloc(reading, node->count + 1, sizeof(*to->fields))) == NULL)
 		return;
 	for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
-		Field *field = (Field *)reading_message(reading, &google__protobuf__struct__fields_entry__descriptor);
+		Field *field = (Field *)yaml_reading_message(reading, &google__protobuf__struct__fields_entry__descriptor);
 
 		if (field == NULL)
 			return;
-		field->key = reading_text(reading, item->key);
+		field->key = yaml_reading_text(reading, item->key);
 		field->value = read_value(reading, item);
 		to->fields[to->n_fields++] = field;
 	}
 }
 
 bool
-read_own_way(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to)
+yaml_read_own_way(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to)
 {
 	if (to->descriptor == &google__protobuf__struct__descriptor)
 		read_struct(reading, node, (Struct *)to);

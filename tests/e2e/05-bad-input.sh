@@ -101,7 +101,7 @@ END
 policy "a version that is not known" 1 'line 1, column 10: version: 2 is not known; allowed is 1' <<-END
 	version: 2
 END
-policy "a path that is not absolute" 1 'line 3, column 21: .*absolute, got "usr/lib"' <<-END
+policy "a path that is not absolute" 1 'line 3, column 21: .*usr/lib.*absolute' <<-END
 	version: 1
 	filesystem_policy:
 	  read_only: [/usr, usr/lib]

@@ -1,0 +1,104 @@
+/* Waiting for a version of a policy. The public interface has no event for it, so it is asked: soon at first, then less. */
+#include "clients/cli/policy_wait.h"
+
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/base/clock.h"
+
+enum {
+	EXIT_WAITED = 124,
+	FIRST_MS = 5,
+	MOST_MS = 500,
+	PENDING = OPENSHELL__V1__POLICY_STATUS__POLICY_STATUS_PENDING,
+	LOADED = OPENSHELL__V1__POLICY_STATUS__POLICY_STATUS_LOADED,
+	FAILED = OPENSHELL__V1__POLICY_STATUS__POLICY_STATUS_FAILED,
+	SUPERSEDED = OPENSHELL__V1__POLICY_STATUS__POLICY_STATUS_SUPERSEDED,
+};
+
+const char *
+policy_status_name(int status, bool small)
+{
+	static const struct {
+		const char *capital, *small;
+	} names[] = {
+	    [0] = {"Unknown", "unspecified"},
+	    [PENDING] = {"Pending", "pending"},
+	    [LOADED] = {"Loaded", "loaded"},
+	    [FAILED] = {"Failed", "failed"},
+	    [SUPERSEDED] = {"Superseded", "superseded"},
+	};
+	size_t at = status >= 0 && status < (int)COUNT(names) ? (size_t)status : 0;
+
+	return small ? names[at].small : names[at].capital;
+}
+
+enum err
+policy_fetch(struct cli *cli, char *name, uint32_t version, Openshell__V1__GetSandboxPolicyStatusResponse **out,
+    struct why *why)
+{
+	Openshell__V1__GetSandboxPolicyStatusRequest request = OPENSHELL__V1__GET_SANDBOX_POLICY_STATUS_REQUEST__INIT;
+	enum err r;
+
+	request.name = name;
+	request.has_global = request.global = name == NULL;
+	request.has_version = true;
+	request.version = version;
+	request.workspace = cli_workspace(cli);
+	if ((r = call_GetSandboxPolicyStatus(&cli->connection, &request, out, why)) != OK)
+		return r;
+	if ((*out)->revision != NULL)
+		return OK;
+	call_free(*out);
+	*out = NULL;
+	return fail(why, ERR_PROTOCOL, "the gateway's answer has no revision");
+}
+
+/* Ask once; ERR_MORE: not decided yet. */
+static enum err
+look(struct cli *cli, char *name, uint32_t version, struct why *why)
+{
+	Openshell__V1__GetSandboxPolicyStatusResponse *answer;
+	const char *error;
+	int status;
+	enum err r;
+
+	if ((r = policy_fetch(cli, name, version, &answer, why)) != OK)
+		return r;
+	status = (int)answer->revision->status;
+	error = shown(&cli->arena, answer->revision->load_error);
+	call_free(answer);
+	if (status == FAILED)
+		return fail(why, ERR_STATE, "policy version %u could not be loaded: %s", version, error);
+	if (status == SUPERSEDED)
+		cli_note(cli, "Policy version %u was superseded by a newer one", version);
+	else if (status == LOADED)
+		cli_note(cli, "Policy version %u loaded", version);
+	else
+		return ERR_MORE;
+	return OK;
+}
+
+enum err
+policy_wait(struct cli *cli, char *name, uint32_t version, struct why *why)
+{
+	uint64_t end_ms = clock_ms() + cli->args.values[FLAG_TIMEOUT].number * 1000, pause = FIRST_MS;
+	enum err r;
+
+	if ((r = cli_signals(cli, why)) != OK)
+		return r;
+	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
+	    arena_format(&cli->arena, "Waiting for policy version %u", version));
+	while ((r = look(cli, name, version, why)) == ERR_MORE && clock_ms() < end_ms) {
+		if ((r = cli_pause(cli, pause, why)) != OK)
+			return r;
+		if (cli->signal != 0)
+			return fail(why, ERR_CANCELLED, "interrupted");
+		pause = pause * 2 < MOST_MS ? pause * 2 : MOST_MS;
+	}
+	if (r != ERR_MORE)
+		return r;
+	cli->exit_code = EXIT_WAITED;
+	return fail(why, ERR_TIMEOUT, "policy version %u is not loaded after %llu seconds", version,
+	    (unsigned long long)cli->args.values[FLAG_TIMEOUT].number);
+}
