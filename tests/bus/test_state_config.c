@@ -539,6 +539,47 @@ another_state_process_changes_it(void **unused)
 	actor_done(&visitor);
 }
 
+/* More than are pushed to in one turn; each gets it once. */
+static void
+a_global_change_reaches_every_sandbox(void **unused)
+{
+	enum { BOXES = 120 };
+	struct msg clear = {.id = POLICY_CLEAR, .policy_clear = {SPAN("tester")}};
+	struct msg up_one = {.id = SESSION_UP, .session_up = {.epoch = 1}};
+	static struct id boxes[BOXES];
+	bool heard_of[BOXES] = {false};
+	struct heard *heard;
+	char name[16];
+
+	(void)unused;
+	for (size_t i = 0; i < BOXES; i++) {
+		snprintf(name, sizeof(name), "box-%zu", i);
+		boxes[i] = up_one.session_up.sandbox = created(name);
+		up_one.session_up.instance = id_new();
+		assert_int_equal(ask_now(relay.peer, &up_one), OK);
+		heard_free(actor_hear(&relay, CONFIG_PUSH)); /* it said that it had nothing */
+	}
+	set_global("for very many");
+	for (size_t n = 0; n < BOXES + 1; n++) {
+		heard = actor_hear(&relay, CONFIG_PUSH);
+		assert_true(span_is(heard->msg.config_push.policy, "for very many"));
+		for (size_t i = 0; i < BOXES; i++)
+			if (id_equal(boxes[i], heard->msg.config_push.sandbox)) {
+				assert_false(heard_of[i]);
+				heard_of[i] = true;
+			}
+		heard_free(heard);
+	}
+	for (size_t i = 0; i < BOXES; i++)
+		assert_true(heard_of[i]);
+	expect_no_push();
+	assert_int_equal(ask_now(api.peer, &clear), OK);
+	for (size_t n = 0; n < BOXES + 1; n++)
+		heard_free(actor_hear(&relay, CONFIG_PUSH));
+	sql("delete from sandboxes where name like 'box-%'");
+	forget(&driver, DESIRED);
+}
+
 /* What of the 50 ms from a change to its acknowledgement is ours: told, not judged (docs/architecture.md, 8). */
 static void
 how_long_it_takes(void **unused)
@@ -569,7 +610,7 @@ writes_are_in_the_audit(void **unused)
 	(void)unused;
 	run("test \"$(psql -At -c \"select count(*) from audit where action = 'policy.set' and outcome = 'OK' and "
 	    "object = 'default/demo revision 2' and subject = 'tester'\")\" = 1");
-	run("test \"$(psql -At -c \"select count(*) from audit where action = 'policy.delete' and object = 'gateway'\")\" = 2");
+	run("test \"$(psql -At -c \"select count(*) from audit where action = 'policy.delete' and object = 'gateway'\")\" = 3");
 	run("test \"$(psql -At -c \"select count(*) from audit where action like 'setting.%' and outcome = 'OK'\")\" = 4");
 	run("test \"$(psql -At -c \"select outcome from audit where action = 'policy.set' and object = "
 	    "'default/nobody'\")\" = ERR_NOT_FOUND");
@@ -590,6 +631,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_state_that_was_killed_pushes_what_was_missed),
 	cmocka_unit_test(the_history_is_bounded),
 	cmocka_unit_test(another_state_process_changes_it),
+	cmocka_unit_test(a_global_change_reaches_every_sandbox),
 	cmocka_unit_test(how_long_it_takes),
 	cmocka_unit_test(writes_are_in_the_audit),
 };
