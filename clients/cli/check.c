@@ -128,7 +128,7 @@ check_gateway(struct span value, struct why *why)
 }
 
 enum err
-check_endpoint(struct span value, struct why *why)
+check_gateway_endpoint(struct span value, struct why *why)
 {
 	return gateway_endpoint_check(value, why) == OK ? OK : ERR_SYNTAX;
 }

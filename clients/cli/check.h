@@ -32,6 +32,6 @@ enum err check_sandbox(struct span value, struct why *why);
 
 /* A gateway's name, and an endpoint. */
 enum err check_gateway(struct span value, struct why *why);
-enum err check_endpoint(struct span value, struct why *why);
+enum err check_gateway_endpoint(struct span value, struct why *why);
 
 #endif
