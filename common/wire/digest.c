@@ -1,6 +1,7 @@
 /* Digests by OpenSSL. */
 #include "common/wire/digest.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
@@ -15,7 +16,7 @@ digest_sha1_base64(struct span bytes, char to[DIGEST_SHA1_BASE64_BYTES])
 {
 	unsigned char digest[SHA_DIGEST_LENGTH];
 
-	SHA1(bytes_of(bytes), bytes.length, digest);
+	assert(SHA1(bytes_of(bytes), bytes.length, digest) != NULL);
 	EVP_EncodeBlock((unsigned char *)to, digest, sizeof(digest));
 }
 
@@ -25,7 +26,7 @@ digest_sha256_hex(struct span bytes, char to[DIGEST_SHA256_HEX_BYTES])
 	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
-	SHA256(bytes_of(bytes), bytes.length, digest);
+	assert(SHA256(bytes_of(bytes), bytes.length, digest) != NULL);
 	for (size_t i = 0; i < sizeof(digest); i++) {
 		to[2 * i] = digits[digest[i] >> 4];
 		to[2 * i + 1] = digits[digest[i] & 15];

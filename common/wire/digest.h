@@ -1,4 +1,7 @@
-/* Digests as protocols write them; apart because OpenSSL's headers and our errors share a name. */
+/*
+ * Digests as protocols write them; apart because OpenSSL's headers and our errors share a name. OpenSSL reads its
+ * configuration with the first one: a process without files takes one before its jail.
+ */
 #ifndef COMMON_WIRE_DIGEST_H
 #define COMMON_WIRE_DIGEST_H
 

@@ -1,5 +1,4 @@
-/* Checking a JSON text: one pass with a stack of what is open, the names of each object sorted and compared at its end.
- */
+/* Checking a JSON text: one pass with a stack of what is open; the names of each object are compared at its end. */
 #include "common/wire/json.h"
 
 #include <stdlib.h>

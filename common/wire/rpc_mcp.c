@@ -1,5 +1,4 @@
-/* MCP messages as tables: each method with what its params must and may hold; what is not named there is not looked at.
- */
+/* MCP messages as tables: each method with what its params must and may hold; the rest of them is not looked at. */
 #include "common/wire/rpc_mcp.h"
 
 #include "common/base/clean.h"

@@ -1,5 +1,4 @@
-/* The first bytes: a table of how protocols begin; the ClientHello gathered from its records, then read by its grammar.
- */
+/* The first bytes: a table of how protocols begin. The ClientHello: gathered from its records, then read. */
 #include "common/wire/tls_hello.h"
 
 #include "common/base/clean.h"

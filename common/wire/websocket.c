@@ -1,5 +1,4 @@
-/* Reading a client's frames: head, then payload in what pieces it comes; each rule of RFC 6455 is one line of a check.
- */
+/* Reading a client's frames: head, then payload in what pieces it comes; each rule of RFC 6455 is a line of a check. */
 #include "common/wire/websocket.h"
 
 #include "common/wire/bytes.h"
