@@ -1000,6 +1000,54 @@ a_thousand_at_once_and_slow_ones_cost_nobody_else(void **unused)
 		close(slow[i]);
 }
 
+/* Resident memory of the proxy. */
+static size_t
+resident_bytes(void)
+{
+	char path[64];
+	unsigned long whole = 0, resident = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)child.pid);
+	assert_non_null(file = fopen(path, "re"));
+	assert_int_equal(fscanf(file, "%lu %lu", &whole, &resident), 2);
+	fclose(file);
+	return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Idle behind TLS, before the first request. */
+static void
+idle_connections_are_small(void **unused)
+{
+	enum { MANY = 500 };
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM);
+	struct msg yes = judgement(true);
+	static struct tls_client clients[MANY];
+	static int fds[MANY], fars[MANY];
+	size_t before = resident_bytes(), after;
+
+	(void)unused;
+	yes.connection_judged.inspect = true;
+	for (int i = 0; i < MANY; i++) {
+		fds[i] = tunnel(&yes, server, &fars[i]);
+		tls_client_begin(&clients[i], fds[i], pem_bytes, "up.test", "up.test", NULL);
+		while (tls_client_step(&clients[i]) == ERR_MORE)
+			until_readable(fds[i]);
+		assert_string_equal(clients[i].failure, "");
+	}
+	after = resident_bytes();
+	print_message("%zu KiB at first, %zu bytes for each connection\n", before / 1024, (after - before) / MANY);
+#ifndef __SANITIZE_ADDRESS__
+	assert_in_range(before, 0, 12 << 20); /* with the pages of shared libraries */
+	assert_in_range((after - before) / MANY, 0, 20000);
+#endif
+	for (int i = 0; i < MANY; i++) {
+		tls_client_end(&clients[i]);
+		close(fds[i]);
+		close(fars[i]);
+	}
+}
+
 static void
 a_head_that_does_not_come_is_given_up(void **unused)
 {
@@ -1056,6 +1104,7 @@ main(int argc, char **argv)
 	    TEST(tls_without_http_is_relayed_between_two_sessions),
 	    TEST(a_server_with_another_name_is_not_spoken_with),
 	    TEST(a_thousand_at_once_and_slow_ones_cost_nobody_else),
+	    TEST(idle_connections_are_small),
 	    TEST(a_head_that_does_not_come_is_given_up),
 	    TEST(events_wait_for_the_link),
 	};
