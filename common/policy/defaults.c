@@ -15,9 +15,10 @@
 enum err
 policy_default(struct arena *arena, Policy **out, struct why *why)
 {
-	static char *read_only[] = {(char *)"/usr", (char *)"/lib", (char *)"/proc", (char *)"/dev/urandom",
-	    (char *)"/app", (char *)"/etc", (char *)"/var/log"},
-		    *read_write[] = {(char *)"/tmp", (char *)"/dev/null"};
+	/* The specification's list, and where a system without merged /usr keeps its programs: what is not listed is not
+	 * there at all in a sandbox of driver-local. */
+	static const char *const read_only[] = {"/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/app", "/var/log",
+	    "/proc", "/dev/urandom"}, *const read_write[] = {"/sandbox", "/tmp", "/dev/null"};
 	Policy policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	Filesystem filesystem = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
 	Openshell__Sandbox__V1__LandlockPolicy landlock = OPENSHELL__SANDBOX__V1__LANDLOCK_POLICY__INIT;
@@ -29,9 +30,9 @@ policy_default(struct arena *arena, Policy **out, struct why *why)
 	policy.landlock = &landlock;
 	policy.process = &process;
 	filesystem.has_include_workdir = filesystem.include_workdir = true;
-	filesystem.read_only = read_only;
+	filesystem.read_only = (char **)(uintptr_t)read_only; /* protobuf-c only reads them */
 	filesystem.n_read_only = COUNT(read_only);
-	filesystem.read_write = read_write;
+	filesystem.read_write = (char **)(uintptr_t)read_write;
 	filesystem.n_read_write = COUNT(read_write);
 	landlock.compatibility = (char *)"best_effort";
 	process.run_as_user = process.run_as_group = (char *)"sandbox";

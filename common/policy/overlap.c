@@ -145,39 +145,58 @@ compare_request(struct difference *difference, const Endpoint *a, const Endpoint
 		differ_flag(difference, "graphql_rules", endpoint_graphql_rules(a), endpoint_graphql_rules(b));
 }
 
-/* Its ports in common with the other, as text; false: there is none. */
 static bool
-common_ports(const struct seen *a, const struct seen *b, struct text *text)
+has_port(const struct seen *seen, uint32_t port)
 {
-	bool any = false;
+	for (size_t i = 0; i < seen->ports_n; i++)
+		if (seen->ports[i] == port)
+			return true;
+	return false;
+}
 
+static bool
+share_port(const struct seen *a, const struct seen *b)
+{
 	for (size_t i = 0; i < a->ports_n; i++)
-		for (size_t j = 0; j < b->ports_n; j++)
-			if (a->ports[i] == b->ports[j]) {
-				text_add(text, "%s%u", any ? ", " : "", a->ports[i]);
-				any = true;
-				break;
-			}
-	return any;
+		if (has_port(b, a->ports[i]))
+			return true;
+	return false;
 }
 
 static void
-compare(const struct seen *a, const struct seen *b, struct findings *findings)
+ports_add(const struct seen *a, const struct seen *b, struct text *text)
+{
+	for (size_t i = 0; i < a->ports_n; i++)
+		if (has_port(b, a->ports[i]))
+			text_add(text, "%s%u", text->length == 0 ? "" : ", ", a->ports[i]);
+}
+
+/* They mean the same connections: do they say the same about them? */
+static void
+compare_same(const struct seen *a, const struct seen *b, struct findings *findings)
 {
 	char words[400] = "", ports[60] = "";
 	struct text text = TEXT_OF(words), port_text = TEXT_OF(ports);
 	struct difference difference = {&text, false};
 
-	if (!common_ports(a, b, &port_text) || !glob_overlap(a->host, b->host, GLOB_HOST))
-		return;
 	compare_connection(&difference, a->endpoint, b->endpoint);
 	if (a->request && b->request && a->specificity == b->specificity && glob_overlap(a->path, b->path, GLOB_ROUTE))
 		compare_request(&difference, a->endpoint, b->endpoint);
-	if (difference.any)
-		finding_add(findings, false, b->endpoint, b->endpoint,
-		    "ambiguity: network policy %s endpoint %zu and network policy %s endpoint %zu mean the same "
-		    "connections (%s, port %s) and contradict each other: %s", finding_quote(a->policy), a->index,
-		    finding_quote(b->policy), b->index, finding_quote(text_or(b->endpoint->host)), ports, words);
+	if (!difference.any)
+		return;
+	ports_add(a, b, &port_text);
+	finding_add(findings, false, b->endpoint, b->endpoint,
+	    "ambiguity: network policy %s endpoint %zu and network policy %s endpoint %zu mean the same connections "
+	    "(%s, port %s) and contradict each other: %s",
+	    finding_quote(a->policy), a->index, finding_quote(b->policy), b->index,
+	    finding_quote(text_or(b->endpoint->host)), ports, words);
+}
+
+static void
+compare(const struct seen *a, const struct seen *b, struct findings *findings)
+{
+	if (share_port(a, b) && glob_overlap(a->host, b->host, GLOB_HOST))
+		compare_same(a, b, findings);
 }
 
 static struct seen

@@ -50,8 +50,8 @@ default_policy(void **state)
 	assert_int_equal(policy_check(policy, POLICY_CHECK_USER | POLICY_CHECK_FILE, &findings, &why), OK);
 	assert_int_equal(findings.warnings, 0);
 	assert_true(policy->filesystem->include_workdir);
-	assert_int_equal(policy->filesystem->n_read_only, 7);
-	assert_int_equal(policy->filesystem->n_read_write, 2);
+	assert_int_equal(policy->filesystem->n_read_only, 10);
+	assert_int_equal(policy->filesystem->n_read_write, 3);
 	assert_int_equal(policy->n_network_policies, 0);
 }
 
