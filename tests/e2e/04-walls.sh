@@ -63,20 +63,27 @@ python3 -c '
 import socket, sys, os
 u = socket.socket(socket.AF_UNIX); u.bind(sys.argv[1]); u.listen()
 t = socket.socket(); t.bind(("127.0.0.1", 0)); t.listen()
+def greet():
+    while True: c, _ = all4.accept(); c.sendall(b"hello\n"); c.close()
+all4 = socket.create_server(("0.0.0.0", 0)); __import__("threading").Thread(target=greet, daemon=True).start()
 six = socket.socket(socket.AF_INET6); six.bind(("::1", 0)); six.listen()
-print(t.getsockname()[1], six.getsockname()[1], flush=True)
+print(t.getsockname()[1], six.getsockname()[1], all4.getsockname()[1], flush=True)
 __import__("signal").pause()' "$socket_path" </dev/null >"$work/ports" &
 listener=$!
 wait_for 5 test -s "$work/ports"
-read -r tcp_port tcp6_port <"$work/ports"
+read -r tcp_port tcp6_port all_port <"$work/ports"
 refused "TCP over IPv4 to a listener on the host" tcp 127.0.0.1 "$tcp_port"
 refused "TCP over IPv6 to a listener on the host" tcp ::1 "$tcp6_port"
+for address in $(ip -4 -o addr show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4; exit }'); do
+	refused "TCP to a listener on the host's own address" hear "$address" "$all_port"
+done
 refused "a host Unix socket of the same user" unix "$socket_path"
 kill "$listener" 2>/dev/null
 rm -f "$socket_path"
+# Every connection is taken by the proxy; without network rules it ends without a byte, and nothing else leaves.
 for address in 1.1.1.1 10.0.0.1 169.254.169.254 2606:4700:4700::1111; do
-	inside /sandbox/probe tcp $address 443 >"$work/p" 2>&1 && not_ok "TCP to $address" "$(cat "$work/p")" || ok "TCP to $address: $(tr '\n' ' ' <"$work/p")"
-	inside /sandbox/probe udp $address 53 >"$work/p" 2>&1 && not_ok "UDP to $address" "$(cat "$work/p")" || ok "UDP to $address: $(tr '\n' ' ' <"$work/p")"
+	inside /sandbox/probe hear $address 443 >"$work/p" 2>&1 && not_ok "TCP to $address" "$(cat "$work/p")" || ok "TCP to $address: $(tr '\n' ' ' <"$work/p")"
+	inside /sandbox/probe udp $address 443 >"$work/p" 2>&1 && not_ok "UDP to $address" "$(cat "$work/p")" || ok "UDP to $address: $(tr '\n' ' ' <"$work/p")"
 done
 inside /sandbox/probe raw >"$work/p" 2>&1 && not_ok "a raw socket" || ok "a raw socket: $(tr '\n' ' ' <"$work/p")"
 if [ "$(id -u)" = 0 ]; then "$probe" raw >/dev/null 2>&1 && ok "control: a raw socket is possible outside" || not_ok "control: a raw socket outside"; fi

@@ -71,5 +71,12 @@ link=$(link_of jails) supervisor=$(supervisor_of jails) spawner=$(spawner_of jai
 check link "$link" "$(mask)"
 check supervisor "$supervisor" "$(mask kill sys_chroot setuid setgid setpcap sys_ptrace)" "$(mask kill)"
 check spawner "$spawner" "$(mask)"
+# The pages of the two that decide name what they hold.
+for name in policyd proxy; do
+	page=$(sed -n '/^Runs as/,/^Holds/p' "$here/sandbox/$name/README.md" | tr '\n' ' ')
+	held=$(mask)
+	case ${page,,} in *sys_ptrace*) held=$(mask sys_ptrace) ;; *) like "$name: the page says no capability" "$page" "no *capability" ;; esac
+	check $name "$(pgrep -x $name -P "$supervisor")" "$held"
+done
 is "agent: no capability" "$(openshell sandbox exec -n jails -- sh -c 'grep Cap /proc/self/status | tr -s "\t" " " | cut -d" " -f2 | sort -u' </dev/null)" 0000000000000000
 plan
