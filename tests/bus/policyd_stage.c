@@ -25,7 +25,8 @@
 
 /* ---- the box ---- */
 
-#define INSIDE "POLICYD_TEST_INSIDE"
+#define INSIDE	   "POLICYD_TEST_INSIDE"
+#define UNREADABLE "POLICYD_TEST_UNREADABLE"
 
 static void
 must(bool well, const char *what)
@@ -65,6 +66,30 @@ maps_write(pid_t pid)
 	map_write(pid, "gid_map", root ? 200000 : getegid(), root ? 65536 : 1);
 }
 
+static char unreadable[64];
+
+/* Made outside, by the machine's root: in the box it has no owner. */
+static void
+unreadable_make(const char *puppet)
+{
+	char bytes[65536];
+	auto_fd int from = open(puppet, O_RDONLY | O_CLOEXEC), to = -1;
+	ssize_t n;
+
+	snprintf(unreadable, sizeof(unreadable), "/tmp/policyd-unreadable-XXXXXX");
+	to = mkstemp(unreadable);
+	must(from >= 0 && to >= 0, "unreadable");
+	while ((n = read(from, bytes, sizeof(bytes))) > 0)
+		must(write(to, bytes, (size_t)n) == n, unreadable);
+	must(fchmod(to, 0111) == 0 && setenv(UNREADABLE, unreadable, 1) == 0, unreadable);
+}
+
+const char *
+box_unreadable(void)
+{
+	return getenv(UNREADABLE);
+}
+
 static void __attribute__((noreturn))
 watch(pid_t pid, int release_fd)
 {
@@ -74,11 +99,13 @@ watch(pid_t pid, int release_fd)
 	must(write(release_fd, "m", 1) == 1, "release");
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (unreadable[0] != '\0')
+		unlink(unreadable);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 void
-box_enter(char **argv)
+box_enter(char **argv, const char *puppet)
 {
 	int ends[2];
 	char byte;
@@ -86,6 +113,8 @@ box_enter(char **argv)
 
 	if (getenv(INSIDE) != NULL)
 		return;
+	if (geteuid() == 0)
+		unreadable_make(puppet);
 	must(pipe(ends) == 0, "pipe");
 	must((pid = fork()) >= 0, "fork");
 	if (pid > 0) {

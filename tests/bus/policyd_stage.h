@@ -5,7 +5,10 @@
 #include "tests/bus/script.h"
 
 /* Run this program in new user, pid and mount namespaces with a /proc of their own; returns in process 1 of them. */
-void box_enter(char **argv);
+void box_enter(char **argv, const char *puppet);
+
+/* A copy of the puppet that belongs to nobody whom the box knows, to be run and not read; NULL: only root can make one. */
+const char *box_unreadable(void);
 
 struct stage {
 	const char *program, *puppet;

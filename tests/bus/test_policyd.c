@@ -497,7 +497,29 @@ test_undumpable_owner(void **unused)
 	close(child);
 }
 
-/* An executable that may be run and not read: who runs it cannot be looked into or told. */
+/* Nothing of it can be looked at, its descriptors neither: it may hold any socket. */
+static void
+test_opaque_process(void **unused)
+{
+	struct accepted accepted;
+	char words[128];
+	int git = connected("git", &accepted), child = puppet_new(&stage, 0, "curl");
+
+	(void)unused;
+	if (box_unreadable() == NULL)
+		skip();
+	assert_allowed(&accepted);
+	snprintf(words, sizeof(words), "exec %s", box_unreadable());
+	puppet_must(child, words, -1);
+	assert_refused(&accepted, "identity");
+	assert_non_null(strstr(reason, "cannot be looked into"));
+	puppet_must(child, "end", -1);
+	accepted_close(&accepted);
+	close(git);
+	close(child);
+}
+
+/* An executable that may be run and not read: who runs it cannot be told. */
 static void
 test_unreadable_owner(void **unused)
 {
@@ -806,6 +828,7 @@ main(int argc, char **argv)
 	    TEST(test_descriptor_passed),
 	    TEST(test_connect_then_exec),
 	    TEST(test_undumpable_owner),
+	    TEST(test_opaque_process),
 	    TEST(test_unreadable_owner),
 	    TEST(test_owner_gone),
 	    TEST(test_without_a_record),
@@ -826,6 +849,6 @@ main(int argc, char **argv)
 	program = argv[1];
 	puppet = argv[2];
 	signal(SIGPIPE, SIG_IGN);
-	box_enter(argv);
+	box_enter(argv, puppet);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
