@@ -18,19 +18,22 @@ static enum err
 revision_lock(struct state *state, struct id sandbox, uint32_t version, struct rows *rows, struct applied *out,
     struct why *why)
 {
+	auto_rows box = {0};
 	struct args args = {0};
 	enum err r;
 
 	args_id(&args, sandbox);
-	args_number(&args, version);
-	if ((r = db_run(&state->db, SQL_APPLIED_LOCK, &args, rows, why)) != OK || rows->n == 0)
+	if ((r = db_run(&state->db, SQL_APPLIED_LOCK, &args, &box, why)) != OK || box.n == 0)
 		return r;
-	out->epoch = rows_number(rows, 0, 0);
-	out->instance = rows_id(rows, 0, 1);
-	out->in_force = rows_number(rows, 0, 2);
-	out->status = rows_span(rows, 0, 3);
-	out->hash = rows_span(rows, 0, 4);
-	out->newest_loaded = rows_number(rows, 0, 5);
+	args_number(&args, version);
+	if ((r = db_run(&state->db, SQL_APPLIED, &args, rows, why)) != OK || rows->n == 0)
+		return r;
+	out->epoch = rows_number(&box, 0, 0);
+	out->instance = rows_id(&box, 0, 1);
+	out->in_force = rows_number(&box, 0, 2);
+	out->status = rows_span(rows, 0, 0);
+	out->hash = rows_span(rows, 0, 1);
+	out->newest_loaded = rows_number(rows, 0, 2);
 	return OK;
 }
 

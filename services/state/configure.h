@@ -47,7 +47,7 @@ uint64_t config_revision(bool global, uint32_t version, struct span hash, const 
 struct locked_box {
 	struct id id;
 	uint64_t resource_version, settings_revision;
-	uint32_t version, newest; /* revision in force; the last number given */
+	uint32_t version, newest; /* for policies: the revision in force; the last number given */
 	uint8_t hash[32];
 };
 

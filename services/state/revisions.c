@@ -32,9 +32,7 @@ box_lock(struct state *state, struct span workspace, struct span name, uint64_t 
 	if (rows.n == 0)
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
 	*out = (struct locked_box){.id = rows_id(&rows, 0, 0), .resource_version = rows_number(&rows, 0, 1),
-	    .settings_revision = rows_number(&rows, 0, 3), .version = (uint32_t)rows_number(&rows, 0, 4),
-	    .newest = (uint32_t)rows_number(&rows, 0, 6)};
-	memcpy(out->hash, rows_span(&rows, 0, 5).at, sizeof(out->hash));
+	    .settings_revision = rows_number(&rows, 0, 3)};
 	if (expected != 0 && expected != out->resource_version)
 		return fail(why, ERR_CONFLICT, "sandbox '" SPAN_FORMAT "' has changed: current resource_version: %lu",
 		    SPAN_ARGS(name), (unsigned long)out->resource_version);
@@ -82,6 +80,25 @@ answer_fill(struct writing *w, uint32_t version, struct why *why)
 }
 
 /* ---- a sandbox's ---- */
+
+/* Its revision that is in force, and the last number given; read once it is locked. */
+static enum err
+own_read(struct state *state, struct locked_box *box, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_id(&args, box->id);
+	if ((r = db_run(&state->db, SQL_OWN_POLICY, &args, &rows, why)) != OK)
+		return r;
+	if (rows.n != 1)
+		return fail(why, ERR_INTERNAL, "sandbox %s has no policy", id_text(box->id));
+	box->version = (uint32_t)rows_number(&rows, 0, 0);
+	memcpy(box->hash, rows_span(&rows, 0, 1).at, sizeof(box->hash));
+	box->newest = (uint32_t)rows_number(&rows, 0, 2);
+	return OK;
+}
 
 static enum err
 own_insert(struct writing *w, struct id sandbox, uint32_t version, struct why *why)
@@ -150,7 +167,7 @@ own_set(void *arg, struct why *why)
 	enum err r;
 
 	if ((r = box_lock(state, w->in->workspace, w->in->name, w->in->expected, &box, why)) != OK ||
-	    (r = own_allowed(w, &box, why)) != OK)
+	    (r = own_read(state, &box, why)) != OK || (r = own_allowed(w, &box, why)) != OK)
 		return r;
 	w->out->settings_revision = box.settings_revision;
 	version = memcmp(box.hash, w->hash, sizeof(w->hash)) == 0 ? box.version : box.newest + 1;
@@ -183,16 +200,21 @@ global_set(void *arg, struct why *why)
 {
 	struct writing *w = arg;
 	struct state *state = w->state;
-	auto_rows rows = {0};
+	auto_rows lock = {0}, rows = {0};
+	struct args args = {0};
 	uint32_t version;
 	enum err r;
 
-	if ((r = db_run(&state->db, SQL_GATEWAY_LOCK, NULL, &rows, why)) != OK)
+	if ((r = db_run(&state->db, SQL_GATEWAY_LOCK, NULL, &lock, why)) != OK)
 		return r;
-	w->out->settings_revision = rows_number(&rows, 0, 3);
-	if (rows_number(&rows, 0, 0) != 0 && span_equal(rows_span(&rows, 0, 1), span_of_bytes(w->hash, 32)))
-		return answer_fill(w, (uint32_t)rows_number(&rows, 0, 0), why);
-	version = (uint32_t)rows_number(&rows, 0, 2) + 1;
+	version = (uint32_t)rows_number(&lock, 0, 0);
+	args_number(&args, version);
+	if ((r = db_run(&state->db, SQL_GATEWAY_NEWEST, &args, &rows, why)) != OK)
+		return r;
+	w->out->settings_revision = rows_number(&lock, 0, 1);
+	if (version != 0 && span_equal(rows_span(&rows, 0, 0), span_of_bytes(w->hash, 32)))
+		return answer_fill(w, version, why);
+	version = (uint32_t)rows_number(&rows, 0, 1) + 1;
 	log_info("policy.set", "global=%u", version);
 	if ((r = answer_fill(w, version, why)) != OK ||
 	    (r = db_run(&state->db, SQL_GATEWAY_POLICY_OVER, NULL, NULL, why)) != OK ||
@@ -252,7 +274,7 @@ global_clear(void *arg, struct why *why)
 
 	if ((r = db_run(&state->db, SQL_GATEWAY_LOCK, NULL, &rows, why)) != OK)
 		return r;
-	c->out->settings_revision = rows_number(&rows, 0, 3);
+	c->out->settings_revision = rows_number(&rows, 0, 1);
 	if (rows_number(&rows, 0, 0) == 0)
 		return OK;
 	c->out->removed = true;

@@ -127,7 +127,7 @@ global_set(void *arg, struct why *why)
 
 	if ((r = db_run(&s->state->db, SQL_GATEWAY_LOCK, NULL, &rows, why)) != OK)
 		return r;
-	s->out->settings_revision = rows_number(&rows, 0, 3);
+	s->out->settings_revision = rows_number(&rows, 0, 1);
 	if ((r = write_one(s, (struct id){{0}}, &touched, why)) != OK || touched == 0)
 		return r;
 	return written(s, (struct id){{0}}, why);

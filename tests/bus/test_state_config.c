@@ -509,6 +509,41 @@ the_history_is_bounded(void **unused)
 	expect_status(version, LOADED);
 }
 
+/* Two state processes write the same sandbox's policy, each waiting for the other's lock: each gets a number of its own. */
+static void
+both_write_at_once(struct peer *other, uint32_t before)
+{
+	enum { WRITES = 40 };
+	static struct outcome outcomes[2 * WRITES];
+	static char texts[2 * WRITES][16];
+	static bool taken[2 * WRITES];
+
+	for (size_t i = 0; i < 2 * WRITES; i++) {
+		struct msg m = {.id = POLICY_SET, .policy_set = {.workspace = SPAN("default"), .name = SPAN("demo")}};
+
+		snprintf(texts[i], sizeof(texts[i]), "at once %zu", i);
+		m.policy_set.policy = span_of_text(texts[i]);
+		ask(&outcomes[i], i % 2 == 0 ? api.peer : other, &m);
+	}
+	for (size_t i = 0; i < 2 * WRITES; i++) {
+		uint32_t version;
+
+		outcome_wait(&outcomes[i]);
+		if (outcomes[i].r != OK)
+			fail_msg("write %zu: %s", i, outcomes[i].why.text);
+		version = outcomes[i].msg.config_changed.version;
+		assert_in_range(version, before + 1, before + 2 * WRITES);
+		assert_false(taken[version - before - 1]);
+		taken[version - before - 1] = true;
+		outcome_done(&outcomes[i]);
+	}
+	for (uint32_t version = 0; version < before + 2 * WRITES;) /* the newest comes, and nothing after it */
+		version = pushed(NULL);
+	expect_no_push();
+	applied(before + 2 * WRITES, given, NULL);
+	expect_status(before + 2 * WRITES, LOADED);
+}
+
 /* The session is with one state process, the change comes through another. */
 static void
 another_state_process_changes_it(void **unused)
@@ -535,6 +570,7 @@ another_state_process_changes_it(void **unused)
 	assert_int_equal(pushed("from elsewhere"), changed.version);
 	applied(changed.version, given, NULL);
 	expect_status(changed.version, LOADED);
+	both_write_at_once(visitor.peer, changed.version);
 	daemon_stop(&second);
 	actor_done(&visitor);
 }
