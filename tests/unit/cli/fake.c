@@ -19,9 +19,11 @@
 #include "openshell/openshell.pb-c.h"
 #include "openshell/sandbox.pb-c.h"
 
-#define ID "11111111-2222-4333-8444-555555555555"
+#define ID   "11111111-2222-4333-8444-555555555555"
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static struct fake_log *record;
+static char looked_up[64]; /* the sandbox that GetSandbox asked for last */
 
 static void
 note(const char *text)
@@ -192,6 +194,7 @@ on_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 
 	(void)self;
 	note_call(call, message);
+	snprintf(looked_up, sizeof(looked_up), "%s", in->name);
 	answer_sandbox(call, in->name,
 	    strcmp(in->name, "starting") == 0 ? 1
 	    : strcmp(in->name, "broken") == 0 ? 3
@@ -264,6 +267,10 @@ on_config(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	    OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_RESPONSE__INIT;
 	Openshell__Sandbox__V1__SandboxPolicy policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	Openshell__Sandbox__V1__FilesystemPolicy files = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
+	Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry setting =
+	    OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_RESPONSE__SETTINGS_ENTRY__INIT, *settings[] = {&setting};
+	Openshell__Sandbox__V1__EffectiveSetting effective = OPENSHELL__SANDBOX__V1__EFFECTIVE_SETTING__INIT;
+	Openshell__Sandbox__V1__SettingValue on = OPENSHELL__SANDBOX__V1__SETTING_VALUE__INIT;
 	char *paths[] = {(char *)"/usr", (char *)"/a b: c"};
 
 	(void)self;
@@ -276,7 +283,123 @@ on_config(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	policy.filesystem = &files;
 	answer.policy = &policy;
 	answer.version = 4;
-	answer.policy_source = OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
+	answer.policy_hash = (char *)HASH;
+	answer.policy_source = strcmp(looked_up, "managed") == 0
+	    ? OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
+	    : OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
+	setting.key = (char *)"ocsf_json_enabled";
+	setting.value = &effective;
+	effective.value = &on;
+	effective.has_scope = on.bool_value = true;
+	effective.scope = OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_GLOBAL;
+	on.value_case = OPENSHELL__SANDBOX__V1__SETTING_VALUE__VALUE_BOOL_VALUE;
+	answer.settings = settings;
+	answer.n_settings = 1;
+	rpc_send(call, &answer.base);
+	rpc_finish(call, OK, NULL);
+}
+
+static void
+on_gateway_config(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	Openshell__Sandbox__V1__GetGatewayConfigResponse answer =
+	    OPENSHELL__SANDBOX__V1__GET_GATEWAY_CONFIG_RESPONSE__INIT;
+	Openshell__Sandbox__V1__GetGatewayConfigResponse__SettingsEntry setting =
+	    OPENSHELL__SANDBOX__V1__GET_GATEWAY_CONFIG_RESPONSE__SETTINGS_ENTRY__INIT, *settings[] = {&setting};
+	Openshell__Sandbox__V1__SettingValue mode = OPENSHELL__SANDBOX__V1__SETTING_VALUE__INIT;
+
+	(void)self;
+	note_call(call, message);
+	setting.key = (char *)"proposal_approval_mode";
+	setting.value = &mode;
+	mode.value_case = OPENSHELL__SANDBOX__V1__SETTING_VALUE__VALUE_STRING_VALUE;
+	mode.string_value = (char *)"auto";
+	answer.settings = settings;
+	answer.n_settings = 1;
+	answer.has_settings_revision = true;
+	answer.settings_revision = 6;
+	rpc_send(call, &answer.base);
+	rpc_finish(call, OK, NULL);
+}
+
+static void
+revision_make(Openshell__V1__SandboxPolicyRevision *to, uint32_t version, int status)
+{
+	openshell__v1__sandbox_policy_revision__init(to);
+	to->has_version = to->has_status = to->has_created_at_ms = true;
+	to->version = version;
+	to->policy_hash = (char *)HASH;
+	to->status = (Openshell__V1__PolicyStatus)status;
+	to->created_at_ms = 1767323045000;
+	to->load_error = (char *)(status == 3 ? "a bad glob" : "");
+}
+
+/* By name of the sandbox: fresh has no policy yet; of a new version stuck stays pending, slow is pending once, bad fails,
+ * old is superseded. */
+static void
+on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Openshell__V1__GetSandboxPolicyStatusRequest *in =
+	    (const Openshell__V1__GetSandboxPolicyStatusRequest *)message;
+	Openshell__V1__GetSandboxPolicyStatusResponse answer = OPENSHELL__V1__GET_SANDBOX_POLICY_STATUS_RESPONSE__INIT;
+	Openshell__V1__SandboxPolicyRevision revision;
+	const char *name = in->name == NULL ? "" : in->name;
+	static bool waited;
+	int status = 2;
+
+	(void)self;
+	note_call(call, message);
+	if (in->version > 3)
+		status = strcmp(name, "stuck") == 0 || (strcmp(name, "slow") == 0 && !waited) ? 1
+		    : strcmp(name, "bad") == 0						      ? 3
+		    : strcmp(name, "old") == 0						      ? 4
+											      : 2;
+	waited = in->version > 3;
+	if (strcmp(name, "fresh") == 0 && in->version == 0) {
+		refuse(call, ERR_NOT_FOUND, "no policy");
+		return;
+	}
+	revision_make(&revision, in->version == 0 ? 3 : in->version, status);
+	answer.revision = &revision;
+	answer.has_active_version = true;
+	answer.active_version = 3;
+	rpc_send(call, &answer.base);
+	rpc_finish(call, OK, NULL);
+}
+
+static void
+on_policies(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Openshell__V1__ListSandboxPoliciesRequest *in = (const Openshell__V1__ListSandboxPoliciesRequest *)message;
+	Openshell__V1__ListSandboxPoliciesResponse answer = OPENSHELL__V1__LIST_SANDBOX_POLICIES_RESPONSE__INIT;
+	Openshell__V1__SandboxPolicyRevision revisions[2], *list[] = {&revisions[0], &revisions[1]};
+
+	(void)self;
+	note_call(call, message);
+	revision_make(&revisions[0], 12, 3);
+	revision_make(&revisions[1], 3, 2);
+	answer.revisions = list;
+	answer.n_revisions = in->name != NULL && strcmp(in->name, "fresh") == 0 ? 0 : 2;
+	rpc_send(call, &answer.base);
+	rpc_finish(call, OK, NULL);
+}
+
+static void
+on_update(void *self, struct rpc_call *call, const ProtobufCMessage *message)
+{
+	const Openshell__V1__UpdateConfigRequest *in = (const Openshell__V1__UpdateConfigRequest *)message;
+	Openshell__V1__UpdateConfigResponse answer = OPENSHELL__V1__UPDATE_CONFIG_RESPONSE__INIT;
+
+	(void)self;
+	note_call(call, message);
+	if (in->name != NULL && strcmp(in->name, "managed") == 0) {
+		refuse(call, ERR_STATE, "policy is managed globally");
+		return;
+	}
+	answer.has_version = answer.has_deleted = true;
+	answer.version = in->name != NULL && strcmp(in->name, "same") == 0 ? 3 : 5;
+	answer.policy_hash = (char *)HASH;
+	answer.deleted = in->setting_key != NULL && strcmp(in->setting_key, "providers_v2_enabled") != 0;
 	rpc_send(call, &answer.base);
 	rpc_finish(call, OK, NULL);
 }
@@ -485,6 +608,11 @@ static const struct rpc_method methods[] = {
     ROW("GetSandboxLogs", RPC_UNARY, get_sandbox_logs_request, on_logs),
     {"/openshell.v1.OpenShell/GetSandboxConfig", RPC_UNARY,
 	&openshell__sandbox__v1__get_sandbox_config_request__descriptor, on_config, NULL},
+    {"/openshell.v1.OpenShell/GetGatewayConfig", RPC_UNARY,
+	&openshell__sandbox__v1__get_gateway_config_request__descriptor, on_gateway_config, NULL},
+    ROW("GetSandboxPolicyStatus", RPC_UNARY, get_sandbox_policy_status_request, on_policy_status),
+    ROW("ListSandboxPolicies", RPC_UNARY, list_sandbox_policies_request, on_policies),
+    ROW("UpdateConfig", RPC_UNARY, update_config_request, on_update),
     {NULL},
 };
 
