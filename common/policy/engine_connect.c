@@ -135,7 +135,7 @@ endpoint_count(struct connecting *c, uint32_t number, bool *declared)
 
 	if (out->endpoints_n == 0)
 		out->tls_skip = true;
-	((uint32_t *)(uintptr_t)out->endpoints)[out->endpoints_n++] = number;
+	out->endpoints_n++;
 	out->tls_skip = out->tls_skip && endpoint->tls_skip;
 	out->inspect = out->inspect || endpoint->protocol >= PROTOCOL_REST;
 	out->encoded_slash = out->encoded_slash || (endpoint->protocol >= PROTOCOL_REST && endpoint->encoded_slash);
@@ -162,15 +162,20 @@ static enum err
 admit(struct connecting *c)
 {
 	const struct engine *engine = c->engine;
-	uint32_t *endpoints = arena_array(c->arena, engine->endpoints_n + 1u, sizeof(*endpoints));
-	uint32_t at = 0, number;
+	uint32_t *endpoints, at = 0, number, n = 0;
 	bool declared = false;
 
-	if ((c->out->endpoints = endpoints) == NULL)
-		return ERR_LIMIT;
 	while (bit_next(c->endpoints, engine->endpoints_n, &at, &number))
-		if (bit_get(c->policies, engine->endpoints[number].policy))
+		n += bit_get(c->policies, engine->endpoints[number].policy);
+	if ((endpoints = arena_array(c->arena, n + 1u, sizeof(*endpoints))) == NULL)
+		return ERR_LIMIT;
+	at = 0;
+	while (bit_next(c->endpoints, engine->endpoints_n, &at, &number))
+		if (bit_get(c->policies, engine->endpoints[number].policy)) {
+			endpoints[c->out->endpoints_n] = number;
 			endpoint_count(c, number, &declared);
+		}
+	c->out->endpoints = endpoints;
 	if (c->out->endpoints_n == 0)
 		return OK;
 	c->out->allowed = true;
