@@ -166,6 +166,21 @@ http_list_has(struct span list, const char *token)
 	return false;
 }
 
+/* Is there a line feed without its carriage return? Then no more of it makes it a head. */
+static bool
+bare_feed(struct span bytes)
+{
+	struct span rest = bytes;
+
+	while (rest.length > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		if (line.at + line.length < bytes.at + bytes.length && (line.length == 0 || line.at[line.length - 1] != '\r'))
+			return true;
+	}
+	return false;
+}
+
 /* Length of the head with its empty line. */
 static enum err
 head_length(struct span bytes, size_t max, size_t *out, struct why *why)
@@ -178,7 +193,7 @@ head_length(struct span bytes, size_t max, size_t *out, struct why *why)
 	if (end == NULL && bytes.length >= max)
 		return fail(why, ERR_RANGE, "the head is over %zu bytes", max);
 	if (end == NULL)
-		return ERR_MORE;
+		return bare_feed(head) ? fail(why, ERR_SYNTAX, "a line does not end with CR LF") : ERR_MORE;
 	*out = (size_t)(end - head.at) + 4;
 	return OK;
 }

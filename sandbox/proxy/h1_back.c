@@ -63,6 +63,16 @@ fields_write(struct side *side, const struct exchange *exchange)
 	h1_head_write(side, request);
 }
 
+/* A method that means a body, of an HTTP/2 request that ended with its head: HTTP/1 says so with a length. */
+static bool
+says_empty(const struct exchange *exchange)
+{
+	struct span method = exchange->request.method;
+
+	return exchange->front.stream != 0 && exchange->request.body == HTTP_BODY_NONE &&
+	    (span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH"));
+}
+
 static void
 framing_write(struct side *side, const struct exchange *exchange)
 {
@@ -70,6 +80,8 @@ framing_write(struct side *side, const struct exchange *exchange)
 
 	if (exchange->collected_whole)
 		h1_length_write(side, bytes_length(&exchange->collected));
+	else if (says_empty(exchange))
+		h1_length_write(side, 0);
 	else if (request->body == HTTP_BODY_LENGTH)
 		h1_length_write(side, request->length);
 	else if (request->body == HTTP_BODY_CHUNKED)

@@ -44,8 +44,9 @@ struct flow {
 	struct bytes in, out;
 	bool in_ended;	  /* all of it is in `in` */
 	bool out_ended;	  /* nothing is added to out any more */
-	bool out_begun;	  /* its head was submitted */
 	bool deferred;	  /* nghttp2 waits for us */
+	bool starved;	  /* there was no room: tell when there is again */
+	bool head_done;	  /* of an answer from upstream: what follows are trailers */
 	struct http_field *trailers_in, *trailers_out;
 	size_t trailers_in_n, trailers_out_n;
 };
@@ -153,7 +154,7 @@ struct back {
 	bool going; /* GOAWAY */
 	struct http_head *answer; /* being read */
 	size_t answer_bytes;
-	struct exchange *answering;
+	bool answer_bad;
 };
 
 struct http {
@@ -182,7 +183,7 @@ struct http {
 	nghttp2_session *session;
 	size_t block_bytes; /* of a header block that has not ended */
 	bool in_block;
-	double budget; /* of frames that lead nowhere */
+	int64_t budget; /* of frames that lead nowhere, in thousandths */
 	uint64_t budget_ms;
 };
 

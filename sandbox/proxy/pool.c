@@ -27,12 +27,26 @@ back_free(struct back *back)
 	free(back);
 }
 
+/* Does an exchange still pass on what it got from it? */
+static bool
+in_use(const struct back *back)
+{
+	struct exchange *exchange;
+
+	list_each(exchange, &back->http->exchanges, struct exchange, link)
+		if (exchange->back == back)
+			return true;
+	return false;
+}
+
 void
 pool_bury(struct http *http)
 {
 	struct back *back;
 
 	list_each(back, &http->dead_backs, struct back, link) {
+		if (in_use(back))
+			continue;
 		list_remove(&back->link);
 		back_free(back);
 	}

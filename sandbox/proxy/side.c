@@ -85,7 +85,7 @@ side_write(struct side *side, struct span bytes)
 }
 
 static void
-side_flush(struct side *side)
+side_write_out(struct side *side)
 {
 	struct why why;
 	enum err r = OK;
@@ -99,6 +99,19 @@ side_flush(struct side *side)
 		else if (r != ERR_MORE)
 			side->broken = true;
 	}
+}
+
+/* Write all that is due and goes. */
+static void
+side_flush(struct side *side)
+{
+	do {
+		if (side->fill != NULL && !side->broken)
+			side->fill(side);
+		if (bytes_length(&side->out) == 0)
+			break;
+		side_write_out(side);
+	} while (bytes_length(&side->out) == 0 && side->fill != NULL && !side->broken);
 	if (side->broken)
 		bytes_free(&side->out);
 	if (side->finish && !side->finished && !side->broken && bytes_length(&side->out) == 0) {

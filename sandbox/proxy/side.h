@@ -26,6 +26,7 @@ struct side {
 	bool finished;
 	bool full;     /* out was over its bound: turn runs when there is room */
 	uint32_t watched;
+	void (*fill)(struct side *side); /* before writing: add what is due, up to SIDE_OUT_BYTES; NULL: nothing ever */
 	struct list dirty;
 	void (*turn)(void *self); /* bytes came, the end came, or there is room again */
 	void *self;

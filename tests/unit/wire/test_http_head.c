@@ -78,6 +78,8 @@ static const struct {
 	{GET "Connection: transfer-encoding\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
 	{GET "Connection: a b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
 	/* two readers, two lines */
+	{"GET / HTTP/1.1\nHost: a\n\n", ERR_SYNTAX, 0, 0, 0, false}, /* at once: its end would never come */
+	{"GET / HTTP/1.1\r\nHost: a\n", ERR_SYNTAX, 0, 0, 0, false},
 	{"GET / HTTP/1.1\n" HOST "\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
 	{"GET / HTTP/1.1\r\nHost: a\n\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
 	{GET "X: a\nContent-Length: 3\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},

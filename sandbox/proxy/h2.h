@@ -1,0 +1,44 @@
+/* HTTP/2 as both sides speak it: frames out of nghttp2 into a side, fields in its form, bodies through a flow. */
+#ifndef SANDBOX_PROXY_H2_H
+#define SANDBOX_PROXY_H2_H
+
+#include "sandbox/proxy/http.h"
+
+#define H2_FIELDS (HTTP_FIELDS_MAX + 8)
+
+/* A list of fields being built for nghttp2, which copies it. */
+struct h2_fields {
+	nghttp2_nv nv[H2_FIELDS];
+	size_t n;
+	char names[HTTP_HEAD_BYTES + 1024]; /* in lower case */
+	size_t names_used;
+};
+
+void h2_field_add(struct h2_fields *fields, struct span name, struct span value);
+
+/* All but those of one connection alone, and Host. */
+void h2_fields_add(struct h2_fields *fields, const struct http_field *from, size_t n);
+
+/* Options and callbacks that both sessions have; the caller adds its own and frees them. */
+void h2_begin(nghttp2_session_callbacks **callbacks, nghttp2_option **option);
+void h2_begun(nghttp2_session_callbacks *callbacks, nghttp2_option *option);
+
+/* For side->fill: frames into side->out, up to its bound. */
+void h2_fill(struct side *side, nghttp2_session *session);
+
+/* What comes goes through nghttp2; false: the session is broken. */
+bool h2_take(struct side *side, nghttp2_session *session);
+
+/* Bodies out of a flow. */
+nghttp2_data_provider h2_provider(struct flow *flow);
+size_t h2_room(struct flow *flow);
+void h2_body(nghttp2_session *session, struct flow *flow, struct span bytes);
+void h2_end(nghttp2_session *session, struct flow *flow, const struct http_field *trailers, size_t n);
+
+/* Was it starved, and is there room again? Says so once. */
+bool h2_relieved(struct flow *flow);
+
+/* One trailer that came; false: there are too many, or it is none. */
+bool h2_trailer(struct flow *flow, struct span name, struct span value);
+
+#endif

@@ -1,0 +1,452 @@
+/* The agent's side in HTTP/2: each stream an exchange; strict heads, bounded memory, no patience for floods. */
+#include <stdio.h>
+
+#include "common/base/clock.h"
+#include "common/base/text.h"
+#include "sandbox/proxy/event.h"
+#include "sandbox/proxy/h2.h"
+
+#define BLOCK_BYTES   (128u << 10) /* that may come before a header block is whole: more is a flood of CONTINUATION */
+#define BUDGET_FRAMES 500	   /* that lead nowhere, at once */
+#define BUDGET_SECOND 50	   /* and each second */
+#define FIELD_EXTRA   32	   /* RFC 9113, 6.5.2 */
+
+/* ---- heads ---- */
+
+static bool
+take_pseudo(struct exchange *exchange, struct span name, struct span value)
+{
+	struct http_head *request = &exchange->request;
+	struct span kept = exchange_copy(exchange, value);
+
+	if (span_is(name, ":method"))
+		request->method = kept;
+	else if (span_is(name, ":path"))
+		request->target = kept;
+	else if (span_is(name, ":authority"))
+		request->host = kept;
+	else if (!span_is(name, ":scheme") || !span_is(value, "https"))
+		return false;
+	return kept.length > 0;
+}
+
+/* What single fields say. */
+static bool
+take_known(struct http_head *request, const struct http_field *field)
+{
+	switch (field->known) {
+	case HTTP_CONTENT_LENGTH: /* nghttp2 has seen to its form, that it is one, and that the body is as long */
+		request->has_length = true;
+		return number_parse(field->value, 0, INT64_MAX, &request->length, NULL) == OK;
+	case HTTP_TE:
+		request->trailers = http_same(field->value, SPAN("trailers"));
+		return true;
+	case HTTP_EXPECT:
+		request->expect_continue = http_same(field->value, SPAN("100-continue"));
+		return request->expect_continue;
+	case HTTP_HOST:
+		if (request->host.length == 0)
+			request->host = field->value;
+		return http_same(request->host, field->value);
+	default:
+		return true;
+	}
+}
+
+static bool
+take_field(struct exchange *exchange, struct span name, struct span value)
+{
+	struct http_head *request = &exchange->request;
+	struct http_field *field = &request->fields[request->fields_n];
+
+	if (request->fields_n == HTTP_FIELDS_MAX || !http_token(name) || !http_value_ok(value) || !span_utf8(value))
+		return false;
+	*field = http_field_of(exchange_copy(exchange, name), exchange_copy(exchange, value));
+	request->fields_n++;
+	return field->name.length == name.length && field->value.length == value.length && take_known(request, field);
+}
+
+static int
+on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
+    const uint8_t *value, size_t value_length, uint8_t flags, void *self)
+{
+	struct flow *flow = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	struct span key = span_of_bytes(name, name_length), word = span_of_bytes(value, value_length);
+	struct exchange *exchange;
+	bool ok;
+
+	(void)flags, (void)self;
+	if (flow == NULL)
+		return 0;
+	exchange = flow->exchange;
+	exchange->head_bytes += name_length + value_length + FIELD_EXTRA;
+	if (exchange->bad || exchange->head_bytes > HTTP_HEAD_BYTES)
+		ok = false;
+	else if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		ok = h2_trailer(flow, key, word);
+	else
+		ok = key.at[0] == ':' ? take_pseudo(exchange, key, word) : take_field(exchange, key, word);
+	exchange->bad |= !ok;
+	return 0;
+}
+
+static int
+on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *self)
+{
+	struct side *side = self;
+	struct http *http = side->self;
+	struct exchange *exchange;
+
+	http->in_block = true;
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
+	if (http->ending || http->exchanges_n >= STREAMS_MAX) {
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+		return 0;
+	}
+	exchange = exchange_new(http);
+	exchange->front.stream = frame->hd.stream_id;
+	exchange->request.minor = 1;
+	exchange->request.keep_alive = true;
+	nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, &exchange->front);
+	return 0;
+}
+
+static void
+head_whole(struct http *http, struct exchange *exchange, bool ended)
+{
+	struct http_head *request = &exchange->request;
+	struct refusal large = {.status = 431, .error = ""};
+	struct why why;
+
+	http_limit(http, 0);
+	request->body = request->has_length ? HTTP_BODY_LENGTH : ended ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED;
+	exchange->request_done = exchange->front.in_ended = ended;
+	if (exchange->head_bytes > HTTP_HEAD_BYTES || request->fields_n == HTTP_FIELDS_MAX)
+		exchange_refuse(exchange, &large);
+	else if (exchange->bad || request->host.length == 0) {
+		fail(&why, ERR_SYNTAX, "a field that no request may hold, or no authority");
+		ask_reject(exchange, &why);
+	} else
+		exchange_begin(exchange);
+}
+
+/* ---- bodies ---- */
+
+/* Does its state take a body, be it with or without room just now? */
+static bool
+takes(const struct exchange *exchange)
+{
+	return exchange->state == EXCHANGE_SENT || exchange->state == EXCHANGE_COLLECTING ||
+	    exchange->state == EXCHANGE_REFUSED;
+}
+
+/* Pass on what came and waits. */
+static void
+drain(struct exchange *exchange)
+{
+	struct http *http = exchange->http;
+	struct flow *flow = &exchange->front;
+	size_t room;
+
+	while (bytes_length(&flow->in) > 0 && (room = exchange_room(exchange)) > 0) {
+		struct span bytes = span_head(bytes_span(&flow->in), room);
+
+		nghttp2_session_consume_stream(http->session, flow->stream, bytes.length);
+		bytes_take(&flow->in, bytes.length);
+		exchange_body(exchange, bytes);
+	}
+	if (bytes_length(&flow->in) == 0 && flow->in_ended && !exchange->request_done && takes(exchange))
+		exchange_body_end(exchange, flow->trailers_in, flow->trailers_in_n);
+	side_touch(&http->agent);
+}
+
+static int
+on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data, size_t length, void *self)
+{
+	struct flow *flow = nghttp2_session_get_stream_user_data(session, stream);
+
+	(void)flags, (void)self;
+	nghttp2_session_consume_connection(session, length);
+	if (flow == NULL)
+		return 0;
+	bytes_add(&flow->in, span_of_bytes(data, length)); /* bounded by the stream's window */
+	drain(flow->exchange);
+	return 0;
+}
+
+/* ---- frames ---- */
+
+/* Frames that lead nowhere are paid for (rapid reset, floods of PING, SETTINGS, empty DATA). */
+static void
+pay(struct http *http, int64_t price)
+{
+	uint64_t now = clock_ms();
+	int64_t more = (int64_t)(now - http->budget_ms) * BUDGET_SECOND;
+
+	http->budget_ms = now;
+	http->budget += more;
+	if (http->budget > BUDGET_FRAMES * 1000)
+		http->budget = BUDGET_FRAMES * 1000;
+	if ((http->budget -= price) >= 0 || http->ending)
+		return;
+	http->ending = true;
+	http_over(http); /* behind the GOAWAY */
+	http_event(http, NULL, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("flood"), SPAN("frames that lead nowhere"));
+	nghttp2_session_terminate_session(http->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static int64_t
+price_of(const nghttp2_frame *frame)
+{
+	switch (frame->hd.type) {
+	case NGHTTP2_PING:
+	case NGHTTP2_SETTINGS:
+	case NGHTTP2_PRIORITY:
+	case NGHTTP2_RST_STREAM:
+		return 1000;
+	case NGHTTP2_DATA:
+		return frame->hd.length == 0 && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? 1000 : 0;
+	case NGHTTP2_WINDOW_UPDATE:
+		return 20;
+	default:
+		return 0;
+	}
+}
+
+static int
+on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
+{
+	struct side *side = self;
+	struct http *http = side->self;
+	bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	struct flow *flow = frame->hd.stream_id == 0 ? NULL :
+	    nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+
+	pay(http, price_of(frame));
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		http->in_block = false;
+	if (flow == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+		return 0;
+	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		head_whole(http, flow->exchange, ended);
+		return 0;
+	}
+	if (flow->exchange->bad)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
+	else if (ended) {
+		flow->in_ended = true;
+		drain(flow->exchange);
+	}
+	return 0;
+}
+
+/* The answer is whole before its request: that is not wanted any more (RFC 9113, 8.1). */
+static int
+on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
+{
+	struct flow *flow;
+
+	(void)self;
+	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
+	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+		return 0;
+	flow = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	if (flow != NULL && !flow->in_ended)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+	return 0;
+}
+
+static int
+on_close(nghttp2_session *session, int32_t stream, uint32_t error, void *self)
+{
+	struct flow *flow = nghttp2_session_get_stream_user_data(session, stream);
+	struct side *side = self;
+	struct http *http = side->self;
+
+	(void)error;
+	http->in_block = false;
+	if (flow == NULL)
+		return 0;
+	nghttp2_session_set_stream_user_data(session, stream, NULL);
+	exchange_gone(flow->exchange);
+	if (http->exchanges_n == 0)
+		http_limit(http, HTTP_IDLE_MS);
+	return 0;
+}
+
+/* ---- the session ---- */
+
+/* An exchange whose answer may go on. Looked for again each time: the list may have changed. */
+static struct exchange *
+relieved(struct http *http)
+{
+	struct exchange *exchange;
+
+	list_each(exchange, &http->exchanges, struct exchange, link)
+		if (exchange->back != NULL && h2_relieved(&exchange->front))
+			return exchange;
+	return NULL;
+}
+
+static void
+fill(struct side *side)
+{
+	struct http *http = side->self;
+	struct exchange *exchange;
+
+	h2_fill(side, http->session);
+	while ((exchange = relieved(http)) != NULL)
+		exchange->back->kind->resume(exchange);
+}
+
+enum err
+h2_front_open(struct http *http)
+{
+	static const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_AGENT_BYTES},
+	};
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option;
+	int r;
+
+	h2_begin(&callbacks, &option);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	r = nghttp2_session_server_new2(&http->session, callbacks, &http->agent, option);
+	h2_begun(callbacks, option);
+	if (r != 0)
+		return ERR_INTERNAL;
+	http->budget = BUDGET_FRAMES * 1000;
+	http->budget_ms = clock_ms();
+	http->agent.fill = fill;
+	nghttp2_submit_settings(http->session, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
+	return OK;
+}
+
+void
+h2_front_turn(void *self)
+{
+	struct http *http = self;
+	size_t came = bytes_length(&http->agent.in);
+
+	if (http->over)
+		return;
+	if (!h2_take(&http->agent, http->session)) {
+		http->ending = true; /* nghttp2 says why in a GOAWAY, which is still written */
+		if (http->exchanges_n > 0 || http->session == NULL)
+			http_over(http);
+	}
+	if (http->in_block)
+		http_limit(http, HTTP_HEAD_MS);
+	else if (http->exchanges_n > 0)
+		http_limit(http, 0);
+	http->block_bytes = http->in_block ? http->block_bytes + came : 0;
+	if (http->agent.ended || http->agent.broken || http->block_bytes > BLOCK_BYTES)
+		http_over(http);
+}
+
+/* ---- answers ---- */
+
+static bool
+turn_of(struct exchange *exchange)
+{
+	(void)exchange;
+	return true;
+}
+
+static void
+front_head(struct exchange *exchange, const struct http_head *answer)
+{
+	nghttp2_session *session = exchange->http->session;
+	struct flow *flow = &exchange->front;
+	nghttp2_data_provider provider = h2_provider(flow);
+	struct h2_fields fields;
+	char status[4], length[24];
+	int r;
+
+	fields.n = fields.names_used = 0;
+	snprintf(status, sizeof(status), "%03u", answer->status % 1000);
+	h2_field_add(&fields, SPAN(":status"), span_of_text(status));
+	h2_fields_add(&fields, answer->fields, answer->fields_n);
+	snprintf(length, sizeof(length), "%llu", (unsigned long long)answer->length);
+	if (answer->has_length)
+		h2_field_add(&fields, SPAN("content-length"), span_of_text(length));
+	if (answer->status < 200)
+		r = nghttp2_submit_headers(session, NGHTTP2_FLAG_NONE, flow->stream, NULL, fields.nv, fields.n, NULL);
+	else {
+		flow->out_ended = answer->body == HTTP_BODY_NONE || (answer->has_length && answer->length == 0);
+		r = nghttp2_submit_response(session, flow->stream, fields.nv, fields.n, flow->out_ended ? NULL : &provider);
+	}
+	if (r != 0 && r != NGHTTP2_ERR_DATA_EXIST)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, flow->stream, NGHTTP2_INTERNAL_ERROR);
+	side_touch(&exchange->http->agent);
+}
+
+static size_t
+front_room(struct exchange *exchange)
+{
+	return h2_room(&exchange->front);
+}
+
+static void
+front_body(struct exchange *exchange, struct span bytes)
+{
+	h2_body(exchange->http->session, &exchange->front, bytes);
+	side_touch(&exchange->http->agent);
+}
+
+static void
+front_end(struct exchange *exchange, const struct http_field *trailers, size_t n)
+{
+	h2_end(exchange->http->session, &exchange->front, trailers, n);
+	side_touch(&exchange->http->agent);
+}
+
+static void
+front_broken(struct exchange *exchange)
+{
+	exchange->state = EXCHANGE_REFUSED;
+	nghttp2_submit_rst_stream(exchange->http->session, NGHTTP2_FLAG_NONE, exchange->front.stream, NGHTTP2_INTERNAL_ERROR);
+	side_touch(&exchange->http->agent);
+}
+
+/* Its stream closes when all is sent: then it is gone. */
+static void
+front_over(struct exchange *exchange)
+{
+	drain(exchange);
+}
+
+static void
+front_goodbye(struct http *http)
+{
+	nghttp2_session_terminate_session(http->session, NGHTTP2_NO_ERROR);
+	side_touch(&http->agent);
+}
+
+static void
+front_drop(struct http *http)
+{
+	nghttp2_session_del(http->session);
+	http->session = NULL;
+}
+
+const struct front h2_front = {
+	.turn_of = turn_of,
+	.head = front_head,
+	.room = front_room,
+	.body = front_body,
+	.end = front_end,
+	.broken = front_broken,
+	.resume = drain,
+	.over = front_over,
+	.goodbye = front_goodbye,
+	.drop = front_drop,
+};
