@@ -7,10 +7,12 @@
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/judge.h"
 
-static const char *const heads[][2] = {
-    [HOW_TRANSPARENT] = {"TRANSPARENT denied", "TRANSPARENT allowed"},
-    [HOW_CONNECT] = {"CONNECT denied", "CONNECT allowed"},
-    [HOW_FORWARD] = {"FORWARD denied", "FORWARD allowed"},
+static const struct {
+	const char *denied, *allowed, *failed;
+} heads[] = {
+    [HOW_TRANSPARENT] = {"TRANSPARENT denied", "TRANSPARENT allowed", "TRANSPARENT failed"},
+    [HOW_CONNECT] = {"CONNECT denied", "CONNECT allowed", "CONNECT failed"},
+    [HOW_FORWARD] = {"FORWARD denied", "FORWARD allowed", "FORWARD failed"},
 };
 
 void
@@ -20,8 +22,32 @@ admit_tell(struct connection *connection, bool allowed, const char *engine, stru
 	    .severity = allowed ? EVENT_INFO : EVENT_MED,
 	    .action = allowed ? EVENT_ALLOWED : EVENT_DENIED,
 	    .activity = allowed ? "OPEN" : "REFUSE",
-	    .head = heads[connection->how][allowed],
+	    .head = allowed ? heads[connection->how].allowed : heads[connection->how].denied,
 	    .engine = engine,
+	    .code = code,
+	    .reason = reason};
+
+	connection_event(connection, &event);
+}
+
+void
+admit_opened(struct connection *connection)
+{
+	if (connection->opened)
+		return;
+	connection->opened = true;
+	admit_tell(connection, true, "opa", SPAN_NONE, SPAN_NONE);
+}
+
+void
+admit_failed(struct connection *connection, struct span code, struct span reason)
+{
+	struct event event = {.class = EVENT_NET,
+	    .severity = EVENT_LOW,
+	    .action = EVENT_ENDED,
+	    .activity = "FAIL",
+	    .head = heads[connection->how].failed,
+	    .engine = "proxy",
 	    .code = code,
 	    .reason = reason};
 
@@ -41,8 +67,6 @@ judged(struct connection *connection, enum err r, const struct why *said)
 		admit_tell(connection, false, "opa", SPAN("generation"), SPAN("policy changed"));
 	else if (r != OK)
 		admit_tell(connection, false, "proxy", SPAN("no_decision"), span_of_text(said->text));
-	else if (connection->how != HOW_FORWARD) /* a request to be forwarded has one event, when it is judged itself */
-		admit_tell(connection, true, "opa", SPAN_NONE, SPAN_NONE);
 	connection->admitted(connection, r, &why);
 }
 

@@ -12,6 +12,12 @@
  */
 void admit_tell(struct connection *connection, bool allowed, const char *engine, struct span code, struct span reason);
 
+/* It is admitted and its way is open: one event, the first time. */
+void admit_opened(struct connection *connection);
+
+/* It was admitted, but there is no way to where it goes: one event. */
+void admit_failed(struct connection *connection, struct span code, struct span reason);
+
 /*
  * Ask policyd. A refusal is told as an event before then runs.
  *

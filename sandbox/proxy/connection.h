@@ -46,7 +46,8 @@ struct connection {
 	uint16_t peek_room;
 	bool peek_last;		       /* no more will come than was seen */
 	const char *what;	       /* absolute form: "METHOD /path", in memory; NULL: CONNECT */
-	bool shaking;		       /* the agent's TLS is being opened */
+	bool opened;		       /* its way was open: told */
+	bool sniffing;		       /* the first bytes are waited for, of either side */
 	struct address *pinned;	       /* in memory: the addresses that the destination rule let through */
 	size_t pinned_n;
 	struct leg *dialled;	       /* connected already; the first upstream_open takes it */

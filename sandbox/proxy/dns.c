@@ -9,6 +9,7 @@
 #include "common/base/clean.h"
 #include "sandbox/proxy/dns_answer.h"
 #include "sandbox/proxy/dns_tcp.h"
+#include "sandbox/proxy/events.h"
 #include "sandbox/proxy/proxy.h"
 
 #define UDP_MAX	  64
@@ -51,6 +52,21 @@ datagram_answered(struct dns_asked *asked, const uint8_t *bytes, size_t length)
 }
 
 static void
+tell_full(struct proxy *proxy)
+{
+	static const struct event event = {.class = EVENT_FINDING,
+	    .severity = EVENT_MED,
+	    .action = EVENT_DENIED,
+	    .activity = "LIMIT",
+	    .head = "DNS questions dropped",
+	    .engine = "proxy",
+	    .code = {"dns_max", 7},
+	    .reason = {"as many questions are being answered as may be", 46}};
+
+	event_add(proxy, NULL, &event);
+}
+
+static void
 udp_ready(void *self, uint32_t events)
 {
 	struct dns *dns = self;
@@ -65,8 +81,10 @@ udp_ready(void *self, uint32_t events)
 
 		if (n < 0)
 			return;
-		if (dns->datagrams_n >= UDP_MAX)
+		if (dns->datagrams_n >= UDP_MAX) {
+			tell_full(dns->proxy);
 			continue;
+		}
 		if ((datagram = calloc(1, sizeof(*datagram))) == NULL)
 			abort();
 		datagram->dns = dns;

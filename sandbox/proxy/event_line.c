@@ -70,10 +70,12 @@ add_bracket(struct text *text, const struct connection *connection, const struct
 static void
 add_message(struct text *text, const struct connection *connection, const struct event *event)
 {
-	text_add(text, "%s:%s [%s] %s %s ", class_words(event->class), event->activity, severities[event->severity],
+	text_add(text, "%s:%s [%s] %s %s", class_words(event->class), event->activity, severities[event->severity],
 	    actions[event->action], event->head);
-	if (connection != NULL)
+	if (connection != NULL) {
+		text_add(text, " ");
 		add_where(text, connection, event);
+	}
 	if (event->details.length > 0) {
 		text_add(text, " ");
 		text_add_escaped(text, event->details);

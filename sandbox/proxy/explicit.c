@@ -100,12 +100,13 @@ connect_dialled(void *self, enum err r, struct leg *leg, const struct why *why)
 		return;
 	}
 	if (r != OK) {
-		admit_tell(connection, false, "proxy", SPAN("upstream_unreachable"), span_of_text(why->text));
+		admit_failed(connection, SPAN("upstream_unreachable"), span_of_text(why->text));
 		reply_error(connection->agent, 502, "upstream_unreachable", span_of_text(why->text), SPAN_NONE);
 		connection_end(connection);
 		return;
 	}
 	connection->dialled = leg;
+	admit_opened(connection);
 	if (leg_write(connection->agent, established, sizeof(established) - 1, &put, &broken) != OK ||
 	    put != sizeof(established) - 1)
 		connection_end(connection);

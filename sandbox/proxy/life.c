@@ -13,6 +13,22 @@
 
 #define MEMORY_BYTES (64u << 10)
 
+/* Those of a batch are one line with a count. */
+static void
+tell_full(struct proxy *proxy)
+{
+	static const struct event event = {.class = EVENT_FINDING,
+	    .severity = EVENT_HIGH,
+	    .action = EVENT_DENIED,
+	    .activity = "LIMIT",
+	    .head = "connections turned away",
+	    .engine = "proxy",
+	    .code = {"connections_max", 15},
+	    .reason = {"as many connections are open as may be", 38}};
+
+	event_add(proxy, NULL, &event);
+}
+
 struct connection *
 connection_new(struct proxy *proxy, int fd, enum how how)
 {
@@ -20,7 +36,7 @@ connection_new(struct proxy *proxy, int fd, enum how how)
 
 	if (proxy->connections_n >= CONNECTIONS_MAX) {
 		close(fd);
-		proxy->turned_away++;
+		tell_full(proxy);
 		return NULL;
 	}
 	if ((connection = calloc(1, sizeof(*connection))) == NULL)

@@ -46,7 +46,6 @@ struct proxy {
 	uint64_t next_number;	/* of connections: never used again, also not by the next proxy */
 	struct list lingering;	/* agents' legs that are drained before they are closed */
 	unsigned lingering_n;
-	uint64_t turned_away;	/* connections that found no room */
 	struct slots upstreams;
 	struct pipes pipes;
 	struct tls *tls;

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "common/base/clock.h"
+#include "sandbox/proxy/admit.h"
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"
 
@@ -215,6 +216,7 @@ raw_relay(struct connection *connection, struct leg *upstream)
 	if (raw == NULL)
 		abort();
 	loop_timer_stop(connection->proxy->loop, &connection->timer);
+	admit_opened(connection);
 	raw->connection = connection;
 	raw->upstream = upstream;
 	raw->copy = leg_tls(connection->agent) || leg_tls(upstream);
@@ -234,21 +236,16 @@ static void
 opened(void *self, enum err r, struct leg *leg, const struct why *why)
 {
 	struct connection *connection = self;
-	struct event event = {.class = EVENT_NET,
-	    .severity = r == ERR_DENIED ? EVENT_MED : EVENT_INFO,
-	    .action = r == ERR_DENIED ? EVENT_DENIED : EVENT_ENDED,
-	    .activity = "REFUSE",
-	    .head = r == ERR_DENIED ? "TRANSPARENT denied" : "upstream unreachable",
-	    .engine = r == ERR_DENIED ? "ssrf" : "proxy",
-	    .code = r == ERR_DENIED ? SPAN("ssrf_denied") : SPAN("upstream_unreachable"),
-	    .reason = span_of_text(why->text)};
 
 	connection->dialling = 0;
 	if (r == OK) {
 		raw_relay(connection, leg);
 		return;
 	}
-	connection_event(connection, &event);
+	if (r == ERR_DENIED)
+		admit_tell(connection, false, "ssrf", SPAN("ssrf_denied"), span_of_text(why->text));
+	else
+		admit_failed(connection, SPAN("upstream_unreachable"), span_of_text(why->text));
 	connection_end(connection);
 }
 

@@ -17,6 +17,8 @@
 #include "sandbox/proxy/reply.h"
 #include "sandbox/proxy/tls.h"
 
+static void decided(struct connection *connection, enum first_bytes what);
+
 static void
 sniff_ended(struct connection *connection, const char *why)
 {
@@ -44,6 +46,7 @@ hand_over(struct connection *connection)
 	peek_end(connection);
 	loop_timer_stop(connection->proxy->loop, &connection->timer);
 	connection->relay_end = NULL;
+	connection->sniffing = false;
 	if (connection->dialled != NULL)
 		leg_watch(connection->dialled, 0, NULL, NULL);
 	leg_watch(connection->agent, 0, NULL, NULL);
@@ -53,6 +56,7 @@ static void
 serve_http(struct connection *connection)
 {
 	hand_over(connection);
+	admit_opened(connection);
 	http_serve(connection);
 }
 
@@ -171,6 +175,23 @@ server_first(void *self, uint32_t events)
 		serve_raw(connection);
 }
 
+/* ---- the server may be the first to speak ---- */
+
+static void
+first_late(void *self)
+{
+	decided(self, FIRST_OTHER);
+}
+
+/* Nobody is there: who speaks HTTP is told so by what serves it, who waits for the server is not left waiting. */
+static void
+dial_failed(struct connection *connection)
+{
+	if (connection->sniffing)
+		loop_timer_set(connection->proxy->loop, &connection->timer, SNIFF_MS,
+		    connection->relay != NULL ? inner_late : first_late, connection);
+}
+
 static void
 dialled(void *self, enum err r, struct leg *leg, const struct why *why)
 {
@@ -178,10 +199,12 @@ dialled(void *self, enum err r, struct leg *leg, const struct why *why)
 
 	(void)why;
 	connection->dialling = 0;
-	if (r != OK)
-		return; /* whoever serves it dials again, and tells */
+	if (r != OK) {
+		dial_failed(connection);
+		return;
+	}
 	connection->dialled = leg;
-	if (leg_tls(leg) == connection->tls && !connection->shaking)
+	if (connection->sniffing && leg_tls(leg) == connection->tls)
 		leg_watch(leg, EPOLLIN, server_first, connection);
 }
 
@@ -197,18 +220,19 @@ listen_to_server(struct connection *connection)
 		connection->dialling = upstream_open(connection, connection->tls, NULL, dialled, connection);
 }
 
+/* ---- TLS ---- */
+
 static void
 inner_begin(struct connection *connection)
 {
 	if ((connection->relay = calloc(1, sizeof(struct first))) == NULL)
 		abort();
 	connection->relay_end = inner_ended;
+	connection->sniffing = true;
 	loop_timer_set(connection->proxy->loop, &connection->timer, FIRST_MS, inner_idle, connection);
 	leg_watch(connection->agent, EPOLLIN, inner_ready, connection);
 	listen_to_server(connection);
 }
-
-/* ---- TLS ---- */
 
 static void
 tell_mismatch(struct connection *connection, const char *asked)
@@ -226,7 +250,6 @@ shaken(void *self, enum err r, const struct why *why)
 	struct connection *connection = self;
 	const char *asked = r == OK ? "" : tls_agent_mismatch(leg_ssl(connection->agent));
 
-	connection->shaking = false;
 	if (r == OK) {
 		connection->tls = true;
 		if (leg_alpn(connection->agent)[0] != 0)
@@ -262,7 +285,7 @@ tls_begin(struct connection *connection)
 		sniff_ended(connection, why.text);
 		return;
 	}
-	connection->shaking = true;
+	connection->sniffing = false; /* the server must wait */
 	leg_handshake(connection->agent, ssl, HANDSHAKE_MS, shaken, connection);
 }
 
@@ -277,12 +300,6 @@ decided(struct connection *connection, enum first_bytes what)
 		serve_http(connection);
 	else
 		serve_other(connection); /* also HTTP/2 without TLS: none is inspected */
-}
-
-static void
-first_late(void *self)
-{
-	decided(self, FIRST_OTHER);
 }
 
 static void
@@ -310,6 +327,7 @@ sniff_begin(struct connection *connection)
 		return;
 	}
 	connection->relay_end = sniff_ended;
+	connection->sniffing = true;
 	loop_timer_set(connection->proxy->loop, &connection->timer, FIRST_MS, idle_late, connection);
 	if (peek_begin(connection, FIRST_BYTES, peeked, &why) != OK)
 		sniff_ended(connection, why.text);

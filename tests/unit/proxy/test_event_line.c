@@ -94,7 +94,7 @@ an_event_about_no_connection_has_no_place(void **unused)
 	struct line *line = line_new(NULL, &refused, 1);
 
 	(void)unused;
-	assert_string_equal(line->message, "HTTP:REQUEST [MED] DENIED L7_REQUEST deny  [policy:- engine:opa] [reason:no rule allows PUT]");
+	assert_string_equal(line->message, "HTTP:REQUEST [MED] DENIED L7_REQUEST deny [policy:- engine:opa] [reason:no rule allows PUT]");
 	free(line);
 }
 
