@@ -78,7 +78,7 @@ policy_in_force(struct state *state, struct id sandbox, uint32_t version, bool s
 
 	if ((r = revision_lock(state, sandbox, version, &rows, &it, why)) != OK || rows.n == 0 ||
 	    (started && !span_is(it.status, "pending")) ||
-	    (r = db_run(&state->db, SQL_GATEWAY_SHARE, NULL, &gateway, why)) != OK)
+	    (r = db_run(&state->db, SQL_GATEWAY_POLICY, NULL, &gateway, why)) != OK)
 		return r;
 	if (rows_number(&gateway, 0, 0) != 0)
 		return OK; /* the number is one of the gateway's own policy */

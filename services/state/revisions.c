@@ -175,9 +175,9 @@ own_set(void *arg, struct why *why)
 		return r;
 	if ((r = run(state, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||
 	    (r = own_insert(w, box.id, version, why)) != OK || (r = own_prune(w, box.id, version, why)) != OK ||
-	    (r = run(state, SQL_BOX_TOUCH, box.id, why)) != OK || (r = own_said(w, &box, version, why)) != OK)
+	    (r = run(state, SQL_BOX_TOUCH, box.id, why)) != OK || (r = config_changed(state, box.id, why)) != OK)
 		return r;
-	return config_changed(state, box.id, why);
+	return own_said(w, &box, version, why);
 }
 
 /* ---- the gateway's own ---- */
@@ -221,10 +221,10 @@ global_set(void *arg, struct why *why)
 	    (r = global_insert(w, version, why)) != OK ||
 	    (r = run_version(state, SQL_GATEWAY_POLICY_USE, version, why)) != OK ||
 	    (r = run_version(state, SQL_GATEWAY_POLICY_PRUNE, version, why)) != OK ||
-	    (r = audit_add(state, w->in->subject, "policy.set", arena_format(w->arena, "gateway revision %u", version),
-		 "OK", why)) != OK)
+	    (r = config_changed(state, (struct id){{0}}, why)) != OK)
 		return r;
-	return config_changed(state, (struct id){{0}}, why);
+	return audit_add(state, w->in->subject, "policy.set", arena_format(w->arena, "gateway revision %u", version), "OK",
+	    why);
 }
 
 /*
@@ -281,9 +281,9 @@ global_clear(void *arg, struct why *why)
 	log_info("policy.clear", "global=%lu", (unsigned long)rows_number(&rows, 0, 0));
 	if ((r = run_version(state, SQL_GATEWAY_POLICY_USE, 0, why)) != OK ||
 	    (r = db_run(&state->db, SQL_GATEWAY_POLICY_OVER, NULL, NULL, why)) != OK ||
-	    (r = audit_add(state, c->subject, "policy.delete", "gateway", "OK", why)) != OK)
+	    (r = config_changed(state, (struct id){{0}}, why)) != OK)
 		return r;
-	return config_changed(state, (struct id){{0}}, why);
+	return audit_add(state, c->subject, "policy.delete", "gateway", "OK", why);
 }
 
 /*
@@ -362,7 +362,7 @@ active_read(struct state *state, struct id sandbox, struct msg_policies *out, st
 
 	args_id(&args, sandbox);
 	if (id_none(sandbox))
-		r = db_run(&state->db, SQL_GATEWAY_SHARE, NULL, &rows, why);
+		r = db_run(&state->db, SQL_GATEWAY_POLICY, NULL, &rows, why);
 	else
 		r = db_run(&state->db, SQL_POLICY_ACTIVE, &args, &rows, why);
 	if (r == OK)

@@ -76,10 +76,10 @@ written(const struct setting_writing *s, struct id sandbox, struct why *why)
 		r = db_run(&s->state->db, SQL_GATEWAY_SETTINGS_NEXT, NULL, NULL, why);
 	else
 		r = run(s->state, SQL_SETTINGS_NEXT, sandbox, why);
-	if (r != OK || (r = audit_add(s->state, in->subject, in->remove ? "setting.delete" : "setting.set",
-			    arena_format(s->arena, "%s setting " SPAN_FORMAT, whose, SPAN_ARGS(in->key)), "OK", why)) != OK)
+	if (r != OK || (r = config_changed(s->state, sandbox, why)) != OK)
 		return r;
-	return config_changed(s->state, sandbox, why);
+	return audit_add(s->state, in->subject, in->remove ? "setting.delete" : "setting.set",
+	    arena_format(s->arena, "%s setting " SPAN_FORMAT, whose, SPAN_ARGS(in->key)), "OK", why);
 }
 
 /* Set for the gateway: then a sandbox has no say. */
