@@ -2,13 +2,7 @@
 #ifndef COMMON_POLICY_AUTOMATON_H
 #define COMMON_POLICY_AUTOMATON_H
 
-#include "common/policy/glob.h"
-
-/* A branch of a glob, and the number that is told when it matches. */
-struct automaton_branch {
-	struct glob_branch branch;
-	uint32_t group;
-};
+#include "common/policy/trie.h"
 
 struct automaton;
 

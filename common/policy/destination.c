@@ -5,7 +5,6 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
-#include "common/policy/range.h"
 
 #define LABEL_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define LABEL_MAX   63

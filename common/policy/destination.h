@@ -7,6 +7,7 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "common/policy/range.h"
 
 /* The modes of 7.2, in their order. */
 enum destination_mode {
@@ -23,21 +24,6 @@ struct destination_rule {
 	const struct span *allowed_ips; /* text of addresses and CIDR, with DESTINATION_ALLOWED_IPS */
 	size_t allowed_ips_n;
 };
-
-/* An address, IPv4 as 4 bytes, IPv6 as 16. */
-struct address {
-	uint8_t bytes[16];
-	uint8_t length; /* 4 or 16 */
-};
-
-/* Strict dotted quad or RFC 4291 text, nothing else (S4); false: it is none. */
-bool address_parse(struct span text, struct address *out);
-
-/* Never reachable in any mode (7.1, S5), embedded IPv4 unwrapped. */
-bool address_always_blocked(const struct address *address);
-
-/* Always blocked, private, shared, documentation, benchmark... : not public. */
-bool address_internal(const struct address *address);
 
 /* Could be read as a number by some resolver (S4) although it is no address: refuse it. */
 bool host_looks_numeric(struct span host);

@@ -2,7 +2,13 @@
 #ifndef COMMON_POLICY_TRIE_H
 #define COMMON_POLICY_TRIE_H
 
-#include "common/policy/automaton.h"
+#include "common/policy/glob.h"
+
+/* A branch of a glob, and the number that is told when it matches. */
+struct automaton_branch {
+	struct glob_branch branch;
+	uint32_t group;
+};
 
 /* A place in some branches. Node 0 is the root, before every first step. */
 struct trie_node {

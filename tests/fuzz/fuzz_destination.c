@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "common/policy/range.h"
+#include "common/policy/destination.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/base/clean.h"
-#include "common/policy/range.h"
+#include "common/policy/destination.h"
 
 #define LABEL_63 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123"
 #define HOST_253                                                                                                       \

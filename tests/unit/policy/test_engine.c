@@ -16,7 +16,7 @@ engine_of(const char *policies)
 {
 	const char *yaml = arena_format(&memory, "version: 1\nnetwork_policies:\n%s", policies);
 	Openshell__Sandbox__V1__SandboxPolicy *policy;
-	struct engine *engine;
+	struct engine *engine = NULL;
 	struct why why = {0};
 
 	if (policy_from_yaml(span_of_text(yaml), "t", &memory, &policy, &why) != OK ||

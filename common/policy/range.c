@@ -1,11 +1,10 @@
 /* Addresses: reading them strictly, and the tables of ranges that are never reachable or not public. */
-#include "common/policy/destination.h"
+#include "common/policy/range.h"
 
 #include <arpa/inet.h>
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
-#include "common/policy/range.h"
 
 #define V4(a, b, c, d)                                                                                                 \
 	{                                                                                                              \
