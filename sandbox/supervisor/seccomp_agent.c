@@ -19,6 +19,10 @@
 
 #include "common/base/clean.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 #define FILTER_MAX 4096 /* instructions: BPF_MAXINSNS */
 #define LOW 0xffffffffu /* the kernel takes these arguments as 32 bits: what stands above must not hide a match */
 
@@ -57,6 +61,9 @@ static const struct refusal refusals[] = {
 	{"sendmsg", {{2, BITS, MSG_FASTOPEN, MSG_FASTOPEN}}, EOPNOTSUPP},
 	{"sendmmsg", {{3, BITS, MSG_FASTOPEN, MSG_FASTOPEN}}, EOPNOTSUPP},
 	{"setsockopt", {{1, EQUAL, LOW, IPPROTO_TCP}, {2, EQUAL, LOW, TCP_FASTOPEN_CONNECT}}, ENOPROTOOPT},
+
+	/* ... and MPTCP opens further connections by itself */
+	{"socket", {{2, EQUAL, LOW, IPPROTO_MPTCP}}, EPROTONOSUPPORT},
 
 	/* code that has no path defeats file rules and the identity of programs */
 	CALL("memfd_create"),

@@ -84,7 +84,7 @@ unheard "the host's loopback neither" /sandbox/probe hear 127.0.0.1 "$port"
 for far in 1.1.1.1 169.254.169.254 10.0.0.1 2606:4700:4700::1111 ::ffff:1.1.1.1; do unheard "TCP to $far" /sandbox/probe hear $far 443; done
 is "... and nothing of all this came to the server" "$(wc -l <"$work/served")" "$before"
 for far in "1.1.1.1 443" "1.1.1.1 123" "2606:4700:4700::1111 53" "10.200.0.1 53123"; do unheard "UDP to $far" /sandbox/probe udp $far; done
-for way in "raw" "packet" "netlink-diag" "fast-open $address $port_out" "fast-open-connect" "tcp 127.0.0.1 15001" "tcp ::1 15001"; do
+for way in "raw" "packet" "netlink-diag" "fast-open $address $port_out" "fast-open-connect" "mptcp" "tcp 127.0.0.1 15001" "tcp ::1 15001"; do
 	# shellcheck disable=SC2086
 	fails_with "$way" 1 inside /sandbox/probe $way
 done

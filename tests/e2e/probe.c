@@ -181,6 +181,13 @@ fast_open_connect(const char *unused)
 }
 
 static int
+many_paths(const char *unused)
+{
+	(void)unused;
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 262 /* IPPROTO_MPTCP */) < 0 ? -1 : 0;
+}
+
+static int
 raw(const char *unused)
 {
 	(void)unused;
@@ -527,6 +534,7 @@ static const struct {
 	{"hear-udp", hear_udp, "ADDRESS PORT: send a datagram, and print the answer"},
 	{"fast-open", fast_open, "ADDRESS PORT: send with the first packet, without connect"},
 	{"fast-open-connect", fast_open_connect, "delay the first packet of a connect"},
+	{"mptcp", many_paths, "open a socket of many paths"},
 	{"raw", raw, "open a raw socket"},
 	{"packet", packet, "open a packet socket"},
 	{"packet-wide", packet_wide, "the same, with high bits in the argument"},

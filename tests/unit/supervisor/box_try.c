@@ -6,6 +6,7 @@
  *   --read PATH       policy: may be read; the default policy's paths when none is given
  *   --write PATH      policy: may be written
  *   --network         policy: with a network section
+ *   --container       the root is no host's
  *   --hard            landlock: hard_requirement
  *   --never PATH      the driver's list of what is never shared
  *   --copy FILE       into the workspace, executable
@@ -41,7 +42,7 @@ struct options {
 	char *read[LIST_MAX], *write[LIST_MAX];
 	const char *never[LIST_MAX], *copy[16];
 	size_t read_n, write_n, never_n, copy_n;
-	bool hard, network;
+	bool hard, network, container;
 	char **main;
 	size_t main_n;
 };
@@ -77,6 +78,8 @@ parse(struct options *o, int argc, char **argv)
 		}
 		if (strcmp(argv[i], "--hard") == 0)
 			o->hard = true;
+		else if (strcmp(argv[i], "--container") == 0)
+			o->container = true;
 		else if (strcmp(argv[i], "--network") == 0)
 			o->network = true;
 		else if (i + 1 == argc)
@@ -225,7 +228,7 @@ bootstrap(const struct options *o, char **buffer)
 		.token = k,
 		.claim = k,
 		.root = SPAN("/host"),
-		.host_root = true,
+		.host_root = !o->container,
 		.never = never,
 		.never_n = o->never_n,
 		.workspace = SPAN("/workspace"),

@@ -150,7 +150,7 @@ is "DNS to any server over IPv4, the resolver's own included, is ours" \
 	"0 name;possible|0 name;possible|0 name;possible|0 names;possible|"
 is "port 53 of a made-up address is not DNS" "$(heard '/sandbox/probe hear 198.18.7.7 53')" "0 transparent 198.18.7.7 53;possible|"
 for line in "udp 1.1.1.1 123" "udp 2606:4700::1111 53" "udp 10.200.0.1 99" "tcp 10.200.0.1 99" "tcp 127.0.0.1 15001" "tcp ::1 15001" "tcp 127.0.0.1 22" \
-	"fast-open 1.1.1.1 443" "fast-open-connect"; do
+	"fast-open 1.1.1.1 443" "fast-open-connect" "mptcp"; do
 	result=$(heard "/sandbox/probe $line")
 	case $result in "1 refused"*) ok "inside: $line: ${result#1 refused: }" ;; *) not_ok "inside: $line: $result" ;; esac
 done
@@ -161,6 +161,8 @@ is "the CA and the system's trust anchors with it" \
 is "... also where the policy names single files of /etc" \
 	"$(inside 'ls /etc | tr "\n" " "; cat $NODE_EXTRA_CA_CERTS | sed -n 2p' --read /usr --read /lib --read /lib64 --read /bin --read /etc/hosts --read /etc/ld.so.cache)" \
 	"0 group hostname hosts ld.so.cache nsswitch.conf openshell-tls passwd resolv.conf ours"
+is "in a container's root /etc is its own, with the CA laid over it" \
+	"$(inside 'sed -n 2p $NODE_EXTRA_CA_CERTS; ls /etc | wc -l' --container)" "0 ours;$(($(ls /etc | wc -l) + 1))"
 is "the environment of a way out" "$(inside 'echo $https_proxy $HTTP_PROXY $ALL_PROXY $NO_PROXY $NODE_USE_ENV_PROXY')" \
 	"0 http://10.200.0.1:3128 http://10.200.0.1:3128 http://10.200.0.1:3128 127.0.0.1,localhost,::1 1"
 
