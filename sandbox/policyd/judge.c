@@ -116,7 +116,7 @@ fill_who(const struct judged *judged, struct arena *arena, struct msg_connection
 	if (identity == NULL)
 		return;
 	out->binary = show_path(identity->exe, arena);
-	out->pid = judged->owners.n > 0 ? (uint32_t)judged->owners.items[0]->pid : 0;
+	out->pid = judged->owners.n > 0 ? proc_inner_pid(judged->owners.items[0]->dir) : 0;
 	out->ancestors = arena_array(arena, identity->ancestors_n, sizeof(struct span));
 	for (size_t i = 0; out->ancestors != NULL && i < identity->ancestors_n; i++)
 		out->ancestors[out->ancestors_n++] = show_path(identity->ancestors[i], arena);

@@ -69,6 +69,18 @@ proc_stat(int dir, struct proc_stat *out, struct why *why)
 	return r != OK ? r : proc_stat_parse(text, out, why);
 }
 
+uint32_t
+proc_inner_pid(int dir)
+{
+	char bytes[8192];
+	struct span text;
+	uint32_t pid;
+
+	if (proc_read(dir, "status", bytes, sizeof(bytes), &text, NULL) != OK || proc_inner_pid_parse(text, &pid, NULL) != OK)
+		return 0;
+	return pid;
+}
+
 enum err
 proc_threads(int dir, uint32_t *out, struct why *why)
 {

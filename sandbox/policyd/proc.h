@@ -27,6 +27,9 @@ enum err proc_read(int dir, const char *name, char *to, size_t size, struct span
 
 enum err proc_stat(int dir, struct proc_stat *out, struct why *why) must_check;
 
+/* Its number as the agent sees it; 0: cannot be told. */
+uint32_t proc_inner_pid(int dir);
+
 /* How many threads it has: the links of its task directory, without reading text. Errors as proc_read. */
 enum err proc_threads(int dir, uint32_t *out, struct why *why) must_check;
 

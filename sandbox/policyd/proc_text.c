@@ -95,6 +95,31 @@ proc_fdinfo_parse(struct span text, struct proc_fdinfo *out, struct why *why)
 	return OK;
 }
 
+/* The name of the process stands on a line of its own before it, with line feeds written as \n. */
+enum err
+proc_inner_pid_parse(struct span text, uint32_t *out, struct why *why)
+{
+	uint64_t value = 0;
+
+	while (text.length > 0) {
+		struct span line = span_cut(&text, '\n'), rest;
+
+		if (!span_starts(line, SPAN("NSpid:")))
+			continue;
+		for (rest = span_tail(line, strlen("NSpid:")); rest.length > 0;) {
+			struct span word = span_cut(&rest, '\t');
+
+			if (word.length > 0 && number_parse(word, 1, UINT32_MAX, &value, why) != OK)
+				return fail(why, ERR_SYNTAX, "NSpid is no list of numbers");
+		}
+		break;
+	}
+	if (value == 0)
+		return fail(why, ERR_SYNTAX, "status holds no NSpid");
+	*out = (uint32_t)value;
+	return OK;
+}
+
 enum err
 proc_loadavg_parse(struct span text, uint32_t *last, struct why *why)
 {

@@ -29,6 +29,13 @@ struct proc_fdinfo {
 /* Read /proc/PID/fdinfo/N. errors: ERR_SYNTAX one of the two is missing or no number. */
 enum err proc_fdinfo_parse(struct span text, struct proc_fdinfo *out, struct why *why) must_check;
 
+/*
+ * NSpid of /proc/PID/status: the process's number in its own namespace, which is the last one there.
+ *
+ * errors  ERR_SYNTAX
+ */
+enum err proc_inner_pid_parse(struct span text, uint32_t *out, struct why *why) must_check;
+
 /* The last field of /proc/loadavg: the process id given out last. errors: ERR_SYNTAX. */
 enum err proc_loadavg_parse(struct span text, uint32_t *last, struct why *why) must_check;
 

@@ -280,7 +280,7 @@ spawner_start(struct stage *stage)
 	    .fds_count = 4,
 	    .die_with_parent = true,
 	    .clone_flags = CLONE_NEWPID | CLONE_NEWNET};
-	struct sockaddr_in address = {0};
+	struct sockaddr_in6 address = {0};
 	socklen_t length = sizeof(address);
 	int pair[2], fds[3];
 	struct why why;
@@ -296,7 +296,7 @@ spawner_start(struct stage *stage)
 	stage->diag = fds[1];
 	stage->accepting = fds[2];
 	assert_int_equal(getsockname(stage->accepting, (struct sockaddr *)&address, &length), 0);
-	stage->port = ntohs(address.sin_port);
+	stage->port = ntohs(address.sin6_port);
 }
 
 void
@@ -438,16 +438,18 @@ stage_load(struct stage *stage, const char *yaml, struct outcome *outcome)
 /* ---- connections ---- */
 
 static struct span
-bytes_of(const struct sockaddr_in *address, uint8_t to[16])
+bytes_of(const struct sockaddr_in6 *address, uint8_t to[16])
 {
-	memcpy(to, &address->sin_addr, 4);
-	return span_of_bytes(to, 4);
+	bool mapped = IN6_IS_ADDR_V4MAPPED(&address->sin6_addr);
+
+	memcpy(to, address->sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+	return span_of_bytes(to, mapped ? 4 : 16);
 }
 
 void
 stage_accept(struct stage *stage, struct accepted *accepted)
 {
-	struct sockaddr_in client = {0}, server = {0};
+	struct sockaddr_in6 client = {0}, server = {0};
 	socklen_t length = sizeof(client);
 	struct msg_connection_judge *in = &accepted->question.connection_judge;
 
@@ -459,8 +461,8 @@ stage_accept(struct stage *stage, struct accepted *accepted)
 	assert_int_equal(getsockname(accepted->fd, (struct sockaddr *)&server, &length), 0);
 	*in = (struct msg_connection_judge){.connection = accepted->number,
 	    .how = 2,
-	    .client_port = ntohs(client.sin_port),
-	    .server_port = ntohs(server.sin_port),
+	    .client_port = ntohs(client.sin6_port),
+	    .server_port = ntohs(server.sin6_port),
 	    .host = SPAN("any.acme.test"),
 	    .port = 443};
 	in->client = bytes_of(&client, accepted->client);

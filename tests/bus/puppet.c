@@ -108,13 +108,13 @@ connect_to(const char *port)
 	return error != 0 ? error : connect(held, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0;
 }
 
-/* An IPv6 socket that speaks IPv4: its addresses are mapped ones. */
+/* An IPv6 socket, to ::1 or to an IPv4 address as IPv6 writes it. */
 static int
-connect_mapped(const char *port)
+connect_six(const char *address, const char *port)
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)strtoul(port, NULL, 10))};
 
-	inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.sin6_addr);
+	inet_pton(AF_INET6, address, &to.sin6_addr);
 	if ((held = socket(AF_INET6, SOCK_STREAM, 0)) < 0)
 		return errno;
 	return connect(held, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0;
@@ -194,7 +194,9 @@ obey(char *words, int with)
 	if (strcmp(words, "connect") == 0)
 		answer(connect_to(rest));
 	else if (strcmp(words, "mapped") == 0)
-		answer(connect_mapped(rest));
+		answer(connect_six("::ffff:127.0.0.1", rest));
+	else if (strcmp(words, "six") == 0)
+		answer(connect_six("::1", rest));
 	else if (strcmp(words, "make") == 0)
 		answer(make_socket());
 	else if (strcmp(words, "fork") == 0)
@@ -279,8 +281,8 @@ listener(void)
 static int
 listening_socket(void)
 {
-	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6}; /* IPv4 too */
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 512) < 0)
 		die("listen");

@@ -135,7 +135,7 @@ test_allowed_and_not(void **unused)
 	stage_judge(&stage, &git, &outcome);
 	assert_true(outcome.msg.connection_judged.allowed);
 	assert_true(span_is(outcome.msg.connection_judged.binary, stage_path(&stage, "git", path)));
-	assert_true(outcome.msg.connection_judged.pid > 1);
+	assert_int_equal(outcome.msg.connection_judged.pid, 2); /* as the agent counts; the spawner is 1 */
 	assert_int_equal(outcome.msg.connection_judged.ancestors_n, 0); /* the spawner is none */
 	assert_true(span_is(outcome.msg.connection_judged.policy, "pol"));
 	assert_true(outcome.msg.connection_judged.generation > 1);
@@ -200,6 +200,25 @@ test_mapped_addresses(void **unused)
 	}
 	accepted.question.connection_judge.client.length = accepted.question.connection_judge.server.length = 16;
 	assert_allowed(&accepted);
+	accepted_close(&accepted);
+	close(fd);
+}
+
+static void
+test_ipv6(void **unused)
+{
+	struct accepted accepted;
+	char words[32];
+	int fd = puppet_new(&stage, 0, "git");
+
+	(void)unused;
+	snprintf(words, sizeof(words), "six %u", stage.port);
+	puppet_must(fd, words, -1);
+	stage_accept(&stage, &accepted);
+	assert_int_equal(accepted.question.connection_judge.client.length, 16);
+	assert_allowed(&accepted);
+	accepted.question.connection_judge.client_port ^= 1; /* another socket's end */
+	assert_refused(&accepted, "identity");
 	accepted_close(&accepted);
 	close(fd);
 }
@@ -814,6 +833,7 @@ main(int argc, char **argv)
 	    TEST(test_allowed_and_not),
 	    TEST(test_ancestors),
 	    TEST(test_mapped_addresses),
+	    TEST(test_ipv6),
 	    TEST(test_symlinks_are_read_at_load),
 	    TEST(test_changed_file),
 	    TEST(test_touched_file),

@@ -116,6 +116,39 @@ test_loadavg(void **unused)
 	}
 }
 
+static const struct {
+	const char *text;
+	enum err want;
+	uint32_t pid;
+} statuses[] = {
+    {"Name:\ta\nPid:\t90\nNSpid:\t90\t7\nNSpgid:\t90\t7\n", OK, 7},
+    {"NSpid:\t90\n", OK, 90},
+    {"NSpid:\t90\t8\t4294967295", OK, UINT32_MAX},
+    {"Name:\tx\\nNSpid:\t1\nNSpid:\t90\t7\n", OK, 7}, /* the kernel escapes what a name holds */
+    {"NSpid:\t90\t4294967296\n", ERR_SYNTAX, 0},
+    {"NSpid:\t90\t0\n", ERR_SYNTAX, 0},
+    {"NSpid:\t90 7\n", ERR_SYNTAX, 0},
+    {"NSpid:\t\n", ERR_SYNTAX, 0},
+    {"NSpid:", ERR_SYNTAX, 0},
+    {"Pid:\t90\n", ERR_SYNTAX, 0},
+    {"", ERR_SYNTAX, 0},
+};
+
+static void
+test_inner_pid(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT(statuses); i++) {
+		uint32_t got = 77;
+		struct why why = {0};
+		enum err r = proc_inner_pid_parse(span_of_text(statuses[i].text), &got, &why);
+
+		if (r != statuses[i].want)
+			fail_msg("%s: %s", statuses[i].text, err_name(r));
+		assert_int_equal(got, r == OK ? statuses[i].pid : 77);
+	}
+}
+
 int
 main(void)
 {
@@ -123,6 +156,7 @@ main(void)
 	    cmocka_unit_test(test_stat),
 	    cmocka_unit_test(test_fdinfo),
 	    cmocka_unit_test(test_loadavg),
+	    cmocka_unit_test(test_inner_pid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
