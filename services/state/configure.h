@@ -27,6 +27,9 @@ struct effective {
 enum err effective_read(struct state *state, struct id sandbox, struct arena *arena, struct effective *out,
     struct why *why) must_check;
 
+/* The number alone, without the policy's bytes. ERR_NOT_FOUND. */
+enum err effective_revision(struct state *state, struct id sandbox, uint64_t *out, struct why *why) must_check;
+
 /* "KEY=value" of all settings in force for a sandbox, and which of them are the gateway's. */
 enum err settings_effective(struct state *state, struct id sandbox, struct arena *arena, struct effective *out,
     struct why *why) must_check;

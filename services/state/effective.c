@@ -119,6 +119,27 @@ effective_read(struct state *state, struct id sandbox, struct arena *arena, stru
 }
 
 enum err
+effective_revision(struct state *state, struct id sandbox, uint64_t *out, struct why *why)
+{
+	auto_arena struct arena arena = {0};
+	struct effective effective;
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_id(&args, sandbox);
+	if ((r = db_run(&state->db, SQL_EFFECTIVE_KEY, &args, &rows, why)) != OK)
+		return r;
+	if (rows.n == 0)
+		return fail(why, ERR_NOT_FOUND, "sandbox not found");
+	if ((r = settings_effective(state, sandbox, &arena, &effective, why)) != OK)
+		return r;
+	*out = config_revision(rows_flag(&rows, 0, 2), (uint32_t)rows_number(&rows, 0, 0), rows_span(&rows, 0, 1),
+	    effective.settings, effective.settings_n);
+	return OK;
+}
+
+enum err
 sandbox_named(struct state *state, struct id id, struct span workspace, struct span name, struct id *out,
     struct why *why)
 {

@@ -12,12 +12,15 @@ push(struct state *state, struct session *session, struct why *why)
 	auto_arena struct arena arena = {0};
 	struct effective now;
 	struct msg m = {.id = CONFIG_PUSH};
+	uint64_t revision;
 	enum err r;
 
+	if ((r = effective_revision(state, session->sandbox, &revision, why)) != OK)
+		return r == ERR_NOT_FOUND ? OK : r;
+	if (revision == session->config_revision)
+		return OK;
 	if ((r = effective_read(state, session->sandbox, &arena, &now, why)) != OK)
 		return r == ERR_NOT_FOUND ? OK : r;
-	if (now.revision == session->config_revision)
-		return OK;
 	m.config_push = (struct msg_config_push){
 		.sandbox = session->sandbox,
 		.epoch = session->epoch,
