@@ -8,8 +8,8 @@
 
 /*
  * Put it there, in the new root, which is the working directory, once the policy's places were attached and /tmp is
- * private. Where a place of the root is at /etc, ours is laid over it (overlayfs in a user namespace: Linux 5.11), and what
- * was attached below it must be attached again.
+ * private. Where a place of the root is at /etc, ours is laid over it (by overlayfs, or entry by entry where that is refused),
+ * and what was attached below it must be attached again.
  *
  * root_fd  the agent's root as it was: the system's trust anchors are read from it
  * laid     something was laid over /etc

@@ -163,6 +163,14 @@ is "... also where the policy names single files of /etc" \
 	"0 group hostname hosts ld.so.cache nsswitch.conf openshell-tls passwd resolv.conf ours"
 is "in a container's root /etc is its own, with the CA laid over it" \
 	"$(inside 'sed -n 2p $NODE_EXTRA_CA_CERTS; ls /etc | wc -l' --container)" "0 ours;$(($(ls /etc | wc -l) + 1))"
+if [ "$(id -u)" = 0 ]; then # as in a container, whose engine mounts files there
+	echo "127.0.0.1 engine" >"$work/hosts" && printf 'mounted\n' >"$work/motd" && chmod 644 "$work/hosts" "$work/motd"
+	mounted=$(printf 'sh\t-c\tsed -n 2p $NODE_EXTRA_CA_CERTS; cat /etc/machine-id; ls /etc | wc -l; grep -c engine /etc/hosts; readlink /etc/mtab\n' |
+		unshare -m sh -c 'mount --make-rprivate / && mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/machine-id && shift 2 && exec "$@"' - \
+			"$work/hosts" "$work/motd" timeout 60 "$try" "$bundle" "${as[@]}" 2>"$work/err" | tee "$work/mounted" | look)
+	is "with mounts below /etc: what is mounted there, and ours" "$mounted" "0 ours;mounted;$(($(ls /etc | wc -l) + 1));0;$(readlink /etc/mtab)"
+	is "... and every wall" "$(grep -c '^WALL.*=enforced' "$work/mounted")" 11
+fi
 is "the environment of a way out" "$(inside 'echo $https_proxy $HTTP_PROXY $ALL_PROXY $NO_PROXY $NODE_USE_ENV_PROXY')" \
 	"0 http://10.200.0.1:3128 http://10.200.0.1:3128 http://10.200.0.1:3128 127.0.0.1,localhost,::1 1"
 
