@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/wire/http_head.h"
 #include "common/wire/http_target.h"
+#include "sandbox/proxy/absolute.h"
 #include "sandbox/proxy/admit.h"
 #include "sandbox/proxy/peek.h"
 #include "sandbox/proxy/proxy.h"
@@ -160,45 +161,24 @@ forward_admitted(struct connection *connection, enum err r, const struct why *wh
 	http_forward(connection);
 }
 
-/* Cut "scheme://authority" off the front; what is left is path and query. */
-static bool
-absolute_cut(struct span target, struct span *scheme, struct span *authority, struct span *rest)
-{
-	size_t colon, end = 0;
-
-	if (!span_find(target, ':', &colon) || !span_starts(span_tail(target, colon), SPAN("://")))
-		return false;
-	*scheme = span_head(target, colon);
-	target = span_tail(target, colon + 3);
-	while (end < target.length && target.at[end] != '/' && target.at[end] != '?' && target.at[end] != '#')
-		end++;
-	*authority = span_head(target, end);
-	*rest = span_tail(target, end);
-	return true;
-}
-
 /* What the refusal of this request would begin with: "METHOD /path", without a query. */
 static bool
-what_keep(struct connection *connection, const struct http_head *head, struct span rest)
+what_keep(struct connection *connection, const struct http_head *head, struct span path)
 {
-	struct span path = span_cut(&rest, '?');
-
 	connection->what = arena_format(&connection->memory, SPAN_FORMAT " %s" SPAN_FORMAT, SPAN_ARGS(head->method),
 	    path.length == 0 ? "/" : "", SPAN_ARGS(span_head(path, TARGET_BYTES)));
 	return connection->what != NULL;
 }
 
 static void
-forward_http(struct connection *connection, const struct http_head *head, struct span text, struct span rest)
+forward_http(struct connection *connection, const struct http_head *head, const struct absolute *absolute)
 {
-	struct http_authority authority;
+	const struct http_authority *authority = &absolute->authority;
 	const struct special *special;
-	struct why why;
 
 	connection->how = HOW_FORWARD;
-	if (span_find(rest, '#', &(size_t){0}) || http_authority_parse(text, &authority, &why) != OK ||
-	    !admit_host(connection, authority.host, authority.has_port ? authority.port : 80) ||
-	    !what_keep(connection, head, rest)) {
+	if (!admit_host(connection, authority->host, authority->has_port ? authority->port : 80) ||
+	    !what_keep(connection, head, absolute->path)) {
 		refuse_empty(connection, 400);
 		return;
 	}
@@ -212,13 +192,14 @@ forward_http(struct connection *connection, const struct http_head *head, struct
 static void
 absolute_begin(struct connection *connection, const struct http_head *head)
 {
-	struct span scheme, authority, rest;
+	struct absolute absolute;
+	struct why why;
 
-	if (!absolute_cut(head->target, &scheme, &authority, &rest)) {
+	if (absolute_parse(head->target, &absolute, &why) != OK) {
 		refuse_empty(connection, 400);
-	} else if (http_same(scheme, SPAN("http"))) {
-		forward_http(connection, head, authority, rest);
-	} else if (http_same(scheme, SPAN("https"))) {
+	} else if (absolute.scheme == ABSOLUTE_HTTP) {
+		forward_http(connection, head, &absolute);
+	} else if (absolute.scheme == ABSOLUTE_HTTPS) {
 		reply_text(connection->agent, 400, "Use CONNECT for HTTPS URLs");
 		connection_end(connection);
 	} else {

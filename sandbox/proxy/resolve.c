@@ -9,14 +9,13 @@
 #include <sys/socket.h>
 
 #include "common/base/clean.h"
-#include "common/base/text.h"
+#include "sandbox/proxy/name_server.h"
 #include "sandbox/proxy/slots.h"
 
 #define TRY_MS	     2000
 #define TRIES	     3
 #define QUERIES_MAX  1024
 #define SERVERS_MAX  8
-#define DNS_PORT     53
 
 struct host {
 	struct address address;
@@ -257,46 +256,21 @@ resolve_cancel(struct resolver *resolver, uint64_t number)
 
 /* ---- set-up ---- */
 
-static bool
-server_parse(struct span text, struct ares_addr_port_node *out)
-{
-	struct address address;
-	struct span rest = text;
-	uint64_t port = DNS_PORT;
-	size_t colon;
-
-	if (!address_parse(text, &address)) {
-		if (span_starts(text, SPAN("["))) {
-			rest = span_tail(text, 1);
-			text = span_cut(&rest, ']');
-			if (rest.length > 0 && rest.at[0] != ':')
-				return false;
-			rest = span_tail(rest, 1);
-		} else if (span_find(text, ':', &colon)) {
-			rest = span_tail(text, colon + 1);
-			text = span_head(text, colon);
-		} else
-			return false;
-		if (!address_parse(text, &address) ||
-		    (rest.length > 0 && number_parse(rest, 1, 65535, &port, NULL) != OK))
-			return false;
-	}
-	*out = (struct ares_addr_port_node){
-	    .family = address.length == 4 ? AF_INET : AF_INET6, .udp_port = (int)port, .tcp_port = (int)port};
-	memcpy(&out->addr, address.bytes, address.length);
-	return true;
-}
-
 static enum err
 servers_set(struct resolver *resolver, const struct span *texts, size_t n, struct why *why)
 {
-	struct ares_addr_port_node nodes[SERVERS_MAX];
+	struct ares_addr_port_node nodes[SERVERS_MAX] = {0};
+	struct name_server server;
+	enum err r;
 
 	if (n > SERVERS_MAX)
 		n = SERVERS_MAX;
 	for (size_t i = 0; i < n; i++) {
-		if (!server_parse(texts[i], &nodes[i]))
-			return fail(why, ERR_INVALID, "\"" SPAN_FORMAT "\" is no name server", SPAN_ARGS(texts[i]));
+		if ((r = name_server_parse(texts[i], &server, why)) != OK)
+			return because(why, r, "name server " SPAN_FORMAT, SPAN_ARGS(texts[i]));
+		nodes[i].family = server.address.length == 4 ? AF_INET : AF_INET6;
+		nodes[i].udp_port = nodes[i].tcp_port = server.port;
+		memcpy(&nodes[i].addr, server.address.bytes, server.address.length);
 		nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
 	}
 	if (n > 0 && ares_set_servers_ports(resolver->channel, nodes) != ARES_SUCCESS)

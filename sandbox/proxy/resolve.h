@@ -14,7 +14,7 @@ struct resolver;
  *
  * resolvers  address, address:port or [address]:port; none: only literals and hosts are known
  * hosts      "address name"; what cannot be read is left out
- * errors     ERR_INVALID a resolver that is none
+ * errors     ERR_SYNTAX, ERR_RANGE a resolver that is none; ERR_SYSTEM
  */
 enum err resolver_new(struct loop *loop, const struct span *resolvers, size_t resolvers_n, const struct span *hosts,
     size_t hosts_n, struct resolver **out, struct why *why) must_check;
