@@ -223,7 +223,7 @@ connection_judge_again(struct policyd *policyd, const struct msg *m, unsigned lo
 	else
 		r = who(policyd, &m->connection_judge, &judged);
 	if ((r == ERR_MORE || (r == ERR_BUSY && ++looks < LOOKS_MAX)) &&
-	    wait_for(policyd, m, looks, r == ERR_MORE ? WAIT_HASH : LOOK_AGAIN_MS, reply, &why) == OK) {
+	    wait_for(policyd, m, looks, r == ERR_MORE ? WAIT_HASH : wait_look_ms(looks), reply, &why) == OK) {
 		owners_drop(&policyd->observer, &judged.owners);
 		return;
 	}

@@ -114,9 +114,9 @@ struct waiting {
  * reply     moved; stays the caller's on failure
  * errors    ERR_LIMIT too many wait
  */
-#define LOOKS_MAX     3 /* within 20 ms */
-#define LOOK_AGAIN_MS 7
-#define WAIT_HASH     UINT32_MAX
+#define LOOKS_MAX 6 /* within 20 ms; one that finds all well is enough, so more of them only refuse less by chance */
+#define WAIT_HASH UINT32_MAX
+uint32_t wait_look_ms(unsigned looks); /* how long until the next, after so many */
 enum err wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, uint32_t delay_ms, struct reply *reply,
     struct why *why) must_check;
 void wait_hash_known(struct policyd *policyd);

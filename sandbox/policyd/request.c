@@ -180,7 +180,7 @@ requests_judge_again(struct policyd *policyd, const struct msg *m, unsigned look
 	struct why why = {0};
 
 	if ((r == ERR_MORE || (r == ERR_BUSY && ++looks < LOOKS_MAX)) &&
-	    wait_for(policyd, m, looks, r == ERR_MORE ? WAIT_HASH : LOOK_AGAIN_MS, reply, &why) == OK)
+	    wait_for(policyd, m, looks, r == ERR_MORE ? WAIT_HASH : wait_look_ms(looks), reply, &why) == OK)
 		return;
 	if ((out->verdicts = arena_array(m->arena, in->questions_n, sizeof(struct msg_verdict))) == NULL) {
 		(void)fail(&why, ERR_LIMIT, "no room for the answer");

@@ -3,6 +3,15 @@
 
 #include <stdlib.h>
 
+/* Soon at first: a child is between fork and exec for a millisecond or so. */
+uint32_t
+wait_look_ms(unsigned looks)
+{
+	static const uint32_t delays[LOOKS_MAX] = {1, 1, 2, 4, 6, 7};
+
+	return delays[looks < LOOKS_MAX ? looks : LOOKS_MAX - 1];
+}
+
 static void
 waiting_free(struct waiting *waiting)
 {

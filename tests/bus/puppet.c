@@ -167,6 +167,27 @@ hide_in_thread(void)
 	return 0;
 }
 
+/* Starts programs one after the other, as agents do all the time; the socket is not theirs to keep. */
+static int
+churn(unsigned long times)
+{
+	int status = 0;
+
+	fcntl(held, F_SETFD, FD_CLOEXEC);
+	signal(SIGCHLD, SIG_DFL);
+	while (times-- > 0) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			execl("/bin/true", "true", (char *)NULL);
+			_exit(9);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+			return ECHILD;
+	}
+	return 0;
+}
+
 /* The child obeys the control that came with the command. */
 static void
 split(int with)
@@ -217,6 +238,8 @@ obey(char *words, int with)
 		answer(0);
 	} else if (strcmp(words, "undumpable") == 0)
 		answer(prctl(PR_SET_DUMPABLE, 0) < 0 ? errno : 0);
+	else if (strcmp(words, "churn") == 0)
+		answer(churn(strtoul(rest, NULL, 10)));
 	else if (strcmp(words, "hide") == 0)
 		answer(hide_in_thread());
 	else if (strcmp(words, "end") == 0) {

@@ -627,6 +627,30 @@ test_second_owner_between_requests(void **unused)
 	close(child);
 }
 
+/* Between fork and exec a child holds the socket for a moment; that moment must not cost the connection. */
+static void
+test_children_come_and_go(void **unused)
+{
+	struct accepted accepted;
+	int fd = connected("git", &accepted);
+	char words[64];
+	unsigned asked = 0, closed = 0;
+
+	(void)unused;
+	assert_allowed(&accepted);
+	assert_true(send(fd, "churn 600", sizeof("churn 600"), 0) > 0);
+	while (recv(fd, words, sizeof(words), MSG_DONTWAIT) < 0) {
+		closed += stage_request(&stage, &accepted, "/") == CLOSE;
+		closed += judge(&accepted) != NULL;
+		asked += 2;
+	}
+	assert_int_equal(strtol(words, NULL, 10), 0);
+	if (closed * 50 > asked) /* a look alone would refuse every third; a machine that is busy may let one in hundreds pass */
+		fail_msg("%u of %u refused", closed, asked);
+	accepted_close(&accepted);
+	close(fd);
+}
+
 static void
 test_connection_forgotten(void **unused)
 {
@@ -854,6 +878,7 @@ main(int argc, char **argv)
 	    TEST(test_without_a_record),
 	    TEST(test_owner_changes_between_requests),
 	    TEST(test_second_owner_between_requests),
+	    TEST(test_children_come_and_go),
 	    TEST(test_connection_forgotten),
 	    TEST(test_new_policy_ends_what_was_admitted),
 	    TEST(test_names),
