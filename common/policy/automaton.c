@@ -7,6 +7,7 @@
 #include "common/policy/dfa.h"
 
 #define SCRATCH_MAX_BYTES (256u << 20)
+#define WILD_TOGETHER	  64 /* tried in one machine */
 
 /* One of the two, and the next. */
 struct machine {
@@ -27,13 +28,29 @@ struct dividing {
 	struct why *why;
 };
 
+/*
+ * Is there a ** in it with something behind? Each such place doubles the states that others pass through at the same
+ * time, so those branches stay apart from the tame ones.
+ */
+static bool
+branch_wild(const struct automaton_branch *branch)
+{
+	for (uint32_t i = 0; i + 2 < branch->branch.n; i++)
+		if (branch->branch.steps[i].skip == 2)
+			return true;
+	return false;
+}
+
+/* Tame before wild; those that begin alike stand together. */
 static int
 branch_order(const void *a, const void *b)
 {
 	const struct automaton_branch *x = a, *y = b;
 	uint32_t n = x->branch.n < y->branch.n ? x->branch.n : y->branch.n;
-	int order = memcmp(x->branch.steps, y->branch.steps, n * sizeof(*x->branch.steps));
+	int order = (int)branch_wild(x) - (int)branch_wild(y);
 
+	if (order == 0)
+		order = memcmp(x->branch.steps, y->branch.steps, n * sizeof(*x->branch.steps));
 	return order != 0 ? order : (x->branch.n > y->branch.n) - (x->branch.n < y->branch.n);
 }
 
@@ -91,6 +108,7 @@ automaton_new(struct automaton_branch *branches, uint32_t n, const struct byte_s
     struct automaton **out, struct why *why)
 {
 	struct dividing d = {.sets = sets, .keep = keep, .why = why};
+	uint32_t tame = 0;
 	enum err r;
 
 	*out = NULL;
@@ -99,8 +117,13 @@ automaton_new(struct automaton_branch *branches, uint32_t n, const struct byte_s
 	if ((d.automaton = arena_alloc(keep, sizeof(*d.automaton))) == NULL)
 		return fail(why, ERR_LIMIT, "the patterns need too much memory");
 	qsort(branches, n, sizeof(*branches), branch_order);
-	if ((r = divide(&d, branches, n)) != OK)
+	while (tame < n && !branch_wild(&branches[tame]))
+		tame++;
+	if (tame > 0 && (r = divide(&d, branches, tame)) != OK)
 		return r;
+	for (uint32_t i = tame; i < n; i += WILD_TOGETHER)
+		if ((r = divide(&d, branches + i, n - i < WILD_TOGETHER ? n - i : WILD_TOGETHER)) != OK)
+			return r;
 	*out = d.automaton;
 	return OK;
 }

@@ -3,11 +3,12 @@
 
 #include <stdlib.h>
 
-#define STATES_PER_NODE  2
+#define STATES_PER_NODE	 2
 #define STATES_LEAST	 512
 #define PLACES_PER_STATE 16
 #define CELLS_PER_STATE	 8
 #define CELLS_LEAST	 4096
+#define SORT_BY_HAND	 24
 #define FIT_TRIES	 256 /* places tried before a row goes to the end */
 
 /* A set of places that became a state: pool[at] to pool[at + n - 1], in order. */
@@ -23,8 +24,8 @@ struct making {
 	uint8_t sample[256]; /* a byte of each class */
 	struct subset *subsets;
 	uint32_t *pool, *table, *stamp; /* table: hash to state; stamp: which move last met a node */
-	uint32_t *found;		/* the places of the move that is made */
-	uint32_t found_n, now;
+	uint32_t *found, *last;		/* the places of the move that is made, and of the one before */
+	uint32_t found_n, last_n, now;
 	size_t pool_n, pool_max, states_max, cells_max, table_size, accepts_max;
 };
 
@@ -65,6 +66,23 @@ place_order(const void *a, const void *b)
 	memcpy(&x, a, sizeof(x));
 	memcpy(&y, b, sizeof(y));
 	return x < y ? -1 : x > y;
+}
+
+/* Most sets are small, and nearly in order. */
+static void
+places_sort(uint32_t *places, uint32_t n)
+{
+	if (n > SORT_BY_HAND) {
+		qsort(places, n, sizeof(*places), place_order);
+		return;
+	}
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t place = places[i], k = i;
+
+		for (; k > 0 && places[k - 1] > place; k--)
+			places[k] = places[k - 1];
+		places[k] = place;
+	}
 }
 
 static size_t
@@ -121,8 +139,7 @@ state_of(struct making *making, uint32_t *out)
 	*out = 0;
 	if (making->found_n == 0)
 		return true;
-	if (making->found_n > 1)
-		qsort(making->found, making->found_n, sizeof(*making->found), place_order);
+	places_sort(making->found, making->found_n);
 	at = places_hash(making->found, making->found_n) % making->table_size;
 	for (; making->table[at] != 0; at = (at + 1) % making->table_size) {
 		const struct subset *subset = &making->subsets[making->table[at]];
@@ -170,20 +187,36 @@ classes_of_interest(const struct making *making, struct subset from, bool intere
 	}
 }
 
+/* Are the places found those of the move before? Then so is the state. Else they are remembered, before they are
+ * sorted. */
+static bool
+found_again(struct making *making)
+{
+	bool again = making->found_n == making->last_n &&
+		     memcmp(making->found, making->last, making->found_n * sizeof(*making->found)) == 0;
+
+	memcpy(making->last, making->found, making->found_n * sizeof(*making->found));
+	making->last_n = making->found_n;
+	return again;
+}
+
 static bool
 row_make(struct making *making, uint32_t state, uint32_t row[256])
 {
 	struct subset from = making->subsets[state];
+	uint32_t to = 0;
 	bool interest[256];
 
+	making->last_n = 0; /* no places: state 0 */
 	classes_of_interest(making, from, interest);
 	for (uint32_t class = 0; class < making->classes; class ++) {
 		row[class] = 0;
 		if (!interest[class])
 			continue;
 		move(making, from, making->sample[class]);
-		if (!state_of(making, &row[class]))
+		if (!found_again(making) && !state_of(making, &to))
 			return false;
+		row[class] = to;
 	}
 	return true;
 }
@@ -261,6 +294,7 @@ making_room(struct making *making, struct arena *scratch)
 	making->table = arena_array(scratch, making->table_size, sizeof(*making->table));
 	making->stamp = arena_array(scratch, making->trie->n, sizeof(*making->stamp));
 	making->found = arena_array(scratch, making->trie->n, sizeof(*making->found));
+	making->last = arena_array(scratch, making->trie->n, sizeof(*making->last));
 	return making->dfa.states != NULL && making->dfa.cells != NULL && making->dfa.accepts != NULL &&
 	       making->subsets != NULL && making->pool != NULL && making->table != NULL && making->stamp != NULL &&
 	       making->found != NULL;
