@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/text.h"
 
-#define MESSAGE_BYTES 4096
 #define FIELD_BYTES   1000 /* of one field, key included */
 #define FIELDS_BYTES  8192
 #define PATH_BYTES    1024 /* of a path in the line */
@@ -22,6 +22,27 @@ static const char *const severities[] = {"", "INFO", "LOW", "MED", "HIGH", "CRIT
 static const char *const actions[] = {"", "ALLOWED", "DENIED", "AUDITED", "ENDED"};
 static const char *const dispositions[] = {"", "Allowed", "Blocked", "Logged", "Dropped"};
 
+/* Most of what is written needs no escape: it is copied as a whole. */
+static void
+add_escaped(struct text *text, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.length; i++) {
+		unsigned char byte = (unsigned char)bytes.at[i];
+
+		if (byte < 0x20 || byte > 0x7e || byte == '\\' || byte == '"') {
+			text_add_escaped(text, bytes);
+			return;
+		}
+	}
+	text_add_span(text, bytes);
+}
+
+static void
+add_words(struct text *text, const char *words)
+{
+	text_add_span(text, span_of_text(words));
+}
+
 /* ---- the line ---- */
 
 static void
@@ -30,16 +51,16 @@ add_where(struct text *text, const struct connection *connection, const struct e
 	bool v6 = strchr(connection->host, ':') != NULL;
 
 	if (event->method.length > 0) {
-		text_add_escaped(text, span_head(event->method, 64));
-		text_add(text, " ");
+		add_escaped(text, span_head(event->method, 64));
+		add_words(text, " ");
 	}
 	text_add(text, "%s", v6 ? "[" : "");
-	text_add_escaped(text, span_of_text(connection->host));
+	add_escaped(text, span_of_text(connection->host));
 	text_add(text, "%s:%u", v6 ? "]" : "", connection->port);
-	text_add_escaped(text, span_head(event->path, PATH_BYTES));
+	add_escaped(text, span_head(event->path, PATH_BYTES));
 	if (connection->judged.binary.length > 0) {
-		text_add(text, " ");
-		text_add_escaped(text, span_head(connection->judged.binary, BINARY_BYTES));
+		add_words(text, " ");
+		add_escaped(text, span_head(connection->judged.binary, BINARY_BYTES));
 		text_add(text, "(%u)", connection->judged.pid);
 	}
 }
@@ -57,12 +78,12 @@ add_bracket(struct text *text, const struct connection *connection, const struct
 
 	if (policy.length > 0 || event->engine != NULL) {
 		text_add(text, " [policy:");
-		text_add_escaped(text, policy.length > 0 ? policy : SPAN("-"));
+		add_escaped(text, policy.length > 0 ? policy : SPAN("-"));
 		text_add(text, " engine:%s]", event->engine == NULL ? "-" : event->engine);
 	}
 	if (event->reason.length > 0) {
 		text_add(text, " [reason:");
-		text_add_escaped(text, event->reason);
+		add_escaped(text, event->reason);
 		text_add(text, "]");
 	}
 }
@@ -70,15 +91,18 @@ add_bracket(struct text *text, const struct connection *connection, const struct
 static void
 add_message(struct text *text, const struct connection *connection, const struct event *event)
 {
-	text_add(text, "%s:%s [%s] %s %s", class_words(event->class), event->activity, severities[event->severity],
-	    actions[event->action], event->head);
+	const char *const words[] = {class_words(event->class), ":", event->activity, " [", severities[event->severity], "] ",
+	    actions[event->action], " ", event->head};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		add_words(text, words[i]);
 	if (connection != NULL) {
-		text_add(text, " ");
+		add_words(text, " ");
 		add_where(text, connection, event);
 	}
 	if (event->details.length > 0) {
-		text_add(text, " ");
-		text_add_escaped(text, event->details);
+		add_words(text, " ");
+		add_escaped(text, event->details);
 	}
 	add_bracket(text, connection, event);
 }
@@ -107,8 +131,9 @@ field_add(struct fields *fields, const char *key, struct span value)
 
 	if (value.length == 0 || fields->n == LINE_FIELDS_MAX)
 		return;
-	text_add(&one, "%s=", key);
-	text_add_escaped(&one, value);
+	add_words(&one, key);
+	add_words(&one, "=");
+	add_escaped(&one, value);
 	trim(&one);
 	if (fields->text.size - fields->text.length < one.length + 2)
 		return;
@@ -162,39 +187,47 @@ add_fields(struct fields *fields, const struct connection *connection, const str
 
 /* ---- in one piece ---- */
 
-static uint32_t
-hash_of(struct span bytes)
+uint32_t
+line_hash(struct span message)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */
 
-	for (size_t i = 0; i < bytes.length; i++)
-		hash = (hash ^ (unsigned char)bytes.at[i]) * 16777619u;
+	for (size_t i = 0; i < message.length; i++)
+		hash = (hash ^ (unsigned char)message.at[i]) * 16777619u;
 	return hash;
 }
 
-struct line *
-line_new(const struct connection *connection, const struct event *event, uint64_t now_ms)
+struct span
+line_message(const struct connection *connection, const struct event *event, char to[LINE_MESSAGE_BYTES])
 {
-	char message[MESSAGE_BYTES], values[FIELDS_BYTES];
-	struct text text = TEXT_OF(message);
+	struct text text = {.at = to, .size = LINE_MESSAGE_BYTES};
+
+	add_message(&text, connection, event);
+	trim(&text);
+	return text_span(&text);
+}
+
+struct line *
+line_new(struct span message, const struct connection *connection, const struct event *event, uint64_t now_ms)
+{
+	char values[FIELDS_BYTES];
 	struct fields fields = {.text = TEXT_OF(values)};
 	struct line *line;
 	char *at;
 
-	add_message(&text, connection, event);
-	trim(&text);
 	add_fields(&fields, connection, event);
-	if ((line = malloc(sizeof(*line) + text.length + 1 + fields.text.length)) == NULL)
+	if ((line = malloc(sizeof(*line) + message.length + 1 + fields.text.length)) == NULL)
 		abort();
 	at = (char *)(line + 1);
 	*line = (struct line){.time_ms = now_ms,
-	    .hash = hash_of(text_span(&text)),
+	    .hash = line_hash(message),
 	    .count = 1,
-	    .bytes = sizeof(*line) + text.length + 1 + fields.text.length,
+	    .bytes = sizeof(*line) + message.length + 1 + fields.text.length,
 	    .fields_n = fields.n,
 	    .message = at};
-	memcpy(at, message, text.length + 1);
-	memcpy(at += text.length + 1, values, fields.text.length);
+	memcpy(at, message.at, message.length);
+	at[message.length] = 0;
+	memcpy(at += message.length + 1, values, fields.text.length);
 	for (size_t i = 0; i < fields.n; i++)
 		line->fields[i] = span_of_text(at + fields.at[i]);
 	return line;

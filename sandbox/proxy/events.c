@@ -167,15 +167,16 @@ void
 event_add(struct proxy *proxy, struct connection *connection, const struct event *event)
 {
 	struct events *events = proxy->events;
-	struct line *line = line_new(connection, event, (uint64_t)clock_wall_ms());
-	struct line *same = events->recent[line->hash % RECENT];
+	char text[LINE_MESSAGE_BYTES];
+	struct span message = line_message(connection, event, text);
+	uint32_t hash = line_hash(message);
+	struct line *same = events->recent[hash % RECENT];
 
-	if (same != NULL && same->hash == line->hash && strcmp(same->message, line->message) == 0) {
+	if (same != NULL && same->hash == hash && span_is(message, same->message)) {
 		same->count++;
-		free(line);
 		return;
 	}
-	line_keep(events, line);
+	line_keep(events, line_new(message, connection, event, (uint64_t)clock_wall_ms()));
 	if (events->call != 0 || proxy->link == NULL)
 		return;
 	if (events->lines_n >= BATCH_LINES)

@@ -9,13 +9,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static struct line *
+made(const struct connection *about, const struct event *event, uint64_t now_ms)
+{
+	char text[LINE_MESSAGE_BYTES];
+
+	return line_new(line_message(about, event, text), about, event, now_ms);
+}
+
 static void
 line_of(struct span bytes)
 {
 	struct connection connection = {.host = "a.test", .port = 1, .how = HOW_CONNECT};
 	struct event event = {.class = EVENT_HTTP, .severity = EVENT_MED, .action = EVENT_DENIED, .activity = "A", .head = "B",
 	    .path = bytes, .reason = bytes, .method = bytes, .rule = bytes};
-	struct line *line = line_new(&connection, &event, 1);
+	struct line *line = made(&connection, &event, 1);
 
 	assert(span_utf8(span_of_text(line->message)));
 	for (size_t i = 0; i < line->fields_n; i++)

@@ -21,6 +21,14 @@ static const struct event refused = {.class = EVENT_HTTP,
     .code = {"no_rule", 7},
     .reason = {"no rule allows PUT", 18}};
 
+static struct line *
+made(const struct connection *about, const struct event *event, uint64_t now_ms)
+{
+	char text[LINE_MESSAGE_BYTES];
+
+	return line_new(line_message(about, event, text), about, event, now_ms);
+}
+
 static bool
 has_field(const struct msg_log_line *line, const char *text)
 {
@@ -41,7 +49,7 @@ a_line_says_all(void **unused)
 	connection.judged.binary = SPAN("/usr/bin/git");
 	connection.judged.pid = 7;
 	connection.judged.policy = SPAN("github");
-	line = line_new(&connection, &refused, 1234);
+	line = made(&connection, &refused, 1234);
 	assert_true(line_write(line, &arena, &out));
 	assert_string_equal(line->message, "HTTP:REQUEST [MED] DENIED L7_REQUEST deny PUT up.test:443/repos/x /usr/bin/git(7) "
 					   "[policy:github engine:opa] [reason:no rule allows PUT]");
@@ -74,7 +82,7 @@ strangers_bytes_are_escaped_and_cut(void **unused)
 		path[i] = "\xc3\xa4\n\x1b\"\xff"[i % 6];
 	for (size_t n = 0; n < sizeof(path); n += 97) {
 		event.path = event.reason = event.method = event.rule = span_of_bytes(path, n);
-		line = line_new(&connection, &event, 1);
+		line = made(&connection, &event, 1);
 		assert_true(line_write(line, &arena, &out));
 		assert_in_range(out.message.length, 1, 8192);
 		assert_true(span_utf8(out.message));
@@ -91,7 +99,7 @@ strangers_bytes_are_escaped_and_cut(void **unused)
 static void
 an_event_about_no_connection_has_no_place(void **unused)
 {
-	struct line *line = line_new(NULL, &refused, 1);
+	struct line *line = made(NULL, &refused, 1);
 
 	(void)unused;
 	assert_string_equal(line->message, "HTTP:REQUEST [MED] DENIED L7_REQUEST deny [policy:- engine:opa] [reason:no rule allows PUT]");
