@@ -42,8 +42,8 @@ run_policy_set(struct cli *cli, struct why *why)
 
 	if (path == NULL)
 		return cli_usage(cli, why, "which policy? Name its file with --policy FILE");
-	if ((r = policy_file_load(cli, path, POLICY_CHECK_USER | (global ? POLICY_CHECK_GLOBAL : 0), &request.policy, why)) !=
-		OK ||
+	if ((r = policy_file_load(
+		 cli, path, POLICY_CHECK_USER | (global ? POLICY_CHECK_GLOBAL : 0), &request.policy, why)) != OK ||
 	    (global && (r = cli_confirm(cli, "Set this policy for every sandbox of the gateway?", why)) != OK) ||
 	    (r = policy_target(cli, &request.name, why)) != OK)
 		return r;
@@ -139,9 +139,9 @@ config_policy(const struct cli *cli, const Config *config)
 
 	if (!cli_on(cli, FLAG_BASE))
 		return policy;
-	json_object_foreach_safe(rules, next, key, rule)
-		if (strncmp(key, POLICY_PROVIDER_PREFIX, strlen(POLICY_PROVIDER_PREFIX)) == 0)
-			json_object_del(rules, key);
+	json_object_foreach_safe(
+	    rules, next, key, rule) if (strncmp(key, POLICY_PROVIDER_PREFIX, strlen(POLICY_PROVIDER_PREFIX)) == 0)
+	    json_object_del(rules, key);
 	return policy;
 }
 
@@ -211,7 +211,8 @@ list_row(struct cli *cli, struct table *table, const Revision *revision)
 	table_row(table,
 	    (const char *const[]){number(cli, revision->version), policy_hash_short(cli, revision->policy_hash),
 		policy_status_name((int)revision->status, false), time_text(revision->created_at_ms, time),
-		revision->load_error}, 5);
+		revision->load_error},
+	    5);
 }
 
 enum err
@@ -251,12 +252,14 @@ run_policy_delete(struct cli *cli, struct why *why)
 	enum err r;
 
 	if (!cli_on(cli, FLAG_GLOBAL))
-		return cli_usage(cli, why, "only the global policy can be deleted: say --global; "
+		return cli_usage(cli, why,
+		    "only the global policy can be deleted: say --global; "
 		    "a sandbox always has a policy, which `openshell policy set` replaces");
-	if ((r = cli_confirm(cli, "Delete the gateway's global policy?", why)) != OK || (r = cli_connect(cli, why)) != OK)
+	if ((r = cli_confirm(cli, "Delete the gateway's global policy?", why)) != OK ||
+	    (r = cli_connect(cli, why)) != OK)
 		return r;
 	request.has_global = request.global = true;
-	request.setting_key = (char *)(uintptr_t)"policy";
+	request.setting_key = (char *)(uintptr_t) "policy";
 	request.has_delete_setting = request.delete_setting = true;
 	request.workspace = cli_workspace(cli);
 	if ((r = call_UpdateConfig(&cli->connection, &request, &answer, why)) != OK)
@@ -312,8 +315,8 @@ run_policy_lint(struct cli *cli, struct why *why)
 
 	if ((r = policy_file_read(cli, path, &text, why)) != OK)
 		return r;
-	r = policy_read(text, POLICY_CHECK_USER | (cli_on(cli, FLAG_GLOBAL) ? POLICY_CHECK_GLOBAL : 0), &findings, &policy,
-	    why);
+	r = policy_read(
+	    text, POLICY_CHECK_USER | (cli_on(cli, FLAG_GLOBAL) ? POLICY_CHECK_GLOBAL : 0), &findings, &policy, why);
 	if (r != OK && findings.errors == 0)
 		return because(why, r, "%s", strcmp(path, "-") == 0 ? STDIN_NAME : path);
 	lint_print(cli, path, &findings);

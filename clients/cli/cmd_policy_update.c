@@ -10,8 +10,8 @@
 #define Config Openshell__Sandbox__V1__GetSandboxConfigResponse
 #define Policy Openshell__Sandbox__V1__SandboxPolicy
 
-#define LIST(cli, to, member, flag)                                    \
-	(to).member = (cli)->args.values[flag].list;                   \
+#define LIST(cli, to, member, flag)                                                                                    \
+	(to).member = (cli)->args.values[flag].list;                                                                   \
 	(to).member##_n = (cli)->args.values[flag].count
 
 static enum err
@@ -80,9 +80,10 @@ run_policy_update(struct cli *cli, struct why *why)
 		return r;
 	global = config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL;
 	version = config->version;
-	r = global ? fail(why, ERR_STATE, "sandbox %s: its policy is managed globally; see `openshell policy get --global`",
-			 request.name)
-		   : preview(cli, &request, config->policy, &after, why);
+	r = global
+		? fail(why, ERR_STATE,
+		      "sandbox %s: its policy is managed globally; see `openshell policy get --global`", request.name)
+		: preview(cli, &request, config->policy, &after, why);
 	call_free(config);
 	if (r != OK)
 		return r;

@@ -97,8 +97,8 @@ scope_name(const Openshell__Sandbox__V1__EffectiveSetting *setting)
 	if (setting != NULL && setting->scope == OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_GLOBAL)
 		return "global";
 	return setting != NULL && setting->scope == OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX
-	    ? "sandbox"
-	    : "unset";
+		   ? "sandbox"
+		   : "unset";
 }
 
 static const Openshell__Sandbox__V1__EffectiveSetting *
@@ -126,8 +126,9 @@ sandbox_settings_json(struct cli *cli, const Config *config, const char *name)
 	json_object_set_new(json, "workspace", json_text(cli_workspace(cli)));
 	json_object_set_new(json, "config_revision", json_integer((json_int_t)config->config_revision));
 	json_object_set_new(json, "policy_source",
-	    json_string(config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL ? "global"
-													     : "sandbox"));
+	    json_string(config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
+			    ? "global"
+			    : "sandbox"));
 	json_object_set_new(json, "policy_hash", json_text(config->policy_hash));
 	json_object_set_new(json, "settings", list);
 	return json;
@@ -146,8 +147,10 @@ get_sandbox(struct cli *cli, char *name, struct why *why)
 	for (size_t i = 0; i < COUNT(settings); i++) {
 		const Openshell__Sandbox__V1__EffectiveSetting *setting = setting_of(config, settings[i].key);
 
-		table_row(&table, (const char *const[]){settings[i].key,
-		    value_text(cli, setting == NULL ? NULL : setting->value), scope_name(setting)}, 3);
+		table_row(&table,
+		    (const char *const[]){
+			settings[i].key, value_text(cli, setting == NULL ? NULL : setting->value), scope_name(setting)},
+		    3);
 	}
 	if (cli_on(cli, FLAG_JSON))
 		json_print(stdout, sandbox_settings_json(cli, config, name));
@@ -177,8 +180,9 @@ get_global(struct cli *cli, struct why *why)
 			if (config->settings[j]->key != NULL && strcmp(config->settings[j]->key, settings[i].key) == 0)
 				value = config->settings[j]->value;
 		json_object_set_new(list, settings[i].key, json_text(value_text(cli, value)));
-		table_row(&table, (const char *const[]){settings[i].key, value_text(cli, value),
-		    value == NULL ? "unset" : "global"}, 3);
+		table_row(&table,
+		    (const char *const[]){settings[i].key, value_text(cli, value), value == NULL ? "unset" : "global"},
+		    3);
 	}
 	json_object_set_new(json, "scope", json_string("global"));
 	json_object_set_new(json, "settings_revision", json_integer((json_int_t)config->settings_revision));
@@ -211,7 +215,8 @@ setting_send(struct cli *cli, Openshell__V1__UpdateConfigRequest *request, const
 {
 	enum err r;
 
-	if (cli_on(cli, FLAG_GLOBAL) && (r = cli_confirm(cli, "Change this for every sandbox of the gateway?", why)) != OK)
+	if (cli_on(cli, FLAG_GLOBAL) &&
+	    (r = cli_confirm(cli, "Change this for every sandbox of the gateway?", why)) != OK)
 		return r;
 	if ((r = policy_target(cli, &request->name, why)) != OK)
 		return r;
@@ -240,7 +245,8 @@ run_settings_set(struct cli *cli, struct why *why)
 	request.setting_value = &value;
 	if ((r = setting_send(cli, &request, key, &answer, why)) != OK)
 		return r;
-	printf("Set %s setting %s = %s\n", cli_on(cli, FLAG_GLOBAL) ? "global" : "sandbox", key, value_text(cli, &value));
+	printf(
+	    "Set %s setting %s = %s\n", cli_on(cli, FLAG_GLOBAL) ? "global" : "sandbox", key, value_text(cli, &value));
 	call_free(answer);
 	return OK;
 }

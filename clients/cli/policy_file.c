@@ -47,15 +47,15 @@ name_of(const char *path)
 const char *
 policy_finding_text(struct cli *cli, const char *path, const struct finding *finding)
 {
-	const char *text = arena_format(&cli->arena, "%s:%zu:%zu: %s: %s", name_of(path), finding->line, finding->column,
-	    finding->warning ? "warning" : "error", finding->text);
+	const char *text = arena_format(&cli->arena, "%s:%zu:%zu: %s: %s", name_of(path), finding->line,
+	    finding->column, finding->warning ? "warning" : "error", finding->text);
 
 	return shown(&cli->arena, text);
 }
 
 enum err
-policy_file_load(struct cli *cli, const char *path, unsigned flags, Openshell__Sandbox__V1__SandboxPolicy **out,
-    struct why *why)
+policy_file_load(
+    struct cli *cli, const char *path, unsigned flags, Openshell__Sandbox__V1__SandboxPolicy **out, struct why *why)
 {
 	struct findings findings = {.arena = &cli->arena};
 	const char *name = name_of(path);

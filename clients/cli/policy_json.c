@@ -20,9 +20,9 @@ value_json(const Google__Protobuf__Value *value)
 		return json_boolean(value->bool_value);
 	case GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE:
 		return value->number_value >= -1e15 && value->number_value <= 1e15 &&
-			value->number_value == (double)(json_int_t)value->number_value
-		    ? json_integer((json_int_t)value->number_value)
-		    : json_real(value->number_value);
+			       value->number_value == (double)(json_int_t)value->number_value
+			   ? json_integer((json_int_t)value->number_value)
+			   : json_real(value->number_value);
 	case GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE:
 		return json_text(value->string_value);
 	case GOOGLE__PROTOBUF__VALUE__KIND_STRUCT_VALUE:
@@ -90,10 +90,8 @@ endpoint_fix(json_t *endpoint)
 	       *rule;
 	size_t i;
 
-	json_array_foreach(json_object_get(endpoint, "rules"), i, rule)
-	    body_fix(json_object_get(rule, "allow"));
-	json_array_foreach(json_object_get(endpoint, "deny_rules"), i, rule)
-	    body_fix(rule);
+	json_array_foreach(json_object_get(endpoint, "rules"), i, rule) body_fix(json_object_get(rule, "allow"));
+	json_array_foreach(json_object_get(endpoint, "deny_rules"), i, rule) body_fix(rule);
 	json_object_del(endpoint, "advisor_proposed");
 	json_object_del(endpoint, "provider_credentialed");
 	if (limit == NULL)
@@ -116,10 +114,8 @@ rules_fix(json_t *policies)
 
 	json_object_foreach(policies, key, rule)
 	{
-		json_array_foreach(json_object_get(rule, "endpoints"), i, item)
-		    endpoint_fix(item);
-		json_array_foreach(json_object_get(rule, "binaries"), i, item)
-		    json_object_del(item, "harness");
+		json_array_foreach(json_object_get(rule, "endpoints"), i, item) endpoint_fix(item);
+		json_array_foreach(json_object_get(rule, "binaries"), i, item) json_object_del(item, "harness");
 	}
 }
 
@@ -131,8 +127,8 @@ middlewares_fix(json_t *middlewares, const Openshell__Sandbox__V1__SandboxPolicy
 		json_t *key = json_text(policy->network_middlewares[i]->key);
 
 		if (value != NULL && value->config != NULL)
-			json_object_set_new(json_object_get(middlewares, json_string_value(key)), "config",
-			    struct_json(value->config));
+			json_object_set_new(
+			    json_object_get(middlewares, json_string_value(key)), "config", struct_json(value->config));
 		json_decref(key);
 	}
 }

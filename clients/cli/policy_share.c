@@ -36,9 +36,11 @@ policy_submit(struct cli *cli, Openshell__V1__UpdateConfigRequest *request, uint
 		return request->name == NULL ? r : because(why, r, "sandbox %s", request->name);
 	version = answer->version;
 	if (before != 0 && version == before)
-		cli_note(cli, "Policy unchanged (version %u, hash: %s)", version, policy_hash_short(cli, answer->policy_hash));
+		cli_note(cli, "Policy unchanged (version %u, hash: %s)", version,
+		    policy_hash_short(cli, answer->policy_hash));
 	else
-		cli_note(cli, "Policy version %u submitted (hash: %s)", version, policy_hash_short(cli, answer->policy_hash));
+		cli_note(cli, "Policy version %u submitted (hash: %s)", version,
+		    policy_hash_short(cli, answer->policy_hash));
 	call_free(answer);
 	if (version == before || request->name == NULL || !cli_on(cli, FLAG_WAIT))
 		return OK;

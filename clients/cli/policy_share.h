@@ -8,8 +8,8 @@
 enum err policy_target(struct cli *cli, char **name, struct why *why) must_check;
 
 /* GetSandbox and GetSandboxConfig; the caller frees with call_free. */
-enum err policy_config(struct cli *cli, char *name, Openshell__Sandbox__V1__GetSandboxConfigResponse **out,
-    struct why *why) must_check;
+enum err policy_config(
+    struct cli *cli, char *name, Openshell__Sandbox__V1__GetSandboxConfigResponse **out, struct why *why) must_check;
 
 /* The first 12 digits. */
 const char *policy_hash_short(struct cli *cli, const char *hash);
@@ -19,7 +19,7 @@ const char *policy_hash_short(struct cli *cli, const char *hash);
  *
  * before  the version there was; 0: not known
  */
-enum err policy_submit(struct cli *cli, Openshell__V1__UpdateConfigRequest *request, uint32_t before,
-    struct why *why) must_check;
+enum err policy_submit(
+    struct cli *cli, Openshell__V1__UpdateConfigRequest *request, uint32_t before, struct why *why) must_check;
 
 #endif

@@ -61,10 +61,13 @@ option_check(const struct short_endpoint *in, struct span option, struct why *wh
 	if (span_starts(option, SPAN("allowed-ip=")) || span_is(option, "allow-uninspected-credentials"))
 		return OK;
 	if (span_is(option, "websocket-credential-rewrite"))
-		return rest || websocket ? OK : fail(why, ERR_SYNTAX, SPAN_FORMAT " needs protocol rest or websocket", SPAN_ARGS(option));
+		return rest || websocket
+			   ? OK
+			   : fail(why, ERR_SYNTAX, SPAN_FORMAT " needs protocol rest or websocket", SPAN_ARGS(option));
 	if (span_is(option, "request-body-credential-rewrite"))
 		return rest ? OK : fail(why, ERR_SYNTAX, SPAN_FORMAT " needs protocol rest", SPAN_ARGS(option));
-	return fail(why, ERR_SYNTAX, "option " SPAN_FORMAT " is not known; allowed are allowed-ip=CIDR, "
+	return fail(why, ERR_SYNTAX,
+	    "option " SPAN_FORMAT " is not known; allowed are allowed-ip=CIDR, "
 	    "websocket-credential-rewrite, request-body-credential-rewrite and allow-uninspected-credentials",
 	    SPAN_ARGS(span_head(option, 60)));
 }
@@ -73,7 +76,8 @@ static enum err
 endpoint_cut(struct span text, struct short_endpoint *out, struct why *why)
 {
 	static const char *const accesses[] = {"read-only", "read-write", "full", NULL},
-		*const protocols[] = {"tcp", "rest", "websocket", "sql", NULL}, *const modes[] = {"enforce", "audit", NULL};
+				 *const protocols[] = {"tcp", "rest", "websocket", "sql", NULL},
+				 *const modes[] = {"enforce", "audit", NULL};
 	struct short_endpoint in;
 	struct span options;
 	enum err r;
@@ -199,8 +203,8 @@ add_endpoint(struct reading *reading, const struct policy_change *change, const 
 		rule->binaries[rule->n_binaries++] = binary;
 	}
 	add->rule_name = change->rule_name != NULL
-	    ? arena_text(arena, span_of_text(change->rule_name))
-	    : policy_rule_name(arena, rule->endpoints[0]->host, rule->endpoints[0]->port);
+			     ? arena_text(arena, span_of_text(change->rule_name))
+			     : policy_rule_name(arena, rule->endpoints[0]->host, rule->endpoints[0]->port);
 	operation_new(reading, OPENSHELL__V1__POLICY_MERGE_OPERATION__OPERATION_ADD_RULE)->add_rule = add;
 	return OK;
 }
@@ -219,7 +223,8 @@ remove_endpoint(struct reading *reading, const char *text, struct why *why)
 	remove->host = arena_text(reading->arena, host);
 	remove->has_port = true;
 	remove->port = (uint32_t)port;
-	operation_new(reading, OPENSHELL__V1__POLICY_MERGE_OPERATION__OPERATION_REMOVE_ENDPOINT)->remove_endpoint = remove;
+	operation_new(reading, OPENSHELL__V1__POLICY_MERGE_OPERATION__OPERATION_REMOVE_ENDPOINT)->remove_endpoint =
+	    remove;
 	return OK;
 }
 
@@ -314,16 +319,17 @@ add_deny(struct reading *reading, const char *text, struct why *why)
 }
 
 enum err
-policy_change_read(const struct policy_change *change, struct arena *arena, Operation ***out, size_t *n,
-    struct why *why)
+policy_change_read(
+    const struct policy_change *change, struct arena *arena, Operation ***out, size_t *n, struct why *why)
 {
 	size_t count = change->add_endpoint_n + change->remove_endpoint_n + change->add_allow_n + change->add_deny_n +
-	    change->remove_rule_n;
+		       change->remove_rule_n;
 	struct reading reading = {arena, arena_array(arena, count + 1, sizeof(*reading.operations)), 0};
 	enum err r = OK;
 
 	if (count == 0)
-		return fail(why, ERR_SYNTAX, "say what to change: --add-endpoint, --remove-endpoint, --remove-rule, "
+		return fail(why, ERR_SYNTAX,
+		    "say what to change: --add-endpoint, --remove-endpoint, --remove-rule, "
 		    "--add-allow or --add-deny");
 	if (count > POLICY_MERGE_MAX || reading.operations == NULL)
 		return fail(why, ERR_SYNTAX, "%zu changes, at most %d at once", count, POLICY_MERGE_MAX);

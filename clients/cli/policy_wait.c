@@ -1,4 +1,5 @@
-/* Waiting for a version of a policy. The public interface has no event for it, so it is asked: soon at first, then less. */
+/* Waiting for a version of a policy. The public interface has no event for it, so it is asked: soon at first, then
+ * less. */
 #include "clients/cli/policy_wait.h"
 
 #include <unistd.h>
@@ -34,8 +35,8 @@ policy_status_name(int status, bool small)
 }
 
 enum err
-policy_fetch(struct cli *cli, char *name, uint32_t version, Openshell__V1__GetSandboxPolicyStatusResponse **out,
-    struct why *why)
+policy_fetch(
+    struct cli *cli, char *name, uint32_t version, Openshell__V1__GetSandboxPolicyStatusResponse **out, struct why *why)
 {
 	Openshell__V1__GetSandboxPolicyStatusRequest request = OPENSHELL__V1__GET_SANDBOX_POLICY_STATUS_REQUEST__INIT;
 	enum err r;

@@ -8,8 +8,8 @@
 const char *policy_status_name(int status, bool small);
 
 /* GetSandboxPolicyStatus; name NULL: the global policy; version 0: the newest. The caller frees with call_free. */
-enum err policy_fetch(struct cli *cli, char *name, uint32_t version, Openshell__V1__GetSandboxPolicyStatusResponse **out,
-    struct why *why) must_check;
+enum err policy_fetch(struct cli *cli, char *name, uint32_t version,
+    Openshell__V1__GetSandboxPolicyStatusResponse **out, struct why *why) must_check;
 
 /*
  * Wait up to --timeout seconds until the sandbox decides by the version, and say so; superseded counts as done.

@@ -30,8 +30,8 @@ is_map(const ProtobufCFieldDescriptor *field)
 	const ProtobufCMessageDescriptor *entry = field->descriptor;
 
 	return field->type == PROTOBUF_C_TYPE_MESSAGE && entry->n_fields == 2 &&
-	    strcmp(entry->fields[0].name, "key") == 0 && strcmp(entry->fields[1].name, "value") == 0 &&
-	    entry->fields[0].type == PROTOBUF_C_TYPE_STRING;
+	       strcmp(entry->fields[0].name, "key") == 0 && strcmp(entry->fields[1].name, "value") == 0 &&
+	       entry->fields[0].type == PROTOBUF_C_TYPE_STRING;
 }
 
 /* No key and no value of a map's entry is missing. */
@@ -46,8 +46,8 @@ entry_fill(ProtobufCMessage *entry, struct arena *arena, struct why *why)
 		*key = arena_text(arena, SPAN(""));
 	if (value->type != PROTOBUF_C_TYPE_MESSAGE || *message != NULL)
 		return *key == NULL ? fail(why, ERR_LIMIT, "the policy is too large") : OK;
-	if (*key == NULL ||
-	    (*message = arena_alloc(arena, ((const ProtobufCMessageDescriptor *)value->descriptor)->sizeof_message)) == NULL)
+	if (*key == NULL || (*message = arena_alloc(arena,
+				 ((const ProtobufCMessageDescriptor *)value->descriptor)->sizeof_message)) == NULL)
 		return fail(why, ERR_LIMIT, "the policy is too large");
 	((const ProtobufCMessageDescriptor *)value->descriptor)->message_init(*message);
 	return OK;

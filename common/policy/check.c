@@ -98,10 +98,12 @@ enum err
 policy_check(const Policy *policy, unsigned flags, struct findings *findings, struct why *why)
 {
 	struct check check = {.findings = findings, .policy = policy, .flags = flags, .within = policy};
+	enum err r;
 
 	policy_check_static(&check);
 	for (size_t i = 0; i < policy->n_network_policies; i++)
 		check_policy(&check, policy->network_policies[i]);
 	policy_check_middlewares(&check);
-	return findings_why(findings, ERR_INVALID, why);
+	r = findings_why(findings, ERR_INVALID, why);
+	return r == OK ? OK : because(why, r, "policy contains unsafe content");
 }

@@ -17,7 +17,7 @@ enum {
  * Check the document by itself. Pure: words count in any case where policy_canonical folds them; nothing is changed.
  *
  * findings  its arena is set; errors and warnings are added, as many as there are (FINDINGS_MAX are kept)
- * errors    ERR_INVALID there are errors: why has as many as it holds; ERR_LIMIT the arena's ceiling
+ * errors    ERR_INVALID "policy contains unsafe content: a; b; c", as many as it holds; ERR_LIMIT the arena's ceiling
  */
 enum err policy_check(const Openshell__Sandbox__V1__SandboxPolicy *policy, unsigned flags, struct findings *findings,
     struct why *why) must_check;
@@ -27,7 +27,7 @@ enum err policy_check(const Openshell__Sandbox__V1__SandboxPolicy *policy, unsig
  *
  * errors  ERR_STATE "ambiguity validation failed: ..." with both policies, endpoints, the ports and each field
  */
-enum err policy_check_overlap(const Openshell__Sandbox__V1__SandboxPolicy *policy, struct findings *findings,
-    struct why *why) must_check;
+enum err policy_check_overlap(
+    const Openshell__Sandbox__V1__SandboxPolicy *policy, struct findings *findings, struct why *why) must_check;
 
 #endif

@@ -22,21 +22,21 @@ static const struct {
 	unsigned useful; /* with these protocols */
 	bool refused;	 /* with any other that is inspected, too */
 } needs[] = {
-	{"path", INSPECTED, false},
-	{"rules", INSPECTED, false},
-	{"deny_rules", INSPECTED, false},
-	{"access", INSPECTED, false},
-	{"allow_encoded_slash", HTTP | RPC, false},
-	{"websocket_credential_rewrite", BIT(ENDPOINT_L4) | HTTP, false},
-	{"request_body_credential_rewrite", SIGNED, false},
-	{"persisted_queries", GRAPHQL, false},
-	{"graphql_persisted_queries", GRAPHQL, false},
-	{"graphql_max_body_bytes", GRAPHQL, false},
-	{"json_rpc_max_body_bytes", RPC, false},
-	{"mcp", BIT(ENDPOINT_MCP), true},
-	{"credential_signing", SIGNED, false},
-	{"signing_service", SIGNED, false},
-	{"signing_region", SIGNED, false},
+    {"path", INSPECTED, false},
+    {"rules", INSPECTED, false},
+    {"deny_rules", INSPECTED, false},
+    {"access", INSPECTED, false},
+    {"allow_encoded_slash", HTTP | RPC, false},
+    {"websocket_credential_rewrite", BIT(ENDPOINT_L4) | HTTP, false},
+    {"request_body_credential_rewrite", SIGNED, false},
+    {"persisted_queries", GRAPHQL, false},
+    {"graphql_persisted_queries", GRAPHQL, false},
+    {"graphql_max_body_bytes", GRAPHQL, false},
+    {"json_rpc_max_body_bytes", RPC, false},
+    {"mcp", BIT(ENDPOINT_MCP), true},
+    {"credential_signing", SIGNED, false},
+    {"signing_service", SIGNED, false},
+    {"signing_region", SIGNED, false},
 };
 
 static bool
@@ -103,7 +103,8 @@ check_ports(const struct check *check)
 		if (ports[i] >= 1 && ports[i] <= UINT16_MAX)
 			continue;
 		snprintf(shown, sizeof(shown), "%u", ports[i]);
-		check_error(check, &ports[i], endpoint->n_ports > 0 ? "ports" : "port", shown, "must be within 1 to 65535");
+		check_error(
+		    check, &ports[i], endpoint->n_ports > 0 ? "ports" : "port", shown, "must be within 1 to 65535");
 	}
 }
 
@@ -123,7 +124,8 @@ check_addresses(const struct check *check)
 			    "is no address and no range, as 10.1.2.3, 10.0.0.0/16 or fd00::/64");
 		else if (range_always_blocked(&range))
 			check_error(check, &endpoint->allowed_ips[i], field, text,
-			    "touches a range that is always blocked (loopback, link-local, unspecified, multicast, metadata)");
+			    "touches a range that is always blocked (loopback, link-local, unspecified, multicast, "
+			    "metadata)");
 		else if (range.bits < 16)
 			check_warning(check, &endpoint->allowed_ips[i], field, text, "is wider than /16");
 	}
@@ -146,8 +148,8 @@ static void
 check_words(const struct check *check)
 {
 	static const char *const tls[] = {"skip", NULL}, *const persisted[] = {"deny", "allow_registered", NULL},
-		*const access[] = {"read-only", "read-write", "full", NULL},
-		*const signing[] = {"sigv4", "sigv4:body", "sigv4:no_body", NULL};
+				 *const access[] = {"read-only", "read-write", "full", NULL},
+				 *const signing[] = {"sigv4", "sigv4:body", "sigv4:no_body", NULL};
 	const Endpoint *endpoint = check->endpoint;
 	const char *enforcement = text_or(endpoint->enforcement);
 
@@ -175,7 +177,8 @@ check_credentials(const struct check *check)
 	if (*signing != '\0' && *text_or(endpoint->signing_service) == '\0')
 		check_error(check, &endpoint->credential_signing, "signing_service", NULL,
 		    "is missing; credential_signing needs it, as s3");
-	if (*signing != '\0' && endpoint->has_request_body_credential_rewrite && endpoint->request_body_credential_rewrite)
+	if (*signing != '\0' && endpoint->has_request_body_credential_rewrite &&
+	    endpoint->request_body_credential_rewrite)
 		check_error(check, &endpoint->credential_signing, "credential_signing", signing,
 		    "cannot go with request_body_credential_rewrite: the signature would not fit the body");
 	if (endpoint->credential_binding == NULL)
@@ -208,7 +211,8 @@ check_limits(const struct check *check)
 	const Endpoint *endpoint = check->endpoint;
 
 	if (endpoint->has_graphql_max_body_bytes && endpoint->graphql_max_body_bytes == 0)
-		check_error(check, &endpoint->graphql_max_body_bytes, "graphql_max_body_bytes", "0", "must be positive");
+		check_error(
+		    check, &endpoint->graphql_max_body_bytes, "graphql_max_body_bytes", "0", "must be positive");
 	if (endpoint->has_json_rpc_max_body_bytes && endpoint->json_rpc_max_body_bytes == 0)
 		check_error(check, &endpoint->json_rpc_max_body_bytes, "max_body_bytes", "0", "must be positive");
 }

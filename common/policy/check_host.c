@@ -13,12 +13,48 @@
 /* Names below which strangers register: a wildcard directly above one covers them all. Not the whole public suffix
  * list; countries' second levels are told by their form (suffix_country). */
 static const char *const suffixes[] = {
-	"github.io", "gitlab.io", "githubusercontent.com", "herokuapp.com", "vercel.app", "netlify.app", "pages.dev",
-	"workers.dev", "r2.dev", "web.app", "firebaseapp.com", "appspot.com", "run.app", "cloudfunctions.net",
-	"cloudfront.net", "amazonaws.com", "s3.amazonaws.com", "elasticbeanstalk.com", "on.aws", "azurewebsites.net",
-	"cloudapp.net", "azureedge.net", "blob.core.windows.net", "fly.dev", "onrender.com", "ngrok.io", "ngrok.app",
-	"ngrok-free.app", "trycloudflare.com", "deno.dev", "surge.sh", "repl.co", "replit.app", "glitch.me",
-	"blogspot.com", "readthedocs.io", "fastly.net", "duckdns.org", "dyndns.org", "no-ip.org", "sslip.io", "nip.io",
+    "github.io",
+    "gitlab.io",
+    "githubusercontent.com",
+    "herokuapp.com",
+    "vercel.app",
+    "netlify.app",
+    "pages.dev",
+    "workers.dev",
+    "r2.dev",
+    "web.app",
+    "firebaseapp.com",
+    "appspot.com",
+    "run.app",
+    "cloudfunctions.net",
+    "cloudfront.net",
+    "amazonaws.com",
+    "s3.amazonaws.com",
+    "elasticbeanstalk.com",
+    "on.aws",
+    "azurewebsites.net",
+    "cloudapp.net",
+    "azureedge.net",
+    "blob.core.windows.net",
+    "fly.dev",
+    "onrender.com",
+    "ngrok.io",
+    "ngrok.app",
+    "ngrok-free.app",
+    "trycloudflare.com",
+    "deno.dev",
+    "surge.sh",
+    "repl.co",
+    "replit.app",
+    "glitch.me",
+    "blogspot.com",
+    "readthedocs.io",
+    "fastly.net",
+    "duckdns.org",
+    "dyndns.org",
+    "no-ip.org",
+    "sslip.io",
+    "nip.io",
 };
 
 /* co.uk, com.au, gov.br ... */
@@ -32,7 +68,8 @@ suffix_country(const char *name)
 	if (dot == NULL || strlen(dot + 1) != 2)
 		return false;
 	for (size_t i = 0; i < COUNT(seconds); i++)
-		if (strlen(seconds[i]) == (size_t)(dot - name) && strncasecmp(name, seconds[i], strlen(seconds[i])) == 0)
+		if (strlen(seconds[i]) == (size_t)(dot - name) &&
+		    strncasecmp(name, seconds[i], strlen(seconds[i])) == 0)
 			return true;
 	return false;
 }
@@ -74,7 +111,8 @@ refuse_labels(struct span host)
 			return "matches all hosts; write the names that are needed";
 		if (n == 2)
 			return i == 0 && (whole || span_is(labels[i], "**"))
-				   ? "is a TLD wildcard, which matches every name below it; name the domain, as *.example.com"
+				   ? "is a TLD wildcard, which matches every name below it; name the domain, as "
+				     "*.example.com"
 				   : "a wildcard needs a name of at least three labels, as *.example.com";
 		if (i + 1 == n)
 			return "a wildcard may not be the last label (S29)";
@@ -133,7 +171,8 @@ check_exact(const struct check *check, const char *const *host)
 		if (address_always_blocked(&address))
 			check_warning(check, host, "host", *host, "this address is always blocked");
 	} else if (!host_well_formed(text)) {
-		check_warning(check, host, "host", *host, "never matches: it is no host name (for a pattern it lacks a *)");
+		check_warning(
+		    check, host, "host", *host, "never matches: it is no host name (for a pattern it lacks a *)");
 	} else if (host_looks_numeric(text)) {
 		check_warning(check, host, "host", *host, "never matches: some would read it as a number (S4)");
 	}
@@ -159,7 +198,8 @@ check_name(const struct check *check, const char *const *host)
 
 		if (label.length == 0 || label.length > 63 ||
 		    !span_only(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*")) {
-			check_error(check, host, "host", *host, "protocol tcp needs a DNS name: labels of letters, digits and -");
+			check_error(check, host, "host", *host,
+			    "protocol tcp needs a DNS name: labels of letters, digits and -");
 			return;
 		}
 	}

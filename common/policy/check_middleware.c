@@ -23,7 +23,8 @@ check_selector(const struct check *check, char **patterns, size_t n, const char 
 		snprintf(field, sizeof(field), "%s[%zu]", name, i);
 		if (strpbrk(pattern, "{} \t\r\n\v\f") != NULL)
 			check_error(check, &patterns[i], field, pattern, "may hold no braces and no white space");
-		else if (length == 0 || pattern[0] == '.' || pattern[length - 1] == '.' || strstr(pattern, "..") != NULL)
+		else if (length == 0 || pattern[0] == '.' || pattern[length - 1] == '.' ||
+			 strstr(pattern, "..") != NULL)
 			check_error(check, &patterns[i], field, pattern, "has an empty label");
 		else if (strchr(pattern, '*') != NULL)
 			policy_check_glob(check, &patterns[i], field, pattern, GLOB_HOST);
@@ -55,7 +56,8 @@ check_skipped(const struct check *check, const Selector *selector)
 			if (endpoint_tls_skip(rule->endpoints[j]) &&
 			    selects(selector, text_or(rule->endpoints[j]->host)))
 				check_error(check, NULL, "endpoints", NULL,
-				    "fail_closed, and could match %s of network policy %s endpoint %zu, where tls is skip",
+				    "fail_closed, and could match %s of network policy %s endpoint %zu, where tls is "
+				    "skip",
 				    finding_quote(text_or(rule->endpoints[j]->host)),
 				    finding_quote(text_or(policy->network_policies[i]->key)), j);
 	}

@@ -50,7 +50,8 @@ check_landlock(const struct check *check, char *const *mode)
 
 	if (*text_or(*mode) != '\0' && strcmp(*mode, "best_effort") != 0 && strcmp(*mode, "hard_requirement") != 0)
 		policy_check_say(check, !file, mode, "landlock.compatibility", *mode,
-		    "is not known; allowed are best_effort and hard_requirement%s", file ? "" : ", read as best_effort");
+		    "is not known; allowed are best_effort and hard_requirement%s",
+		    file ? "" : ", read as best_effort");
 }
 
 void

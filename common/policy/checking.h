@@ -30,11 +30,12 @@ void policy_check_say(const struct check *check, bool warning, const void *at, c
 #define check_error(check, at, field, value, ...)   policy_check_say(check, false, at, field, value, __VA_ARGS__)
 #define check_warning(check, at, field, value, ...) policy_check_say(check, true, at, field, value, __VA_ARGS__)
 
-void policy_check_static(struct check *check);				      /* filesystem, landlock, process */
-void policy_check_host(const struct check *check, const char *const *host);  /* of an endpoint */
-void policy_check_endpoint(struct check *check);			      /* all of check->endpoint */
-void policy_check_rules(struct check *check);				      /* its allow and deny rules */
+void policy_check_static(struct check *check);				    /* filesystem, landlock, process */
+void policy_check_host(const struct check *check, const char *const *host); /* of an endpoint */
+void policy_check_endpoint(struct check *check);			    /* all of check->endpoint */
+void policy_check_rules(struct check *check);				    /* its allow and deny rules */
 void policy_check_middlewares(struct check *check);
-bool policy_check_glob(const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind);
+bool policy_check_glob(
+    const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind);
 
 #endif

@@ -80,7 +80,8 @@ applies(const struct policy_layer *layer, const Endpoint *endpoint)
 		return true;
 	for (size_t i = 0; layer->rule != NULL && i < layer->rule->n_endpoints; i++)
 		if (share_port(layer->rule->endpoints[i], endpoint) &&
-		    glob_overlap(span_of_text(layer->rule->endpoints[i]->host), span_of_text(endpoint->host), GLOB_HOST))
+		    glob_overlap(
+			span_of_text(layer->rule->endpoints[i]->host), span_of_text(endpoint->host), GLOB_HOST))
 			return true;
 	return false;
 }
@@ -94,8 +95,8 @@ mark(Endpoint *endpoint, const struct policy_layer *layers, size_t n)
 }
 
 enum err
-policy_compose(const Policy *base, const struct policy_layer *layers, size_t n, struct arena *arena, Policy **out,
-    struct why *why)
+policy_compose(
+    const Policy *base, const struct policy_layer *layers, size_t n, struct arena *arena, Policy **out, struct why *why)
 {
 	RuleEntry **entries = arena_array(arena, base->n_network_policies + n + 1, sizeof(*entries));
 	Policy *policy;

@@ -10,9 +10,9 @@
 
 /* What one provider adds. */
 struct policy_layer {
-	const char *provider;				      /* its name */
+	const char *provider;				       /* its name */
 	const Openshell__Sandbox__V1__NetworkPolicyRule *rule; /* NULL: no endpoints of its own */
-	bool credentialed;				      /* it holds a secret for its endpoints */
+	bool credentialed;				       /* it holds a secret for its endpoints */
 };
 
 /*

@@ -15,10 +15,11 @@
 enum err
 policy_default(struct arena *arena, Policy **out, struct why *why)
 {
-	/* The specification's list, and where a system without merged /usr keeps its programs: what is not listed is not
-	 * there at all in a sandbox of driver-local. */
+	/* The specification's list, and where a system without merged /usr keeps its programs: what is not listed is
+	 * not there at all in a sandbox of driver-local. */
 	static const char *const read_only[] = {"/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/app", "/var/log",
-	    "/proc", "/dev/urandom"}, *const read_write[] = {"/sandbox", "/tmp", "/dev/null"};
+	    "/proc", "/dev/urandom"},
+				 *const read_write[] = {"/sandbox", "/tmp", "/dev/null"};
 	Policy policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	Filesystem filesystem = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
 	Openshell__Sandbox__V1__LandlockPolicy landlock = OPENSHELL__SANDBOX__V1__LANDLOCK_POLICY__INIT;
@@ -97,8 +98,8 @@ path_add(struct enriching *enriching, const char *path, bool write, bool promote
 static void
 gpu_add(struct enriching *enriching)
 {
-	static const char *const devices[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
-	    "/dev/nvidia-modeset", "/dev/dxg"};
+	static const char *const devices[] = {
+	    "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset", "/dev/dxg"};
 	char path[40];
 
 	path_add(enriching, "/run/nvidia-persistenced", false, false);
@@ -165,7 +166,8 @@ policy_clear_marks(Policy *policy)
 		Rule *rule = policy->network_policies[i]->value;
 
 		for (size_t j = 0; rule != NULL && j < rule->n_endpoints; j++)
-			rule->endpoints[j]->has_provider_credentialed = rule->endpoints[j]->provider_credentialed = false;
+			rule->endpoints[j]->has_provider_credentialed = rule->endpoints[j]->provider_credentialed =
+			    false;
 	}
 }
 
@@ -177,7 +179,8 @@ same_list(char *const *old, size_t old_n, char *const *new, size_t new_n, const 
 	for (size_t i = 0; i < old_n; i++)
 		if (!listed(new, new_n, old[i]))
 			return fail(why, ERR_INVALID,
-			    "filesystem_policy.%s: %.100s is missing; on a live sandbox paths may be added but not removed",
+			    "filesystem_policy.%s: %.100s is missing; on a live sandbox paths may be added but not "
+			    "removed",
 			    name, old[i]);
 	return OK;
 }

@@ -8,7 +8,8 @@
 #include "common/base/err.h"
 #include "openshell/sandbox.pb-c.h"
 
-/* The policy where neither the gateway nor the image has one (policy-and-proxy 2.1): no network. ERR_LIMIT the arena. */
+/* The policy where neither the gateway nor the image has one (policy-and-proxy 2.1): no network. ERR_LIMIT the arena.
+ */
 enum err policy_default(struct arena *arena, Openshell__Sandbox__V1__SandboxPolicy **out, struct why *why) must_check;
 
 /* Is there something at this path in the sandbox? */

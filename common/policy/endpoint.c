@@ -69,7 +69,7 @@ endpoint_graphql_rules(const Endpoint *endpoint)
 		const L7Allow *allow = endpoint->rules[i]->allow;
 
 		if (allow != NULL && (*text_or(allow->operation_type) != '\0' ||
-		    *text_or(allow->operation_name) != '\0' || allow->n_fields > 0))
+					 *text_or(allow->operation_name) != '\0' || allow->n_fields > 0))
 			return true;
 	}
 	for (size_t i = 0; i < endpoint->n_deny_rules; i++) {

@@ -5,14 +5,14 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 
-#define FINDINGS_MAX	 100  /* kept; more are counted */
-#define FINDINGS_VALUE	 60   /* bytes of a value that are shown */
+#define FINDINGS_MAX   100 /* kept; more are counted */
+#define FINDINGS_VALUE 60  /* bytes of a value that are shown */
 
 struct finding {
 	bool warning;
-	const char *text;	/* "network policy 'NAME': endpoint I: field: 'value': what is allowed"; safe to show */
-	const void *at[2];	/* where the value is kept, and the message around it: yaml.c finds its line by them */
-	size_t line, column;	/* in the file; 0: not from a file */
+	const char *text;    /* "network policy 'NAME': endpoint I: field: 'value': what is allowed"; safe to show */
+	const void *at[2];   /* where the value is kept, and the message around it: yaml.c finds its line by them */
+	size_t line, column; /* in the file; 0: not from a file */
 };
 
 struct findings {

@@ -7,8 +7,8 @@
 #include "common/wire/protobuf.h"
 
 enum err
-policy_form(const Openshell__Sandbox__V1__SandboxPolicy *policy, struct arena *arena, struct policy_form *out,
-    struct why *why)
+policy_form(
+    const Openshell__Sandbox__V1__SandboxPolicy *policy, struct arena *arena, struct policy_form *out, struct why *why)
 {
 	struct policy_form form;
 	enum err r;

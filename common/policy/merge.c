@@ -1,4 +1,4 @@
-/* Merge operations: dispatch, the small ones, and lists in an arena. */
+/* Merge operations: dispatch, and the small ones. */
 #include "common/policy/merge.h"
 
 #include <string.h>
@@ -23,48 +23,6 @@ bool
 merge_same_host(const Endpoint *endpoint, const char *host)
 {
 	return strcasecmp(text_or(endpoint->host), text_or(host)) == 0;
-}
-
-enum err
-merge_append_any(struct arena *arena, void ***list, size_t *n, void *item, struct why *why)
-{
-	void **more = arena_array(arena, *n + 1, sizeof(*more));
-
-	if (more == NULL)
-		return fail(why, ERR_LIMIT, "the policy is too large");
-	if (*n > 0)
-		memcpy(more, *list, *n * sizeof(*more));
-	more[(*n)++] = item;
-	*list = more;
-	return OK;
-}
-
-enum err
-merge_append_new(struct arena *arena, void ***list, size_t *n, ProtobufCMessage *item, struct why *why)
-{
-	struct span bytes, other;
-	enum err r;
-
-	if ((r = protobuf_write(item, arena, &bytes, why)) != OK)
-		return r;
-	for (size_t i = 0; i < *n; i++) {
-		if ((r = protobuf_write((*list)[i], arena, &other, why)) != OK)
-			return r;
-		if (span_equal(bytes, other))
-			return OK;
-	}
-	return merge_append_any(arena, list, n, item, why);
-}
-
-enum err
-merge_copy(struct arena *arena, const ProtobufCMessage *message, ProtobufCMessage **out, struct why *why)
-{
-	struct span bytes;
-	enum err r;
-
-	if ((r = protobuf_write(message, arena, &bytes, why)) != OK)
-		return r;
-	return protobuf_read(message->descriptor, bytes, arena, out, why);
 }
 
 char *
@@ -136,60 +94,13 @@ endpoint_find(const struct merging *merging, const char *host, uint32_t port, En
 			if (!merge_same_host(rule->endpoints[j], host) || !endpoint_has_port(rule->endpoints[j], port))
 				continue;
 			if (found != NULL)
-				return fail(why, ERR_STATE, "ambiguous endpoint: there are several %.100s:%u", host, port);
+				return fail(
+				    why, ERR_STATE, "ambiguous endpoint: there are several %.100s:%u", host, port);
 			found = rule->endpoints[j];
 		}
 	}
 	*out = found;
 	return found == NULL ? fail(why, ERR_STATE, "endpoint not found: no %.100s:%u in your rules", host, port) : OK;
-}
-
-/* ---- access presets ---- */
-
-static const struct {
-	enum endpoint_protocol protocol;
-	const char *access, *methods[8];
-} presets[] = {
-    {ENDPOINT_WEBSOCKET, "read-only", {"GET"}},
-    {ENDPOINT_WEBSOCKET, "read-write", {"GET", "WEBSOCKET_TEXT"}},
-    {ENDPOINT_WEBSOCKET, "full", {"*"}},
-    {ENDPOINT_REST, "read-only", {"GET", "HEAD", "OPTIONS"}},
-    {ENDPOINT_REST, "read-write", {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH"}},
-    {ENDPOINT_REST, "full", {"*"}},
-};
-
-static enum err
-expand_one(struct arena *arena, Endpoint *endpoint, const char *method, struct why *why)
-{
-	L7Allow allow = OPENSHELL__SANDBOX__V1__L7_ALLOW__INIT;
-	L7Rule rule = OPENSHELL__SANDBOX__V1__L7_RULE__INIT;
-	ProtobufCMessage *copy;
-	enum err r;
-
-	allow.method = (char *)(uintptr_t)method;
-	allow.path = (char *)(uintptr_t)"**";
-	rule.allow = &allow;
-	if ((r = merge_copy(arena, &rule.base, &copy, why)) != OK)
-		return r;
-	return merge_append_new(arena, (void ***)(void *)&endpoint->rules, &endpoint->n_rules, copy, why);
-}
-
-enum err
-merge_expand(struct arena *arena, Endpoint *endpoint, struct why *why)
-{
-	enum endpoint_protocol protocol = endpoint_protocol(endpoint);
-	enum err r;
-
-	for (size_t i = 0; i < COUNT(presets); i++) {
-		if (presets[i].protocol != protocol || strcmp(presets[i].access, text_or(endpoint->access)) != 0)
-			continue;
-		for (size_t j = 0; presets[i].methods[j] != NULL; j++)
-			if ((r = expand_one(arena, endpoint, presets[i].methods[j], why)) != OK)
-				return r;
-		endpoint->access = NULL;
-		return OK;
-	}
-	return fail(why, ERR_STATE, "access '%.30s' cannot be written out as rules", text_or(endpoint->access));
 }
 
 /* ---- operations ---- */
@@ -228,8 +139,8 @@ add_allow_rules(struct merging *merging, const Openshell__V1__AddAllowRules *in,
 		return r;
 	for (size_t i = 0; i < in->n_rules; i++)
 		if ((r = merge_copy(merging->arena, &in->rules[i]->base, &copy, why)) != OK ||
-		    (r = merge_append_new(merging->arena, (void ***)(void *)&endpoint->rules, &endpoint->n_rules, copy,
-			 why)) != OK)
+		    (r = merge_append_new(
+			 merging->arena, (void ***)(void *)&endpoint->rules, &endpoint->n_rules, copy, why)) != OK)
 			return r;
 	return OK;
 }
@@ -315,8 +226,9 @@ remove_endpoint(struct merging *merging, const Openshell__V1__RemoveNetworkEndpo
 			i--;
 		}
 	}
-	return hit > 0 ? OK : fail(why, ERR_STATE, "endpoint not found: no %.100s:%u in %s%.60s", in->host, in->port,
-	    *text_or(in->rule_name) == '\0' ? "your rules" : "rule ", text_or(in->rule_name));
+	return hit > 0 ? OK
+		       : fail(why, ERR_STATE, "endpoint not found: no %.100s:%u in %s%.60s", in->host, in->port,
+			     *text_or(in->rule_name) == '\0' ? "your rules" : "rule ", text_or(in->rule_name));
 }
 
 static enum err

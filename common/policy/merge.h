@@ -13,8 +13,8 @@
  * policy    not changed
  * findings  its arena holds out; warnings are added: what was folded, or stays as it was
  * out       untouched on failure
- * errors    ERR_INVALID an operation that could never be: a name, host, port, rule or endpoint missing, an unknown preset
- *           or a reserved name, a destination that is always blocked; ERR_STATE one that does not go with this policy:
+ * errors    ERR_INVALID an operation that could never be: a name, host, port, rule or endpoint missing, an unknown
+ * preset or a reserved name, a destination that is always blocked; ERR_STATE one that does not go with this policy:
  *           nothing such there, more than one, a contract that contradicts, a binary or endpoint that would inherit
  *           what was not named; ERR_LIMIT. The reason begins "operation N: "
  */

@@ -82,8 +82,8 @@ add_addresses(struct arena *arena, Endpoint *to, const Endpoint *from, struct wh
 		for (size_t j = 0; j < to->n_allowed_ips && !there; j++)
 			there = strcmp(to->allowed_ips[j], from->allowed_ips[i]) == 0;
 		if (!there)
-			r = merge_append_any(arena, (void ***)(void *)&to->allowed_ips, &to->n_allowed_ips,
-			    from->allowed_ips[i], why);
+			r = merge_append_any(
+			    arena, (void ***)(void *)&to->allowed_ips, &to->n_allowed_ips, from->allowed_ips[i], why);
 	}
 	return r;
 }
@@ -129,7 +129,8 @@ add_registered(struct merging *merging, Endpoint *to, const Endpoint *from, stru
 		bool there = false;
 
 		for (size_t j = 0; j < to->n_graphql_persisted_queries && !there; j++)
-			there = strcmp(to->graphql_persisted_queries[j]->key, from->graphql_persisted_queries[i]->key) == 0;
+			there =
+			    strcmp(to->graphql_persisted_queries[j]->key, from->graphql_persisted_queries[i]->key) == 0;
 		if (there)
 			merge_warning(merging, "endpoint %s: persisted query %s stays as it was",
 			    finding_quote(text_or(to->host)), finding_quote(from->graphql_persisted_queries[i]->key));
@@ -155,11 +156,12 @@ mcp_check(const Endpoint *to, const Endpoint *from, struct why *why)
 
 	if (b == NULL)
 		return OK;
-	if (flag_differs(a->has_strict_tool_names, a->strict_tool_names, b->has_strict_tool_names, b->strict_tool_names,
-		true) ||
+	if (flag_differs(
+		a->has_strict_tool_names, a->strict_tool_names, b->has_strict_tool_names, b->strict_tool_names, true) ||
 	    flag_differs(a->has_allow_all_known_mcp_methods, a->allow_all_known_mcp_methods,
 		b->has_allow_all_known_mcp_methods, b->allow_all_known_mcp_methods, false))
-		return fail(why, ERR_STATE, "conflicting MCP contract at %.100s: its mcp options differ", text_or(to->host));
+		return fail(
+		    why, ERR_STATE, "conflicting MCP contract at %.100s: its mcp options differ", text_or(to->host));
 	return OK;
 }
 

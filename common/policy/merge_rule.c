@@ -26,7 +26,8 @@ blocked_check(const Endpoint *endpoint, struct why *why)
 		return fail(why, ERR_INVALID, "host '%s' is always blocked", host);
 	for (size_t i = 0; i < endpoint->n_allowed_ips; i++)
 		if (range_parse(span_of_text(endpoint->allowed_ips[i]), &range) && range_always_blocked(&range))
-			return fail(why, ERR_INVALID, "allowed_ips '%.60s' is always blocked", endpoint->allowed_ips[i]);
+			return fail(
+			    why, ERR_INVALID, "allowed_ips '%.60s' is always blocked", endpoint->allowed_ips[i]);
 	return OK;
 }
 
@@ -120,10 +121,10 @@ static bool
 changes(const Endpoint *old, const Endpoint *new)
 {
 	return new->n_rules > 0 || new->n_deny_rules > 0 || new->n_allowed_ips > 0 ||
-	    new->n_graphql_persisted_queries > 0 || (!old->allow_encoded_slash && new->allow_encoded_slash) ||
-	    (!old->websocket_credential_rewrite && new->websocket_credential_rewrite) ||
-	    (!old->request_body_credential_rewrite && new->request_body_credential_rewrite) ||
-	    (!old->allow_uninspected_credentials && new->allow_uninspected_credentials);
+	       new->n_graphql_persisted_queries > 0 || (!old->allow_encoded_slash && new->allow_encoded_slash) ||
+	       (!old->websocket_credential_rewrite && new->websocket_credential_rewrite) ||
+	       (!old->request_body_credential_rewrite && new->request_body_credential_rewrite) ||
+	       (!old->allow_uninspected_credentials && new->allow_uninspected_credentials);
 }
 
 /* Would folding give a binary an endpoint, or an endpoint a binary, that the operation does not name? */
@@ -144,11 +145,12 @@ inherit_check(const Rule *to, const Rule *from, struct why *why)
 		const Endpoint *old = endpoint_in(to, from->endpoints[i]);
 
 		if (!binaries_all && (old == NULL || !ports_within(from->endpoints[i], old)))
-			return fail(why, ERR_STATE, "existing binaries would inherit %.100s; name them, or use another rule",
+			return fail(why, ERR_STATE,
+			    "existing binaries would inherit %.100s; name them, or use another rule",
 			    text_or(from->endpoints[i]->host));
 		if (old != NULL && !ports_within(old, from->endpoints[i]) && changes(old, from->endpoints[i]))
-			return fail(why, ERR_STATE, "a port of %.100s that is not declared would change",
-			    text_or(old->host));
+			return fail(
+			    why, ERR_STATE, "a port of %.100s that is not declared would change", text_or(old->host));
 	}
 	return OK;
 }
@@ -194,7 +196,8 @@ fold(struct merging *merging, Rule *to, const Rule *from, struct why *why)
 	}
 	for (size_t i = 0; i < from->n_binaries && r == OK; i++)
 		if (!binary_in(to, text_or(from->binaries[i]->path)))
-			r = merge_append_any(arena, (void ***)(void *)&to->binaries, &to->n_binaries, from->binaries[i], why);
+			r = merge_append_any(
+			    arena, (void ***)(void *)&to->binaries, &to->n_binaries, from->binaries[i], why);
 	return r;
 }
 

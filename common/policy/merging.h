@@ -20,17 +20,17 @@ bool merge_reserved(const char *name);
 bool merge_same_host(const Endpoint *endpoint, const char *host);
 
 /* Put an item behind a list of pointers; ERR_LIMIT. */
-#define merge_append(merging, list, n, item, why) \
+#define merge_append(merging, list, n, item, why)                                                                      \
 	merge_append_any((merging)->arena, (void ***)(void *)&(list), &(n), (item), (why))
 enum err merge_append_any(struct arena *arena, void ***list, size_t *n, void *item, struct why *why) must_check;
 
 /* The same unless an equal message is there. */
-enum err merge_append_new(struct arena *arena, void ***list, size_t *n, ProtobufCMessage *item, struct why *why)
-    must_check;
+enum err merge_append_new(
+    struct arena *arena, void ***list, size_t *n, ProtobufCMessage *item, struct why *why) must_check;
 
 /* A copy of a message in the arena. */
-enum err merge_copy(struct arena *arena, const ProtobufCMessage *message, ProtobufCMessage **out,
-    struct why *why) must_check;
+enum err merge_copy(
+    struct arena *arena, const ProtobufCMessage *message, ProtobufCMessage **out, struct why *why) must_check;
 
 /* Write an endpoint's access preset out as rules (policy-and-proxy 2.3); ERR_STATE its word is not known. */
 enum err merge_expand(struct arena *arena, Endpoint *endpoint, struct why *why) must_check;

@@ -136,7 +136,8 @@ compare_request(struct difference *difference, const Endpoint *a, const Endpoint
 	differ_text(difference, "signing_service", a->signing_service, b->signing_service);
 	differ_text(difference, "signing_region", a->signing_region, b->signing_region);
 	differ_text(difference, "credential_binding", provider_of(a), provider_of(b));
-	differ_number(difference, "graphql_max_body_bytes", limit(a->has_graphql_max_body_bytes, a->graphql_max_body_bytes),
+	differ_number(difference, "graphql_max_body_bytes",
+	    limit(a->has_graphql_max_body_bytes, a->graphql_max_body_bytes),
 	    limit(b->has_graphql_max_body_bytes, b->graphql_max_body_bytes));
 	differ_number(difference, "max_body_bytes", limit(a->has_json_rpc_max_body_bytes, a->json_rpc_max_body_bytes),
 	    limit(b->has_json_rpc_max_body_bytes, b->json_rpc_max_body_bytes));
@@ -203,14 +204,17 @@ static struct seen
 see(const char *policy, const Endpoint *endpoint, size_t index)
 {
 	enum endpoint_protocol protocol = endpoint_protocol(endpoint);
-	struct seen seen = {.endpoint = endpoint, .policy = policy, .index = index,
-	    .host = span_of_text(endpoint->host), .path = span_of_text(endpoint->path)};
+	struct seen seen = {.endpoint = endpoint,
+	    .policy = policy,
+	    .index = index,
+	    .host = span_of_text(endpoint->host),
+	    .path = span_of_text(endpoint->path)};
 
 	seen.ports_n = endpoint_ports(endpoint, &seen.ports);
 	for (size_t i = 0; i < seen.path.length; i++)
 		seen.specificity += seen.path.at[i] != '*';
 	seen.request = (protocol != ENDPOINT_L4 && protocol != ENDPOINT_TCP) || endpoint->n_allowed_ips > 0 ||
-	    *text_or(endpoint->tls) != '\0' || endpoint->credential_binding != NULL;
+		       *text_or(endpoint->tls) != '\0' || endpoint->credential_binding != NULL;
 	return seen;
 }
 

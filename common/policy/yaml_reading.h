@@ -1,4 +1,4 @@
-/* Inside of the YAML reader: what its two files share. */
+/* Inside of the YAML reader: nodes into messages, and the place of each value. */
 #ifndef COMMON_POLICY_YAML_READING_H
 #define COMMON_POLICY_YAML_READING_H
 
@@ -46,8 +46,8 @@ bool yaml_read_number(struct reading *reading, const struct yaml_node *node, uin
  * map     the map that the item stands in
  * returns true: the item is dealt with
  */
-bool yaml_read_special(struct reading *reading, const struct yaml_node *map, const struct yaml_node *item,
-    ProtobufCMessage *to);
+bool yaml_read_special(
+    struct reading *reading, const struct yaml_node *map, const struct yaml_node *item, ProtobufCMessage *to);
 
 /* Messages that are not maps of their fields: a matcher, and free mappings. false: it is an ordinary one. */
 bool yaml_read_own_way(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to);

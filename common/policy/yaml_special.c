@@ -141,11 +141,13 @@ leaves(const struct yaml_node *node)
 	return n;
 }
 
-/* params and its short form tool, into the field of that name of an allow or deny body. Where both say it params wins. */
+/* params and its short form tool, into the field of that name of an allow or deny body. Where both say it params wins.
+ */
 static void
 read_params(struct reading *reading, const struct yaml_node *node, bool tool, ProtobufCMessage *to)
 {
-	const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(to->descriptor, "params");
+	const ProtobufCFieldDescriptor *field =
+	    protobuf_c_message_descriptor_get_field_by_name(to->descriptor, "params");
 	struct params params = {yaml_reading_alloc(reading, leaves(node) + 1, sizeof(*params.items)), 0};
 
 	if (params.items == NULL)
@@ -165,7 +167,8 @@ read_params(struct reading *reading, const struct yaml_node *node, bool tool, Pr
 }
 
 bool
-yaml_read_special(struct reading *reading, const struct yaml_node *map, const struct yaml_node *item, ProtobufCMessage *to)
+yaml_read_special(
+    struct reading *reading, const struct yaml_node *map, const struct yaml_node *item, ProtobufCMessage *to)
 {
 	const ProtobufCMessageDescriptor *type = to->descriptor;
 	bool body = type == &SANDBOX(l7_allow) || type == &SANDBOX(l7_deny_rule), flag;
@@ -232,7 +235,8 @@ read_value(struct reading *reading, const struct yaml_node *node)
 		list = (List *)yaml_reading_message(reading, &google__protobuf__list_value__descriptor);
 		value->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_LIST_VALUE;
 		value->list_value = list;
-		if (list == NULL || (list->values = yaml_reading_alloc(reading, node->count + 1, sizeof(*list->values))) == NULL)
+		if (list == NULL ||
+		    (list->values = yaml_reading_alloc(reading, node->count + 1, sizeof(*list->values))) == NULL)
 			return value;
 		for (const struct yaml_node *item = node->first; item != NULL && !reading->full; item = item->next)
 			list->values[list->n_values++] = read_value(reading, item);
@@ -250,7 +254,8 @@ read_struct(struct reading *reading, const struct yaml_node *node, Struct *to)
 	if ((to->fields = yaml_reading_alloc(reading, node->count + 1, sizeof(*to->fields))) == NULL)
 		return;
 	for (const struct yaml_node *item = node->first; item != NULL; item = item->next) {
-		Field *field = (Field *)yaml_reading_message(reading, &google__protobuf__struct__fields_entry__descriptor);
+		Field *field =
+		    (Field *)yaml_reading_message(reading, &google__protobuf__struct__fields_entry__descriptor);
 
 		if (field == NULL)
 			return;
