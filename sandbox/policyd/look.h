@@ -10,7 +10,7 @@
 #include "common/base/err.h"
 
 #define LOOK_HOLDINGS_MAX 65536
-#define LOOK_FILES_MAX	  262144 /* descriptors looked at in one look */
+#define LOOK_FILES_MAX	  65536 /* descriptors looked at in one look: a quarter of a second */
 
 struct holding {
 	uint64_t inode;

@@ -6,6 +6,7 @@
 
 #define LOOK_EVERY_MS  100  /* at most, while processes come */
 #define LOOK_ALWAYS_MS 1000 /* also where none came: a descriptor may have been handed over */
+#define LOOK_SHARE     4
 #define VERDICT_ALLOW  1
 #define VERDICT_CLOSE  5
 
@@ -17,13 +18,16 @@ look_when_due(struct policyd *policyd, struct why *why)
 {
 	struct look *look = &policyd->observer.look;
 	uint64_t now = clock_ms();
+	enum err r;
 
 	if (now < policyd->look_due_ms)
 		return OK;
 	policyd->look_due_ms = now + LOOK_EVERY_MS;
 	if (now - look->at_ms < LOOK_ALWAYS_MS && !look_stale(look))
 		return OK;
-	return look_now(look, why);
+	r = look_now(look, why);
+	policyd->look_due_ms += (clock_ms() - now) * LOOK_SHARE; /* however much there is to see, most time is for answers */
+	return r;
 }
 
 /* OK; ERR_MORE a file is being read; ERR_BUSY it may be so for a moment only; ERR_DENIED another owner for good. */

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,23 @@ run(const char *path)
 	return errno;
 }
 
+static void *
+connect_thread(void *port)
+{
+	return (void *)(intptr_t)connect_to(port);
+}
+
+static int
+connect_in_thread(char *port)
+{
+	pthread_t thread;
+	void *error;
+
+	if (pthread_create(&thread, NULL, connect_thread, port) != 0 || pthread_join(thread, &error) != 0)
+		return EAGAIN;
+	return (int)(intptr_t)error;
+}
+
 /* A thread that takes a table of descriptors of its own and keeps the socket in it, also when the others close it. */
 static void *
 hide(void *ready)
@@ -218,6 +236,8 @@ obey(char *words, int with)
 		answer(connect_six("::ffff:127.0.0.1", rest));
 	else if (strcmp(words, "six") == 0)
 		answer(connect_six("::1", rest));
+	else if (strcmp(words, "thread") == 0)
+		answer(connect_in_thread(rest));
 	else if (strcmp(words, "make") == 0)
 		answer(make_socket());
 	else if (strcmp(words, "fork") == 0)

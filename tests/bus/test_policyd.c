@@ -204,6 +204,23 @@ test_mapped_addresses(void **unused)
 	close(fd);
 }
 
+/* The notification names the thread; the owner that is found is its process. */
+static void
+test_connected_by_a_thread(void **unused)
+{
+	struct accepted accepted;
+	char words[32];
+	int fd = puppet_new(&stage, 0, "git");
+
+	(void)unused;
+	snprintf(words, sizeof(words), "thread %u", stage.port);
+	puppet_must(fd, words, -1);
+	stage_accept(&stage, &accepted);
+	assert_allowed(&accepted);
+	accepted_close(&accepted);
+	close(fd);
+}
+
 static void
 test_ipv6(void **unused)
 {
@@ -858,6 +875,7 @@ main(int argc, char **argv)
 	    TEST(test_ancestors),
 	    TEST(test_mapped_addresses),
 	    TEST(test_ipv6),
+	    TEST(test_connected_by_a_thread),
 	    TEST(test_symlinks_are_read_at_load),
 	    TEST(test_changed_file),
 	    TEST(test_touched_file),
