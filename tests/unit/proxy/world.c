@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 struct world world;
+bool world_raw;
 
 static struct leg *h2_legs[PEERS_MAX + 1];
 const char *__real_leg_alpn(const struct leg *leg);
@@ -113,7 +114,8 @@ end_open(struct peer_end *end, bool h2, bool server)
 				h2_legs[i] = leg;
 				break;
 			}
-		h2_open(end, server);
+		if (!world_raw)
+			h2_open(end, server);
 	}
 	end_arm(end);
 	return leg;

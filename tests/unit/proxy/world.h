@@ -56,6 +56,7 @@ struct world {
 };
 
 extern struct world world;
+extern bool world_raw; /* ends of HTTP/2 legs are bytes, not sessions: tests/h2 */
 
 /* how: HOW_TRANSPARENT ... ; agent_h2: the agent's ALPN */
 void world_open(enum how how, bool agent_h2, bool upstream_h2);
