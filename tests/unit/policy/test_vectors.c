@@ -10,7 +10,9 @@
 #include "common/policy/check.h"
 #include "common/policy/engine.h"
 #include "common/policy/yaml.h"
+#include "common/wire/graphql.h"
 #include "common/wire/http_target.h"
+#include "common/wire/rpc.h"
 #include "tests/unit/policy/vectors.h"
 
 #define Policy Openshell__Sandbox__V1__SandboxPolicy
@@ -18,7 +20,7 @@
 static const char *dir;
 static struct arena memory = {.max_bytes = 256u << 20};
 static struct vector rows[VECTORS_MAX];
-static size_t rows_n;
+static size_t rows_n, bodies; /* bodies: how many were read from bytes too */
 
 /* A vector while it is asked. */
 struct asked {
@@ -148,6 +150,70 @@ body_read(struct span with, struct engine_request *request)
 	}
 }
 
+static bool
+graphql_parse(struct span body, struct engine_request *request, struct why *why)
+{
+	struct engine_operation *operations;
+	struct graphql_request read;
+
+	if (graphql_post(body, request->query, &memory, &read, why) != OK)
+		return false;
+	operations = arena_array(&memory, read.operations_n, sizeof(*operations));
+	for (size_t i = 0; i < read.operations_n; i++) {
+		const struct graphql_operation *from = &read.operations[i];
+
+		operations[i] = (struct engine_operation){
+		    (uint8_t)from->type, from->name, from->fields, from->fields_n, from->hash, from->persisted_id};
+	}
+	request->body = ENGINE_BODY_GRAPHQL;
+	request->operations = operations;
+	request->operations_n = read.operations_n;
+	return true;
+}
+
+static bool
+calls_parse(struct span body, const struct engine_verdict *verdict, struct engine_request *request, struct why *why)
+{
+	enum rpc_dialect dialect = verdict->look == ENGINE_LOOK_JSON_RPC ? RPC_PLAIN
+				   : verdict->tool_names		 ? RPC_MCP_TOOLS
+									 : RPC_MCP;
+	struct engine_call *calls;
+	struct rpc_body read;
+
+	if (rpc_read(body, dialect, &memory, &read, why) != OK)
+		return false;
+	calls = arena_array(&memory, read.calls_n, sizeof(*calls));
+	for (size_t i = 0; i < read.calls_n; i++)
+		calls[i] = (struct engine_call){
+		    read.calls[i].method, read.calls[i].tool, read.calls[i].response, read.calls[i].has_tool};
+	request->body = ENGINE_BODY_RPC;
+	request->calls = calls;
+	request->calls_n = read.calls_n;
+	return true;
+}
+
+/* The same question with the body as bytes, read by those who read it in the proxy: the answer must be the same. */
+static void
+body_says_the_same(
+    struct asked *asked, struct engine_request request, const struct engine_verdict *first, enum engine_what want)
+{
+	struct span body = asked->row->column[BODY];
+	struct engine_verdict verdict;
+	struct why why = {0};
+	bool sound;
+
+	if (body.length == 0 || body.at[0] == '@')
+		return;
+	sound = first->look == ENGINE_LOOK_GRAPHQL ? graphql_parse(body, &request, &why)
+						   : calls_parse(body, first, &request, &why);
+	request.refusal = sound ? SPAN_NONE : span_of_text(why.text);
+	assert_int_equal(engine_request(asked->engine, &asked->admission, &request, &memory, &verdict, &why), OK);
+	if (verdict.what != want)
+		fail_msg("vector %s: its body says %d, not %d (" SPAN_FORMAT ")", text_of(asked->row->column[NUMBER]),
+		    verdict.what, want, SPAN_ARGS(verdict.reason));
+	bodies++;
+}
+
 static enum engine_what
 request_row(struct asked *asked, struct engine_request *request)
 {
@@ -163,10 +229,14 @@ request_row(struct asked *asked, struct engine_request *request)
 	request->event_stream = span_is(with, "event-stream");
 	assert_int_equal(engine_request(asked->engine, &asked->admission, request, &memory, &verdict, &why), OK);
 	if (verdict.what == ENGINE_READ_BODY && body) {
+		struct engine_request plain = *request;
+		struct engine_verdict first = verdict;
+
 		assert_true(verdict.body_max == 65536);
 		body_read(with, request);
 		assert_int_equal(
 		    engine_request(asked->engine, &asked->admission, request, &memory, &verdict, &why), OK);
+		body_says_the_same(asked, plain, &first, verdict.what);
 	}
 	assert_true((verdict.what == ENGINE_ALLOW) == (verdict.reason.length == 0));
 	return verdict.what;
@@ -333,8 +403,10 @@ every_vector(void **state)
 		assert_int_equal(n, layers[i].rows);
 		all += n;
 	}
+	print_message("%zu bodies read from bytes as well\n", bodies);
 	assert_int_equal(all, 336);
 	assert_int_equal(wrong, 0);
+	assert_true(bodies >= 35);
 }
 
 static void
