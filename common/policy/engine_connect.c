@@ -5,7 +5,7 @@
 #include "common/base/text.h"
 
 #define HOST_MAX  255
-#define SHOWN_MAX 200 /* bytes of a path in a reason */
+#define SHOWN_MAX 300 /* bytes of a path in a reason */
 
 /* What is found out on the way. */
 struct connecting {
@@ -197,7 +197,7 @@ refuse(struct connecting *c, const char *code, const char *before, struct span s
 	text_add_escaped(&text, span_head(shown, SHOWN_MAX));
 	text_add(&text, "%s", after);
 	*c->out = (struct engine_admission){.code = code};
-	return arena_span(c->arena, span_head(text_span(&text), 500), &c->out->reason);
+	return arena_span(c->arena, engine_words_cut(text_span(&text), sizeof(room)), &c->out->reason);
 }
 
 static bool

@@ -111,4 +111,7 @@ enum engine_protocol engine_protocol_of(const char *word);
 const char *engine_protocol_name(enum engine_protocol protocol);
 uint8_t engine_operation_of(const char *word);
 
+/* At most so many bytes of it, and no part of a character at its end. */
+struct span engine_words_cut(struct span text, size_t max);
+
 #endif

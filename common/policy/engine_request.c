@@ -7,6 +7,7 @@
 
 #define METHOD_MAX 64
 #define SHOWN_MAX  300 /* bytes of a path in a reason */
+#define REASON_MAX 500
 
 static bool
 word_is(struct span word, const char *text)
@@ -259,11 +260,11 @@ reason_of(const struct judging *j, const struct outcome *outcome)
 	if (outcome->kind >= OUTCOME_READ)
 		return SPAN("");
 	if (outcome->reason != NULL)
-		return span_head(span_of_text(outcome->reason), 500);
+		return engine_words_cut(span_of_text(outcome->reason), REASON_MAX);
 	text = arena_format(j->arena, SPAN_FORMAT " " SPAN_FORMAT " %s", SPAN_ARGS(method),
 	    SPAN_ARGS(span_head(j->request->path, SHOWN_MAX)),
 	    outcome->kind == OUTCOME_DENIED ? "blocked by deny rule" : "not permitted by policy");
-	return text == NULL ? SPAN("request denied by policy") : span_of_text(text);
+	return text == NULL ? SPAN("request denied by policy") : engine_words_cut(span_of_text(text), REASON_MAX);
 }
 
 static enum engine_what

@@ -218,7 +218,9 @@ words_write(struct engine_building *b, const struct written *from, struct engine
 	for (size_t i = 0; i < from->fields_n && i < 4; i++)
 		words_add(&words, from->fields[i]);
 	words_add(&words, tool == NULL ? NULL : given(tool->glob) ? tool->glob : tool->n_any > 0 ? tool->any[0] : NULL);
-	return arena_span(b->keep, text_span(&words), &rule->words) == OK ? OK : building_limit(b);
+	return arena_span(b->keep, engine_words_cut(text_span(&words), WORDS_BYTES), &rule->words) == OK
+		   ? OK
+		   : building_limit(b);
 }
 
 static enum err

@@ -46,3 +46,12 @@ engine_operation_of(const char *word)
 			return (uint8_t)i;
 	return OPERATION_NONE;
 }
+
+struct span
+engine_words_cut(struct span text, size_t max)
+{
+	text = span_head(text, max);
+	for (int i = 0; i < 3 && !span_utf8(text); i++)
+		text = span_head(text, text.length > 0 ? text.length - 1 : 0);
+	return text;
+}

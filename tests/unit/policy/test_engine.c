@@ -312,6 +312,28 @@ what_connections_are_told(void **state)
 	engine_free(engine);
 }
 
+/* A reason is short and whole UTF-8 whatever the binary is called: it travels in a message. */
+static void
+reasons_have_a_bound(void **state)
+{
+	static const char *const bytes[] = {"\xc3\xa9", "\x01", "\xff", "x\xe2\x82\xac"};
+	struct engine *engine = engine_of(rest);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bytes); i++) {
+		size_t length = strlen(bytes[i]);
+		char exe[4096] = "";
+		struct engine_admission a;
+
+		for (size_t at = 0; at + length < sizeof(exe); at += length)
+			memcpy(exe + at, bytes[i], length);
+		a = connect_to(engine, "e.test.lan", 443, exe);
+		assert_string_equal(a.code, "binary");
+		assert_true(a.reason.length <= 512 && span_utf8(a.reason));
+	}
+	engine_free(engine);
+}
+
 static void
 names_for_dns(void **state)
 {
@@ -442,6 +464,7 @@ main(void)
 	    cmocka_unit_test(graphql_has_the_last_word),
 	    cmocka_unit_test(graphql_over_websocket),
 	    cmocka_unit_test(what_connections_are_told),
+	    cmocka_unit_test(reasons_have_a_bound),
 	    cmocka_unit_test(names_for_dns),
 	    cmocka_unit_test(what_is_inspected),
 	    cmocka_unit_test(unknown_presets_allow_nothing),
