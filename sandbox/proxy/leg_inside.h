@@ -36,6 +36,8 @@ enum err leg_tls_write(struct leg *leg, const void *bytes, size_t length, size_t
 /* Send close_notify; false: there is no room yet. */
 bool leg_tls_finish(struct leg *leg);
 
+void leg_tls_free(struct leg *leg);
+
 /* One step of the handshake; the leg may be gone afterwards. */
 void leg_tls_shake(struct leg *leg);
 

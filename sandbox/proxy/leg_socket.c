@@ -264,7 +264,7 @@ leg_close(struct leg *leg)
 	loop_timer_stop(leg->loop, &leg->again);
 	loop_timer_stop(leg->loop, &leg->deadline);
 	loop_remove(leg->loop, &leg->watch);
-	SSL_free(leg->ssl);
+	leg_tls_free(leg);
 	close(leg->fd);
 	free(leg->unread);
 	free(leg);

@@ -80,6 +80,15 @@ leg_tls_finish(struct leg *leg)
 	return error != SSL_ERROR_WANT_WRITE;
 }
 
+/* An end without close_notify would make its session unfit for another use (it is not, since TLS 1.1). */
+void
+leg_tls_free(struct leg *leg)
+{
+	if (leg->ssl != NULL && SSL_is_init_finished(leg->ssl))
+		SSL_set_shutdown(leg->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(leg->ssl);
+}
+
 /* ---- the handshake ---- */
 
 static void
