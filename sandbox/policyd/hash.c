@@ -127,7 +127,7 @@ reading_free(struct hashes *hashes, struct reading *reading)
 	free(reading);
 }
 
-/* The oldest goes on for one turn. What changed meanwhile is not known: who asks again finds another fingerprint. */
+/* Each has its turn, so that a small one does not wait for a large one. What changed meanwhile is not known: who asks again finds another fingerprint. */
 static void
 turn(void *self)
 {
@@ -141,6 +141,9 @@ turn(void *self)
 		if (r != ERR_CONFLICT)
 			known_add(hashes, &reading->of, r, hash);
 		reading_free(hashes, reading);
+	} else {
+		list_remove(&reading->link);
+		list_append(&hashes->reading, &reading->link);
 	}
 	if (!list_empty(&hashes->reading))
 		loop_timer_set(hashes->loop, &hashes->timer, 0, turn, hashes);

@@ -1,6 +1,9 @@
 /* Connections: who opened it, by the record of its connect and a look at all owners; then whether they may. */
 #include "sandbox/policyd/policyd.h"
 
+#include <assert.h>
+
+#include "common/base/clean.h"
 #include "sandbox/policyd/diag.h"
 #include "sandbox/policyd/show.h"
 
@@ -8,6 +11,7 @@
 struct judged {
 	uint64_t inode;
 	struct owners owners;
+	pid_t pid; /* who connected, for the event */
 	bool anybody;
 	const char *code; /* when it is refused here, before the policy is asked */
 	struct why words; /* of the refusal, for the agent */
@@ -39,6 +43,7 @@ find_socket(struct policyd *policyd, const struct msg_connection_judge *in, stru
 		(void)fail(&why, ERR_DENIED, "nobody was seen to connect this socket");
 		return refused(judged, "identity", ERR_DENIED, &why);
 	}
+	judged->pid = (*record)->pid;
 	return OK;
 }
 
@@ -50,6 +55,31 @@ look_shared(struct policyd *policyd, struct why *why)
 		return OK;
 	policyd->looked = true;
 	return look_now(&policyd->observer.look, why);
+}
+
+static void
+process_of(const struct identity *identity, bool anybody, struct engine_process *out)
+{
+	*out = (struct engine_process){.any = anybody};
+	if (identity == NULL)
+		return;
+	out->exe = identity->exe;
+	out->ancestors = identity->ancestors;
+	out->ancestors_n = identity->ancestors_n;
+}
+
+/* May who connected go there at all? Where he may not, nobody else needs to be looked for. */
+static bool
+may_go(struct policyd *policyd, const struct msg_connection_judge *in, const struct identity *identity)
+{
+	auto_arena struct arena arena = {.max_bytes = CONNECTION_BYTES};
+	struct engine_admission admission;
+	struct engine_process process;
+	struct why why;
+
+	process_of(identity, false, &process);
+	return engine_connect(policyd->force.engine, in->host, in->port, &process, &arena, &admission, &why) == OK &&
+	    admission.allowed;
 }
 
 /* What was noted at connect already says no. It is kept for the event. */
@@ -81,6 +111,10 @@ who(struct policyd *policyd, const struct msg_connection_judge *in, struct judge
 		return r;
 	if (record->identity->fault != OK)
 		return noted_fault(policyd, record, judged);
+	if (!may_go(policyd, in, record->identity)) {
+		judged->owners.identity = identity_ref(record->identity);
+		return OK; /* without owners: decide says no */
+	}
 	if ((r = look_shared(policyd, &why)) != OK)
 		return refused(judged, "identity", ERR_DENIED, &why);
 	if ((r = owners_find(&policyd->observer, judged->inode, &judged->owners, &why)) == ERR_MORE)
@@ -108,6 +142,14 @@ whoever(struct policyd *policyd, const struct msg_connection_judge *in, struct j
 
 /* ---- the answer ---- */
 
+static uint32_t
+pid_shown(pid_t pid)
+{
+	auto_fd int dir = -1;
+
+	return pid != 0 && proc_open(pid, &dir, NULL) == OK ? proc_inner_pid(dir) : 0;
+}
+
 static void
 fill_who(const struct judged *judged, struct arena *arena, struct msg_connection_judged *out)
 {
@@ -116,7 +158,7 @@ fill_who(const struct judged *judged, struct arena *arena, struct msg_connection
 	if (identity == NULL)
 		return;
 	out->binary = show_path(identity->exe, arena);
-	out->pid = judged->owners.n > 0 ? proc_inner_pid(judged->owners.items[0]->dir) : 0;
+	out->pid = judged->owners.n > 0 ? proc_inner_pid(judged->owners.items[0]->dir) : pid_shown(judged->pid);
 	out->ancestors = arena_array(arena, identity->ancestors_n, sizeof(struct span));
 	for (size_t i = 0; out->ancestors != NULL && i < identity->ancestors_n; i++)
 		out->ancestors[out->ancestors_n++] = show_path(identity->ancestors[i], arena);
@@ -151,24 +193,20 @@ static enum err
 decide(struct policyd *policyd, const struct msg_connection_judge *in, struct judged *judged,
     struct msg_connection_judged *out, struct arena *arena, struct why *why)
 {
-	const struct identity *identity = judged->owners.identity;
-	struct engine_process process = {.any = judged->anybody};
+	struct engine_process process;
 	struct connection *connection = connection_new(policyd, in->connection);
 	struct engine_admission admission;
 	enum err r;
 
 	if (connection == NULL)
 		return fail(why, ERR_LIMIT, "%d connections are open", CONNECTIONS_MAX);
-	if (identity != NULL) {
-		process.exe = identity->exe;
-		process.ancestors = identity->ancestors;
-		process.ancestors_n = identity->ancestors_n;
-	}
+	process_of(judged->owners.identity, judged->anybody, &process);
 	r = engine_connect(policyd->force.engine, in->host, in->port, &process, &connection->memory,
 	    &connection->admission, why);
 	admission = connection->admission;
 	fill_who(judged, arena, out);
 	if (r == OK && admission.allowed) {
+		assert(judged->anybody || judged->owners.n > 0);
 		connection->inode = judged->inode;
 		connection->anybody = judged->anybody;
 		connection->owners = judged->owners;

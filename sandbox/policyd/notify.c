@@ -74,7 +74,7 @@ note(struct notify *notify, uint64_t id, pid_t pid, uint32_t descriptor)
 	if ((r = identity_of(notify->identities, dir, &identity, &why)) == ERR_MORE)
 		return r;
 	if (still_there(notify, id))
-		record_put(notify->records, info.inode, identity);
+		record_put(notify->records, info.inode, identity, pid);
 	identity_unref(notify->identities, identity);
 	return OK;
 }

@@ -40,7 +40,7 @@ record_drop(struct records *records, uint64_t inode)
 }
 
 void
-record_put(struct records *records, uint64_t inode, struct identity *identity)
+record_put(struct records *records, uint64_t inode, struct identity *identity, pid_t pid)
 {
 	struct record *record;
 
@@ -52,6 +52,7 @@ record_put(struct records *records, uint64_t inode, struct identity *identity)
 	if ((record = calloc(1, sizeof(*record))) == NULL)
 		abort();
 	record->inode = inode;
+	record->pid = pid;
 	record->identity = identity_ref(identity);
 	list_append(bucket_of(records, inode), &record->bucket);
 	list_append(&records->age, &record->age);

@@ -11,6 +11,7 @@ struct record {
 	struct list bucket, age;
 	uint64_t inode; /* of the socket */
 	struct identity *identity;
+	pid_t pid; /* of the thread that called connect, as it was then: for events, not for decisions */
 };
 
 struct records {
@@ -24,7 +25,7 @@ void records_init(struct records *records, struct identities *identities);
 void records_done(struct records *records);
 
 /* Someone connects this socket: what was noted of it before is replaced. The record takes a reference of its own. */
-void record_put(struct records *records, uint64_t inode, struct identity *identity);
+void record_put(struct records *records, uint64_t inode, struct identity *identity, pid_t pid);
 
 /* NULL: there is none. Borrowed until the next put or drop. */
 struct record *record_find(const struct records *records, uint64_t inode);

@@ -502,14 +502,18 @@ test_descriptor_passed(void **unused)
 static void
 test_connect_then_exec(void **unused)
 {
-	struct accepted first, second;
-	int curl = connected("curl", &first), git = connected("git", &second);
+	struct accepted first, second, third;
+	int curl = connected("curl", &first), git = connected("git", &second), python = connected("python3.11", &third);
 
 	(void)unused;
-	exec_as(curl, "git"); /* an allowed one, which did not connect */
-	assert_refused(&first, "identity");
+	exec_as(curl, "git"); /* an allowed one, which did not connect: who did counts */
+	assert_refused(&first, "binary");
 	exec_as(git, "curl");
 	assert_refused(&second, "identity");
+	exec_as(python, "git"); /* both are allowed, but one is not the other */
+	assert_refused(&third, "identity");
+	accepted_close(&third);
+	close(python);
 	accepted_close(&first);
 	accepted_close(&second);
 	close(curl);

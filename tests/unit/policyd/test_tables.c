@@ -49,12 +49,13 @@ test_records(void **unused)
 	identity_unref(&identities, one);
 	two = identity_fault(&identities, ERR_CONFLICT, &why);
 	assert_ptr_not_equal(one, two);
-	record_put(&records, 5, one);
-	record_put(&records, 5, two); /* who connects last counts */
+	record_put(&records, 5, one, 1);
+	record_put(&records, 5, two, 2); /* who connects last counts */
 	assert_ptr_equal(record_find(&records, 5)->identity, two);
+	assert_int_equal(record_find(&records, 5)->pid, 2);
 	assert_int_equal(records.n, 1);
 	for (uint64_t i = 0; i < RECORDS_MAX; i++)
-		record_put(&records, 100 + i, one);
+		record_put(&records, 100 + i, one, 1);
 	assert_int_equal(records.n, RECORDS_MAX);
 	assert_true(records.dropped == 1);
 	assert_null(record_find(&records, 5)); /* the oldest made room */
