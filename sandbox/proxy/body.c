@@ -44,8 +44,8 @@ is_json(const struct exchange *exchange)
 	    (http_same(type, SPAN("application/json")) || http_same(type, SPAN("application/graphql+json")));
 }
 
-static bool
-operations_put(const struct graphql_request *request, struct arena *arena, struct msg_question *question)
+bool
+body_operations(const struct graphql_request *request, struct arena *arena, struct msg_question *question)
 {
 	struct msg_graphql_operation *list = arena_array(arena, request->operations_n, sizeof(*list));
 
@@ -80,7 +80,7 @@ graphql(const struct exchange *exchange, struct arena *arena, struct msg_questio
 		return fail(why, ERR_SYNTAX, "the body is not application/json");
 	r = post ? graphql_post(body, exchange->target.query, arena, &request, why) :
 	    graphql_get(exchange->target.query, arena, &request, why);
-	if (r == OK && !operations_put(&request, arena, question))
+	if (r == OK && !body_operations(&request, arena, question))
 		return fail(why, ERR_LIMIT, "too many operations");
 	return r;
 }

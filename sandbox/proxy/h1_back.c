@@ -1,7 +1,6 @@
 /* Upstream in HTTP/1: one exchange at a time, its answer read strictly. */
 #include <stdio.h>
 
-#include "common/wire/websocket_handshake.h"
 #include "sandbox/proxy/http.h"
 
 /* ---- the request ---- */
@@ -113,7 +112,7 @@ start(struct back *back, struct exchange *exchange)
 	back->exchange = exchange;
 	back->answer_head = back->keep = false;
 	back->chunk = (struct http_chunk){0};
-	tunnel_offer(exchange);
+	upgrade_offer(exchange);
 	line_write(side, exchange);
 	host_write(side, exchange->http->connection);
 	fields_write(side, exchange);
@@ -208,7 +207,7 @@ read_head(struct back *back)
 		return false;
 	}
 	if (head.status == 101) {
-		if (tunnel_answer(exchange, &head, &why) != OK) {
+		if (upgrade_answer(exchange, &head, &why) != OK) {
 			failed(back, ERR_PROTOCOL, &why);
 			return false;
 		}
@@ -313,7 +312,7 @@ read_on(struct back *back)
 {
 	while (read_answer(back))
 		;
-	if (back->exchange != NULL && (back->side.ended || back->side.broken))
+	if (back->exchange != NULL && back->http->tunnel == NULL && (back->side.ended || back->side.broken))
 		cut(back);
 	if (back->state == BACK_OPEN && back->side.leg != NULL)
 		side_touch(&back->side);

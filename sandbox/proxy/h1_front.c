@@ -67,6 +67,13 @@ head_taken(struct http *http, struct exchange *exchange, size_t used)
 	exchange_begin(exchange);
 }
 
+/* What comes behind an upgrade belongs to what it becomes. */
+static bool
+upgrade_waits(const struct http *http)
+{
+	return !list_empty(&http->exchanges) && list_item(http->exchanges.prev, struct exchange, link)->upgrade;
+}
+
 /* Read a head; false: there is none yet. */
 static bool
 read_head(struct http *http)
@@ -77,7 +84,7 @@ read_head(struct http *http)
 	size_t used = 0;
 	enum err r;
 
-	if (http->ending || http->exchanges_n >= PIPELINE_MAX || bytes.length == 0)
+	if (http->ending || http->exchanges_n >= PIPELINE_MAX || bytes.length == 0 || upgrade_waits(http))
 		return false;
 	exchange = exchange_new(http);
 	r = http_request_parse(bytes, http->forward ? HTTP_FIRST_HEAD_BYTES : HTTP_HEAD_BYTES, &exchange->request, &used,

@@ -30,7 +30,7 @@
 #define HTTP_FIRST_MS	  120000 /* idle before the first request */
 #define HTTP_IDLE_MS	  300000 /* idle between requests */
 #define HTTP_HALF_MS	  60000	 /* an answer still under way to an agent that has ended its sending */
-#define HTTP_BACK_IDLE_MS 60000	 /* upstream, kept for the next exchange */
+#define HTTP_BACK_IDLE_MS 30000	 /* upstream, kept for the next exchange */
 
 struct http;
 struct exchange;
@@ -84,6 +84,7 @@ struct exchange {
 	bool close;	  /* answer nothing, close */
 	struct refusal refusal;
 	bool messages, messages_graphql; /* of a WebSocket */
+	bool deflate_offered, deflate;	 /* permessage-deflate, to the server; agreed */
 	struct span policy;
 	uint8_t look; /* of a body: enum engine_look */
 	bool tool_names;
@@ -224,12 +225,13 @@ enum check { CHECK_OK, CHECK_REFUSE, CHECK_REJECT };
 enum check check_request(struct exchange *exchange, struct refusal *refusal, struct why *why);
 
 /* ask.c: the question and what follows from its verdict */
-void ask_first(struct exchange *exchange);
 void ask_again(struct exchange *exchange); /* its body is collected */
 void ask_reject(struct exchange *exchange, const struct why *why); /* it is no request: close */
 
 /* body.c: what a body says, for policyd */
 enum look { LOOK_NOT, LOOK_GRAPHQL, LOOK_RPC, LOOK_MCP };
+struct graphql_request;
+bool body_operations(const struct graphql_request *request, struct arena *arena, struct msg_question *question);
 void body_question(struct exchange *exchange, struct arena *arena, struct msg_question *question);
 
 /* pool.c */
@@ -254,11 +256,13 @@ enum err h2_back_open(struct back *back);
 void h2_back_turn(void *back);
 
 /*
- * tunnel.c: an upgrade. Before the request is written: what extensions to offer; when the answer came: is it one (else
- * ERR_PROTOCOL), told to the agent; then bytes or WebSocket frames pass, over the sides of http and back.
+ * upgrade.c: before the request is written: what extensions to offer; when the answer came: is it one (else
+ * ERR_PROTOCOL), told to the agent.
  */
-void tunnel_offer(struct exchange *exchange);
-enum err tunnel_answer(struct exchange *exchange, const struct http_head *answer, struct why *why) must_check;
+void upgrade_offer(struct exchange *exchange);
+enum err upgrade_answer(struct exchange *exchange, const struct http_head *answer, struct why *why) must_check;
+
+/* tunnel.c: then bytes or WebSocket frames pass, over the sides of http and back. */
 void tunnel_begin(struct exchange *exchange);
 void tunnel_end(struct http *http, unsigned code, const char *why);
 void tunnel_free(struct tunnel *tunnel);
