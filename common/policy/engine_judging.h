@@ -61,6 +61,12 @@ struct outcome judging_http(const struct judging *j);
 enum err judging_graphql(const struct judging *j, struct outcome *out) must_check;
 enum err judging_calls(const struct judging *j, struct outcome *out) must_check;
 
+/* engine_protocols.c: as the selected endpoint's protocol has it. errors: ERR_LIMIT the arena. */
+enum err judging_protocol(const struct judging *j, struct outcome *out) must_check;
+
+/* Is it this word, in any case? */
+bool judging_word_is(struct span word, const char *text);
+
 struct outcome outcome_hard(const char *code, const char *reason);
 
 #endif

@@ -1,19 +1,11 @@
 /* The decision about requests: which endpoint they are for, what all matching endpoints say, what that means there. */
 #include "common/policy/engine_judging.h"
 
-#include <strings.h>
-
 #include "common/base/clean.h"
 
 #define METHOD_MAX 64
 #define SHOWN_MAX  300 /* bytes of a path in a reason */
 #define REASON_MAX 500
-
-static bool
-word_is(struct span word, const char *text)
-{
-	return word.length == strlen(text) && strncasecmp(word.at, text, word.length) == 0;
-}
 
 /* The number of a method; what no rule names has none. */
 static uint32_t
@@ -40,7 +32,7 @@ method_set(struct judging *j, struct span method)
 	if (j->request->kind == ENGINE_BINARY)
 		method = SPAN("WEBSOCKET_BINARY");
 	j->method = method_number(j->engine, method);
-	j->also = word_is(method, "HEAD") ? method_number(j->engine, SPAN("GET")) : j->method;
+	j->also = judging_word_is(method, "HEAD") ? method_number(j->engine, SPAN("GET")) : j->method;
 }
 
 /* The endpoint whose settings apply (4.3): the only one that inspects, or the most specific whose path agrees. */
@@ -65,111 +57,6 @@ endpoint_select(const struct judging *j, const uint64_t *routes)
 	return inspecting == 1 ? last : best;
 }
 
-static struct outcome
-read_body(enum engine_look look)
-{
-	return (struct outcome){.kind = OUTCOME_READ, .code = "", .look = look};
-}
-
-static enum err
-judge_http(const struct judging *j, struct outcome *out)
-{
-	*out = judging_http(j);
-	return OK;
-}
-
-/* Would the body change anything? Not where the endpoint, which is enforced, is for another path. */
-static bool
-path_decides(const struct judging *j, struct outcome *out)
-{
-	*out = (struct outcome){.kind = OUTCOME_NOT_PERMITTED, .code = "no_rule"};
-	return j->selected->enforce && !judging_covers(j, j->selected) && judging_http(j).kind != OUTCOME_ALLOWED;
-}
-
-static enum err
-judge_graphql(const struct judging *j, struct outcome *out)
-{
-	const struct engine_request *request = j->request;
-	char *reason;
-
-	if (path_decides(j, out))
-		return OK;
-	if (request->kind == ENGINE_HTTP && !word_is(request->method, "GET") && !word_is(request->method, "POST")) {
-		*out = outcome_hard("body", "GraphQL request rejected: method must be GET or POST");
-		return OK;
-	}
-	if (request->refusal.length > 0) {
-		reason = arena_format(j->arena, "GraphQL request rejected: " SPAN_FORMAT, SPAN_ARGS(request->refusal));
-		*out = outcome_hard("body", reason);
-		return reason == NULL ? ERR_LIMIT : OK;
-	}
-	if (request->body != ENGINE_BODY_GRAPHQL) {
-		*out = read_body(ENGINE_LOOK_GRAPHQL);
-		return OK;
-	}
-	if (request->operations_n == 0) { /* of a WebSocket: connection_init, ping and the like */
-		*out = request->kind == ENGINE_HTTP ? outcome_hard("body", "GraphQL request rejected: no operation")
-						    : (struct outcome){.kind = OUTCOME_ALLOWED, .code = ""};
-		return OK;
-	}
-	return judging_graphql(j, out);
-}
-
-static enum err
-judge_calls(const struct judging *j, struct outcome *out)
-{
-	const struct engine_request *request = j->request;
-	bool mcp = j->selected->protocol == PROTOCOL_MCP;
-	char *reason;
-
-	if (path_decides(j, out))
-		return OK;
-	if (mcp && word_is(request->method, "GET") && request->event_stream) {
-		*out = judging_http(j);
-		if (out->kind == OUTCOME_NOT_PERMITTED && judging_covers(j, j->selected))
-			*out = (struct outcome){.kind = OUTCOME_ALLOWED, .code = ""};
-		return OK;
-	}
-	if (!word_is(request->method, "POST")) {
-		*out = outcome_hard("body", "JSON-RPC request rejected: method must be POST");
-		return OK;
-	}
-	if (request->refusal.length > 0) {
-		reason = arena_format(j->arena, "JSON-RPC request rejected: " SPAN_FORMAT, SPAN_ARGS(request->refusal));
-		*out = outcome_hard("body", reason);
-		return reason == NULL ? ERR_LIMIT : OK;
-	}
-	if (request->body != ENGINE_BODY_RPC) {
-		*out = read_body(mcp ? ENGINE_LOOK_MCP : ENGINE_LOOK_JSON_RPC);
-		return OK;
-	}
-	if (request->calls_n == 0) {
-		*out = outcome_hard("body", "JSON-RPC request rejected: no call");
-		return OK;
-	}
-	return judging_calls(j, out);
-}
-
-static enum err
-judge_websocket(const struct judging *j, struct outcome *out)
-{
-	if (j->request->kind == ENGINE_HTTP && !j->request->upgrade) {
-		*out = outcome_hard("upgrade", "websocket endpoint requires a valid WebSocket upgrade request");
-		return OK;
-	}
-	if (j->request->kind == ENGINE_TEXT && j->selected->graphql_rules)
-		return judge_graphql(j, out);
-	return judge_http(j, out);
-}
-
-static enum err (*const judges[])(const struct judging *j, struct outcome *out) = {
-    [PROTOCOL_REST] = judge_http,
-    [PROTOCOL_WEBSOCKET] = judge_websocket,
-    [PROTOCOL_GRAPHQL] = judge_graphql,
-    [PROTOCOL_JSON_RPC] = judge_calls,
-    [PROTOCOL_MCP] = judge_calls,
-};
-
 /* By the method that was sent and by each that a header puts in its place (S20): the worst of them. */
 static enum err
 judge_methods(struct judging *j, struct outcome *out)
@@ -179,7 +66,7 @@ judge_methods(struct judging *j, struct outcome *out)
 	enum err r;
 
 	method_set(j, request.method);
-	if ((r = judges[j->selected->protocol](j, out)) != OK)
+	if ((r = judging_protocol(j, out)) != OK)
 		return r;
 	for (size_t i = 0; i < j->request->overrides_n && request.kind == ENGINE_HTTP; i++) {
 		struct judging other = *j;
@@ -187,7 +74,7 @@ judge_methods(struct judging *j, struct outcome *out)
 		request.method = j->request->overrides[i];
 		other.request = &request;
 		method_set(&other, request.method);
-		if ((r = judges[j->selected->protocol](&other, &one)) != OK)
+		if ((r = judging_protocol(&other, &one)) != OK)
 			return r;
 		if (one.kind < out->kind)
 			*out = one;
