@@ -1,4 +1,4 @@
-/* Deterministic automata: subset construction with bounds, rows packed into each other, and the run. */
+/* Deterministic automata: subset construction with bounds, and the run. */
 #include "common/policy/dfa.h"
 
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #define CELLS_PER_STATE	 8
 #define CELLS_LEAST	 4096
 #define SORT_BY_HAND	 24
-#define FIT_TRIES	 256 /* places tried before a row goes to the end */
 
 /* A set of places that became a state: pool[at] to pool[at + n - 1], in order. */
 struct subset {
@@ -26,7 +25,7 @@ struct making {
 	uint32_t *pool, *table, *stamp; /* table: hash to state; stamp: which move last met a node */
 	uint32_t *found, *last;		/* the places of the move that is made, and of the one before */
 	uint32_t found_n, last_n, now;
-	size_t pool_n, pool_max, states_max, cells_max, table_size, accepts_max;
+	size_t pool_n, pool_max, states_max, table_size, accepts_max;
 };
 
 static void
@@ -221,61 +220,12 @@ row_make(struct making *making, uint32_t state, uint32_t row[256])
 	return true;
 }
 
-/* The target of most classes, if one has most of them (Boyer and Moore). */
-static uint32_t
-row_majority(const uint32_t *row, uint32_t n)
-{
-	uint32_t best = 0, lead = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (lead == 0)
-			best = row[i];
-		lead = row[i] == best ? lead + 1 : lead - 1;
-	}
-	return best;
-}
-
-/* The classes of a row that lead elsewhere than the rest. */
-struct exceptions {
-	uint8_t class[256];
-	uint32_t n;
-};
-
-static bool
-row_fits(const struct making *making, const struct exceptions *exceptions, size_t base)
-{
-	for (uint32_t i = 0; i < exceptions->n; i++)
-		if (making->dfa.cells[base + exceptions->class[i]].owner != 0)
-			return false;
-	return true;
-}
-
 static bool
 row_pack(struct making *making, uint32_t state, const uint32_t row[256])
 {
-	struct dfa *dfa = &making->dfa;
-	uint32_t rest = row_majority(row, making->classes);
-	size_t base = dfa->cells_n > FIT_TRIES ? dfa->cells_n - FIT_TRIES : 0;
-	struct exceptions exceptions = {.n = 0};
+	struct dfa_state *to = &making->dfa.states[state];
 
-	for (uint32_t class = 0; class < making->classes; class ++)
-		if (row[class] != rest)
-			exceptions.class[exceptions.n++] = (uint8_t) class;
-	while (!row_fits(making, &exceptions, base))
-		base++;
-	if (base + 2 * (size_t)making->classes > making->cells_max)
-		return false;
-	dfa->states[state].base = (uint32_t)base;
-	dfa->states[state].rest = rest;
-	dfa->states[state].still = rest == state && exceptions.n == 0;
-	for (uint32_t i = 0; i < exceptions.n; i++) {
-		uint32_t class = exceptions.class[i];
-
-		dfa->cells[base + class] = (struct dfa_cell){state, row[class]};
-		if (dfa->cells_n <= base + class)
-			dfa->cells_n = (uint32_t)(base + class) + 1;
-	}
-	return true;
+	return comb_put(&making->dfa.comb, state, row, making->classes, &to->base, &to->rest, &to->still);
 }
 
 static bool
@@ -283,11 +233,11 @@ making_room(struct making *making, struct arena *scratch)
 {
 	making->states_max = STATES_LEAST + (size_t)making->trie->n * STATES_PER_NODE;
 	making->pool_max = making->states_max * PLACES_PER_STATE;
-	making->cells_max = CELLS_LEAST + making->states_max * CELLS_PER_STATE;
+	making->dfa.comb.max = CELLS_LEAST + making->states_max * CELLS_PER_STATE;
 	making->accepts_max = making->states_max * 2 + making->trie->n;
 	making->table_size = making->states_max * 2 + 1;
 	making->dfa.states = arena_array(scratch, making->states_max, sizeof(*making->dfa.states));
-	making->dfa.cells = arena_array(scratch, making->cells_max, sizeof(*making->dfa.cells));
+	making->dfa.comb.cells = arena_array(scratch, making->dfa.comb.max, sizeof(*making->dfa.comb.cells));
 	making->dfa.accepts = arena_array(scratch, making->accepts_max, sizeof(*making->dfa.accepts));
 	making->subsets = arena_array(scratch, making->states_max, sizeof(*making->subsets));
 	making->pool = arena_array(scratch, making->pool_max, sizeof(*making->pool));
@@ -295,7 +245,7 @@ making_room(struct making *making, struct arena *scratch)
 	making->stamp = arena_array(scratch, making->trie->n, sizeof(*making->stamp));
 	making->found = arena_array(scratch, making->trie->n, sizeof(*making->found));
 	making->last = arena_array(scratch, making->trie->n, sizeof(*making->last));
-	return making->dfa.states != NULL && making->dfa.cells != NULL && making->dfa.accepts != NULL &&
+	return making->dfa.states != NULL && making->dfa.comb.cells != NULL && making->dfa.accepts != NULL &&
 	       making->subsets != NULL && making->pool != NULL && making->table != NULL && making->stamp != NULL &&
 	       making->found != NULL;
 }
@@ -315,11 +265,11 @@ dfa_keep(const struct dfa *from, uint32_t classes, struct arena *keep, struct df
 {
 	struct dfa dfa = *from;
 
-	dfa.cells_n += classes; /* a row may look that far past the last cell in use */
+	dfa.comb.n += classes; /* a row may look that far past the last cell in use */
 	dfa.states = keep_copy(keep, from->states, dfa.states_n, sizeof(*dfa.states));
-	dfa.cells = keep_copy(keep, from->cells, dfa.cells_n, sizeof(*dfa.cells));
+	dfa.comb.cells = keep_copy(keep, from->comb.cells, dfa.comb.n, sizeof(*dfa.comb.cells));
 	dfa.accepts = keep_copy(keep, from->accepts, dfa.accepts_n, sizeof(*dfa.accepts));
-	if (dfa.states == NULL || dfa.cells == NULL || dfa.accepts == NULL)
+	if (dfa.states == NULL || dfa.comb.cells == NULL || dfa.accepts == NULL)
 		return ERR_LIMIT;
 	*out = dfa;
 	return OK;
@@ -357,7 +307,8 @@ dfa_run(const struct dfa *dfa, struct span text, uint64_t *groups)
 	uint32_t state = 1;
 
 	for (size_t i = 0; i < text.length && !states[state].still; i++) {
-		const struct dfa_cell *cell = &dfa->cells[states[state].base + dfa->class_of[(uint8_t)text.at[i]]];
+		const struct comb_cell *cell =
+		    &dfa->comb.cells[states[state].base + dfa->class_of[(uint8_t)text.at[i]]];
 
 		state = cell->owner == state ? cell->to : states[state].rest;
 	}

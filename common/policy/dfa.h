@@ -2,26 +2,23 @@
 #ifndef COMMON_POLICY_DFA_H
 #define COMMON_POLICY_DFA_H
 
+#include "common/policy/comb.h"
 #include "common/policy/trie.h"
 
-/* Where one state leads: cells[base + class] if that cell is its own, else rest. */
+/* Where one state leads: the cell base + class of the comb if that is its own, else rest. */
 struct dfa_state {
 	uint32_t base, rest;
 	uint32_t accept, accept_n; /* groups that match when the text ends here */
 	bool still;		   /* no byte leads away */
 };
 
-struct dfa_cell {
-	uint32_t owner, to;
-};
-
 /* State 0 is dead, state 1 the start. */
 struct dfa {
 	uint8_t class_of[256];
 	struct dfa_state *states;
-	struct dfa_cell *cells;
+	struct comb comb;
 	uint32_t *accepts;
-	uint32_t states_n, cells_n, accepts_n;
+	uint32_t states_n, accepts_n;
 };
 
 /*
