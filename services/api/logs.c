@@ -98,6 +98,23 @@ config_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 		ask_send(ask, &out->base);
 }
 
+/* By id; by name from 0.1 on, which is never as long as an id. */
+static enum err
+config_whose(const Openshell__Sandbox__V1__GetSandboxConfigRequest *in, struct msg_config_get *out, struct why *why)
+{
+	struct span workspace = in->workspace == NULL || in->workspace[0] == '\0' ? SPAN("default") :
+										    span_of_text(in->workspace);
+	struct span name = span_of_text(in->sandbox_id);
+	struct why ignored;
+
+	if (name.length == 0 || name.length > CHECK_NAME_BYTES || check_name("name", name, &ignored) != OK ||
+	    check_name("workspace", workspace, &ignored) != OK)
+		return check_id("sandbox_id", name, &out->sandbox, why);
+	out->workspace = workspace;
+	out->name = name;
+	return OK;
+}
+
 /* GetSandboxConfig: policy and settings in force. */
 void
 sandbox_config_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
@@ -109,7 +126,7 @@ sandbox_config_get(void *self, struct rpc_call *call, const ProtobufCMessage *me
 	struct ask *ask;
 	enum err r;
 
-	if ((r = check_id("sandbox_id", span_of_text(in->sandbox_id), &question.config_get.sandbox, &why)) != OK)
+	if ((r = config_whose(in, &question.config_get, &why)) != OK)
 		call_fail(call, r, &why);
 	else if ((ask = ask_new(self, call, message, 0)) != NULL)
 		ask_put(ask, ROLE_STATE, &question, CONFIG, config_answered);

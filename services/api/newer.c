@@ -36,6 +36,11 @@ static const struct change {
     {PATH "StopSandbox", 2, BYTES, SCOPE, 2, 0, "workspace_scope"},
     {PATH "StartSandbox", 2, BYTES, SCOPE, 2, 0, "workspace_scope"},
     {PATH "DeleteSandbox", 2, BYTES, SCOPE, 2, 0, "workspace_scope"},
+    {PATH "UpdateConfig", 10, BYTES, SCOPE, 10, 0, "workspace_scope"},
+    {PATH "GetSandboxPolicyStatus", 4, BYTES, SCOPE, 4, 0, "workspace_scope"},
+    {PATH "ListSandboxPolicies", 3, BYTES, TOKEN, 3, 0, "page_token"},
+    {PATH "ListSandboxPolicies", 5, BYTES, SCOPE, 5, 0, "workspace_scope"},
+    {PATH "GetSandboxConfig", 3, BYTES, SCOPE, 3, 0, "workspace_scope"},
     {PATH "ExecSandbox", 12, BYTES, SCOPE, 12, 0, "workspace_scope"},
     {PATH "ExecSandbox", 105, BYTES, SECONDS, 5, 0, "execution_timeout"},
 };

@@ -3,7 +3,8 @@
  *
  * The generations have names and most numbers in common. From 0.1 on a workspace is a WorkspaceSelector (1 workspace,
  * 2 all_workspaces) where a text was, an exec names its sandbox by name and its timeout by a Duration, and pages go by
- * token. A selector cannot be mistaken for a workspace's name: it begins with a byte that no name may hold.
+ * token. GetSandboxConfig names its sandbox too, which logs.c tells from an id. A selector cannot be mistaken for a
+ * workspace's name: it begins with a byte that no name may hold.
  */
 #ifndef API_NEWER_H
 #define API_NEWER_H

@@ -70,15 +70,25 @@ policy_status_get(void *self, struct rpc_call *call, const ProtobufCMessage *mes
 		ask_put(ask, ROLE_STATE, &question, POLICIES, status_answered);
 }
 
+static uint32_t
+page_of(uint32_t limit)
+{
+	return limit == 0 ? PAGE_DEFAULT : limit > PAGE_MAX ? PAGE_MAX : limit;
+}
+
 static void
 list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
+	const Openshell__V1__ListSandboxPoliciesRequest *in =
+	    (const Openshell__V1__ListSandboxPoliciesRequest *)ask->request;
 	Openshell__V1__ListSandboxPoliciesResponse out = OPENSHELL__V1__LIST_SANDBOX_POLICIES_RESPONSE__INIT;
 	auto_arena struct arena arena = {.max_bytes = ARENA_BYTES};
 	size_t n = r == OK ? answer->policies.revisions_n : 0;
 
 	if (r == OK && (out.revisions = arena_array(&arena, n + 1, sizeof(*out.revisions))) == NULL)
 		r = fail(why, ERR_LIMIT, "the answer needs too much memory");
+	if (r == OK && n == page_of(in->limit)) /* there may be more, if only an empty page */
+		out.next_page_token = arena_format(&arena, "%u", in->offset + (uint32_t)n);
 	for (; r == OK && out.n_revisions < n; out.n_revisions++)
 		r = view_revision(&arena, &answer->policies.revisions[out.n_revisions], &out.revisions[out.n_revisions], why);
 	if (r != OK)
@@ -102,7 +112,7 @@ policies_list(void *self, struct rpc_call *call, const ProtobufCMessage *message
 		call_fail(call, r, &why);
 		return;
 	}
-	m->limit = in->limit == 0 ? PAGE_DEFAULT : in->limit > PAGE_MAX ? PAGE_MAX : in->limit;
+	m->limit = page_of(in->limit);
 	m->offset = in->offset;
 	if ((ask = ask_new(self, call, message, 0)) != NULL)
 		ask_put(ask, ROLE_STATE, &question, POLICIES, list_answered);

@@ -53,9 +53,8 @@ time_text(struct arena *arena, uint64_t wall_ms)
 	    tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(wall_ms % 1000));
 }
 
-/* The same for clients from 0.1 on. */
-static Google__Protobuf__Timestamp *
-time_stamp(struct arena *arena, uint64_t wall_ms)
+Google__Protobuf__Timestamp *
+view_time(struct arena *arena, uint64_t wall_ms)
 {
 	Google__Protobuf__Timestamp *out = message_new(arena, Google__Protobuf__Timestamp, google__protobuf__timestamp);
 
@@ -81,7 +80,7 @@ view_meta(struct arena *arena, const struct msg_sandbox_row *row)
 	if (meta == NULL || (meta->id = id_copy(arena, row->sandbox)) == NULL ||
 	    (meta->name = arena_text(arena, row->name)) == NULL ||
 	    (meta->workspace = arena_text(arena, row->workspace)) == NULL ||
-	    (meta->created_time = time_stamp(arena, row->created_ms)) == NULL ||
+	    (meta->created_time = view_time(arena, row->created_ms)) == NULL ||
 	    (meta->labels = map_new(arena, row->labels, row->labels_n,
 		 &openshell__datamodel__v1__object_meta__labels_entry__descriptor)) == NULL ||
 	    (meta->annotations = map_new(arena, row->annotations, row->annotations_n,
@@ -106,7 +105,7 @@ view_condition_of(struct arena *arena, const struct msg_condition *condition)
 	    (out->reason = arena_text(arena, condition->reason)) == NULL ||
 	    (out->message = arena_text(arena, condition->message)) == NULL ||
 	    (out->last_transition_time = time_text(arena, condition->since_ms)) == NULL ||
-	    (out->transition_time = time_stamp(arena, condition->since_ms)) == NULL)
+	    (out->transition_time = view_time(arena, condition->since_ms)) == NULL)
 		return NULL;
 	return out;
 }

@@ -163,6 +163,9 @@ view_revision(struct arena *arena, const struct msg_policy_revision *revision,
 	    (view->provenance = map_new(arena, revision->annotations, revision->annotations_n,
 		 &openshell__v1__sandbox_policy_revision__provenance_entry__descriptor)) == NULL)
 		return view_too_large(why);
+	if ((view->created_time = view_time(arena, revision->created_ms)) == NULL ||
+	    (revision->loaded_ms > 0 && (view->loaded_time = view_time(arena, revision->loaded_ms)) == NULL))
+		return view_too_large(why);
 	if (revision->policy.length > 0 && (r = policy_view(arena, revision->policy, &view->policy, why)) != OK)
 		return r;
 	view->n_provenance = revision->annotations_n;

@@ -16,6 +16,9 @@
 /* A map<string, string> of a generated entry type from "KEY=value" texts; NULL past the ceiling. */
 void *map_new(struct arena *arena, const struct span *texts, size_t n, const ProtobufCMessageDescriptor *type);
 
+/* A point in time for clients from 0.1 on; NULL past the ceiling. */
+Google__Protobuf__Timestamp *view_time(struct arena *arena, uint64_t wall_ms);
+
 /* ERR_LIMIT, in the words for it. */
 enum err view_too_large(struct why *why) must_check;
 

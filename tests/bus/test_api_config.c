@@ -431,7 +431,8 @@ static void
 a_history_is_listed(void **unused)
 {
 	Openshell__V1__ListSandboxPoliciesRequest request = OPENSHELL__V1__LIST_SANDBOX_POLICIES_REQUEST__INIT;
-	struct msg_policy_revision revisions[] = {{.version = 2, .hash = hash, .status = 2}, {.version = 1, .hash = hash,
+	struct msg_policy_revision revisions[] = {{.version = 2, .hash = hash, .status = 2,
+	    .created_ms = 1700000000123}, {.version = 1, .hash = hash,
 	    .status = 4}};
 	const struct msg answer = {.id = POLICIES, .policies = {revisions, 2, 2}};
 	const Openshell__V1__ListSandboxPoliciesResponse *response;
@@ -450,6 +451,9 @@ a_history_is_listed(void **unused)
 	got_ended(got, 0, NULL);
 	response = (const Openshell__V1__ListSandboxPoliciesResponse *)got->messages[0];
 	assert_int_equal(response->n_revisions, 2);
+	assert_null(response->next_page_token);
+	assert_int_equal(response->revisions[0]->created_time->seconds, 1700000000);
+	assert_null(response->revisions[1]->loaded_time);
 	assert_int_equal(response->revisions[1]->status, OPENSHELL__V1__POLICY_STATUS__POLICY_STATUS_SUPERSEDED);
 	got_free(got);
 }
@@ -466,6 +470,7 @@ settings_are_shown(void **unused)
 	const Openshell__Sandbox__V1__GetSandboxConfigResponse *config;
 	const Openshell__Sandbox__V1__GetGatewayConfigResponse *gateway;
 	struct msg force = in_force(&arena);
+	struct heard *asked;
 	struct got *got;
 
 	(void)unused;
@@ -490,6 +495,19 @@ settings_are_shown(void **unused)
 	assert_string_equal(config->settings[2]->value->value->string_value, "auto");
 	assert_int_equal(config->settings[2]->value->scope, OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX);
 	got_free(got);
+	request.sandbox_id = (char *)"demo"; /* as clients from 0.1 on ask */
+	got = call(OPENSHELL "GetSandboxConfig", &request.base,
+	    &openshell__sandbox__v1__get_sandbox_config_response__descriptor);
+	asked = actor_hear(&state, CONFIG_GET);
+	assert_true(span_is(asked->msg.config_get.name, "demo"));
+	assert_true(span_is(asked->msg.config_get.workspace, "default"));
+	reply_send(&asked->reply, &force);
+	heard_free(asked);
+	got_ended(got, 0, NULL);
+	got_free(got);
+	request.sandbox_id = (char *)"No-Name";
+	call_fails(OPENSHELL "GetSandboxConfig", &request.base,
+	    &openshell__sandbox__v1__get_sandbox_config_response__descriptor, 5, "sandbox not found");
 	got = call(OPENSHELL "GetGatewayConfig", &all.base,
 	    &openshell__sandbox__v1__get_gateway_config_response__descriptor);
 	actor_answer(&state, CONFIG_GET, &force);
