@@ -144,7 +144,7 @@ main(int argc, char **argv)
 
 	if (argc < 3 || n < 1 || n > PROCESSES_MAX)
 		return 2;
-	box_enter(argv, argv[2]);
+	box_enter(argv, argv[2], false);
 	stage_open(&stage, argv[1], argv[2]);
 	stage_program(&stage, "git", 0);
 	stage_policyd(&stage, false);

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the test of driver-local on copies that an ordinary user can reach, also when this tree lies in a private directory.
+# Runs the test of driver-local (or of policyd: its daemon twice, then the puppet) on copies that an ordinary user can reach,
+# also when this tree lies in a private directory.
 # usage: in-the-open.sh TEST DRIVER BOX LAUNCHER [user]
 set -eu
 work=$(mktemp -d /tmp/driver-local.XXXXXX)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 
 /* ---- the box ---- */
 
+#define USER_ID	   64990
 #define INSIDE	   "POLICYD_TEST_INSIDE"
 #define UNREADABLE "POLICYD_TEST_UNREADABLE"
 
@@ -104,8 +106,17 @@ watch(pid_t pid, int release_fd)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
+/* Dumpable again, or the files of what it starts would belong to root. */
+static void
+become_user(void)
+{
+	must(setgroups(0, NULL) == 0 && setresgid(USER_ID, USER_ID, USER_ID) == 0 && setresuid(USER_ID, USER_ID, USER_ID) == 0 &&
+		prctl(PR_SET_DUMPABLE, 1) == 0,
+	    "become an ordinary user");
+}
+
 void
-box_enter(char **argv, const char *puppet)
+box_enter(char **argv, const char *puppet, bool as_user)
 {
 	int ends[2];
 	char byte;
@@ -113,6 +124,8 @@ box_enter(char **argv, const char *puppet)
 
 	if (getenv(INSIDE) != NULL)
 		return;
+	if (geteuid() == 0 && as_user)
+		become_user();
 	if (geteuid() == 0)
 		unreadable_make(puppet);
 	must(pipe(ends) == 0, "pipe");

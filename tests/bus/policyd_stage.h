@@ -4,8 +4,12 @@
 
 #include "tests/bus/script.h"
 
-/* Run this program in new user, pid and mount namespaces with a /proc of their own; returns in process 1 of them. */
-void box_enter(char **argv, const char *puppet);
+/*
+ * Run this program in new user, pid and mount namespaces with a /proc of their own; returns in process 1 of them.
+ *
+ * as_user  root becomes an ordinary user before, who has one id to map
+ */
+void box_enter(char **argv, const char *puppet, bool as_user);
 
 /* A copy of the puppet that belongs to nobody whom the box knows, to be run and not read; NULL: only root can make one. */
 const char *box_unreadable(void);

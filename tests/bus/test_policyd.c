@@ -916,6 +916,6 @@ main(int argc, char **argv)
 	program = argv[1];
 	puppet = argv[2];
 	signal(SIGPIPE, SIG_IGN);
-	box_enter(argv, puppet);
+	box_enter(argv, puppet, argc > 3);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
