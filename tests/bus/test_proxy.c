@@ -664,6 +664,25 @@ a_new_generation_ends_what_is_older(void **unused)
 }
 
 static void
+a_new_policyd_ends_what_the_old_one_admitted(void **unused)
+{
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = -1;
+	struct msg m = {.id = GENERATION, .generation = {.generation = 1, .version = 1}}, yes = judgement(true);
+
+	(void)unused;
+	yes.connection_judged.tls_skip = true;
+	fd = tunnel(&yes, server, &far);
+	actor_done(&policyd);
+	actor_init(&policyd, loop, ROLE_POLICYD, "policyd");
+	say(fd, "still open");
+	expect_bytes(far, "still open");
+	give(ROLE_POLICYD, &policyd);
+	assert_int_equal(ask_now(policyd.peer, &m), OK); /* counted anew */
+	expect_end(fd);
+	expect_end(far);
+}
+
+static void
 the_end_of_a_connection_is_told(void **unused)
 {
 	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1;
@@ -843,6 +862,26 @@ a_transparent_connection_carries_its_name(void **unused)
 	stray = dial("198.18.77.77", 80); /* an address that nobody was given */
 	expect_end(stray);
 	expect_event("a synthetic address that stands for no name");
+}
+
+static void
+who_waits_for_a_server_that_is_not_there_is_not_left_waiting(void **unused)
+{
+	struct msg yes = judgement(true);
+	uint64_t began = clock_ms();
+	uint8_t bytes[512];
+	auto_fd int fd = -1;
+	char host[64];
+	size_t n;
+
+	(void)unused;
+	n = dns_ask_now("up.test", DNS_A, 1, bytes);
+	inet_ntop(AF_INET, bytes + n - 4, host, sizeof(host));
+	fd = dial(host, 9);
+	judge("up.test", 9, &yes);
+	expect_end(fd);
+	assert_in_range(clock_ms() - began, 0, 5000);
+	expect_event("TRANSPARENT failed up.test:9");
 }
 
 static void
@@ -1093,11 +1132,13 @@ main(int argc, char **argv)
 	    TEST(a_server_that_is_not_there_is_502),
 	    TEST(without_policyd_nothing_goes),
 	    TEST(a_new_generation_ends_what_is_older),
+	    TEST(a_new_policyd_ends_what_the_old_one_admitted),
 	    TEST(the_end_of_a_connection_is_told),
 	    TEST(names_are_answered_as_the_policy_knows_them),
 	    TEST(names_are_answered_over_tcp_too),
 	    TEST(a_name_is_looked_up_after_admission_only_and_of_the_given_server),
 	    TEST(a_transparent_connection_carries_its_name),
+	    TEST(who_waits_for_a_server_that_is_not_there_is_not_left_waiting),
 	    TEST(a_transparent_connection_to_an_address_carries_the_address),
 	    TEST(names_outlive_the_proxy),
 	    TEST(tls_to_the_agent_has_a_certificate_for_the_host),
