@@ -154,6 +154,7 @@ main(int argc, char **argv)
 	for (int i = 0; i < n; i++)
 		puppets[i] = puppet_new(&stage, 0, "git");
 	through_the_daemon(&stage, puppets[0], &accepted);
+	directory_remove(stage.directory); /* the processes go on without */
 	by_itself(&stage, getpid());
 	return 0;
 }
