@@ -31,21 +31,25 @@ check_selector(const struct check *check, char **patterns, size_t n, const char 
 	}
 }
 
+/* What would take too long to find out counts as yes. */
 static bool
-selects(const Selector *selector, const char *host)
+selects(const Selector *selector, const char *host, struct cost *cost)
 {
+	uint64_t weight = cost_weight(span_of_text(host));
+
 	for (size_t i = 0; i < selector->n_exclude; i++)
 		if (strcasecmp(selector->exclude[i], host) == 0)
 			return false;
 	for (size_t i = 0; i < selector->n_include; i++)
-		if (glob_overlap(span_of_text(selector->include[i]), span_of_text(host), GLOB_HOST))
+		if (!cost_add(cost, cost_weight(span_of_text(selector->include[i])), weight) ||
+		    glob_overlap(span_of_text(selector->include[i]), span_of_text(host), GLOB_HOST))
 			return true;
 	return false;
 }
 
 /* What is not opened cannot be shown to a middleware, so one that must see it contradicts tls: skip. */
 static void
-check_skipped(const struct check *check, const Selector *selector)
+check_skipped(struct check *check, const Selector *selector)
 {
 	const Policy *policy = check->policy;
 
@@ -54,7 +58,7 @@ check_skipped(const struct check *check, const Selector *selector)
 
 		for (size_t j = 0; rule != NULL && j < rule->n_endpoints; j++)
 			if (endpoint_tls_skip(rule->endpoints[j]) &&
-			    selects(selector, text_or(rule->endpoints[j]->host)))
+			    selects(selector, text_or(rule->endpoints[j]->host), &check->cost))
 				check_error(check, NULL, "endpoints", NULL,
 				    "fail_closed, and could match %s of network policy %s endpoint %zu, where tls is "
 				    "skip",
@@ -80,7 +84,8 @@ check_middleware(struct check *check, const Middleware *middleware)
 	}
 	check_selector(check, selector->include, selector->n_include, "endpoints.include");
 	check_selector(check, selector->exclude, selector->n_exclude, "endpoints.exclude");
-	if (strcmp(on_error, "fail_open") != 0)
+	if (strcmp(on_error, "fail_open") != 0 && selector->n_include <= PATTERNS_MAX &&
+	    selector->n_exclude <= PATTERNS_MAX)
 		check_skipped(check, selector);
 }
 

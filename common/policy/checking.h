@@ -2,6 +2,7 @@
 #ifndef COMMON_POLICY_CHECKING_H
 #define COMMON_POLICY_CHECKING_H
 
+#include "common/policy/cost.h"
 #include "common/policy/endpoint.h"
 #include "common/policy/findings.h"
 #include "common/policy/glob.h"
@@ -16,6 +17,7 @@ struct check {
 	const void *within; /* the message that the values are in */
 	const Endpoint *endpoint;
 	enum endpoint_protocol protocol;
+	struct cost cost; /* of comparing patterns */
 };
 
 /*

@@ -20,20 +20,32 @@ merge_append_any(struct arena *arena, void ***list, size_t *n, void *item, struc
 	return OK;
 }
 
+/* Same bytes on the wire? */
+static enum err
+same_message(const ProtobufCMessage *a, const ProtobufCMessage *b, bool *out, struct why *why)
+{
+	auto_arena struct arena arena = {0};
+	struct span one, two;
+	enum err r;
+
+	*out = false;
+	if (protobuf_c_message_get_packed_size(a) != protobuf_c_message_get_packed_size(b))
+		return OK;
+	if ((r = protobuf_write(a, &arena, &one, why)) != OK || (r = protobuf_write(b, &arena, &two, why)) != OK)
+		return r;
+	*out = span_equal(one, two);
+	return OK;
+}
+
 enum err
 merge_append_new(struct arena *arena, void ***list, size_t *n, ProtobufCMessage *item, struct why *why)
 {
-	struct span bytes, other;
+	bool same = false;
 	enum err r;
 
-	if ((r = protobuf_write(item, arena, &bytes, why)) != OK)
-		return r;
-	for (size_t i = 0; i < *n; i++) {
-		if ((r = protobuf_write((*list)[i], arena, &other, why)) != OK)
+	for (size_t i = 0; i < *n; i++)
+		if ((r = same_message((*list)[i], item, &same, why)) != OK || same)
 			return r;
-		if (span_equal(bytes, other))
-			return OK;
-	}
 	return merge_append_any(arena, list, n, item, why);
 }
 

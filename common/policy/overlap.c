@@ -6,6 +6,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/policy/cost.h"
 #include "common/policy/endpoint.h"
 #include "common/policy/glob.h"
 #include "common/policy/messages.h"
@@ -20,6 +21,8 @@ struct seen {
 	const uint32_t *ports;
 	size_t ports_n;
 	struct span host, path;
+	uint64_t weight;    /* of host and path together, to compare */
+	bool pattern;	    /* the host is one */
 	size_t specificity; /* of path: bytes that are no '*' */
 	bool request;	    /* says something about requests */
 };
@@ -193,11 +196,17 @@ compare_same(const struct seen *a, const struct seen *b, struct findings *findin
 	    finding_quote(text_or(b->endpoint->host)), ports, words);
 }
 
-static void
-compare(const struct seen *a, const struct seen *b, struct findings *findings)
+/* false: it would take too long. */
+static bool
+compare(const struct seen *a, const struct seen *b, struct cost *cost, struct findings *findings)
 {
-	if (share_port(a, b) && glob_overlap(a->host, b->host, GLOB_HOST))
+	if (!share_port(a, b))
+		return true;
+	if ((a->pattern || b->pattern) && !cost_add(cost, a->weight, b->weight))
+		return false;
+	if (glob_overlap(a->host, b->host, GLOB_HOST))
 		compare_same(a, b, findings);
+	return true;
 }
 
 static struct seen
@@ -213,6 +222,8 @@ see(const char *policy, const Endpoint *endpoint, size_t index)
 	seen.ports_n = endpoint_ports(endpoint, &seen.ports);
 	for (size_t i = 0; i < seen.path.length; i++)
 		seen.specificity += seen.path.at[i] != '*';
+	seen.pattern = memchr(text_or(endpoint->host), '*', seen.host.length) != NULL || seen.path.length > 0;
+	seen.weight = cost_weight(seen.host) + cost_weight(seen.path);
 	seen.request = (protocol != ENDPOINT_L4 && protocol != ENDPOINT_TCP) || endpoint->n_allowed_ips > 0 ||
 		       *text_or(endpoint->tls) != '\0' || endpoint->credential_binding != NULL;
 	return seen;
@@ -222,6 +233,7 @@ enum err
 policy_check_overlap(const Policy *policy, struct findings *findings, struct why *why)
 {
 	struct findings found = {.arena = findings->arena};
+	struct cost cost = {0};
 	struct seen *all;
 	size_t n = 0;
 	enum err r;
@@ -237,7 +249,10 @@ policy_check_overlap(const Policy *policy, struct findings *findings, struct why
 		for (size_t j = 0; entry->value != NULL && j < entry->value->n_endpoints; j++, n++) {
 			all[n] = see(text_or(entry->key), entry->value->endpoints[j], j);
 			for (size_t k = 0; k < n; k++)
-				compare(&all[k], &all[n], &found);
+				if (!compare(&all[k], &all[n], &cost, &found))
+					return fail(why, ERR_LIMIT,
+					    "the policy has too many host and path patterns to compare; write fewer or "
+					    "plainer ones");
 		}
 	}
 	for (size_t i = 0; i < found.count; i++)

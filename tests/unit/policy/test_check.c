@@ -304,6 +304,46 @@ too_many_findings(void **state)
 	assert_non_null(strstr(why.text, " more"));
 }
 
+/* Patterns that would take minutes to compare are refused at once; a thousand plain ones are not. */
+static void
+too_costly(void **state)
+{
+	static const struct {
+		const char *host;
+		size_t n;
+		enum err want;
+	} rows[] = {
+	    {"*.h%zu.acme.test", 1000, OK},
+	    {"*{a,b}*{c,d}*x%zu*.*.*.acme.test", 1900, ERR_LIMIT},
+	    {"{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}*x%zu*.acme.test", 300, ERR_LIMIT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_arena struct arena arena = {.max_bytes = 64u << 20};
+		struct findings findings = {.arena = &arena};
+		Openshell__Sandbox__V1__SandboxPolicy *policy;
+		static char all[200000];
+		struct text text = TEXT_OF(all);
+		struct why why = {0};
+
+		text_add(&text, "version: 1\nnetwork_policies: {p: {binaries: [{path: /x}], endpoints: [\n");
+		for (size_t j = 0; j < rows[i].n; j++) {
+			char host[100];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			snprintf(host, sizeof(host), rows[i].host, j);
+#pragma GCC diagnostic pop
+			text_add(&text, "{host: \"%s\", port: 1},\n", host);
+		}
+		text_add(&text, "]}}\n");
+		assert_false(text.cut);
+		if (policy_read(text_span(&text), 0, &findings, &policy, &why) != rows[i].want)
+			fail_msg("%s: %s", rows[i].host, why.text);
+	}
+}
+
 /* What only the interface can say: reserved names of providers, a binding in a global policy, entries without value. */
 static void
 by_flags(void **state)
@@ -339,6 +379,7 @@ main(void)
 	    cmocka_unit_test(each_document),
 	    cmocka_unit_test(many_findings),
 	    cmocka_unit_test(too_many_findings),
+	    cmocka_unit_test(too_costly),
 	    cmocka_unit_test(by_flags),
 	};
 
