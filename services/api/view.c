@@ -1,5 +1,5 @@
 /* view: from messages of the bus to messages of the public interface. */
-#include "services/api/viewing.h"
+#include "services/api/view.h"
 
 #include <time.h>
 
@@ -7,38 +7,9 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/wire/protobuf.h"
+#include "services/api/viewing.h"
 
 #define EXIT_CODE_NONE 256
-
-enum err
-view_too_large(struct why *why)
-{
-	return fail(why, ERR_LIMIT, "the answer needs too much memory");
-}
-
-/* All entry types of map<string, string> look like this. */
-struct entry {
-	ProtobufCMessage base;
-	char *key, *value;
-};
-
-void *
-map_new(struct arena *arena, const struct span *texts, size_t n, const ProtobufCMessageDescriptor *type)
-{
-	struct entry **entries = arena_array(arena, n, sizeof(*entries));
-
-	for (size_t i = 0; entries != NULL && i < n; i++) {
-		struct span value = texts[i], key = span_cut(&value, '=');
-
-		if ((entries[i] = arena_alloc(arena, sizeof(**entries))) == NULL)
-			return NULL;
-		protobuf_c_message_init(type, entries[i]);
-		if ((entries[i]->key = arena_text(arena, key)) == NULL ||
-		    (entries[i]->value = arena_text(arena, value)) == NULL)
-			return NULL;
-	}
-	return entries;
-}
 
 /* RFC 3339 in UTC with milliseconds. */
 static char *
@@ -51,18 +22,6 @@ time_text(struct arena *arena, uint64_t wall_ms)
 		return arena_text(arena, SPAN(""));
 	return arena_format(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
 	    tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(wall_ms % 1000));
-}
-
-Google__Protobuf__Timestamp *
-view_time(struct arena *arena, uint64_t wall_ms)
-{
-	Google__Protobuf__Timestamp *out = message_new(arena, Google__Protobuf__Timestamp, google__protobuf__timestamp);
-
-	if (out == NULL)
-		return NULL;
-	out->seconds = (int64_t)(wall_ms / 1000);
-	out->nanos = (int32_t)(wall_ms % 1000 * 1000000);
-	return out;
 }
 
 static char *

@@ -2,6 +2,7 @@
 #include "common/base/text.h"
 #include "common/wire/protobuf.h"
 #include "services/api/settings.h"
+#include "services/api/view.h"
 #include "services/api/viewing.h"
 
 #define KEYS_MAX 16 /* of setting_keys */

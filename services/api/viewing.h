@@ -2,7 +2,10 @@
 #ifndef API_VIEWING_H
 #define API_VIEWING_H
 
-#include "services/api/view.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/span.h"
+#include "openshell/openshell.pb-c.h"
 
 /* A new message of a generated type; NULL past the ceiling. */
 #define message_new(arena, type, prefix)                                                                         \
