@@ -108,7 +108,7 @@ tls_expect(struct tls_client *client, const char *text, void (*wait)(int fd))
 	size_t got = 0;
 
 	while (got < strlen(text)) {
-		int n = SSL_read(client->ssl, bytes + got, (int)(sizeof(bytes) - 1 - got));
+		int n = SSL_read(client->ssl, bytes + got, (int)(strlen(text) - got));
 
 		if (n > 0)
 			got += (size_t)n;
