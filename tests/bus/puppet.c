@@ -141,6 +141,20 @@ run(const char *path)
 	return errno;
 }
 
+/* So many more, kept open. */
+static int
+connect_many(char *words)
+{
+	char *port = strchr(words, ' ') + 1;
+	int error = 0;
+
+	for (unsigned long n = strtoul(words, NULL, 10); n > 0 && error == 0; n--) {
+		held = -1;
+		error = connect_to(port);
+	}
+	return error;
+}
+
 static void *
 connect_thread(void *port)
 {
@@ -236,6 +250,8 @@ obey(char *words, int with)
 		answer(connect_six("::ffff:127.0.0.1", rest));
 	else if (strcmp(words, "six") == 0)
 		answer(connect_six("::1", rest));
+	else if (strcmp(words, "many") == 0)
+		answer(connect_many(rest));
 	else if (strcmp(words, "thread") == 0)
 		answer(connect_in_thread(rest));
 	else if (strcmp(words, "make") == 0)

@@ -17,6 +17,7 @@
 
 #define ALLOW 1u
 #define CLOSE 5u
+#define MANY  400
 
 static const char *program, *puppet;
 static struct stage stage;
@@ -673,6 +674,37 @@ test_children_come_and_go(void **unused)
 }
 
 static void
+test_many_at_once(void **unused)
+{
+	static struct accepted accepted[MANY];
+	static struct outcome outcomes[MANY];
+	char words[32];
+	int fd = puppet_new(&stage, 0, "git");
+
+	(void)unused;
+	snprintf(words, sizeof(words), "many %d %u", MANY, stage.port);
+	puppet_must(fd, words, -1);
+	for (size_t i = 0; i < MANY; i++) {
+		stage_accept(&stage, &accepted[i]);
+		accepted[i].question.connection_judge.client.at = (const char *)accepted[i].client;
+		accepted[i].question.connection_judge.server.at = (const char *)accepted[i].server;
+	}
+	for (size_t i = 0; i < MANY; i++)
+		ask(&outcomes[i], stage.proxy.peer, &accepted[i].question);
+	for (size_t i = 0; i < MANY; i++) {
+		outcome_wait(&outcomes[i]);
+		assert_int_equal(outcomes[i].r, OK);
+		assert_true(outcomes[i].msg.connection_judged.allowed);
+		outcome_done(&outcomes[i]);
+	}
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(stage_request(&stage, &accepted[i], "/"), ALLOW);
+		accepted_close(&accepted[i]);
+	}
+	close(fd);
+}
+
+static void
 test_connection_forgotten(void **unused)
 {
 	struct accepted accepted;
@@ -901,6 +933,7 @@ main(int argc, char **argv)
 	    TEST(test_owner_changes_between_requests),
 	    TEST(test_second_owner_between_requests),
 	    TEST(test_children_come_and_go),
+	    TEST(test_many_at_once),
 	    TEST(test_connection_forgotten),
 	    TEST(test_new_policy_ends_what_was_admitted),
 	    TEST(test_names),
