@@ -1,12 +1,14 @@
 /*
- * Fuzzes decisions: a policy as YAML up to a line "...", then a line each of host, executable, method, path, query, and
- * of words that stand for a body. What is decided must be one of the answers, and the same when it is asked again.
+ * Fuzzes decisions: a policy, as YAML or else in its wire form, up to a line "...", then a line each of host,
+ * executable, method, path, query, and of words that stand for a body. What is decided must be one of the answers, and
+ * the same when it is asked again.
  */
 #include <assert.h>
 #include <stdint.h>
 
 #include "common/policy/engine.h"
 #include "common/policy/yaml.h"
+#include "common/wire/protobuf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +23,20 @@ policy_cut(struct span *rest)
 			return policy;
 		}
 	return SPAN_NONE;
+}
+
+static enum err
+policy_of(struct span text, struct arena *arena, Openshell__Sandbox__V1__SandboxPolicy **out)
+{
+	ProtobufCMessage *message;
+	enum err r;
+
+	if (text.length == 0 || span_starts(text, SPAN("version")))
+		return policy_from_yaml(text, "fuzz", arena, out, NULL);
+	if ((r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, span_head(text, text.length - 1),
+		 arena, &message, NULL)) == OK)
+		*out = (Openshell__Sandbox__V1__SandboxPolicy *)(void *)message;
+	return r;
 }
 
 static void
@@ -71,8 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct engine *engine;
 	struct why why;
 
-	if (policy_from_yaml(yaml, "fuzz", &arena, &policy, &why) != OK ||
-	    engine_new(policy, NULL, NULL, &engine, &why) != OK)
+	if (policy_of(yaml, &arena, &policy) != OK || engine_new(policy, NULL, NULL, &engine, &why) != OK)
 		return 0;
 	host = span_cut(&rest, '\n');
 	exe = span_cut(&rest, '\n');
