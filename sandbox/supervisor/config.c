@@ -147,7 +147,7 @@ load_done(void *self, enum err r, struct msg *answer, const struct why *why)
 		tried(s, r, why);
 	else if (r != OK) {
 		log_failure("policyd.reload", r, why); /* what was good is not: another policyd may think better of it */
-		kept_down(&s->way.policyd);
+		kept_renew(&s->way.policyd);
 	}
 	config_load(s);
 }

@@ -13,6 +13,7 @@
 #define DELAY_FIRST_MS 50
 #define DELAY_MAX_MS   800   /* it is back within a second, however often it dies */
 #define STEADY_MS      10000 /* one that ran so long begins the delays anew */
+#define LAST_WORDS_MS  100   /* between the end of a channel and of its process */
 
 static void start_again(void *self);
 
@@ -24,6 +25,7 @@ child_ended(void *self, int status)
 	bool steady = clock_ms() - kept->started_ms >= STEADY_MS;
 
 	kept_down(kept);
+	loop_timer_stop(kept->bus->loop, &kept->again);
 	kept->child.pid = 0;
 	if (kept->over || (kept->ended != NULL && !kept->ended(kept->self, code)))
 		return;
@@ -76,6 +78,21 @@ start_again(void *self)
 		loop_timer_set(kept->bus->loop, &kept->again, DELAY_MAX_MS, start_again, kept);
 }
 
+static void
+kill_now(void *self)
+{
+	struct kept *kept = self;
+
+	child_kill(&kept->child, SIGKILL);
+}
+
+void
+kept_renew(struct kept *kept)
+{
+	child_kill(&kept->child, SIGKILL);
+	kept_down(kept);
+}
+
 void
 kept_down(struct kept *kept)
 {
@@ -83,7 +100,7 @@ kept_down(struct kept *kept)
 		return;
 	kept->peer = NULL;
 	kept->told = false;
-	child_kill(&kept->child, SIGKILL);
+	loop_timer_set(kept->bus->loop, &kept->again, LAST_WORDS_MS, kill_now, kept);
 	if (kept->gone != NULL)
 		kept->gone(kept->self);
 }

@@ -26,8 +26,11 @@ struct kept {
 /* Start it; the upper half is filled in, the rest zero. ERR_SYSTEM when it cannot be started, or as greet. */
 enum err kept_start(struct kept *kept, struct why *why) must_check;
 
-/* Its channel broke: end it; it is started again when it has ended. Nothing where it has none. */
+/* Its channel broke: it is ending, and soon ended; it is started again when it has. Nothing where it has none. */
 void kept_down(struct kept *kept);
+
+/* It is of no use: end it at once, and start it again. */
+void kept_renew(struct kept *kept);
 
 /* End it for good. */
 void kept_stop(struct kept *kept);

@@ -65,7 +65,7 @@ proxy_listens(void *self, enum err r, struct msg *answer, const struct why *why)
 		return; /* it is gone: the next one is asked again */
 	if (r != OK) {
 		log_failure("proxy.listen", r, why);
-		kept_down(&s->way.proxy);
+		kept_renew(&s->way.proxy);
 		return;
 	}
 	s->way.listening = true;
@@ -111,7 +111,7 @@ proxy_is_ready(void *self, enum err r, struct msg *answer, const struct why *why
 		return;
 	if (r != OK) {
 		log_failure("proxy.setup", r, why);
-		kept_down(&s->way.proxy);
+		kept_renew(&s->way.proxy);
 		return;
 	}
 	if (ca->key_n == 0) {
@@ -195,7 +195,7 @@ policyd_is_set_up(void *self, enum err r, struct msg *answer, const struct why *
 	if (r == OK || r == ERR_UNAVAILABLE)
 		return;
 	log_failure("policyd.setup", r, why);
-	kept_down(&s->way.policyd);
+	kept_renew(&s->way.policyd);
 }
 
 static void
