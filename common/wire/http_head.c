@@ -59,6 +59,17 @@ static const struct {
 
 #define NAMES_N (sizeof(names) / sizeof(names[0]))
 
+/* Has it no byte over 127? Asked first, being quick. */
+static bool
+is_ascii(struct span a)
+{
+	unsigned char seen = 0;
+
+	for (size_t i = 0; i < a.length; i++)
+		seen |= (unsigned char)a.at[i];
+	return seen < 0x80;
+}
+
 static bool
 all_of(struct span a, uint8_t class)
 {
@@ -479,7 +490,7 @@ http_request_parse(struct span bytes, size_t max, struct http_head *out, size_t 
 		return r;
 	if (head.minor > 0 && head.host.length == 0)
 		return fail(why, ERR_SYNTAX, "no host");
-	if (!span_utf8(span_head(bytes, length)))
+	if (!is_ascii(span_head(bytes, length)) && !span_utf8(span_head(bytes, length)))
 		return fail(why, ERR_SYNTAX, "the head is not UTF-8");
 	head_give(&head, out);
 	*used = length;

@@ -1,6 +1,7 @@
 /* An exchange: one request and its answer, from its head to its burial; both bodies pass without being kept. */
 #include <stdlib.h>
 
+#include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
 #include "sandbox/proxy/proxy.h"
 
@@ -245,7 +246,7 @@ too_large(struct exchange *exchange)
 
 	text_add(&text, "the body is over %zu bytes", exchange->body_max);
 	refusal.detail = text_span(&text);
-	http_event(exchange->http, exchange, NULL, 2, exchange->policy, SPAN_NONE, SPAN("body"), refusal.detail);
+	http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, SPAN("body"), refusal.detail);
 	exchange_refuse(exchange, &refusal);
 }
 
@@ -333,15 +334,28 @@ exchange_answer_end(struct exchange *exchange, const struct http_field *trailers
 	front->over(exchange);
 }
 
+/* "CONNECT h:p blocked: ..." in tunnels, with the method at the explicit proxy (7.2). */
+static struct span
+blocked_words(struct exchange *exchange, struct text *text, const struct why *why)
+{
+	const struct connection *connection = exchange->http->connection;
+
+	text_add_span(text, exchange->http->forward ? exchange->request.method : SPAN("CONNECT"));
+	text_add(text, " %s:%u blocked: %s", connection->host, connection->port, why->text);
+	return text_span(text);
+}
+
 void
 exchange_failed(struct exchange *exchange, enum err r, const struct why *why)
 {
-	struct refusal refusal = {.status = r == ERR_DENIED ? 403 : 502,
-	    .error = r == ERR_DENIED ? "ssrf_denied" : "upstream_unreachable",
-	    .detail = span_of_text(why->text)};
+	char bytes[WHY_BYTES + 512];
+	struct text words = TEXT_OF(bytes);
+	bool denied = r == ERR_DENIED;
+	struct refusal refusal = {.status = denied ? 403 : 502, .error = denied ? "ssrf_denied" : "upstream_unreachable",
+	    .detail = denied ? blocked_words(exchange, &words, why) : span_of_text(why->text)};
 
 	let_go(exchange);
-	http_event(exchange->http, exchange, r == ERR_DENIED ? "HTTP_REQUEST denied" : "HTTP_REQUEST failed", 2,
+	http_event(exchange->http, exchange, exchange->http->forward ? "FORWARD denied" : "HTTP_REQUEST denied", EVENT_DENIED,
 	    exchange->policy, SPAN_NONE, span_of_text(refusal.error), refusal.detail);
 	if (exchange->answer_begun)
 		exchange->http->front->broken(exchange);

@@ -89,17 +89,38 @@ static const struct {
 	enum event_action action;
 	enum event_severity severity;
 	const char *tunnel, *upgrade, *forward;
+	const char *uninspected, *uninspected_forward;
 } heads[] = {
-	{EVENT_ALLOWED, EVENT_INFO, "L7_REQUEST allow", "L7_REQUEST allow_upgrade", "FORWARD_L7 allow"},
-	{EVENT_AUDITED, EVENT_LOW, "L7_REQUEST audit", "L7_REQUEST audit", "FORWARD_L7 audit"},
-	{EVENT_DENIED, EVENT_MED, "L7_REQUEST deny", "L7_REQUEST deny", "FORWARD_L7 deny"},
+	{EVENT_ALLOWED, EVENT_INFO, "L7_REQUEST allow", "L7_REQUEST allow_upgrade", "FORWARD_L7 allow", "HTTP_REQUEST",
+	    "FORWARD allowed"},
+	{EVENT_AUDITED, EVENT_LOW, "L7_REQUEST audit", "L7_REQUEST audit", "FORWARD_L7 audit", "HTTP_REQUEST",
+	    "FORWARD allowed"},
+	{EVENT_DENIED, EVENT_MED, "L7_REQUEST deny", "L7_REQUEST deny", "FORWARD_L7 deny", "HTTP_REQUEST denied",
+	    "FORWARD denied"},
 };
+
+/* Whose word it was: a code that is none of these is a rule's. */
+static const char *
+engine_of(struct span code)
+{
+	static const char *const ours[] = {"parse", "flood", "no_decision", "request_authority_mismatch",
+	    "unsupported_l7_protocol", "upstream_unreachable"};
+
+	if (span_is(code, "ssrf_denied"))
+		return "ssrf";
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (span_is(code, ours[i]))
+			return "proxy";
+	return "opa";
+}
 
 /* The row's words for this request. */
 static const char *
 head_words(const struct http *http, const struct exchange *exchange, size_t row)
 {
-	if (http->connection->how == HOW_FORWARD)
+	if (!http->connection->judged.inspect)
+		return http->forward ? heads[row].uninspected_forward : heads[row].uninspected;
+	if (http->forward)
 		return heads[row].forward;
 	return exchange != NULL && exchange->upgrade ? heads[row].upgrade : heads[row].tunnel;
 }
@@ -108,7 +129,7 @@ void
 http_event(struct http *http, const struct exchange *exchange, const char *head, int action, struct span policy,
     struct span rule, struct span code, struct span reason)
 {
-	struct event event = {.class = EVENT_HTTP, .activity = "REQUEST", .engine = "opa", .policy = policy, .rule = rule,
+	struct event event = {.class = EVENT_HTTP, .activity = "REQUEST", .engine = engine_of(code), .policy = policy, .rule = rule,
 	    .code = code, .reason = reason, .action = (enum event_action)action, .severity = EVENT_MED, .head = head};
 
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)

@@ -332,7 +332,8 @@ test_dial_fails(void **state)
 	world.dial_fails = ERR_DENIED;
 	end_send(&world.agent, GET("/a"));
 	UNTIL(world.agent.closed);
-	assert_true(has(&world.agent, "HTTP/1.1 403 Forbidden\r\n") && has(&world.agent, "\"ssrf_denied\""));
+	assert_true(has(&world.agent, "HTTP/1.1 403 Forbidden\r\n") && has(&world.agent, "\"ssrf_denied\"") &&
+	    has(&world.agent, "\"detail\":\"CONNECT api.test:443 blocked: the place is not there\""));
 	world_close();
 }
 
@@ -525,6 +526,14 @@ test_forward(void **state)
 	UNTIL(world.agent.closed && world.ended);
 	assert_string_equal(seen(&world.agent), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
 	assert_string_equal(world.events, "FORWARD_L7 allow GET /x code=;");
+	world_close();
+	world_open(HOW_FORWARD, false, false); /* nothing to inspect: told as such */
+	world.connection->judged.inspect = false;
+	world.dial_fails = ERR_DENIED;
+	end_send(&world.agent, "GET http://api.test/x HTTP/1.1\r\nHost: api.test\r\n\r\n");
+	UNTIL(world.agent.closed && world.ended);
+	assert_true(has(&world.agent, "\"detail\":\"GET api.test:80 blocked: the place is not there\""));
+	assert_string_equal(world.events, "FORWARD allowed GET /x code=;FORWARD denied GET /x code=ssrf_denied;");
 	world_close();
 	world_open(HOW_FORWARD, false, false);
 	end_send(&world.agent, "GET http://api.test/../x HTTP/1.1\r\nHost: api.test\r\n\r\n");
