@@ -7,7 +7,8 @@
 #include "common/policy/dfa.h"
 
 #define SCRATCH_MAX_BYTES (256u << 20)
-#define WILD_TOGETHER	  64 /* tried in one machine */
+#define WILD_TOGETHER	  64	  /* tried in one machine */
+#define WORK_MAX	  2000000 /* states that all tries together may make: some seconds */
 
 /* One of the two, and the next. */
 struct machine {
@@ -25,6 +26,7 @@ struct dividing {
 	const struct byte_sets *sets;
 	struct arena *keep;
 	struct automaton *automaton;
+	size_t work; /* states tried so far, at most */
 	struct why *why;
 };
 
@@ -79,6 +81,9 @@ machine_try(struct dividing *d, const struct automaton_branch *branches, uint32_
 	*made = false;
 	if (trie_make(branches, n, &scratch, &trie) != OK)
 		return n > 1 ? OK : fail(d->why, ERR_LIMIT, "the patterns need too much memory");
+	d->work += dfa_states_max(&trie);
+	if (d->work > WORK_MAX)
+		return fail(d->why, ERR_LIMIT, "the patterns are too many and too wild to be compiled");
 	if (dfa_make(&trie, d->sets, &scratch, d->keep, &machine.dfa, &r)) {
 		*made = r == OK;
 	} else if (n == 1) {

@@ -13,7 +13,7 @@ struct automaton;
  * branches  are put in another order; not kept
  * keep      holds out, for ever
  * out       NULL for no branches: nothing matches
- * errors    ERR_LIMIT keep's ceiling
+ * errors    ERR_LIMIT keep's ceiling, or too much work
  */
 enum err automaton_new(struct automaton_branch *branches, uint32_t n, const struct byte_sets *sets, struct arena *keep,
     struct automaton **out, struct why *why) must_check;

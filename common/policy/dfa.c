@@ -228,10 +228,16 @@ row_pack(struct making *making, uint32_t state, const uint32_t row[256])
 	return comb_put(&making->dfa.comb, state, row, making->classes, &to->base, &to->rest, &to->still);
 }
 
+size_t
+dfa_states_max(const struct trie *trie)
+{
+	return STATES_LEAST + (size_t)trie->n * STATES_PER_NODE;
+}
+
 static bool
 making_room(struct making *making, struct arena *scratch)
 {
-	making->states_max = STATES_LEAST + (size_t)making->trie->n * STATES_PER_NODE;
+	making->states_max = dfa_states_max(making->trie);
 	making->pool_max = making->states_max * PLACES_PER_STATE;
 	making->dfa.comb.max = CELLS_LEAST + making->states_max * CELLS_PER_STATE;
 	making->accepts_max = making->states_max * 2 + making->trie->n;

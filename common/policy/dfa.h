@@ -30,6 +30,9 @@ struct dfa {
 bool dfa_make(const struct trie *trie, const struct byte_sets *sets, struct arena *scratch, struct arena *keep,
     struct dfa *out, enum err *r);
 
+/* How many states at most dfa_make tries to make. */
+size_t dfa_states_max(const struct trie *trie);
+
 void dfa_run(const struct dfa *dfa, struct span text, uint64_t *groups);
 
 #endif

@@ -385,7 +385,9 @@ what_explodes_is_walked(void **state)
 	struct matcher_pattern patterns[] = {
 	    {SPAN("/*a??????????????????????????????"), 0, MATCHER_PATH},
 	    {SPAN("/*b??????????????????????????????"), 1, MATCHER_PATH},
-	    {SPAN("/*c{d,e}?????????????????????????????" "/**/x"), 2, MATCHER_PATH},
+	    {SPAN("/*c{d,e}?????????????????????????????"
+		  "/**/x"),
+		2, MATCHER_PATH},
 	    {SPAN("/plain/*"), 3, MATCHER_PATH},
 	};
 	static const struct {
@@ -417,6 +419,24 @@ what_explodes_is_walked(void **state)
 	}
 }
 
+/* Thousands that explode are refused within seconds, not compiled for minutes. */
+static void
+too_much_work_is_refused(void **state)
+{
+	enum { MANY = 8000 };
+	auto_arena struct arena keep = {.max_bytes = 512u << 20}, texts = {.max_bytes = 64u << 20};
+	struct matcher_pattern *patterns = arena_array(&texts, MANY, sizeof(*patterns));
+	struct matcher matcher;
+	struct why why = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++)
+		patterns[i] = (struct matcher_pattern){
+		    span_of_text(arena_format(&texts, "/*%u????????????????", i)), i, MATCHER_PATH};
+	assert_int_equal(matcher_new(patterns, MANY, MANY, &keep, &matcher, &why), ERR_LIMIT);
+	assert_non_null(strstr(why.text, "too wild"));
+}
+
 static void
 nul_matches_nothing(void **state)
 {
@@ -443,6 +463,7 @@ main(void)
 	    cmocka_unit_test(automata_agree_with_a_plain_matcher),
 	    cmocka_unit_test(overlap_is_never_missed),
 	    cmocka_unit_test(what_explodes_is_walked),
+	    cmocka_unit_test(too_much_work_is_refused),
 	    cmocka_unit_test(nul_matches_nothing),
 	};
 
