@@ -4,7 +4,7 @@
 openshell() { timeout 30 "$bin/openshell" "$@"; }
 gateway() { timeout 60 "$bin/openshell-gateway" "$@" --data-dir "$data"; }
 services="api state relay credentials driver-local postgres"
-insides="supervisor link spawner"
+insides="supervisor link spawner policyd proxy"
 
 ms() { echo $(($(date +%s%N) / 1000000)); }
 phase() { openshell sandbox get "$1" -o json 2>/dev/null </dev/null | jq -r .phase; }
@@ -47,7 +47,7 @@ pid_in() {
 	top=$(box_pid "$1")
 	case $2 in
 	supervisor) echo "$top" ;;
-	link) pgrep -P "${top:-0}" -x link ;;
+	link | policyd | proxy) pgrep -P "${top:-0}" -x "$2" ;;
 	spawner) pgrep -P "${top:-0}" -f 'supervisor --spawner' ;;
 	esac
 }
