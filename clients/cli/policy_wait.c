@@ -80,9 +80,22 @@ look(struct cli *cli, char *name, uint32_t version, struct why *why)
 	return OK;
 }
 
+/* A gateway that went away is connected to again. */
+static enum err
+look_again(struct cli *cli, char *name, uint32_t version, bool *away, struct why *why)
+{
+	enum err r = *away ? cli_reconnect(cli, why) : OK;
+
+	if (r == OK)
+		r = look(cli, name, version, why);
+	*away = r == ERR_UNAVAILABLE;
+	return r;
+}
+
 enum err
 policy_wait(struct cli *cli, char *name, uint32_t version, struct why *why)
 {
+	bool away = false;
 	uint64_t end_ms = clock_ms() + cli->args.values[FLAG_TIMEOUT].number * 1000, pause = FIRST_MS;
 	enum err r;
 
@@ -90,7 +103,9 @@ policy_wait(struct cli *cli, char *name, uint32_t version, struct why *why)
 		return r;
 	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
 	    arena_format(&cli->arena, "Waiting for policy version %u", version));
-	while ((r = look(cli, name, version, why)) == ERR_MORE && clock_ms() < end_ms) {
+	while ((r = look_again(cli, name, version, &away, why)) == ERR_MORE || away) {
+		if (clock_ms() >= end_ms)
+			break;
 		if ((r = cli_pause(cli, pause, why)) != OK)
 			return r;
 		if (cli->signal != 0)

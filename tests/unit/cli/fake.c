@@ -335,7 +335,7 @@ revision_make(Openshell__V1__SandboxPolicyRevision *to, uint32_t version, int st
 }
 
 /* By name of the sandbox: fresh has no policy yet; of a new version stuck stays pending, slow is pending once, bad fails,
- * old is superseded. */
+ * old is superseded, flaky is away once. */
 static void
 on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
@@ -345,6 +345,7 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 	Openshell__V1__SandboxPolicyRevision revision;
 	const char *name = in->name == NULL ? "" : in->name;
 	static bool waited;
+	bool away = strcmp(name, "flaky") == 0 && in->version > 3 && !waited;
 	int status = 2;
 
 	(void)self;
@@ -355,6 +356,10 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 		    : strcmp(name, "old") == 0						      ? 4
 											      : 2;
 	waited = in->version > 3;
+	if (away) {
+		refuse(call, ERR_UNAVAILABLE, "state is away");
+		return;
+	}
 	if (strcmp(name, "fresh") == 0 && in->version == 0) {
 		refuse(call, ERR_NOT_FOUND, "no policy");
 		return;

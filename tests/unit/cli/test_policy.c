@@ -54,6 +54,7 @@ static const struct {
     {"policy set demo --policy - --wait", GOOD, 0, STATUS "UpdateConfig " STATUS, "", "Policy version 5 loaded\n", "\"version\":5"},
     {"policy set slow --policy - --wait", GOOD, 0, STATUS "UpdateConfig " STATUS STATUS, "", "Policy version 5 loaded\n", NULL},
     {"policy set old --policy - --wait", GOOD, 0, STATUS "UpdateConfig " STATUS, "", "Policy version 5 was superseded", NULL},
+    {"policy set flaky --policy - --wait", GOOD, 0, STATUS "UpdateConfig " STATUS STATUS, "", "Policy version 5 loaded\n", NULL},
     {"policy set bad --policy - --wait", GOOD, 1, STATUS "UpdateConfig " STATUS, "",
 	"Error: policy version 5 could not be loaded: a bad glob\n", NULL},
     {"policy set stuck --policy - --wait --timeout 1", GOOD, 124, NULL, "", "policy version 5 is not loaded after 1 seconds", NULL},
