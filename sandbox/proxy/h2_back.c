@@ -289,8 +289,10 @@ on_close(nghttp2_session *session, int32_t stream, uint32_t error, void *self)
 		return 0;
 	if (back->streams == 0 && back->going)
 		pool_dead(back);
-	else if (back->streams == 0 || !list_empty(&back->http->waiting))
+	else if (back->streams == 0)
 		pool_idle(back);
+	else
+		pool_room(back);
 	return 0;
 }
 

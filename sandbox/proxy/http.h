@@ -19,6 +19,7 @@
 #define STREAMS_MAX	   100	  /* exchanges at once on an HTTP/2 connection */
 #define PIPELINE_MAX	   16	  /* requests read ahead on an HTTP/1 connection */
 #define BACKS_MAX	   32	  /* connections upstream of one agent's connection */
+#define IDLE_MAX	   256	  /* of all, kept without an exchange */
 #define STREAM_OUT_BYTES   32768  /* of a body, waiting for an HTTP/2 window */
 #define STREAM_AGENT_BYTES 65535  /* window of a stream towards us, from the agent */
 #define STREAM_BACK_BYTES  262144 /* and from upstream, which is further away */
@@ -141,6 +142,7 @@ struct back {
 	bool plain; /* HTTP/1 was asked for: an upgrade waits for it */
 	struct side side;
 	struct timer idle;
+	bool idles; /* counted in proxy.idle_n */
 	/* HTTP/1 */
 	struct exchange *exchange; /* NULL: idle */
 	bool used;		   /* has served one before */
@@ -237,6 +239,7 @@ void body_question(struct exchange *exchange, struct arena *arena, struct msg_qu
 /* pool.c */
 void pool_send(struct exchange *exchange); /* over some back; later, if need be */
 void pool_idle(struct back *back);	    /* it can take another exchange */
+void pool_room(struct back *back);	    /* it can take one more beside those that it has */
 void pool_dead(struct back *back);	    /* no longer: forget it */
 void pool_cancel(struct http *http);	    /* all of them */
 void pool_bury(struct http *http);

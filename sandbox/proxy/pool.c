@@ -6,16 +6,29 @@
 
 static void serve_waiting(struct http *http);
 
+/* Is it one of those that wait? Counted over all connections: an idle one costs memory. */
+static void
+idle_count(struct back *back, bool idles)
+{
+	struct proxy *proxy = back->http->connection->proxy;
+
+	if (back->idles != idles)
+		proxy->idle_n += idles ? 1 : -1;
+	back->idles = idles;
+	if (!idles)
+		loop_timer_stop(proxy->loop, &back->idle);
+}
+
 void
 pool_dead(struct back *back)
 {
 	if (back->state == BACK_DEAD)
 		return;
+	idle_count(back, false);
 	back->state = BACK_DEAD;
 	back->http->backs_n--;
 	list_remove(&back->link);
 	list_append(&back->http->dead_backs, &back->link);
-	loop_timer_stop(back->http->loop, &back->idle);
 }
 
 static void
@@ -77,8 +90,21 @@ idle_fired(void *self)
 void
 pool_idle(struct back *back)
 {
+	struct http *http = back->http;
+
 	back->used = true;
-	loop_timer_set(back->http->loop, &back->idle, HTTP_BACK_IDLE_MS, idle_fired, back);
+	idle_count(back, true);
+	loop_timer_set(http->loop, &back->idle, HTTP_BACK_IDLE_MS, idle_fired, back);
+	if (!list_empty(&http->waiting))
+		serve_waiting(http);
+	if (back->idles && http->connection->proxy->idle_n > IDLE_MAX)
+		pool_dead(back);
+}
+
+void
+pool_room(struct back *back)
+{
+	back->used = true;
 	if (!list_empty(&back->http->waiting))
 		serve_waiting(back->http);
 }
@@ -188,7 +214,7 @@ hand_over(struct exchange *exchange)
 	list_each(back, &http->backs, struct back, link) {
 		if (!can_take(back, exchange))
 			continue;
-		loop_timer_stop(http->loop, &back->idle);
+		idle_count(back, false);
 		list_remove(&exchange->waiting);
 		exchange->back = back;
 		if (back->kind->start(back, exchange)) {

@@ -46,7 +46,8 @@ struct proxy {
 	uint64_t next_number;	/* of connections: never used again, also not by the next proxy */
 	struct list lingering;	/* agents' legs that are drained before they are closed */
 	unsigned lingering_n;
-	unsigned messages_n;	   /* WebSocket messages that are being read: tunnel.c */
+	unsigned messages_n;	   /* WebSocket messages that are being read: messages.c */
+	unsigned idle_n;	   /* connections upstream that wait for another exchange: pool.c */
 	struct slots upstreams;
 	struct pipes pipes;
 	struct tls *tls;

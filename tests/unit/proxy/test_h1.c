@@ -63,6 +63,24 @@ test_kept(void **state)
 	world_close();
 }
 
+/* When too many idle connections are kept already, this one is not. */
+static void
+test_idle_most(void **state)
+{
+	(void)state;
+	begin();
+	world.proxy.idle_n = 256;
+	end_send(&world.agent, GET("/a"));
+	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
+	end_send(UP, OK_BODY);
+	UNTIL(has(&world.agent, "hi") && UP->closed);
+	assert_int_equal(world.proxy.idle_n, 256);
+	world.proxy.idle_n = 0;
+	end_send(&world.agent, GET("/b"));
+	UNTIL(world.ups_n == 2 && has(&world.ups[1], "/b"));
+	world_close();
+}
+
 /* Pipelined requests are judged together and answered in their order; behind a body lies the next request (S11). */
 static void
 test_pipelined(void **state)
@@ -107,6 +125,32 @@ test_refused(void **state)
 	    "\"rule_missing\":{"));
 	assert_false(has(&world.agent, "secret"));
 	assert_int_equal(world.dials, 0);
+	world_close();
+}
+
+/* Byte by byte it is the same. */
+static void
+test_dribble(void **state)
+{
+	static const char requests[] = "POST /1?q HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+				       "3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\nPUT /2 HTTP/1.1\r\nHost: api.test\r\nContent-Length: 3\r\n\r\ndef";
+	static const char answers[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+
+	(void)state;
+	begin();
+	for (size_t i = 0; requests[i] != '\0'; i++) {
+		end_send_span(&world.agent, span_of_bytes(requests + i, 1));
+		world_turn();
+	}
+	UNTIL(world.ups_n == 1 && has(UP, "T: 1\r\n\r\n"));
+	for (size_t i = 0; answers[i] != '\0'; i++) {
+		end_send_span(UP, span_of_bytes(answers + i, 1));
+		world_turn();
+	}
+	UNTIL(has(&world.agent, "0\r\n\r\n") && has(UP, "def"));
+	assert_true(has(UP, "POST /1?q HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n") &&
+	    has(UP, "\r\n0\r\nT: 1\r\n\r\nPUT"));
+	assert_true(has(UP, "PUT /2 HTTP/1.1\r\nHost: api.test\r\nContent-Length: 3\r\n\r\ndef"));
 	world_close();
 }
 
@@ -576,7 +620,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain), cmocka_unit_test(test_kept), cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_kept), cmocka_unit_test(test_idle_most), cmocka_unit_test(test_pipelined), cmocka_unit_test(test_dribble),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_second), cmocka_unit_test(test_rejected),
 		cmocka_unit_test(test_refused_before), cmocka_unit_test(test_head_too_large), cmocka_unit_test(test_bad_chunks),
 		cmocka_unit_test(test_trailers), cmocka_unit_test(test_interim), cmocka_unit_test(test_until_close),

@@ -602,7 +602,7 @@ world_close(void)
 	end_close(&world.agent);
 	for (size_t i = 0; i < world.ups_n; i++)
 		end_close(&world.ups[i]);
-	assert_true(list_empty(&dials) && list_empty(&asks));
+	assert_true(list_empty(&dials) && list_empty(&asks) && world.proxy.idle_n == 0);
 	loop_timer_stop(world.proxy.loop, &judge_timer);
 	loop_free(world.proxy.loop);
 }
