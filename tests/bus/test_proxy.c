@@ -1097,7 +1097,7 @@ an_absolute_form_is_forwarded(void **unused)
 	read_all(fd, bytes, sizeof(bytes));
 	assert_memory_equal(bytes, "HTTP/1.1 200 OK\r\n", 17);
 	assert_non_null(strstr(bytes, "hello"));
-	expect_event("FORWARD_L7 allow GET up.test:8081/x");
+	expect_event("FORWARD allowed GET up.test:8081/x");
 }
 
 static void
@@ -1112,7 +1112,7 @@ an_absolute_form_that_may_not_be_dialled_is_refused(void **unused)
 	judge("loop.test", 80, &yes);
 	judge_request("GET", "/x", true);
 	read_all(fd, bytes, sizeof(bytes));
-	if (strstr(bytes, "{\"error\":\"ssrf_denied\",\"detail\":\"") == NULL)
+	if (strstr(bytes, "{\"error\":\"ssrf_denied\",\"detail\":\"GET loop.test:80 blocked: ") == NULL)
 		fail_msg("%s", bytes);
 }
 
@@ -1205,7 +1205,7 @@ idle_connections_are_small(void **unused)
 	yes.connection_judged.inspect = true;
 	for (int i = 0; i < MANY; i++) {
 		fds[i] = tunnel(&yes, server, &fars[i]);
-		tls_client_begin(&clients[i], fds[i], pem_bytes, "up.test", "up.test", NULL);
+		tls_client_begin(&clients[i], fds[i], pem_bytes, "up.test", "up.test", i % 2 == 0 ? "http/1.1" : NULL);
 		while (tls_client_step(&clients[i]) == ERR_MORE)
 			until_readable(fds[i]);
 		assert_string_equal(clients[i].failure, "");
