@@ -213,8 +213,19 @@ check_static(const struct policy_files *old, const struct policy_files *new, str
 	return OK;
 }
 
+static void
+say_later(struct supervisor *s, const struct policy_files *new)
+{
+	for (size_t i = 0; i < new->paths_n; i++)
+		if (!new->paths[i].baseline && !listed(&s->files, &new->paths[i])) {
+			linkage_say(s, "WARN", "filesystem path %.*s is shared from the sandbox's next start on",
+			    SPAN_ARGS(new->paths[i].path));
+			return; /* one speaks for all */
+		}
+}
+
 static enum err
-check(const struct supervisor *s, const struct msg_config_push *push, struct arena *arena, struct why *why)
+check(struct supervisor *s, const struct msg_config_push *push, struct arena *arena, struct why *why)
 {
 	struct policy_files files;
 	enum err r;
@@ -225,6 +236,7 @@ check(const struct supervisor *s, const struct msg_config_push *push, struct are
 	if (files.network && s->way.tried && !s->way.open)
 		return fail(why, ERR_STATE, "it has network rules, which cannot be enforced here: this sandbox has no fence "
 		    "(nftables) or no proxy");
+	say_later(s, &files);
 	return OK;
 }
 
