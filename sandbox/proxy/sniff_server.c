@@ -1,0 +1,55 @@
+/* Sniffing where nothing is inspected: the server is dialled early, and if it speaks first it is no HTTP. */
+#include <sys/epoll.h>
+
+#include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/sniff_inside.h"
+
+/* The server has something to say before the agent: not HTTP. */
+static void
+server_first(void *self, uint32_t events)
+{
+	struct connection *connection = self;
+
+	(void)events;
+	if (connection->relay != NULL)
+		inner_late(connection);
+	else
+		serve_raw(connection);
+}
+
+/* Nobody is there: who speaks HTTP is told so by what serves it, who waits for the server is not left waiting. */
+static void
+dial_failed(struct connection *connection)
+{
+	if (connection->sniffing)
+		loop_timer_set(connection->proxy->loop, &connection->timer, SNIFF_MS,
+		    connection->relay != NULL ? inner_late : first_late, connection);
+}
+
+static void
+dialled(void *self, enum err r, struct leg *leg, const struct why *why)
+{
+	struct connection *connection = self;
+
+	(void)why;
+	connection->dialling = 0;
+	if (r != OK) {
+		dial_failed(connection);
+		return;
+	}
+	connection->dialled = leg;
+	if (connection->sniffing && leg_tls(leg) == connection->tls)
+		leg_watch(leg, EPOLLIN, server_first, connection);
+}
+
+/* Where nothing is inspected the server may be the first to speak. */
+void
+listen_to_server(struct connection *connection)
+{
+	if (connection->judged.inspect)
+		return;
+	if (connection->dialled != NULL && leg_tls(connection->dialled) == connection->tls)
+		leg_watch(connection->dialled, EPOLLIN, server_first, connection);
+	else
+		connection->dialling = upstream_open(connection, connection->tls, NULL, dialled, connection);
+}
