@@ -1223,6 +1223,46 @@ idle_connections_are_small(void **unused)
 	}
 }
 
+/* Noise behind beginnings that lead everywhere: the proxy lives, and serves the next one. */
+static void
+noise_breaks_nothing(void **unused)
+{
+	static const char *const beginnings[] = {"", "CONNECT up.test:8082 HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://up.test:8082/",
+	    "CONNECT up.test:8082 HTTP/1.1\r\nHost: x\r\n\r\n\x16\x03\x01\x02\x00\x01",
+	    "CONNECT up.test:8082 HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: up.test:8082\r\nX: ",
+	    "CONNECT up.test:8082 HTTP/1.1\r\nHost: x\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"};
+	auto_fd int server = bound(SERVER, 8082, SOCK_STREAM);
+	struct msg judged = judgement(true);
+	unsigned random = 1;
+	struct why why;
+
+	(void)unused;
+	for (int i = 0; i < 600; i++) {
+		const char *beginning = beginnings[i % COUNT(beginnings)];
+		int fd = dial(EXPLICIT, EXPLICIT_PORT);
+		char noise[300];
+		struct heard *heard;
+
+		for (size_t n = 0; n < sizeof(noise); n++)
+			noise[n] = (char)((random = random * 1103515245u + 12345u) >> 16);
+		judged.connection_judged.inspect = i % 4 < 2;
+		send(fd, beginning, strlen(beginning), MSG_NOSIGNAL);
+		send(fd, noise, random % sizeof(noise), MSG_NOSIGNAL);
+		if (i % 3 == 0)
+			shutdown(fd, SHUT_WR);
+		for (int turns = 0; turns < 4; turns++) {
+			assert_int_equal(loop_turn(loop, 1, &why), OK);
+			if ((heard = actor_heard(&policyd, CONNECTION_JUDGE)) != NULL) {
+				reply_send(&heard->reply, &judged);
+				heard_free(heard);
+			}
+			close(accept(server, NULL, NULL));
+		}
+		close(fd);
+	}
+	a_refusal_says_what_the_reference_says(NULL);
+}
+
 static void
 a_head_that_does_not_come_is_given_up(void **unused)
 {
@@ -1286,6 +1326,7 @@ main(int argc, char **argv)
 	    TEST(inspected_requests_pass_through_tls_on_both_sides),
 	    TEST(a_thousand_at_once_and_slow_ones_cost_nobody_else),
 	    TEST(idle_connections_are_small),
+	    TEST(noise_breaks_nothing),
 	    TEST(a_head_that_does_not_come_is_given_up),
 	    TEST(events_wait_for_the_link),
 	};
