@@ -585,12 +585,18 @@ world_turn(void)
 }
 
 void
-world_rest(void)
+world_turn_now(void)
 {
 	struct why why;
 
+	assert_int_equal(loop_turn(world.proxy.loop, 0, &why), OK);
+}
+
+void
+world_rest(void)
+{
 	for (int i = 0; i < 50; i++)
-		assert_int_equal(loop_turn(world.proxy.loop, 0, &why), OK);
+		world_turn_now();
 }
 
 void

@@ -62,6 +62,7 @@ extern bool world_raw; /* ends of HTTP/2 legs are bytes, not sessions: tests/h2 
 void world_open(enum how how, bool agent_h2, bool upstream_h2);
 void world_close(void);
 void world_turn(void);
+void world_turn_now(void); /* without waiting */
 
 /* Turn the loop until it is so; fails after ten seconds. */
 #define UNTIL(condition)                                                                 \
