@@ -227,6 +227,7 @@ resolved(void *self, enum err r, const struct address *addresses, size_t n, cons
 	struct why why = {0};
 
 	upstream->resolving = 0;
+	loop_timer_stop(upstream->loop, &upstream->timer);
 	if (r != OK) /* no address, or no answer: refused (7.2) */
 		r = fail(&why, r == ERR_LIMIT ? r : ERR_DENIED, "DNS resolution failed for %s:%u: %s",
 		    upstream->connection->host, upstream->connection->port, said->text);
@@ -236,6 +237,17 @@ resolved(void *self, enum err r, const struct address *addresses, size_t n, cons
 		upstream_done(upstream, r, &why);
 	else
 		dial_next(upstream);
+}
+
+/* The name servers have had all the time there is. */
+static void
+resolve_late(void *self)
+{
+	struct upstream *upstream = self;
+	struct why why;
+
+	resolve_cancel(upstream->connection->proxy->resolver, upstream->resolving);
+	resolved(upstream, fail(&why, ERR_TIMEOUT, "no answer"), NULL, 0, &why);
 }
 
 /* ---- the interface ---- */
@@ -253,8 +265,10 @@ begin(void *self)
 		connected(upstream, leg);
 	} else if (connection->pinned_n > 0)
 		dial_next(upstream);
-	else
+	else {
+		loop_timer_set(upstream->loop, &upstream->timer, DIAL_MS, resolve_late, upstream);
 		upstream->resolving = resolve(connection->proxy->resolver, connection->host, resolved, upstream);
+	}
 }
 
 uint64_t
