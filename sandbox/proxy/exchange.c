@@ -1,79 +1,12 @@
 /* An exchange: one request and its answer, from its head to its burial; both bodies pass without being kept. */
-#include <stdlib.h>
-
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
 #include "sandbox/proxy/proxy.h"
 
-/* ---- memory ---- */
-
-struct exchange *
-exchange_new(struct http *http)
-{
-	struct exchange *exchange = http->spare;
-
-	http->spare = NULL;
-	if (exchange == NULL && (exchange = malloc(sizeof(*exchange))) == NULL)
-		abort();
-	memset(exchange, 0, offsetof(struct exchange, request));
-	memset(&exchange->request, 0, offsetof(struct http_head, fields));
-	exchange->http = http;
-	exchange->more.max_bytes = EXCHANGE_BYTES;
-	exchange->front.exchange = exchange->upstream.exchange = exchange;
-	list_append(&http->exchanges, &exchange->link);
-	http->exchanges_n++;
-	return exchange;
-}
-
-static void
-flow_free(struct flow *flow)
-{
-	bytes_free(&flow->in);
-	bytes_free(&flow->out);
-}
-
-void
-exchange_free(struct exchange *exchange)
-{
-	struct http *http = exchange->http;
-
-	flow_free(&exchange->front);
-	flow_free(&exchange->upstream);
-	bytes_free(&exchange->collected);
-	arena_reset(&exchange->more);
-	if (http->spare == NULL)
-		http->spare = exchange;
-	else
-		free(exchange);
-}
-
-void *
-exchange_alloc(struct exchange *exchange, size_t bytes)
-{
-	size_t at = (exchange->inline_used + 15) & ~(size_t)15;
-
-	if (bytes > EXCHANGE_INLINE || at > EXCHANGE_INLINE - bytes)
-		return arena_alloc(&exchange->more, bytes);
-	exchange->inline_used = at + bytes;
-	return exchange->inline_bytes + at;
-}
-
-struct span
-exchange_copy(struct exchange *exchange, struct span bytes)
-{
-	char *copy = bytes.length == 0 ? NULL : exchange_alloc(exchange, bytes.length);
-
-	if (copy == NULL)
-		return SPAN_NONE;
-	memcpy(copy, bytes.at, bytes.length);
-	return span_of_bytes(copy, bytes.length);
-}
-
 /* ---- the end ---- */
 
-/* Let go of policyd and of upstream. */
-static void
-let_go(struct exchange *exchange)
+void
+exchange_let_go(struct exchange *exchange)
 {
 	if (exchange->judging != 0)
 		judge_cancel(exchange->http->connection->proxy, exchange->judging);
@@ -95,7 +28,7 @@ exchange_over(struct exchange *exchange)
 	list_remove(&exchange->link);
 	list_append(&exchange->http->dead, &exchange->link);
 	exchange->http->exchanges_n--;
-	let_go(exchange);
+	exchange_let_go(exchange);
 }
 
 void
@@ -124,7 +57,7 @@ exchange_refuse(struct exchange *exchange, const struct refusal *refusal)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
-	let_go(exchange);
+	exchange_let_go(exchange);
 	exchange->refusal = refusal_keep(exchange, refusal);
 	exchange->refuse = true;
 	exchange->state = EXCHANGE_DECIDED;
@@ -305,88 +238,4 @@ exchange_pump(struct exchange *exchange)
 		pump_collected(exchange);
 	else if (!exchange->request_done)
 		exchange->http->front->resume(exchange);
-}
-
-/* ---- the answer ---- */
-
-void
-exchange_answer(struct exchange *exchange, const struct http_head *answer)
-{
-	struct why why;
-
-	if (answer->status < 200 && ++exchange->interims > INTERIM_MAX) {
-		exchange_failed(exchange, fail(&why, ERR_PROTOCOL, "more than %d interim answers", INTERIM_MAX), &why);
-		return;
-	}
-	exchange->answer_begun |= answer->status >= 200;
-	exchange->http->front->head(exchange, answer);
-}
-
-void
-exchange_answer_end(struct exchange *exchange, const struct http_field *trailers, size_t n)
-{
-	const struct front *front = exchange->http->front;
-
-	front->end(exchange, trailers, n);
-	exchange->answer_done = true;
-	let_go(exchange);
-	exchange->state = EXCHANGE_REFUSED;
-	front->over(exchange);
-}
-
-/* "CONNECT h:p blocked: ..." in tunnels, with the method at the explicit proxy (7.2). */
-static struct span
-blocked_words(struct exchange *exchange, struct text *text, const struct why *why)
-{
-	const struct connection *connection = exchange->http->connection;
-
-	text_add_span(text, exchange->http->forward ? exchange->request.method : SPAN("CONNECT"));
-	text_add(text, " %s:%u blocked: %s", connection->host, connection->port, why->text);
-	return text_span(text);
-}
-
-void
-exchange_failed(struct exchange *exchange, enum err r, const struct why *why)
-{
-	char bytes[WHY_BYTES + 512];
-	struct text words = TEXT_OF(bytes);
-	bool denied = r == ERR_DENIED;
-	struct refusal refusal = {.status = denied ? 403 : 502, .error = denied ? "ssrf_denied" : "upstream_unreachable",
-	    .detail = denied ? blocked_words(exchange, &words, why) : span_of_text(why->text)};
-
-	let_go(exchange);
-	http_event(exchange->http, exchange, exchange->http->forward ? "FORWARD denied" : "HTTP_REQUEST denied", EVENT_DENIED,
-	    exchange->policy, SPAN_NONE, span_of_text(refusal.error), refusal.detail);
-	if (exchange->answer_begun)
-		exchange->http->front->broken(exchange);
-	else
-		exchange_refuse(exchange, &refusal);
-}
-
-/* May it be sent twice (RFC 9110, 9.2.2)? */
-static bool
-is_idempotent(struct span method)
-{
-	static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (span_is(method, methods[i]))
-			return true;
-	return false;
-}
-
-void
-exchange_retry(struct exchange *exchange, const struct why *why)
-{
-	bool empty = exchange->request.body == HTTP_BODY_NONE && !exchange->body_begun && !exchange->collected_whole;
-
-	if (exchange->retried || !empty || exchange->answer_begun || exchange->interims > 0 ||
-	    !is_idempotent(exchange->request.method)) {
-		exchange_failed(exchange, ERR_UNAVAILABLE, why);
-		return;
-	}
-	let_go(exchange);
-	exchange->retried = true;
-	exchange->request_sent = false;
-	pool_send(exchange);
 }

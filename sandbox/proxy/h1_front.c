@@ -1,6 +1,4 @@
 /* The agent's side in HTTP/1: requests one after the other, also ahead of their answers, which go out in their order. */
-#include <stdio.h>
-
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
 
@@ -220,54 +218,6 @@ turn_of(struct exchange *exchange)
 	return exchange->http->exchanges.next == &exchange->link;
 }
 
-static void
-status_write(struct side *side, const struct http_head *answer)
-{
-	char line[32];
-
-	side_write(side, span_of_bytes(line, (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %u ", answer->status)));
-	side_write(side, answer->reason.length == 0 ? span_of_text(refusal_words(answer->status)) : answer->reason);
-	side_write(side, SPAN("\r\n"));
-	h1_head_write(side, answer);
-}
-
-/* How the body is delimited for the agent, and whether the connection goes on behind it. */
-static void
-framing_write(struct exchange *exchange, const struct http_head *answer)
-{
-	struct side *side = &exchange->http->agent;
-	bool unknown = answer->body == HTTP_BODY_CHUNKED || answer->body == HTTP_BODY_CLOSE;
-
-	exchange->answer_chunked = unknown && exchange->request.minor > 0;
-	exchange->answer_last |= exchange->http->ending || !exchange->request.keep_alive ||
-	    (unknown && exchange->request.minor == 0);
-	if (exchange->answer_chunked)
-		side_write(side, SPAN("Transfer-Encoding: chunked\r\n"));
-	else if (answer->has_length)
-		h1_length_write(side, answer->length);
-	if (exchange->answer_last)
-		side_write(side, SPAN("Connection: close\r\n"));
-	else if (exchange->request.minor == 0)
-		side_write(side, SPAN("Connection: keep-alive\r\n"));
-}
-
-static void
-front_head(struct exchange *exchange, const struct http_head *answer)
-{
-	struct side *side = &exchange->http->agent;
-
-	if (answer->status < 200 && answer->status != 101 && exchange->request.minor == 0)
-		return; /* RFC 9110, 15.2 */
-	status_write(side, answer);
-	if (answer->status == 101) {
-		side_write(side, SPAN("Connection: Upgrade\r\nUpgrade: "));
-		side_write(side, answer->upgrade);
-		side_write(side, SPAN("\r\n"));
-	} else if (answer->status >= 200)
-		framing_write(exchange, answer);
-	side_write(side, SPAN("\r\n"));
-}
-
 static size_t
 front_room(struct exchange *exchange)
 {
@@ -339,7 +289,7 @@ front_goodbye(struct http *http)
 
 const struct front h1_front = {
 	.turn_of = turn_of,
-	.head = front_head,
+	.head = h1_answer_write,
 	.room = front_room,
 	.body = front_body,
 	.end = front_end,

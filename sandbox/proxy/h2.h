@@ -41,4 +41,16 @@ bool h2_relieved(struct flow *flow);
 /* One trailer that came; false: there are too many, or it is none. */
 bool h2_trailer(struct flow *flow, struct span name, struct span value);
 
+/* h2_request.c: callbacks for heads from the agent; when one is whole the exchange begins, or is refused. */
+int h2_request_begin(nghttp2_session *session, const nghttp2_frame *frame, void *side);
+int h2_request_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
+    const uint8_t *value, size_t value_length, uint8_t flags, void *side);
+void h2_request_whole(struct http *http, struct exchange *exchange, bool ended);
+
+/* h2_answer.c: the same for answers from upstream. */
+int h2_answer_begin(nghttp2_session *session, const nghttp2_frame *frame, void *side);
+int h2_answer_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
+    const uint8_t *value, size_t value_length, uint8_t flags, void *side);
+void h2_answer_whole(struct back *back, struct flow *flow, bool ended);
+
 #endif

@@ -219,6 +219,7 @@ void exchange_pump(struct exchange *exchange); /* the back has room for its body
 /* exchange.c: what was decided */
 void exchange_refuse(struct exchange *exchange, const struct refusal *refusal);
 void exchange_decide(struct exchange *exchange); /* it may be sent when it is its turn */
+void exchange_let_go(struct exchange *exchange); /* of policyd and of upstream */
 void exchange_over(struct exchange *exchange);
 void exchange_free(struct exchange *exchange);
 
@@ -247,6 +248,8 @@ void pool_bury(struct http *http);
 /* The codecs. */
 extern const struct front h1_front, h2_front;
 extern const struct back_kind h1_back, h2_back;
+void h1_request_write(struct side *side, const struct exchange *exchange);
+void h1_answer_write(struct exchange *exchange, const struct http_head *answer);
 void h1_head_write(struct side *side, const struct http_head *head); /* its fields but those of this connection alone */
 void h1_length_write(struct side *side, uint64_t length);
 void h1_body_write(struct side *side, bool chunked, struct span bytes);

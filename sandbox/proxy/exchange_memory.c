@@ -1,0 +1,66 @@
+/* An exchange's memory: used again for the next one, small pieces within it, the rest below a ceiling. */
+#include <stdlib.h>
+
+#include "sandbox/proxy/http.h"
+
+struct exchange *
+exchange_new(struct http *http)
+{
+	struct exchange *exchange = http->spare;
+
+	http->spare = NULL;
+	if (exchange == NULL && (exchange = malloc(sizeof(*exchange))) == NULL)
+		abort();
+	memset(exchange, 0, offsetof(struct exchange, request));
+	memset(&exchange->request, 0, offsetof(struct http_head, fields));
+	exchange->http = http;
+	exchange->more.max_bytes = EXCHANGE_BYTES;
+	exchange->front.exchange = exchange->upstream.exchange = exchange;
+	list_append(&http->exchanges, &exchange->link);
+	http->exchanges_n++;
+	return exchange;
+}
+
+static void
+flow_free(struct flow *flow)
+{
+	bytes_free(&flow->in);
+	bytes_free(&flow->out);
+}
+
+void
+exchange_free(struct exchange *exchange)
+{
+	struct http *http = exchange->http;
+
+	flow_free(&exchange->front);
+	flow_free(&exchange->upstream);
+	bytes_free(&exchange->collected);
+	arena_reset(&exchange->more);
+	if (http->spare == NULL)
+		http->spare = exchange;
+	else
+		free(exchange);
+}
+
+void *
+exchange_alloc(struct exchange *exchange, size_t bytes)
+{
+	size_t at = (exchange->inline_used + 15) & ~(size_t)15;
+
+	if (bytes > EXCHANGE_INLINE || at > EXCHANGE_INLINE - bytes)
+		return arena_alloc(&exchange->more, bytes);
+	exchange->inline_used = at + bytes;
+	return exchange->inline_bytes + at;
+}
+
+struct span
+exchange_copy(struct exchange *exchange, struct span bytes)
+{
+	char *copy = bytes.length == 0 ? NULL : exchange_alloc(exchange, bytes.length);
+
+	if (copy == NULL)
+		return SPAN_NONE;
+	memcpy(copy, bytes.at, bytes.length);
+	return span_of_bytes(copy, bytes.length);
+}
