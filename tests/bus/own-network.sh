@@ -8,7 +8,7 @@ if [ "${OWN_NETWORK:-}" = "" ]; then
 	if [ "$(id -u)" = 0 ]; then
 		exec unshare -n "$0" "$@"
 	fi
-	exec unshare -rn "$0" "$@"
+	exec unshare -rnm "$0" "$@"
 fi
 PATH=$PATH:/usr/sbin:/sbin
 ip link set lo up
