@@ -616,6 +616,43 @@ test_ends(void **state)
 	world_close();
 }
 
+/* S23, and how long what is idle is kept. */
+static void
+test_limits(void **state)
+{
+	(void)state;
+	begin();
+	world_later(119000); /* before the first request */
+	assert_false(world.ended);
+	world_later(1001);
+	assert_true(world.ended);
+	world_close();
+	begin();
+	end_send(&world.agent, "GET / HTTP/1.1\r\nHost: ");
+	world_rest();
+	world_later(5000);
+	end_send(&world.agent, "api.te"); /* a byte now and then does not help */
+	world_rest();
+	world_later(4900);
+	assert_false(world.ended);
+	world_later(101);
+	assert_true(world.ended);
+	world_close();
+	begin();
+	end_send(&world.agent, GET("/a"));
+	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
+	world_later(3600000); /* the server thinks */
+	end_send(UP, OK_BODY);
+	UNTIL(has(&world.agent, "hi"));
+	world_later(30001); /* kept without use */
+	UNTIL(UP->closed);
+	world_later(269000);
+	assert_false(world.ended);
+	world_later(1000);
+	assert_true(world.ended);
+	world_close();
+}
+
 int
 main(void)
 {
@@ -627,7 +664,7 @@ main(void)
 		cmocka_unit_test(test_retry), cmocka_unit_test(test_dial_fails), cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_cut_answer), cmocka_unit_test(test_verdicts), cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_body_too_large), cmocka_unit_test(test_large), cmocka_unit_test(test_pressure),
-		cmocka_unit_test(test_forward), cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_forward), cmocka_unit_test(test_ends), cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

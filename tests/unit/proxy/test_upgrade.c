@@ -317,6 +317,39 @@ test_large(void **state)
 	world_close();
 }
 
+/* Open as long as both want it; but a message that is begun must come. */
+static void
+test_limits(void **state)
+{
+	(void)state;
+	shaken("/judged", "", SHOOK(""));
+	world_later(24 * 3600 * 1000);
+	say(WEBSOCKET_TEXT, true, false, SPAN("hello"));
+	UNTIL(heard(WEBSOCKET_TEXT, false, SPAN("hello")));
+	say(WEBSOCKET_TEXT, false, false, SPAN("begun"));
+	world_rest();
+	world_later(29000);
+	assert_false(world.ended);
+	world_later(1001);
+	UNTIL(world.ended && closed_with(1008));
+	assert_int_equal(world.proxy.messages_n, 0);
+	world_close();
+	shaken("/judged", "", SHOOK(""));
+	for (int i = 0; i < 5; i++) { /* a piece now and then: 120 s in all */
+		say(i == 0 ? WEBSOCKET_TEXT : WEBSOCKET_CONTINUATION, false, false, SPAN("piece"));
+		world_rest();
+		assert_false(world.ended);
+		world_later(25000);
+	}
+	UNTIL(world.ended && closed_with(1008));
+	world_close();
+	shaken("/ws", "", SHOOK(""));
+	world_later(24 * 3600 * 1000);
+	end_send(A, "x");
+	UNTIL(has(UP, "x"));
+	world_close();
+}
+
 int
 main(void)
 {
@@ -324,7 +357,7 @@ main(void)
 		cmocka_unit_test(test_raw), cmocka_unit_test(test_bad_handshakes), cmocka_unit_test(test_not_valid),
 		cmocka_unit_test(test_messages), cmocka_unit_test(test_closes), cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_graphql), cmocka_unit_test(test_deflate), cmocka_unit_test(test_capacity),
-		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_large), cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,23 @@ pattern(uint64_t at)
 	return (uint8_t)(at * 31 + (at >> 8) * 7 + (at >> 16));
 }
 
+static uint64_t jumped_ms;
+uint64_t __real_clock_ms(void) __attribute__((weak)); /* where it is not wrapped, world_later does nothing */
+uint64_t __wrap_clock_ms(void);
+
+uint64_t
+__wrap_clock_ms(void)
+{
+	return __real_clock_ms() + jumped_ms;
+}
+
+void
+world_later(uint64_t ms)
+{
+	jumped_ms += ms;
+	world_rest();
+}
+
 /* ---- ends ---- */
 
 static void end_arm(struct peer_end *end);

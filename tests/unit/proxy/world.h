@@ -63,6 +63,7 @@ void world_open(enum how how, bool agent_h2, bool upstream_h2);
 void world_close(void);
 void world_turn(void);
 void world_turn_now(void); /* without waiting */
+void world_later(uint64_t ms);	    /* the clock jumps, and what is due happens */
 
 /* Turn the loop until it is so; fails after ten seconds. */
 #define UNTIL(condition)                                                                 \
