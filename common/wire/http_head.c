@@ -130,6 +130,16 @@ http_field_of(struct span name, struct span value)
 	return field;
 }
 
+struct http_field
+http_trailer_of(struct span name, struct span value)
+{
+	size_t row = name_row(name);
+	struct http_field field = http_field_of(name, value);
+
+	field.hop = row != NAMES_N && names[row].no_trailer;
+	return field;
+}
+
 const struct http_field *
 http_find(const struct http_head *head, enum http_name name)
 {
@@ -264,11 +274,8 @@ http_fields_parse(struct span bytes, size_t max, struct http_field *out, size_t 
 		return r;
 	if ((r = fields_read(span_head(bytes, length - 2), out, fields_max, fields_n, why)) != OK)
 		return r;
-	for (size_t i = 0; i < *fields_n; i++) {
-		size_t row = name_row(out[i].name);
-
-		out[i].hop = row != NAMES_N && names[row].no_trailer;
-	}
+	for (size_t i = 0; i < *fields_n; i++)
+		out[i] = http_trailer_of(out[i].name, out[i].value);
 	*used = length;
 	return OK;
 }

@@ -39,6 +39,7 @@ struct http_field {
 	struct span name, value; /* as sent; value without space around it */
 	enum http_name known;
 	bool hop; /* speaks of this connection alone (RFC 9110, 7.6.1), or is framing: not passed on */
+	bool secret; /* of HTTP/2: in no table, here and further on (RFC 7541, 6.2.3) */
 };
 
 enum http_body {
@@ -101,6 +102,9 @@ enum http_name http_name(struct span name);
 
 /* One field of an HTTP/2 message, its name and value as they came: sets known and hop. */
 struct http_field http_field_of(struct span name, struct span value);
+
+/* The same for a trailer: hop is set also on what may not be one (framing, routing): drop it. */
+struct http_field http_trailer_of(struct span name, struct span value);
 
 /* First field of that name; NULL when there is none. */
 const struct http_field *http_find(const struct http_head *head, enum http_name name);

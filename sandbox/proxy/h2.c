@@ -5,8 +5,8 @@
 
 /* ---- fields ---- */
 
-void
-h2_field_add(struct h2_fields *fields, struct span name, struct span value)
+static void
+add(struct h2_fields *fields, struct span name, struct span value, uint8_t flags)
 {
 	char *to = fields->names + fields->names_used;
 
@@ -16,7 +16,13 @@ h2_field_add(struct h2_fields *fields, struct span name, struct span value)
 		to[i] = name.at[i] >= 'A' && name.at[i] <= 'Z' ? (char)(name.at[i] | 0x20) : name.at[i];
 	fields->names_used += name.length;
 	fields->nv[fields->n++] = (nghttp2_nv){.name = (uint8_t *)to, .namelen = name.length,
-	    .value = (uint8_t *)(uintptr_t)(value.length == 0 ? "" : value.at), .valuelen = value.length};
+	    .value = (uint8_t *)(uintptr_t)(value.length == 0 ? "" : value.at), .valuelen = value.length, .flags = flags};
+}
+
+void
+h2_field_add(struct h2_fields *fields, struct span name, struct span value)
+{
+	add(fields, name, value, NGHTTP2_NV_FLAG_NONE);
 }
 
 void
@@ -24,11 +30,11 @@ h2_fields_add(struct h2_fields *fields, const struct http_field *from, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!from[i].hop && from[i].known != HTTP_HOST)
-			h2_field_add(fields, from[i].name, from[i].value);
+			add(fields, from[i].name, from[i].value, from[i].secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
 }
 
 bool
-h2_trailer(struct flow *flow, struct span name, struct span value)
+h2_trailer(struct flow *flow, struct span name, struct span value, uint8_t flags)
 {
 	struct http_field *fields = flow->trailers_in;
 
@@ -38,8 +44,8 @@ h2_trailer(struct flow *flow, struct span name, struct span value)
 	flow->trailers_in = fields;
 	if (flow->trailers_in_n == HTTP_TRAILERS_MAX || !http_token(name) || !http_value_ok(value))
 		return false;
-	fields[flow->trailers_in_n] = http_field_of(exchange_copy(flow->exchange, name), exchange_copy(flow->exchange, value));
-	flow->trailers_in_n++;
+	fields[flow->trailers_in_n] = http_trailer_of(exchange_copy(flow->exchange, name), exchange_copy(flow->exchange, value));
+	fields[flow->trailers_in_n++].secret = h2_secret(flags);
 	return true;
 }
 
@@ -154,7 +160,8 @@ h2_end(nghttp2_session *session, struct flow *flow, const struct http_field *tra
 			if (!trailers[i].hop)
 				kept[flow->trailers_out_n++] = (struct http_field){
 				    .name = exchange_copy(flow->exchange, trailers[i].name),
-				    .value = exchange_copy(flow->exchange, trailers[i].value)};
+				    .value = exchange_copy(flow->exchange, trailers[i].value),
+				    .secret = trailers[i].secret};
 	flow->trailers_out = kept;
 	resume(session, flow);
 }
@@ -199,6 +206,19 @@ h2_fill(struct side *side, nghttp2_session *session)
 		bytes_add(&side->out, span_of_bytes(bytes, (size_t)n));
 	if (n < 0)
 		side->broken = true;
+}
+
+bool
+h2_finished(const struct side *side, nghttp2_session *session)
+{
+	return bytes_length(&side->out) == 0 && !nghttp2_session_want_read(session) && !nghttp2_session_want_write(session);
+}
+
+void
+h2_sent(nghttp2_session *session, const nghttp2_frame *frame)
+{
+	if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+		nghttp2_session_terminate_session(session, NGHTTP2_FLOW_CONTROL_ERROR);
 }
 
 bool

@@ -38,8 +38,21 @@ void h2_end(nghttp2_session *session, struct flow *flow, const struct http_field
 /* Was it starved, and is there room again? Says so once. */
 bool h2_relieved(struct flow *flow);
 
-/* One trailer that came; false: there are too many, or it is none. */
-bool h2_trailer(struct flow *flow, struct span name, struct span value);
+/* One trailer that came; flags as nghttp2 gives them. false: there are too many, or it is none. */
+bool h2_trailer(struct flow *flow, struct span name, struct span value, uint8_t flags);
+
+/* Is it a field that no table may hold (RFC 7541, 6.2.3)? */
+static inline bool
+h2_secret(uint8_t flags)
+{
+	return (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
+}
+
+/* Has it nothing to say or hear any more, and is all written? Then the connection is to be closed (RFC 9113, 5.4.1). */
+bool h2_finished(const struct side *side, nghttp2_session *session);
+
+/* For on_frame_send: an error of flow control is the connection's (6.9.2), which nghttp2 takes for a stream's. */
+void h2_sent(nghttp2_session *session, const nghttp2_frame *frame);
 
 /* h2_request.c: callbacks for heads from the agent; when one is whole the exchange begins, or is refused. */
 int h2_request_begin(nghttp2_session *session, const nghttp2_frame *frame, void *side);

@@ -3,7 +3,7 @@
 #include "sandbox/proxy/h2.h"
 
 static bool
-take_field(struct back *back, struct exchange *exchange, struct span name, struct span value)
+take_field(struct back *back, struct exchange *exchange, struct span name, struct span value, uint8_t flags)
 {
 	struct http_head *answer = back->answer;
 	struct http_field *field = &answer->fields[answer->fields_n];
@@ -18,6 +18,7 @@ take_field(struct back *back, struct exchange *exchange, struct span name, struc
 	if (answer->fields_n == HTTP_FIELDS_MAX || !http_token(name) || !http_value_ok(value))
 		return false;
 	*field = http_field_of(exchange_copy(exchange, name), exchange_copy(exchange, value));
+	field->secret = h2_secret(flags);
 	answer->fields_n++;
 	if (field->known != HTTP_CONTENT_LENGTH)
 		return field->name.length == name.length && field->value.length == value.length;
@@ -47,16 +48,15 @@ h2_answer_header(nghttp2_session *session, const nghttp2_frame *frame, const uin
 	struct side *side = self;
 	struct back *back = side->self;
 
-	(void)flags;
 	if (flow == NULL)
 		return 0;
 	back->answer_bytes += name_length + value_length;
 	if (back->answer_bytes > HTTP_HEAD_BYTES)
 		back->answer_bad = true;
 	else if (flow->head_done)
-		back->answer_bad |= !h2_trailer(flow, key, word);
+		back->answer_bad |= !h2_trailer(flow, key, word, flags);
 	else
-		back->answer_bad |= !take_field(back, flow->exchange, key, word);
+		back->answer_bad |= !take_field(back, flow->exchange, key, word, flags);
 	return 0;
 }
 

@@ -213,59 +213,6 @@ on_close(nghttp2_session *session, int32_t stream, uint32_t error, void *self)
 
 /* ---- the session ---- */
 
-/* An exchange whose body may go on. Looked for again each time: the list may have changed. */
-static struct exchange *
-relieved(struct back *back)
-{
-	struct exchange *exchange;
-
-	list_each(exchange, &back->http->exchanges, struct exchange, link)
-		if (exchange->back == back && h2_relieved(&exchange->upstream))
-			return exchange;
-	return NULL;
-}
-
-static void
-fill(struct side *side)
-{
-	struct back *back = side->self;
-	struct exchange *exchange;
-
-	h2_fill(side, back->session);
-	while ((exchange = relieved(back)) != NULL)
-		exchange_pump(exchange);
-}
-
-enum err
-h2_back_open(struct back *back)
-{
-	static const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
-		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_BACK_BYTES},
-	};
-	nghttp2_session_callbacks *callbacks;
-	nghttp2_option *option;
-	int r;
-
-	h2_begin(&callbacks, &option);
-	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, h2_answer_begin);
-	nghttp2_session_callbacks_set_on_header_callback(callbacks, h2_answer_header);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-	r = nghttp2_session_client_new2(&back->session, callbacks, &back->side, option);
-	h2_begun(callbacks, option);
-	if (r != 0)
-		return ERR_INTERNAL;
-	if ((back->answer = malloc(sizeof(*back->answer))) == NULL)
-		abort();
-	back->side.fill = fill;
-	nghttp2_submit_settings(back->session, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
-	nghttp2_session_set_local_window_size(back->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_BYTES);
-	return OK;
-}
-
 /* An exchange that this connection leaves without the end of its answer. */
 static struct exchange *
 orphan(struct back *back)
@@ -293,6 +240,70 @@ broken(struct back *back)
 		else
 			exchange_retry(exchange, &why);
 	}
+}
+
+/* An exchange whose body may go on. Looked for again each time: the list may have changed. */
+static struct exchange *
+relieved(struct back *back)
+{
+	struct exchange *exchange;
+
+	list_each(exchange, &back->http->exchanges, struct exchange, link)
+		if (exchange->back == back && h2_relieved(&exchange->upstream))
+			return exchange;
+	return NULL;
+}
+
+static int
+on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
+{
+	(void)self;
+	h2_sent(session, frame);
+	return 0;
+}
+
+static void
+fill(struct side *side)
+{
+	struct back *back = side->self;
+	struct exchange *exchange;
+
+	h2_fill(side, back->session);
+	while ((exchange = relieved(back)) != NULL)
+		exchange_pump(exchange);
+	if (back->state == BACK_OPEN && h2_finished(side, back->session))
+		broken(back);
+}
+
+enum err
+h2_back_open(struct back *back)
+{
+	static const nghttp2_settings_entry settings[] = {
+		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
+		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_BACK_BYTES},
+	};
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option;
+	int r;
+
+	h2_begin(&callbacks, &option);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, h2_answer_begin);
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, h2_answer_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+	r = nghttp2_session_client_new2(&back->session, callbacks, &back->side, option);
+	h2_begun(callbacks, option);
+	if (r != 0)
+		return ERR_INTERNAL;
+	if ((back->answer = malloc(sizeof(*back->answer))) == NULL)
+		abort();
+	back->side.fill = fill;
+	nghttp2_submit_settings(back->session, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
+	nghttp2_session_set_local_window_size(back->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_BYTES);
+	return OK;
 }
 
 void

@@ -126,6 +126,7 @@ on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct flow *flow;
 
 	(void)self;
+	h2_sent(session, frame);
 	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
@@ -176,6 +177,8 @@ fill(struct side *side)
 	h2_fill(side, http->session);
 	while ((exchange = relieved(http)) != NULL)
 		exchange->back->kind->resume(exchange);
+	if (h2_finished(side, http->session))
+		http_over(http);
 }
 
 enum err

@@ -3,6 +3,7 @@
 #include "sandbox/proxy/h2.h"
 
 #define FIELD_EXTRA 32 /* RFC 9113, 6.5.2 */
+#define HTTPS_PORT  443
 
 static bool
 take_pseudo(struct exchange *exchange, struct span name, struct span value)
@@ -19,6 +20,17 @@ take_pseudo(struct exchange *exchange, struct span name, struct span value)
 	else if (!span_is(name, ":scheme") || !span_is(value, "https"))
 		return false;
 	return kept.length > 0;
+}
+
+/* RFC 9113, 8.3.1: after the normalisation of the scheme. */
+static bool
+same_host(struct span a, struct span b)
+{
+	struct http_authority one, two;
+	struct why why;
+
+	return http_authority_parse(a, &one, &why) == OK && http_authority_parse(b, &two, &why) == OK &&
+	    http_authority_is(&two, one.host, one.has_port ? one.port : HTTPS_PORT, HTTPS_PORT);
 }
 
 /* What single fields say. */
@@ -38,14 +50,14 @@ take_known(struct http_head *request, const struct http_field *field)
 	case HTTP_HOST:
 		if (request->host.length == 0)
 			request->host = field->value;
-		return http_same(request->host, field->value);
+		return same_host(request->host, field->value);
 	default:
 		return true;
 	}
 }
 
 static bool
-take_field(struct exchange *exchange, struct span name, struct span value)
+take_field(struct exchange *exchange, struct span name, struct span value, uint8_t flags)
 {
 	struct http_head *request = &exchange->request;
 	struct http_field *field = &request->fields[request->fields_n];
@@ -53,6 +65,7 @@ take_field(struct exchange *exchange, struct span name, struct span value)
 	if (request->fields_n == HTTP_FIELDS_MAX || !http_token(name) || !http_value_ok(value) || !span_utf8(value))
 		return false;
 	*field = http_field_of(exchange_copy(exchange, name), exchange_copy(exchange, value));
+	field->secret = h2_secret(flags);
 	request->fields_n++;
 	return field->name.length == name.length && field->value.length == value.length && take_known(request, field);
 }
@@ -66,7 +79,7 @@ h2_request_header(nghttp2_session *session, const nghttp2_frame *frame, const ui
 	struct exchange *exchange;
 	bool ok;
 
-	(void)flags, (void)self;
+	(void)self;
 	if (flow == NULL)
 		return 0;
 	exchange = flow->exchange;
@@ -74,9 +87,9 @@ h2_request_header(nghttp2_session *session, const nghttp2_frame *frame, const ui
 	if (exchange->bad || exchange->head_bytes > HTTP_HEAD_BYTES)
 		ok = false;
 	else if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-		ok = h2_trailer(flow, key, word);
+		ok = h2_trailer(flow, key, word, flags);
 	else
-		ok = key.at[0] == ':' ? take_pseudo(exchange, key, word) : take_field(exchange, key, word);
+		ok = key.at[0] == ':' ? take_pseudo(exchange, key, word) : take_field(exchange, key, word, flags);
 	exchange->bad |= !ok;
 	return 0;
 }
