@@ -2,13 +2,26 @@
 #include <stdlib.h>
 
 #include "sandbox/proxy/http.h"
+#include "sandbox/proxy/proxy.h"
+
+/* One that was used before, its first word leading to the next. */
+static struct exchange *
+spare_take(struct proxy *proxy)
+{
+	struct exchange *exchange = proxy->spares;
+
+	if (exchange == NULL)
+		return NULL;
+	proxy->spares = exchange->http;
+	proxy->spares_n--;
+	return exchange;
+}
 
 struct exchange *
 exchange_new(struct http *http)
 {
-	struct exchange *exchange = http->spare;
+	struct exchange *exchange = spare_take(http->connection->proxy);
 
-	http->spare = NULL;
 	if (exchange == NULL && (exchange = malloc(sizeof(*exchange))) == NULL)
 		abort();
 	memset(exchange, 0, offsetof(struct exchange, request));
@@ -31,16 +44,19 @@ flow_free(struct flow *flow)
 void
 exchange_free(struct exchange *exchange)
 {
-	struct http *http = exchange->http;
+	struct proxy *proxy = exchange->http->connection->proxy;
 
 	flow_free(&exchange->front);
 	flow_free(&exchange->upstream);
 	bytes_free(&exchange->collected);
 	arena_reset(&exchange->more);
-	if (http->spare == NULL)
-		http->spare = exchange;
-	else
+	if (proxy->spares_n >= SPARES_MAX) {
 		free(exchange);
+		return;
+	}
+	exchange->http = proxy->spares;
+	proxy->spares = exchange;
+	proxy->spares_n++;
 }
 
 void *

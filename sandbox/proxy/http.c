@@ -22,7 +22,6 @@ http_free(struct http *http)
 		list_remove(&exchange->link);
 		exchange_free(exchange);
 	}
-	free(http->spare);
 	loop_timer_stop(http->loop, &http->limit);
 	connection->agent = side_give(&http->agent);
 	bytes_free(&http->agent.in);

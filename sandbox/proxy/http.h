@@ -26,6 +26,7 @@
 #define INTERIM_MAX	   32	  /* 1xx of one answer */
 #define EXCHANGE_INLINE	   4096	  /* memory of an exchange without asking for more */
 #define EXCHANGE_BYTES	   (192u << 10)
+#define SPARES_MAX	   64 /* exchanges kept for the next requests, of all connections */
 
 #define HTTP_HEAD_MS	  10000	 /* S23 */
 #define HTTP_FIRST_MS	  120000 /* idle before the first request */
@@ -168,7 +169,6 @@ struct http {
 	const struct front *front;
 	struct list exchanges, dead, waiting, backs, dead_backs;
 	size_t exchanges_n, backs_n;
-	struct exchange *spare;
 	struct timer limit;
 	uint64_t limit_ms; /* which limit runs; 0: none */
 	bool forward;	  /* one absolute-form request to the explicit proxy */

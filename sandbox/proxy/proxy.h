@@ -47,6 +47,8 @@ struct proxy {
 	struct list lingering;	/* agents' legs that are drained before they are closed */
 	unsigned lingering_n;
 	unsigned messages_n;	   /* WebSocket messages that are being read: messages.c */
+	void *spares;		   /* memory of exchanges, to be used again: exchange_memory.c */
+	unsigned spares_n;
 	unsigned idle_n;	   /* connections upstream that wait for another exchange: pool.c */
 	struct slots upstreams;
 	struct pipes pipes;

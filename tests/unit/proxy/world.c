@@ -630,5 +630,9 @@ world_close(void)
 		end_close(&world.ups[i]);
 	assert_true(list_empty(&dials) && list_empty(&asks) && world.proxy.idle_n == 0);
 	loop_timer_stop(world.proxy.loop, &judge_timer);
+	for (void *next; world.proxy.spares != NULL; world.proxy.spares = next) {
+		memcpy(&next, world.proxy.spares, sizeof(next)); /* its first word */
+		free(world.proxy.spares);
+	}
 	loop_free(world.proxy.loop);
 }
