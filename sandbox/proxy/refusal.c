@@ -82,6 +82,8 @@ add_rules(struct text *text, const struct refusal *refusal)
 void
 refusal_body(const struct refusal *refusal, struct text *text)
 {
+	size_t begin = text->length;
+
 	if (refusal->error[0] == '\0')
 		return;
 	text_add(text, "{\"error\":\"%s\"", refusal->error);
@@ -92,4 +94,9 @@ refusal_body(const struct refusal *refusal, struct text *text)
 		add_member(text, "reason", refusal->reason);
 	}
 	text_add(text, "}");
+	if (text->cut) { /* half of it would be no JSON */
+		text->length = begin;
+		text->cut = false;
+		text_add(text, "{\"error\":\"%s\"}", refusal->error);
+	}
 }

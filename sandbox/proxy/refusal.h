@@ -5,7 +5,7 @@
 #include "common/base/span.h"
 #include "common/base/text.h"
 
-#define REFUSAL_BYTES 32768 /* of a body; what would be longer is cut at a field */
+#define REFUSAL_BYTES 32768 /* of a body; what would be longer says the error alone */
 
 struct refusal {
 	unsigned status;
