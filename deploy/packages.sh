@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs the Debian packages that a purpose needs, those that are missing only: packages.sh build|run|test|bench ...
+# Installs the Debian packages that a purpose needs, those that are missing only: packages.sh build|run|show|test|bench ...
 # PACKAGE/COMMAND: not needed either where that command is there from elsewhere.
 set -eu
 
 build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libnftables-dev libnl-3-dev libnl-route-3-dev libpq-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
 libprotobuf-dev libjansson-dev libcmocka-dev zlib1g-dev'
 run='postgresql'
+show='curl/curl python3/python3'
 test='clang llvm libclang-rt-14-dev bubblewrap jq curl tmux python3 python3-venv strace procps iproute2 nftables netcat-openbsd git openssl nginx-light python3-requests
 python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget dpkg-dev'
 bench='wrk haproxy squid-openssl mitmproxy'
@@ -15,9 +16,10 @@ for purpose in "$@"; do
 	case $purpose in
 	build) wanted="$wanted $build" ;;
 	run) wanted="$wanted $run" ;;
+	show) wanted="$wanted $show" ;;
 	test) wanted="$wanted $test" ;;
 	bench) wanted="$wanted $test $bench" ;;
-	*) echo "packages.sh: no such purpose: $purpose (build, run, test or bench)" >&2; exit 2 ;;
+	*) echo "packages.sh: no such purpose: $purpose (build, run, show, test or bench)" >&2; exit 2 ;;
 	esac
 done
 
