@@ -16,11 +16,12 @@
 #define NAME_MAX_BYTES 253
 #define NAME_BYTES     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
-static const char *const anchors[] = {
+const char *const hostfiles_anchor_paths[] = {
     "etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
     "etc/pki/tls/certs/ca-bundle.crt",	 /* Fedora */
     "etc/ssl/ca-bundle.pem",		 /* SUSE */
     "etc/ssl/cert.pem",
+    NULL,
 };
 
 /* ---- text ---- */
@@ -170,7 +171,7 @@ hostfiles_anchors(int root_fd)
 {
 	int fd = -1;
 
-	for (size_t i = 0; fd < 0 && i < COUNT(anchors); i++)
-		fd = open_plain(root_fd, anchors[i]);
+	for (size_t i = 0; fd < 0 && hostfiles_anchor_paths[i] != NULL; i++)
+		fd = open_plain(root_fd, hostfiles_anchor_paths[i]);
 	return fd;
 }

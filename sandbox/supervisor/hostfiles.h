@@ -39,4 +39,7 @@ enum err hostfiles_read(int root_fd, struct arena *arena, struct hostfiles *out,
 /* The system's trust anchors below a root directory, a PEM file; -1 when there is none. The caller closes. */
 int hostfiles_anchors(int root_fd);
 
+/* Where systems have them, from the root without the first slash; ends with NULL. */
+extern const char *const hostfiles_anchor_paths[];
+
 #endif

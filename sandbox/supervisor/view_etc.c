@@ -181,6 +181,26 @@ lay(const struct msg_spawner_setup *setup, int root_fd, struct why *why)
 	return r == OK ? OK : because(why, r, "lay files over /etc");
 }
 
+/* Programs that know no variable for it read the system's anchors: they find the bundle with the sandbox's CA there. */
+static enum err
+cover_anchors(struct why *why)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	enum err r = OK;
+
+	for (size_t i = 0; r == OK && hostfiles_anchor_paths[i] != NULL; i++) {
+		auto_fd int bundle = -1;
+
+		if (fstatat(AT_FDCWD, hostfiles_anchor_paths[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+			continue;
+		snprintf(path, sizeof(path), "/%s", hostfiles_anchor_paths[i]);
+		if ((r = mount_clone(AT_FDCWD, &VIEW_TLS_BUNDLE[1], SAFE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, &bundle, why)) == OK)
+			r = mount_attach(bundle, path, why);
+	}
+	return r == OK ? OK : because(why, r, "lay the sandbox's CA over the system's");
+}
+
 /* ---- where nothing is shared at /etc itself ---- */
 
 /* A file of the policy's at this path is covered, another is written. */
@@ -223,9 +243,14 @@ enum err
 view_etc(const struct msg_spawner_setup *setup, const struct places *places, int root_fd, bool *laid, struct why *why)
 {
 	const struct place *shared = place_at_etc(places);
+	enum err r;
 
 	if (setup->host_root && shared != NULL && shared->write)
 		return fail(why, ERR_INVALID, "filesystem path /etc of a host cannot be written by a sandbox");
 	*laid = shared != NULL && !shared->write && (setup->host_root || setup->ca.length > 0);
-	return *laid ? lay(setup, root_fd, why) : put(setup, root_fd, why);
+	if (!*laid)
+		return put(setup, root_fd, why);
+	if ((r = lay(setup, root_fd, why)) != OK || setup->ca.length == 0)
+		return r;
+	return cover_anchors(why);
 }

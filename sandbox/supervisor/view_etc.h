@@ -4,12 +4,13 @@
 
 #include "sandbox/supervisor/places.h"
 
-#define VIEW_TLS "/etc/openshell-tls"
+#define VIEW_TLS	"/etc/openshell-tls"
+#define VIEW_TLS_BUNDLE VIEW_TLS "/ca-bundle.pem"
 
 /*
  * Put it there, in the new root, which is the working directory, once the policy's places were attached and /tmp is
  * private. Where a place of the root is at /etc, ours is laid over it (by overlayfs, or entry by entry where that is refused),
- * and what was attached below it must be attached again.
+ * and what was attached below it must be attached again. The system's own file of trust anchors then holds the CA too.
  *
  * root_fd  the agent's root as it was: the system's trust anchors are read from it
  * laid     something was laid over /etc

@@ -38,7 +38,13 @@ start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan;
 succeeds "a sandbox with a network policy" openshell sandbox create --name demo --policy "$work/policy.yaml" --detach -- sleep infinity
 [ -z "$out" ] || echo "# $out" | head -n 3
 
-put() { openshell sandbox exec -n demo -- sh -c "cat >$2 && chmod 755 $2" <"$1"; }
+# In pieces: one command takes less than a megabyte of standard input.
+put() {
+	local piece
+	rm -rf "$work/pieces" && mkdir "$work/pieces" && split -b 900000 "$1" "$work/pieces/"
+	openshell sandbox exec -n demo -- rm -f "$2" </dev/null
+	for piece in "$work"/pieces/*; do openshell sandbox exec -n demo -- sh -c "cat >>$2 && chmod 755 $2" <"$piece"; done
+}
 run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 50 -- "$@" 2>&1 </dev/null; }
 # The same without a word about proxies: connections go where the names lead, and are caught.
 bare() { run env -u ALL_PROXY -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy -u grpc_proxy -u NODE_USE_ENV_PROXY "$@"; }
@@ -60,7 +66,7 @@ for way in run bare; do
 	is "curl, HTTP/2, $with" "$($way curl -sS --http2 -o /dev/null -w '%{http_version} %{http_code}' https://static.acme.test/small)" "2 200"
 	is "curl, plain HTTP, $with" "$($way curl -sS http://static.acme.test/small)" small
 	is "curl, a megabyte, $with" "$($way sh -c 'curl -sS https://static.acme.test/megabyte | sha256sum')" "$(sha256sum <"$WORLD/www/static.acme.test/megabyte")"
-	is "curl, 10 MB up, $with" "$($way sh -c 'head -c 10000000 /dev/zero | curl -sS -T - https://static.acme.test/swallow')" swallowed
+	is "curl, 10 MB up, HTTP/2, $with" "$($way sh -c 'head -c 10000000 /dev/zero | curl -sS -T - https://static.acme.test/swallow | jq .length')" 10000000
 	is "curl, a chunked stream with a trailer, $with" "$($way curl -sS https://api.forge.test/stream | grep -c '^data: ')" 10
 	like "git clone, $with" "$($way sh -c 'rm -rf /sandbox/clone; git clone -q https://github.com/acme/standin.git /sandbox/clone && git -C /sandbox/clone log --format=%s')" "^cloned through the proxy$"
 	like "pip install, $with" "$($way sh -c 'rm -rf /sandbox/pip; /usr/bin/python3 -m pip install -q --no-cache-dir --disable-pip-version-check --root-user-action=ignore -t /sandbox/pip standin && PYTHONPATH=/sandbox/pip /usr/bin/python3 -c "import standin; print(standin.WORDS)"')" "^installed through the proxy$"
@@ -86,22 +92,26 @@ done
 is "WebSocket, idle" "$(bare /usr/bin/python3 /sandbox/websocket_client.py wss://ws.acme.test/live/chat "$websocket_seconds" idle)" "open to the end, idle"
 like "a server that speaks first, raw" "$(bare sh -c 'echo hello | timeout 5 nc -N any.acme.test 22')" "^SSH-2.0-standin"
 
+is "a program that knows no trust variable" "$(bare env -u SSL_CERT_FILE -u CURL_CA_BUNDLE curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/small)" 200
+
 # What an agent sees.
 answer=$(run curl -sS https://api.forge.test/closed/door?secret=1)
 is "the refusal is JSON that says which rule is missing" "$(printf '%s' "$answer" | jq -r '[.error, .layer, .protocol, .method, .path, .host, .rule_missing.type] | join(" ")')" \
 	"policy_denied l7 rest GET /closed/door api.forge.test rest_allow"
 unlike "... without the query" "$answer" "secret"
-is "L4 refusal" "$(run curl -sS -x http://10.200.0.1:3128 https://evil.test/ -o /dev/null -w '%{http_connect}')" 403
+like "L4 refusal" "$(run curl -sS -x http://10.200.0.1:3128 https://evil.test/ -o /dev/null -w '%{http_connect}')" "403$"
 
 # What its owner sees.
 logs=$(openshell logs demo -n 500)
-like "the log has the refusal with program, rule and reason" "$logs" "OCSF.*HTTP.*DENIED.*/usr/bin/curl.*api.forge.test.*/closed"
+like "the log has the refusal with program, rule and reason" "$logs" "OCSF.*HTTP.*DENIED.*api.forge.test:443/closed.*/usr/bin/curl"
 like "... and what was allowed" "$logs" "OCSF.*ALLOWED.*static.acme.test"
 unlike "... and no query" "$logs" "secret=1"
 
 # The way out is nowhere else.
 like "an address is refused where only names are listed" "$(bare curl -sS --max-time 5 -k https://93.184.216.34/open/x -o /dev/null -w '%{http_code}' --resolve x:443:1.2.3.4)" "000|403|Connection"
-like "UDP to anywhere" "$(bare sh -c 'echo x | timeout 2 nc -u -w1 93.184.216.34 9999; echo code $?')" "code [1-9]|refused"
+like "UDP to anywhere" "$(bare /usr/bin/python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('93.184.216.34', 9999)); s.send(b'x'); s.settimeout(2); s.recv(9)")" "refused|not permitted"
 
 # Hot reload.
 sed 's#/open/\*\*#/opened/**#' "$work/policy.yaml" >"$work/policy2.yaml"

@@ -76,7 +76,7 @@ http {{
 		ssl_certificate {here}/server.pem; ssl_certificate_key {here}/server.key;
 		server_name _; root {www}/$host; index index.html index.json;
 		location = /small {{ return 200 "small\\n"; }}
-		location = /swallow {{ client_body_buffer_size 1m; return 200 "swallowed\\n"; }}
+		location = /swallow {{ proxy_pass http://93.184.216.34/open/swallow; proxy_http_version 1.1; }}
 	}}
 }}
 """)
