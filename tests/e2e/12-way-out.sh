@@ -3,6 +3,7 @@
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/lib.sh"
 clients=$here/tests/e2e/clients
+PATH=$PATH:/usr/local/go/bin
 websocket_seconds=${WEBSOCKET_SECONDS:-5}
 
 cat >"$work/policy.yaml" <<'P'

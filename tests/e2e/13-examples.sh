@@ -18,7 +18,7 @@ is "... not written" "$(code -X POST https://api.github.com/repos/acme/standin/i
 is "... keys stay unread" "$(code https://api.github.com/user/keys/1)" 403
 like "... a repository is cloned" "$(run sh -c 'git clone -q https://github.com/acme/standin.git /sandbox/c && git -C /sandbox/c log --format=%s')" "cloned through the proxy"
 like "... not pushed to" "$(run sh -c 'cd /sandbox/c && git -c user.name=t -c user.email=t@t commit -q --allow-empty -m x && git push -q origin main; echo code $?')" "code [1-9]"
-is "... curl may not go to github.com" "$(run curl -sS -o /dev/null -w '%{http_connect}' https://github.com/)" 403
+like "... curl may not go to github.com" "$(run curl -sS -o /dev/null -w '%{http_connect}' https://github.com/)" '403$'
 done_with
 
 use packages
@@ -28,7 +28,7 @@ like "... apt" "$(run sh -c 'mkdir -p /sandbox/apt/lists/partial /sandbox/apt/ar
 	apt="-o Dir::Etc::SourceList=/sandbox/apt/list -o Dir::Etc::SourceParts=- -o Dir::State::Lists=/sandbox/apt/lists -o Dir::Cache=/sandbox/apt -o Dir::State::status=/sandbox/apt/status -o APT::Sandbox::User= -o Debug::NoLocking=1 -o Dir::Log=/sandbox/apt" &&
 	apt-get $apt update >log 2>&1 && apt-get $apt download standin >>log 2>&1 && ls standin*.deb || cat log')" "standin_1.0_all.deb"
 like "... nothing is published" "$(run sh -c 'cd /sandbox/n && mkdir -p p && cd p && echo "{\"name\":\"x\",\"version\":\"1.0.0\"}" >package.json && npm publish --cache /sandbox/nc --//registry.npmjs.org/:_authToken=t 2>&1; echo code $?')" "403|code [1-9]"
-is "... curl may not" "$(run curl -sS -o /dev/null -w '%{http_connect}' https://pypi.org/simple/)" 403
+like "... curl may not" "$(run curl -sS -o /dev/null -w '%{http_connect}' https://pypi.org/simple/)" '403$'
 done_with
 
 use internal-service
