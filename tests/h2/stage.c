@@ -73,7 +73,8 @@ request_bytes(const char *at)
 		return 0;
 	head = (size_t)(end - at) + 4;
 	if (chunked != NULL && chunked < end)
-		return (end = strstr(at + head - 2, "\r\n0\r\n\r\n")) == NULL ? 0 : (size_t)(end - at) + 7;
+		return (end = strstr(at + head - 2, "\r\n0\r\n")) == NULL || (end = strstr(end + 3, "\r\n\r\n")) == NULL ? 0 :
+			(size_t)(end - at) + 4;
 	if (length != NULL && length < end)
 		head += strtoul(length + 16, NULL, 10);
 	return strlen(at) < head ? 0 : head;
@@ -217,6 +218,9 @@ check(const struct want *want)
 	case WANT_ENDED:
 		AWAIT(own_end()->closed, "not closed", NULL);
 		break;
+	case WANT_CUT:
+		AWAIT((leg == AGENT ? &world.ups[0] : &world.agent)->closed, "the other end is not closed", NULL);
+		break;
 	case WANT_GETS:
 		AWAIT(strstr(own_words(), want->words) != NULL, "it did not get", want->words);
 		break;
@@ -347,6 +351,8 @@ script(const struct step *steps, unsigned end)
 static const struct step get[] = {HEAD(1, ES, GET("")), {.kind = STEP_END}};
 static const struct step get_h1[] = {BYTES("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"), {.kind = STEP_END}};
 
+static const struct verdict_row verdicts[] = {{"/evil", {.what = 3, .reason = {"evil", 4}, .policy = {"pol", 3}}}};
+
 static void
 set_up(void)
 {
@@ -354,6 +360,8 @@ set_up(void)
 	world_open((row->how & FORWARD) != 0 ? HOW_FORWARD : HOW_TRANSPARENT, agent_h2(), upstream_h2());
 	memset(answered, 0, sizeof(answered));
 	memset(wires, 0, sizeof(wires));
+	world.rows = verdicts;
+	world.rows_n = COUNT(verdicts);
 	world.judge_holds = (row->how & HOLDS) != 0;
 	if (agent_h2() && (leg == UPSTREAM || (row->how & BARE) == 0)) {
 		wire_open(&wires[0], &world.agent, false);

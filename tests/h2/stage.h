@@ -31,6 +31,7 @@ enum want_kind {
 	WANT_SECOND, /* words that come at upstream's second connection */
 	WANT_DIALS,  /* how many connections upstream there were */
 	WANT_ASKED,  /* all that policyd was asked */
+	WANT_CUT,    /* the other end is closed too */
 	WANT_LIVES,  /* the connection goes on: PING is answered, and another request */
 };
 
@@ -51,6 +52,7 @@ struct want {
 #define SECOND(words)	    {WANT_SECOND, 0, words}
 #define DIALS(n)	    {WANT_DIALS, n, NULL}
 #define ASKED(words)	    {WANT_ASKED, 0, words}
+#define CUT		    {WANT_CUT, 0, NULL}
 #define LIVES		    {WANT_LIVES, 0, NULL}
 
 struct row {
@@ -81,7 +83,7 @@ struct row {
 #define GET_BYTES  "\x82\x87\x84\x41\x08" "api.test"
 #define OK_BYTES   "\x88"
 
-/* Play all rows, each on each of its legs, print them and count them by leg and section; the result is main's. */
+/* policyd allows all but what begins with /evil. Play all rows, each on each of its legs, print them and count them by leg and section; the result is main's. */
 int stage_play(const char *name, const struct row *rows, size_t n);
 
 #endif
