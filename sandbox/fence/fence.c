@@ -88,13 +88,14 @@ add_routes(void)
 	return r;
 }
 
+/* Either all of a table is there or none of it. */
 static int
 add_rules(void)
 {
 	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	int r = nft == NULL ? -1 : nft_ctx_buffer_error(nft);
 
-	if (r == 0 && (r = nft_run_cmd_from_buffer(nft, rules)) != 0)
+	if (r == 0 && nft_run_cmd_from_buffer(nft, rules) != 0 && (r = nft_run_cmd_from_buffer(nft, rules_unlogged)) != 0)
 		fprintf(stderr, "nftables: %s\n", nft_ctx_get_error_buffer(nft));
 	if (nft != NULL)
 		nft_ctx_free(nft);

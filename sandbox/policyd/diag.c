@@ -33,6 +33,20 @@ connected(uint8_t state)
 	    state != TCP_CLOSE;
 }
 
+/* The kernel takes the ends of UDP as a packet to that socket has them: the other way round. */
+static void
+ask_datagrams(struct inet_diag_req_v2 *request)
+{
+	struct inet_diag_sockid turned = request->id;
+
+	turned.idiag_sport = request->id.idiag_dport;
+	turned.idiag_dport = request->id.idiag_sport;
+	memcpy(turned.idiag_src, request->id.idiag_dst, sizeof(turned.idiag_src));
+	memcpy(turned.idiag_dst, request->id.idiag_src, sizeof(turned.idiag_dst));
+	request->id = turned;
+	request->sdiag_protocol = IPPROTO_UDP;
+}
+
 enum err
 diag_request(const struct diag_ends *ends, uint32_t sequence, char to[DIAG_REQUEST_BYTES], size_t *length,
     struct why *why)
@@ -56,6 +70,8 @@ diag_request(const struct diag_ends *ends, uint32_t sequence, char to[DIAG_REQUE
 	m.request.sdiag_family = local.length == 4 ? AF_INET : AF_INET6;
 	memcpy(m.request.id.idiag_src, local.at, local.length);
 	memcpy(m.request.id.idiag_dst, remote.at, remote.length);
+	if (ends->datagrams)
+		ask_datagrams(&m.request);
 	memcpy(to, &m, sizeof(m));
 	*length = sizeof(m);
 	return OK;
@@ -70,17 +86,32 @@ is_address(const __be32 got[4], int family, struct span want)
 }
 
 static enum err
+closed(struct why *why)
+{
+	return fail(why, ERR_NOT_FOUND, "the agent's socket is closed already");
+}
+
+static enum err
+take_inode(const struct inet_diag_msg *m, uint64_t *out, struct why *why)
+{
+	if (m->idiag_inode == 0)
+		return closed(why);
+	*out = m->idiag_inode;
+	return OK;
+}
+
+static enum err
 take(const struct inet_diag_msg *m, const struct diag_ends *ends, uint64_t *out, struct why *why)
 {
-	if ((m->idiag_family != AF_INET && m->idiag_family != AF_INET6) ||
-	    ntohs(m->id.idiag_sport) != ends->local_port || ntohs(m->id.idiag_dport) != ends->remote_port ||
+	if ((m->idiag_family != AF_INET && m->idiag_family != AF_INET6) || ntohs(m->id.idiag_sport) != ends->local_port)
+		return fail(why, ERR_NOT_FOUND, "no socket of the agent has this port");
+	if (ends->datagrams) /* one that is not connected has neither address */
+		return take_inode(m, out, why);
+	if (ntohs(m->id.idiag_dport) != ends->remote_port ||
 	    !is_address(m->id.idiag_src, m->idiag_family, ends->local) ||
 	    !is_address(m->id.idiag_dst, m->idiag_family, ends->remote))
 		return fail(why, ERR_NOT_FOUND, "no socket of the agent has these two ends");
-	if (!connected(m->idiag_state) || m->idiag_inode == 0)
-		return fail(why, ERR_NOT_FOUND, "the agent's socket is closed already");
-	*out = m->idiag_inode;
-	return OK;
+	return connected(m->idiag_state) ? take_inode(m, out, why) : closed(why);
 }
 
 enum err

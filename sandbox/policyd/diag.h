@@ -2,15 +2,20 @@
 #ifndef SANDBOX_POLICYD_DIAG_H
 #define SANDBOX_POLICYD_DIAG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-/* The two ends of a TCP socket as its owner sees them. Addresses of 4 or 16 bytes, both alike; IPv4 may be mapped. */
+/*
+ * The two ends of a TCP socket as its owner sees them. Addresses of 4 or 16 bytes, both alike; IPv4 may be mapped.
+ * With datagrams it is the UDP socket that has the local port and may send there, connected or not.
+ */
 struct diag_ends {
 	struct span local, remote;
 	uint16_t local_port, remote_port;
+	bool datagrams;
 };
 
 /* The request, written; at most DIAG_REQUEST_BYTES. errors: ERR_INVALID the addresses are none. */

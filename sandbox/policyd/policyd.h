@@ -6,6 +6,7 @@
 #include "common/policy/engine.h"
 #include "sandbox/policyd/notify.h"
 #include "sandbox/policyd/owners.h"
+#include "sandbox/policyd/refusal.h"
 
 #define CONNECTIONS_MAX	    16384
 #define CONNECTION_BUCKETS  1024
@@ -67,12 +68,23 @@ struct policyd {
 	size_t waiting_n;
 	struct force force;
 
+	struct bypasses {
+		int fd; /* nfnetlink_log; -1: none yet */
+		struct watch watch;
+		struct timer timer; /* set while it is not listened to */
+		uint64_t second;    /* which one it is, and how many packets were told in it */
+		unsigned in_second;
+		uint32_t next; /* number that the next packet should have */
+		bool begun;
+		uint64_t dropped; /* not told */
+	} bypasses;
+
 	struct {
 		struct timer timer;
 		uint64_t second; /* which one it is, and how many lines it had */
 		unsigned in_second;
 		uint32_t lost;	  /* lines that could not be sent */
-		uint64_t told[2]; /* of what was dropped: records, unnoted */
+		uint64_t told[3]; /* of what was dropped: records, unnoted, bypasses */
 	} events;
 };
 
@@ -132,10 +144,15 @@ handler policy_load, channel_give;
 /* serve.c */
 handler policyd_setup;
 
+/* bypass.c: fd is taken over; errors: ERR_SYSTEM */
+enum err bypasses_begin(struct policyd *policyd, int fd, struct why *why) must_check;
+void bypasses_end(struct policyd *policyd);
+
 /* event.c */
 void event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char *words);
 void event_integrity(struct policyd *policyd, const struct identity *identity);
-void event_dropped_begin(struct policyd *policyd);
+void event_bypass(struct policyd *policyd, const struct refusal *refusal, const char *binary, uint32_t pid); /* "", 0: not known */
+void event_dropped_watch(struct policyd *policyd); /* cheap: has something been dropped that is not told yet? */
 
 extern const struct route policyd_routes[];
 

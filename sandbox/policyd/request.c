@@ -4,9 +4,7 @@
 #include "common/base/clock.h"
 #include "sandbox/policyd/show.h"
 
-#define LOOK_EVERY_MS  100  /* at most, while processes come */
-#define LOOK_ALWAYS_MS 1000 /* also where none came: a descriptor may have been handed over */
-#define LOOK_SHARE     4
+#define LOOK_SHARE 50 /* of all time, looking takes one part in so many */
 #define VERDICT_ALLOW  1
 #define VERDICT_CLOSE  5
 

@@ -21,6 +21,7 @@ about_to_sleep(void *self)
 	struct policyd *policyd = self;
 
 	policyd->looked = false;
+	event_dropped_watch(policyd);
 	return false;
 }
 
@@ -45,7 +46,7 @@ peer_gone(void *self, struct peer *peer, const struct why *why)
 /*
  * Whose sandbox this is.
  *
- * in      policyd_setup, once, first: with the seccomp listener and the sock_diag socket
+ * in      policyd_setup, once, first: with the seccomp listener, the sock_diag socket and that of refused packets
  * out     done: connects are answered from now on
  * errors  ERR_INVALID descriptors are missing; ERR_DENIED, ERR_NOT_FOUND the spawner cannot be looked into
  */
@@ -57,7 +58,7 @@ policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	auto_fd int dir = -1;
 	enum err r;
 
-	if (m->fds_n != 2)
+	if (m->fds_n != 3)
 		return fail(why, ERR_INVALID, "%zu descriptors came with policyd_setup", m->fds_n);
 	look->spawner = policyd->identities.spawner = (pid_t)m->policyd_setup.spawner;
 	if ((r = proc_open(look->spawner, &dir, why)) != OK ||
@@ -66,10 +67,10 @@ policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	policyd->sandbox = m->policyd_setup.sandbox;
 	policyd->binaries_free = m->policyd_setup.binaries_free;
 	policyd->diag = fd_take(&m->fds[1]);
-	if ((r = notify_begin(&policyd->notify, fd_take(&m->fds[0]), why)) != OK)
+	if ((r = notify_begin(&policyd->notify, fd_take(&m->fds[0]), why)) != OK ||
+	    (r = bypasses_begin(policyd, fd_take(&m->fds[2]), why)) != OK)
 		return r;
 	policyd->bus.state = POLICYD_RUNNING;
-	event_dropped_begin(policyd);
 	if (m->call != 0)
 		answer->id = DONE;
 	return OK;
@@ -91,7 +92,7 @@ policyd_open(struct policyd *policyd, struct loop *loop, int channel, struct why
 {
 	enum err r;
 
-	*policyd = (struct policyd){.loop = loop, .diag = -1, .notify.fd = -1, .force.generation = 1};
+	*policyd = (struct policyd){.loop = loop, .diag = -1, .notify.fd = -1, .bypasses.fd = -1, .force.generation = 1};
 	list_init(&policyd->waiting);
 	for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
 		list_init(&policyd->connections[i]);
@@ -132,6 +133,7 @@ policyd_close(struct policyd *policyd)
 	engine_free(policyd->force.engine);
 	arena_reset(&policyd->force.memory);
 	notify_end(&policyd->notify);
+	bypasses_end(policyd);
 	records_done(&policyd->records);
 	pins_done(&policyd->pins);
 	hashes_done(&policyd->hashes);

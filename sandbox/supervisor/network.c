@@ -18,6 +18,7 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/os/child.h"
+#include "sandbox/supervisor/refusals.h"
 
 #define FENCE	  "/opt/openshell/bin/fence"
 #define BACKLOG	  1024
@@ -75,6 +76,17 @@ listen_at(int family, int type, const char *address, uint16_t port)
 	return fd_take(&fd);
 }
 
+/* A wall holds without a word, too. */
+static enum err
+hear_refusals(struct network *network, struct why *why)
+{
+	enum err r = refusals_open(&network->fds[NETWORK_REFUSALS], why);
+
+	if (r == ERR_STATE)
+		log_warning("network.unlogged", "why=%s", log_quote(span_of_text(why->text)));
+	return r == ERR_STATE ? OK : r;
+}
+
 static enum err
 open_sockets(struct network *network, struct why *why)
 {
@@ -88,10 +100,11 @@ open_sockets(struct network *network, struct why *why)
 		if (network->fds[i] < 0)
 			return fail_errno(why, ERR_SYSTEM, "listen at %s port %u", listeners[i].address, listeners[i].port);
 	}
-	network->fds[COUNT(listeners)] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
-	if (network->fds[COUNT(listeners)] < 0)
+	_Static_assert(COUNT(listeners) == NETWORK_SOCK_DIAG, "the order of spawner_ready");
+	network->fds[NETWORK_SOCK_DIAG] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+	if (network->fds[NETWORK_SOCK_DIAG] < 0)
 		return fail_errno(why, ERR_SYSTEM, "sock_diag");
-	return OK;
+	return hear_refusals(network, why);
 }
 
 static enum err
@@ -145,7 +158,7 @@ network_build(bool closed, struct network *out, struct why *why)
 {
 	enum err r;
 
-	*out = (struct network){.fds = {-1, -1, -1, -1, -1, -1}};
+	*out = (struct network){.fds = {-1, -1, -1, -1, -1, -1, -1}};
 	if ((r = lo_up(why)) != OK)
 		return r;
 	if (closed)
@@ -289,5 +302,7 @@ network_check(const struct network *network, struct why *why)
 
 	if (r == OK)
 		r = network->fenced ? check_fence(network, why) : check_closed(why);
+	if (network->fenced)
+		refusals_forget(network->fds[NETWORK_REFUSALS]);
 	return r;
 }

@@ -12,7 +12,6 @@
 
 #define READY_WAIT_MS 10000
 #define NAMES_A_MESSAGE 1024
-#define SOCK_DIAG     (NETWORK_FDS - 1)
 #define LISTENER      NETWORK_FDS
 #define COPY_MAX_BYTES (4u << 20)
 
@@ -77,7 +76,7 @@ proxy_listen(struct supervisor *s)
 {
 	struct msg m = {.id = PROXY_LISTEN};
 
-	while (m.fds_n < SOCK_DIAG) {
+	while (m.fds_n < NETWORK_SOCK_DIAG) {
 		m.fds[m.fds_n] = s->way.fds[m.fds_n];
 		m.fds_n++;
 	}
@@ -203,8 +202,8 @@ policyd_equip(struct supervisor *s)
 {
 	struct way *way = &s->way;
 	struct msg m = {.id = POLICYD_SETUP,
-	    .fds = {way->fds[LISTENER], way->fds[SOCK_DIAG]},
-	    .fds_n = 2,
+	    .fds = {way->fds[LISTENER], way->fds[NETWORK_SOCK_DIAG], way->fds[NETWORK_REFUSALS]},
+	    .fds_n = 3,
 	    .policyd_setup = {.sandbox = s->boot.sandbox, .spawner = (uint32_t)s->spawner.pid}};
 
 	peer_call(way->policyd.peer, &m, READY_WAIT_MS, policyd_is_set_up, s);

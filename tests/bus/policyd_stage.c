@@ -307,6 +307,7 @@ spawner_start(struct stage *stage)
 	hear_puppet(stage->control, fds, 3);
 	stage->listener = fds[0];
 	stage->diag = fds[1];
+	stage->fence = -1;
 	stage->accepting = fds[2];
 	assert_int_equal(getsockname(stage->accepting, (struct sockaddr *)&address, &length), 0);
 	stage->port = ntohs(address.sin6_port);
@@ -340,6 +341,7 @@ stage_close(struct stage *stage)
 	close(stage->control);
 	close(stage->listener);
 	close(stage->diag);
+	clean_fd(&stage->fence);
 	close(stage->accepting);
 	directory_remove(stage->directory);
 }
@@ -384,10 +386,16 @@ stage_policyd(struct stage *stage, bool binaries_free)
 	struct msg m = {.id = POLICYD_SETUP,
 	    .policyd_setup = {.sandbox = {{5}}, .spawner = (uint32_t)stage->spawner.pid, .binaries_free = binaries_free},
 	    .fds = {stage->listener, stage->diag},
-	    .fds_n = 2};
+	    .fds_n = 3};
+	int pair[2];
 
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	clean_fd(&stage->fence);
+	stage->fence = pair[0];
+	m.fds[2] = pair[1];
 	daemon_begin(stage);
 	assert_int_equal(ask_now(stage->supervisor.peer, &m), OK);
+	close(pair[1]);
 	give(stage, &stage->link, ROLE_LINK);
 	give(stage, &stage->proxy, ROLE_PROXY);
 	actor_answer(&stage->proxy, GENERATION, &done);

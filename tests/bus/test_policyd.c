@@ -1,8 +1,12 @@
 /* policyd alone: real processes and sockets of an agent that is made here, and the test as its supervisor, proxy and link. */
 #include "tests/unit/test.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <linux/netlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -748,6 +752,58 @@ test_new_policy_ends_what_was_admitted(void **unused)
 	close(fd);
 }
 
+/* ---- what the fence refused ---- */
+
+/* What nfnetlink_log says of a datagram from an unused port to 192.0.2.1:4433. */
+static void
+refuse_packet(uint32_t number)
+{
+	static const uint8_t packet[] = {0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 1, 0, 1, 17, 81, 0, 9, 0, 0};
+	struct {
+		struct nlmsghdr header;
+		struct nfgenmsg group;
+		struct nlattr sequence;
+		uint32_t number;
+		struct nlattr payload;
+		uint8_t packet[sizeof(packet)];
+	} m = {.header = {.nlmsg_len = sizeof(m), .nlmsg_type = NFNL_SUBSYS_ULOG << 8},
+	    .sequence = {NLA_HDRLEN + 4, NFULA_SEQ},
+	    .number = htonl(number),
+	    .payload = {NLA_HDRLEN + sizeof(packet), NFULA_PAYLOAD}};
+
+	memcpy(m.packet, packet, sizeof(packet));
+	assert_int_equal(send(stage.fence, &m, sizeof(m), 0), sizeof(m));
+}
+
+/* Until a line with these words comes. */
+static void
+hear_line(const char *words)
+{
+	bool found = false;
+
+	while (!found) {
+		struct heard *heard = actor_hear(&stage.link, LOGS_ADD);
+
+		found = strstr(heard->msg.logs_add.lines[0].message.at, words) != NULL;
+		heard_free(heard);
+	}
+}
+
+static void
+test_refused_packets(void **unused)
+{
+	(void)unused;
+	assert_int_equal(send(stage.fence, "no message", 10, 0), 10); /* is passed over */
+	refuse_packet(7);
+	hear_line("NET:REFUSE [MED] DENIED BYPASS_DETECT 192.0.2.1:4433 proto=udp binary=- [policy:- engine:fence] [reason:UDP ");
+	refuse_packet(11); /* three found no room */
+	hear_line("BYPASS_DETECT");
+	hear_line("0 connect records, 0 connects not noted, 3 refused packets not told");
+	for (uint32_t i = 0; i < 25; i++) /* more than are told in a second: the rest is counted */
+		refuse_packet(12 + i);
+	hear_line(" refused packets not told");
+}
+
 static bool
 name_known(const char *name)
 {
@@ -936,6 +992,7 @@ main(int argc, char **argv)
 	    TEST(test_many_at_once),
 	    TEST(test_connection_forgotten),
 	    TEST(test_new_policy_ends_what_was_admitted),
+	    TEST(test_refused_packets),
 	    TEST(test_names),
 	    TEST(test_new_proxy_learns_the_generation),
 	    TEST(test_identity_switched_off),

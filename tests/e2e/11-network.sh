@@ -91,6 +91,27 @@ done
 "$probe" fast-open-connect >/dev/null && ok "control: fast open is possible outside" || not_ok "control: fast open is possible outside"
 unheard "the DNS listener is no way to anything else" /sandbox/probe hear "$address" 53
 
+# ---- what the fence refuses is told: where to, by whom, and what to do instead; how many more there were
+said() { openshell logs net -n 2000 </dev/null | grep -c -- "$1"; }
+told() { said "$1" >"$work/said"; [ "$(cat "$work/said")" -gt 0 ]; }
+inside /sandbox/probe udp 192.0.2.9 4433 >/dev/null 2>&1
+wait_for 5 told 'NET:REFUSE \[MED\] DENIED BYPASS_DETECT 192.0.2.9:4433 proto=udp binary=' && ok "a refused datagram is an event" ||
+	not_ok "a refused datagram is an event" "$(openshell logs net -n 20 </dev/null)"
+inside /sandbox/probe tcp 127.0.0.1 15001 >/dev/null 2>&1
+wait_for 5 told 'BYPASS_DETECT 127.0.0.1:15001 proto=tcp' && ok "so is a connect past the redirect" || not_ok "so is a connect past the redirect"
+inside /sandbox/probe udp 2001:db8::9 53 >/dev/null 2>&1
+wait_for 5 told 'BYPASS_DETECT \[2001:db8::9\]:53 proto=udp .*resolv.conf' && ok "over IPv6, too, with a hint" || not_ok "over IPv6, too, with a hint"
+inside python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(300):
+    try: s.sendto(b"x", ("192.0.2.10", 7))
+    except OSError: pass
+time.sleep(2)' >/dev/null 2>&1
+wait_for 8 told 'refused packets not told' && ok "a flood is counted" || not_ok "a flood is counted"
+like "the program is named" "$(openshell logs net -n 2000 </dev/null)" 'BYPASS_DETECT 192.0.2.10:7 proto=udp binary=[^ ]*python3'
+like "... as JSON, too" "$(openshell logs net -n 2000 -o json </dev/null | grep 192.0.2.10 | head -n 1)" 'python3'
+
 # ---- the two that decide
 jail() { cat /proc/"$1"/task/*/status 2>/dev/null | awk -v key="$2:" '$1 == key { print $2 }' | sort -u | tr '\n' ' ' | sed 's/ $//'; }
 policyd=$(policyd_of net) proxy=$(proxy_of net)
