@@ -267,8 +267,8 @@ host_cut(struct span *rest, struct http_authority *out, struct why *why)
 		at = all.length;
 	out->host = span_head(all, at);
 	*rest = span_tail(all, at);
-	if (out->host.length > 1 && out->host.at[at - 1] == '.')
-		out->host.length--;
+	out->dot = out->host.length > 1 && out->host.at[at - 1] == '.';
+	out->host.length -= out->dot;
 	if (out->host.length == 0 || !all_of(out->host, IN_NAME) || span_is(out->host, "."))
 		return fail(why, ERR_SYNTAX, "no host name");
 	return OK;

@@ -10,6 +10,7 @@
 struct http_authority {
 	struct span host; /* without brackets and trailing dot; 1 to 253 bytes */
 	bool brackets;	  /* it was [host]: an IPv6 address */
+	bool dot;	  /* there was a trailing one: the byte behind host */
 	bool has_port;
 	uint16_t port;
 };

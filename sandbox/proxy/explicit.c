@@ -124,6 +124,13 @@ connect_admitted(struct connection *connection, enum err r, const struct why *wh
 		connection->dialling = upstream_open(connection, false, NULL, connect_dialled, connection);
 }
 
+/* As the client wrote it: with a trailing dot it is another text, which no policy has (S3). */
+static struct span
+host_said(const struct http_authority *authority)
+{
+	return (struct span){authority->host.at, authority->host.length + authority->dot};
+}
+
 static void
 connect_begin(struct connection *connection, const struct http_head *head, size_t used)
 {
@@ -137,7 +144,7 @@ connect_begin(struct connection *connection, const struct http_head *head, size_
 	if (head->body != HTTP_BODY_NONE || http_authority_parse(head->target, &authority, &why) != OK ||
 	    !authority.has_port ||
 	    (authority.brackets && (!address_parse(authority.host, &address) || address.length != 16)) ||
-	    !admit_host(connection, authority.host, authority.port)) {
+	    !admit_host(connection, host_said(&authority), authority.port)) {
 		refuse_empty(connection, 400);
 		return;
 	}
@@ -177,7 +184,7 @@ forward_http(struct connection *connection, const struct http_head *head, const 
 	const struct special *special;
 
 	connection->how = HOW_FORWARD;
-	if (!admit_host(connection, authority->host, authority->has_port ? authority->port : 80) ||
+	if (!admit_host(connection, host_said(authority), authority->has_port ? authority->port : 80) ||
 	    !what_keep(connection, head, absolute->path)) {
 		refuse_empty(connection, 400);
 		return;

@@ -26,7 +26,7 @@ workspace_make(int dir, uint32_t owner, struct why *why)
 {
 	struct stat st;
 
-	if (mkdirat(dir, "workspace", 0700) < 0 && errno != EEXIST)
+	if (mkdirat(dir, "workspace", 0700) < 0 ? errno != EEXIST : fchmodat(dir, "workspace", 0711, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "make workspace");
 	if (fstatat(dir, "workspace", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail_errno(why, ERR_SYSTEM, "workspace");

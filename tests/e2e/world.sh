@@ -9,11 +9,11 @@ export WORLD_PUBLIC=93.184.216.34 WORLD_PUBLIC6=2606:2800:220:1::34 WORLD_PRIVAT
 world_addresses() {
 	local address
 	ip link set lo up
-	for address in 93.184.216.34 93.184.216.35 93.184.216.36 93.184.216.37 93.184.216.40 93.184.216.41 93.184.216.42 172.32.0.1 10.20.9.9 10.20.0.5 10.21.0.1 10.30.0.8 \
-		10.1.2.3 100.64.1.1 198.18.0.9 169.254.169.254 224.0.0.5; do
+	for address in 93.184.216.34 93.184.216.35 93.184.216.36 93.184.216.37 93.184.216.38 93.184.216.40 93.184.216.41 93.184.216.42 172.32.0.1 10.20.9.9 10.20.0.5 10.21.0.1 10.30.0.8 \
+		10.1.2.3 100.64.1.1 198.18.0.9 169.254.1.2 169.254.169.254 224.0.0.5; do
 		ip addr add "$address/32" dev lo 2>/dev/null || :
 	done
-	for address in "$WORLD_PUBLIC6" fd00::1; do ip -6 addr add "$address/128" dev lo nodad 2>/dev/null || :; done
+	for address in "$WORLD_PUBLIC6" 2001:db8::7 fd00::1; do ip -6 addr add "$address/128" dev lo nodad 2>/dev/null || :; done
 }
 
 world_certificates() {
@@ -41,7 +41,7 @@ world_begin() {
 	world_certificates "$WORLD"
 	world_addresses
 	printf 'nameserver 127.0.0.53\n' >"$WORLD/resolv.conf"
-	printf '127.0.0.1 localhost\n::1 localhost\n10.20.0.5 from-hosts.acme.test\n' >"$WORLD/hosts"
+	printf '127.0.0.1 localhost\n::1 localhost\n10.20.0.5 from-hosts.acme.test\n169.254.1.2 host.docker.internal\n' >"$WORLD/hosts"
 	mount --bind "$WORLD/resolv.conf" "$(readlink -f /etc/resolv.conf)"
 	mount --bind "$WORLD/hosts" /etc/hosts
 	mount --bind "$WORLD/trusted.pem" /etc/ssl/certs/ca-certificates.crt

@@ -206,6 +206,7 @@ test_authorities(void **state)
 		assert_true(span_is(out.host, authorities[i].host));
 		assert_int_equal(out.port, authorities[i].port);
 		assert_int_equal(out.has_port, authorities[i].port != 0);
+		assert_true(out.dot == (out.host.at[out.host.length] == '.'));
 	}
 }
 
