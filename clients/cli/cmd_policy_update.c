@@ -49,8 +49,9 @@ preview(struct cli *cli, const Openshell__V1__UpdateConfigRequest *request, cons
 	return OK;
 }
 
+/* Would the gateway take it? Whatever the answer, the warnings are said. */
 static enum err
-dry_run(struct cli *cli, const Policy *policy, struct why *why)
+check_after(struct cli *cli, const Policy *policy, struct why *why)
 {
 	struct findings findings = {.arena = &cli->arena};
 	enum err r = policy_check(policy, 0, &findings, why);
@@ -60,8 +61,6 @@ dry_run(struct cli *cli, const Policy *policy, struct why *why)
 	for (size_t i = 0; i < findings.count; i++)
 		if (findings.items[i].warning)
 			cli_note(cli, "Warning: %s", shown(&cli->arena, findings.items[i].text));
-	if (r == OK)
-		yaml_print(stdout, policy_json(policy));
 	return r;
 }
 
@@ -87,5 +86,10 @@ run_policy_update(struct cli *cli, struct why *why)
 	call_free(config);
 	if (r != OK)
 		return r;
-	return cli_on(cli, FLAG_DRY_RUN) ? dry_run(cli, after, why) : policy_submit(cli, &request, version, why);
+	r = check_after(cli, after, why);
+	if (!cli_on(cli, FLAG_DRY_RUN))
+		return policy_submit(cli, &request, version, why); /* which has the last word */
+	if (r == OK)
+		yaml_print(stdout, policy_json(after));
+	return r;
 }

@@ -351,7 +351,8 @@ static const struct command commands_policy[] = {
 	 .about =
 	    "The file is checked first; every mistake is said with its line and column. Network rules take effect\n"
 	    "at once: connections that were allowed by an older version end. File paths may be added but not\n"
-	    "removed, and take effect when the sandbox starts again; landlock and process may not change.",
+	    "removed, and take effect when the sandbox starts again; landlock and process may not change. The file\n"
+	    "is the whole policy: what it does not list is gone. For a small change see `openshell policy update`.",
 	 .examples =
 	    "openshell policy set demo --policy policy.yaml --wait\n"
 	    "openshell policy set --global --policy policy.yaml --yes",
@@ -362,29 +363,35 @@ static const struct command commands_policy[] = {
 	    "ACCESS is read-only, read-write or full; PROTOCOL tcp, rest, websocket or sql; ENFORCEMENT enforce or\n"
 	    "audit; OPTIONS a list with commas of allowed-ip=CIDR, websocket-credential-rewrite,\n"
 	    "request-body-credential-rewrite and allow-uninspected-credentials. Parts may be left empty. All\n"
-	    "changes are made together or none is.",
+	    "changes are made together or none is. Without PROTOCOL only connections are judged; without ENFORCEMENT\n"
+	    "what no rule allows is logged and let through. A script's --binary is its interpreter.",
 	 .examples =
-	    "openshell policy update demo --add-endpoint pypi.org:443 --binary /usr/bin/pip --wait\n"
+	    "openshell policy update demo --add-endpoint pypi.org:443:read-only:rest:enforce --binary /usr/bin/python3\n"
 	    "openshell policy update demo --add-endpoint api.github.com:443:read-only:rest:enforce --binary /usr/bin/gh\n"
-	    "openshell policy update demo --add-deny api.github.com:443:DELETE:/** --dry-run",
+	    "openshell policy update demo --add-allow 'api.github.com:443:POST:/graphql' --wait\n"
+	    "openshell policy update demo --add-deny 'api.github.com:443:DELETE:/**' --dry-run",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "get", .run = run_policy_get, .flags = flags_policy_get,
 	 .summary = "Show a sandbox's policy and its version",
+	 .about = "What --full prints below the line --- can be given to `openshell policy set` again.",
 	 .examples = "openshell policy get demo --full\nopenshell policy get demo --rev 2 -o json",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "list", .run = run_policy_list, .flags = flags_policy_list,
 	 .summary = "List the versions of a sandbox's policy",
+	 .about =
+	    "Loaded: in force. Superseded: a newer one is. Failed: it could not be loaded, and the last good one\n"
+	    "stayed in force. Pending: the sandbox has not answered yet.",
 	 .examples = "openshell policy list demo\nopenshell policy list --global",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "delete", .run = run_policy_delete, .flags = flags_policy_delete,
 	 .summary = "Delete the gateway's global policy",
-	 .about = "Each sandbox then decides by its own policy again.",
+	 .about = "Each sandbox then decides by its own policy again. A sandbox's own policy cannot be deleted.",
 	 .examples = "openshell policy delete --global --yes"},
 	{.name = "lint", .run = run_policy_lint, .flags = flags_policy_lint,
 	 .summary = "Check a policy file",
 	 .about =
 	    "Prints every mistake and warning with file, line and column, and exits 1 where there is a mistake.\n"
-	    "Needs no gateway.",
+	    "It also warns of what is in order and often not meant. Needs no gateway.",
 	 .examples = "openshell policy lint policy.yaml\nopenshell policy lint - < policy.yaml",
 	 .operand = {.name = "FILE", .least = 1, .most = 1, .complete = COMPLETE_FILE,
 	    .help = "the policy, as YAML; - is standard input"}},
@@ -429,8 +436,11 @@ static const struct command commands_all[] = {
 	    "openshell sandbox delete demo"},
 	{.name = "logs", .alias = "lg", .run = run_logs, .flags = flags_logs,
 	 .summary = "Show a sandbox's log",
+	 .about =
+	    "Lines of level OCSF are events: each connection and request, whether it was allowed, by which program,\n"
+	    "and why not. With -o json an event's parts are among its fields: action, code, binary, host, reason ...",
 	 .examples = "openshell logs demo\nopenshell logs demo --tail --source sandbox --level warn\n"
-	    "openshell logs demo -o json",
+	    "openshell logs demo --since 10m -o json | jq 'select(.fields.action == \"DENIED\").fields'",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "completions", .run = run_completions,
 	 .summary = "Print what makes a shell complete openshell's commands",

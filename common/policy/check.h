@@ -9,6 +9,7 @@ enum {
 	POLICY_CHECK_USER = 1,	 /* as a user writes it: names that are reserved for providers are refused */
 	POLICY_CHECK_GLOBAL = 2, /* for all sandboxes: may bind no credential */
 	POLICY_CHECK_FILE = 4,	 /* from a file: words that the interface ignores are refused */
+	POLICY_CHECK_ADVICE = 8, /* also warn of what is in order and often not meant */
 };
 
 #define POLICY_PROVIDER_PREFIX "_provider_" /* of the names of rules that providers add */

@@ -229,6 +229,8 @@ policy_check_endpoint(struct check *check)
 	check_words(check);
 	check_credentials(check);
 	check_limits(check);
+	if ((check->flags & POLICY_CHECK_ADVICE) != 0)
+		policy_check_advise(check);
 	if (check->protocol == ENDPOINT_UNKNOWN)
 		return;
 	check_needs(check);

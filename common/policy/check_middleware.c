@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/policy/check.h"
 
 #define MIDDLEWARES_MAX 10
 #define PATTERNS_MAX	32
@@ -111,6 +112,8 @@ policy_check_middlewares(struct check *check)
 		check->subject[0] = '\0';
 		text_add(&text, "network middleware %s: ", finding_quote(text_or(entry->key)));
 		check_middleware(check, middleware);
+		if ((check->flags & POLICY_CHECK_ADVICE) != 0)
+			policy_check_advise_middleware(check);
 		for (size_t j = 0; j < i; j++) {
 			const Middleware *other = policy->network_middlewares[j]->value;
 

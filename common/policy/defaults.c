@@ -193,7 +193,9 @@ same_filesystem(const Filesystem *old, const Filesystem *new, struct why *why)
 	if (old == NULL)
 		return OK;
 	if (new == NULL)
-		return fail(why, ERR_INVALID, "filesystem_policy: the section may not be removed from a live sandbox");
+		return fail(why, ERR_INVALID,
+		    "filesystem_policy: the section may not be removed from a live sandbox; take it over from the policy in "
+		    "force");
 	if (old->include_workdir != new->include_workdir)
 		return fail(why, ERR_INVALID, "filesystem_policy.include_workdir: may not change on a live sandbox");
 	if ((r = same_list(old->read_only, old->n_read_only, new->read_only, new->n_read_only, "read_only", why)) != OK)

@@ -49,8 +49,10 @@ policy_read(struct span text, unsigned flags, struct findings *findings, Policy 
 
 	if ((r = yaml_parse(text, NULL, findings->arena, &root, why)) != OK)
 		return r;
-	if ((policy = yaml_reading_message(&reading, &SANDBOX(sandbox_policy))) != NULL)
+	if ((policy = yaml_reading_message(&reading, &SANDBOX(sandbox_policy))) != NULL) {
+		yaml_reading_place(&reading, policy, root);
 		yaml_read_message(&reading, root, policy);
+	}
 	if (reading.full)
 		return fail(why, ERR_LIMIT, "the policy is too large");
 	if (findings->errors == 0 && (r = check_whole(&reading, (Policy *)policy, flags, why)) != OK)

@@ -36,6 +36,11 @@ calls(void)
 #define BAD    "version: 1\nnetwork_policies: {a: {endpoints: [{host: '*', port: 443}]}}\n"
 #define WORSE  "version: 1\nnetwork_policies: {a: {endpoints: [{host: '*', port: 0, protocol: ftp}]}}\n"
 #define DOUBT  "version: 1\nnetwork_policies: {a: {endpoints: [{host: a.test, port: 443}]}}\n"
+#define ONE(rest) "version: 1\nnetwork_policies: {a: {endpoints: [{" rest "}], binaries: [{path: /x}]}}\n"
+#define HALF   ONE("host: a.test, port: 443, protocol: rest, access: full")
+#define LOCAL  ONE("host: localhost, port: 443")
+#define SIGNED ONE("host: a.test, port: 443, credential_signing: sigv4, signing_service: s3")
+#define MIDDLE "version: 1\nnetwork_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}}\n"
 #define STATUS "GetSandboxPolicyStatus "
 #define ASKED  "GetSandbox GetSandboxConfig "
 
@@ -70,6 +75,12 @@ static const struct {
     {"sandbox create --name demo --policy -", BAD, 1, "", "", "endpoint 0: host: '*': matches all hosts", NULL},
     {"policy lint -", GOOD, 0, "", "All checks passed\n", "", NULL},
     {"policy lint -", DOUBT, 0, "", "<stdin>:2:20: warning: network policy 'a': binaries: is empty", "", NULL},
+    {"policy lint -", HALF, 0, "", "<stdin>:2:36: warning: network policy 'a': endpoint 0: enforcement: is missing", "", NULL},
+    {"policy lint -", LOCAL, 0, "", "host: 'localhost': cannot be reached", "", NULL},
+    {"policy lint -", SIGNED, 0, "", "credential_signing: has no effect in this release", "", NULL},
+    {"policy lint -", MIDDLE, 0, "", "<stdin>:2:23: warning: network middleware 'm': middleware: has no effect", "", NULL},
+    {"policy set demo --policy -", HALF, 0, NULL, "", "Policy version 5 submitted", NULL},
+    {"policy lint -", "network_policies: {}\n", 1, "", "<stdin>:1:1: error: version: is missing", "", NULL},
     {"policy lint -", BAD, 1, "", "<stdin>:2:43: error: network policy 'a': endpoint 0: host: '*': matches all hosts", "", NULL},
     {"policy lint - -o json", BAD, 1, "", "    \"line\": 2,\n    \"column\": 43,\n    \"severity\": \"error\",", "", NULL},
     {"policy lint -", "a: [", 1, "", "", "Error: <stdin>: line 2, column 1", NULL},

@@ -68,7 +68,7 @@ mistakes_have_a_place(void **state)
 		const char *text, *words;
 	} cases[] = {
 	    {"", "p.yaml: line 1, column 1: a map of keys is wanted here"},
-	    {"filesystem_policy: {}\n", "p.yaml: version: is missing"},
+	    {"filesystem_policy: {}\n", "p.yaml: line 1, column 1: version: is missing"},
 	    {"version: 2\n", "line 1, column 10: version: 2 is not known; allowed is 1"},
 	    {"version: one\n", "line 1, column 10: version: \"one\" is not a number from 0 to 4294967295"},
 	    {"version: 1\nfilesystem: {}\n", "line 2, column 1: unknown key \"filesystem\"; known here: version, filesystem_policy"},
