@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
-#include "common/base/clock.h"
 #include "sandbox/policyd/proc.h"
 
 /* One process, or one thread of it, that is being looked at. */
@@ -170,19 +169,6 @@ sort(struct look *look)
 	look->holdings_n = n;
 }
 
-static uint32_t
-last_pid(void)
-{
-	char bytes[256];
-	struct span text;
-	uint32_t last;
-
-	if (proc_read(AT_ROOT, "/loadavg", bytes, sizeof(bytes), &text, NULL) != OK ||
-	    proc_loadavg_parse(text, &last, NULL) != OK)
-		return 0;
-	return last;
-}
-
 enum err
 look_now(struct look *look, struct why *why)
 {
@@ -192,8 +178,6 @@ look_now(struct look *look, struct why *why)
 	look->holdings_n = look->files = look->processes = 0;
 	look->opaque = 0;
 	look->number++;
-	look->at_ms = clock_ms();
-	look->last_pid = last_pid();
 	if ((r = proc_each(AT_ROOT, "/", each_process, &walk, why)) != OK)
 		r = because(why, ERR_SYSTEM, "look at all processes");
 	else if (walk.r != OK)
@@ -220,14 +204,6 @@ look_holders(const struct look *look, uint64_t inode, size_t *n)
 	for (*n = 0; low + *n < look->holdings_n && look->holdings[low + *n].inode == inode;)
 		(*n)++;
 	return look->holdings + low;
-}
-
-bool
-look_stale(struct look *look)
-{
-	uint32_t last = last_pid();
-
-	return last == 0 || last != look->last_pid;
 }
 
 void

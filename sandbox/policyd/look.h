@@ -27,8 +27,6 @@ struct look {
 	size_t files, processes;
 	pid_t opaque; /* one that could not be looked into, so that it may hold anything; 0: none */
 	uint64_t number; /* of looks */
-	uint64_t at_ms;
-	uint32_t last_pid; /* given out when it began */
 };
 
 /*
@@ -40,9 +38,6 @@ enum err look_now(struct look *look, struct why *why) must_check;
 
 /* Who holds this socket: *n of them, borrowed until the next look. */
 const struct holding *look_holders(const struct look *look, uint64_t inode, size_t *n);
-
-/* May processes have come since the last look? Cheap: the number given out last. */
-bool look_stale(struct look *look);
 
 void look_done(struct look *look);
 

@@ -58,7 +58,7 @@ struct policyd {
 	struct records records;
 	struct notify notify;
 	struct observer observer;
-	uint64_t look_due_ms;
+	uint64_t look_due_us;
 	bool looked; /* since the loop slept: questions that arrived together share one look */
 	struct idle sleeping;
 

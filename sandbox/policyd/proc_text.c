@@ -119,17 +119,3 @@ proc_inner_pid_parse(struct span text, uint32_t *out, struct why *why)
 	*out = (uint32_t)value;
 	return OK;
 }
-
-enum err
-proc_loadavg_parse(struct span text, uint32_t *last, struct why *why)
-{
-	uint64_t value;
-	size_t at;
-
-	while (text.length > 0 && text.at[text.length - 1] == '\n')
-		text.length--;
-	if (!last_of(text, ' ', &at) || number_parse(span_tail(text, at + 1), 0, UINT32_MAX, &value, why) != OK)
-		return fail(why, ERR_SYNTAX, "loadavg ends without a number");
-	*last = (uint32_t)value;
-	return OK;
-}

@@ -36,7 +36,4 @@ enum err proc_fdinfo_parse(struct span text, struct proc_fdinfo *out, struct why
  */
 enum err proc_inner_pid_parse(struct span text, uint32_t *out, struct why *why) must_check;
 
-/* The last field of /proc/loadavg: the process id given out last. errors: ERR_SYNTAX. */
-enum err proc_loadavg_parse(struct span text, uint32_t *last, struct why *why) must_check;
-
 #endif

@@ -4,27 +4,30 @@
 #include "common/base/clock.h"
 #include "sandbox/policyd/show.h"
 
-#define LOOK_SHARE 50 /* of all time, looking takes one part in so many */
+#define LOOK_SHARE	100 /* of all time, looking takes one part in so many */
+#define LOOK_SHARE_MOST 4   /* where that would be later than LOOK_EVERY_MS, up to one in so many */
+#define LOOK_EVERY_MS	1000
 #define VERDICT_ALLOW  1
 #define VERDICT_CLOSE  5
 
 /* ---- owners ---- */
 
-/* A new look at everything, where it is time. Its cost does not grow with the number of questions. */
+/*
+ * A new look at everything, where it is time: a descriptor may have been handed over, and no number tells of that. Its
+ * cost does not grow with the number of questions, and where few are asked each has a look of its own.
+ */
 static enum err
 look_when_due(struct policyd *policyd, struct why *why)
 {
-	struct look *look = &policyd->observer.look;
-	uint64_t now = clock_ms();
+	uint64_t now = clock_us(), cost, wait;
 	enum err r;
 
-	if (now < policyd->look_due_ms)
+	if (now < policyd->look_due_us)
 		return OK;
-	policyd->look_due_ms = now + LOOK_EVERY_MS;
-	if (now - look->at_ms < LOOK_ALWAYS_MS && !look_stale(look))
-		return OK;
-	r = look_now(look, why);
-	policyd->look_due_ms += (clock_ms() - now) * LOOK_SHARE; /* however much there is to see, most time is for answers */
+	r = look_now(&policyd->observer.look, why);
+	cost = clock_us() - now;
+	wait = cost * LOOK_SHARE < LOOK_EVERY_MS * 1000 ? cost * LOOK_SHARE : LOOK_EVERY_MS * 1000;
+	policyd->look_due_us = now + cost + (wait > cost * LOOK_SHARE_MOST ? wait : cost * LOOK_SHARE_MOST);
 	return r;
 }
 

@@ -1,7 +1,10 @@
 /* Connections are judged one by one; requests in batches: what one turn of the loop asks is one message. */
 #include "sandbox/proxy/judge.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "sandbox/proxy/copy.h"
 
@@ -50,6 +53,20 @@ address_span(const struct address *address)
 	return span_of_bytes(address->bytes, address->length);
 }
 
+/*
+ * Is the agent's end still there? While it is, nobody else can have had these two ends when policyd looked who has them;
+ * what one who is gone has sent must not be taken for the next one's.
+ */
+static bool
+is_connected(const struct connection *connection)
+{
+	struct tcp_info info = {0};
+	socklen_t length = sizeof(info);
+
+	return getsockopt(leg_fd(connection->agent), IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+	    (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
+}
+
 static enum err
 take_judgement(struct connection *connection, const struct msg *answer, struct why *why)
 {
@@ -59,6 +76,8 @@ take_judgement(struct connection *connection, const struct msg *answer, struct w
 	connection->policyd_life = connection->proxy->policyd_life;
 	if (r == OK && connection->judged.generation < connection->proxy->generation)
 		r = fail(why, ERR_CONFLICT, "policy changed");
+	if (r == OK && connection->judged.allowed && !is_connected(connection))
+		r = fail(why, ERR_UNAVAILABLE, "who opened it is gone");
 	return r;
 }
 

@@ -36,12 +36,24 @@ refused "another program" /sandbox/evade get api.forge.test 80
 refused "asks, then becomes the program of the policy" /sandbox/evade become api.forge.test 80 /sandbox/allowed
 refused "becomes it first, then asks over the old connection" /sandbox/evade become-early api.forge.test 80 /sandbox/allowed
 refused "becomes another, with the connection of the policy's program" /sandbox/allowed become-early api.forge.test 80 /sandbox/evade
-handed() { run sh -c "/sandbox/allowed give /tmp/door api.forge.test 80 $1 >/tmp/given & until grep -q ready /tmp/given 2>/dev/null; do :; done; /sandbox/evade take /tmp/door api.forge.test $2; code=\$?; wait; rm -f /tmp/door /tmp/given; exit \$code"; }
-for how in keep drop ask; do
+handed() { run sh -c "/sandbox/allowed give /tmp/door api.forge.test 80 $1 >/tmp/given & until grep -q ready /tmp/given 2>/dev/null; do :; done; /sandbox/evade take /tmp/door api.forge.test $2 $3; code=\$?; wait; rm -f /tmp/door /tmp/given; exit \$code"; }
+# With nothing asked before, at its first request; later ones within a second (a descriptor that moves is not seen at once).
+for how in "keep once" "drop once" "ask on"; do
 	for who in open hidden; do
-		if got=$(handed $how $who); then not_ok "a connection that is handed on ($how, $who)" "$got"; else ok "a connection that is handed on ($how, $who): $(printf '%s' "$got" | tail -n 1)"; fi
+		if got=$(handed ${how% *} $who ${how#* }); then not_ok "a connection that is handed on ($how, $who)" "$got"; else ok "a connection that is handed on ($how, $who): $(printf '%s' "$got" | tail -n 1)"; fi
 	done
 done
+
+# A connection whose opener is gone when the proxy looks at it, while a program of the policy's has the same two ends.
+world_forget
+address=$(run getent hosts api.forge.test | awk '{ print $1 }')
+proxy=$(pgrep -x proxy -P "$(supervisor_of demo)")
+kill -STOP "$proxy"
+run sh -c "/sandbox/evade ask-and-go $address 80 5501 api.forge.test && /sandbox/allowed ask-from $address 80 5501 api.forge.test" >"$work/same-ends" &
+wait_for 20 grep -q asked "$work/same-ends"; kill -CONT "$proxy"
+wait $!
+like "who is gone is not taken for who has the same two ends now" "$(openshell logs demo 2>&1)" "who opened it is gone"
+unlike "what was asked by one who is gone is nobody's" "$(world_seen)" "/open/gone"
 refused "data with the first packet" /sandbox/evade fast-open api.forge.test 80
 refused "the loader runs the program of the policy" /lib64/ld-linux-x86-64.so.2 /sandbox/allowed get api.forge.test 80
 run sh -c 'cp /sandbox/evade /sandbox/new; mv /sandbox/new /sandbox/copied' >/dev/null

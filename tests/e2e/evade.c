@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +37,22 @@ find(const char *host, const char *port)
 	return getaddrinfo(host, port, &hints, &found) == 0 ? found : NULL;
 }
 
+/* From the destination's own address, as every connection of the agent's; local: a port, or NULL. */
 static int
-dial(const char *host, const char *port)
+from_port(int fd, const struct addrinfo *to, const char *local)
+{
+	struct sockaddr_in from = *(const struct sockaddr_in *)(const void *)to->ai_addr;
+	int on = 1;
+
+	if (local == NULL)
+		return 0;
+	from.sin_port = htons((uint16_t)strtoul(local, NULL, 10));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(fd, (struct sockaddr *)&from, sizeof(from));
+}
+
+static int
+dial_from(const char *host, const char *port, const char *local)
 {
 	struct addrinfo *to = find(host, port);
 	int fd;
@@ -43,6 +60,10 @@ dial(const char *host, const char *port)
 	if (to == NULL)
 		return -1;
 	fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && from_port(fd, to, local) < 0) {
+		close(fd);
+		fd = -1;
+	}
 	if (fd >= 0 && connect(fd, to->ai_addr, to->ai_addrlen) < 0) {
 		close(fd);
 		fd = -1;
@@ -52,12 +73,40 @@ dial(const char *host, const char *port)
 }
 
 static int
-ask(int fd, const char *host)
+dial(const char *host, const char *port)
+{
+	return dial_from(host, port, NULL);
+}
+
+static int
+ask_for(int fd, const char *host, const char *what, const char *more)
 {
 	char text[512];
-	int length = snprintf(text, sizeof(text), "GET /open/x HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host);
+	int length = snprintf(text, sizeof(text), "%s HTTP/1.1\r\nHost: %s\r\n%s\r\n", what, host, more);
 
 	return write(fd, text, (size_t)length) == length ? 0 : -1;
+}
+
+static int
+ask(int fd, const char *host)
+{
+	return ask_for(fd, host, "GET /open/x", "Connection: close\r\n");
+}
+
+/* A request without a body in its answer; the connection goes on. 0: it was allowed. */
+static int
+ask_head(int fd, const char *host)
+{
+	char text[4096] = {0};
+	size_t length = 0;
+	ssize_t n;
+
+	if (ask_for(fd, host, "HEAD /open/x", "") < 0)
+		return -1;
+	while (strstr(text, "\r\n\r\n") == NULL && length < sizeof(text) - 1 &&
+	    (n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+		length += (size_t)n;
+	return strncmp(text, "HTTP/1.1 200", 12) == 0 ? 0 : -1;
 }
 
 static int
@@ -91,7 +140,7 @@ get(char **a)
 static int
 become(char **a)
 {
-	char *next[] = {a[2], "finish", NULL};
+	char *next[] = {a[2], (char *)(uintptr_t)"finish", NULL};
 	int fd = dial(a[0], a[1]);
 
 	if (fd < 0 || dup2(fd, KEPT_FD) < 0 || ask(KEPT_FD, a[0]) < 0)
@@ -105,7 +154,7 @@ become(char **a)
 static int
 become_early(char **a)
 {
-	char *next[] = {a[2], "finish-asking", a[0], NULL};
+	char *next[] = {a[2], (char *)(uintptr_t)"finish-asking", a[0], NULL};
 	int fd = dial(a[0], a[1]);
 
 	if (fd < 0 || dup2(fd, KEPT_FD) < 0)
@@ -176,7 +225,7 @@ give(char **a)
 		return failed("listen");
 	if ((fd = dial(a[1], a[2])) < 0)
 		return failed("connect");
-	if (strcmp(a[3], "ask") == 0 && ask(fd, a[1]) < 0) /* the first request is its own */
+	if (strcmp(a[3], "ask") == 0 && ask_head(fd, a[1]) < 0) /* the first request is its own */
 		return failed("ask");
 	printf("ready\n");
 	fflush(stdout);
@@ -190,7 +239,22 @@ give(char **a)
 	return 0;
 }
 
-/* PATH HOST hidden|open: take the connection and ask over it */
+/* Requests one after the other, until the connection is cut: who took it over late is seen within a second. */
+static int
+ask_until_cut(int fd, const char *host)
+{
+	for (int i = 0; i < 200; i++) {
+		if (ask_head(fd, host) < 0) {
+			printf("cut after %d requests\n", i);
+			return 1;
+		}
+		poll(NULL, 0, 10);
+	}
+	printf("never cut\n");
+	return 0;
+}
+
+/* PATH HOST hidden|open once|on: take the connection and ask over it */
 static int
 take(char **a)
 {
@@ -203,7 +267,38 @@ take(char **a)
 	if (unix_address(a[0], &address) < 0 || connect(door, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    (fd = fd_receive(door)) < 0 || read(door, &byte, 1) != 1)
 		return failed("take");
+	if (strcmp(a[3], "on") == 0)
+		return ask_until_cut(fd, a[1]);
 	return ask(fd, a[1]) < 0 ? failed("ask") : hear(fd);
+}
+
+/*
+ * ADDRESS PORT LOCALPORT HOST: ask from that port, and be gone with a reset before the proxy has looked at the connection;
+ * whoever asks from there next has the same two ends.
+ */
+static int
+ask_and_go(char **a)
+{
+	struct linger now = {.l_onoff = 1};
+	int fd = dial_from(a[0], a[1], a[2]);
+
+	if (fd < 0 || ask_for(fd, a[3], "GET /open/gone", "") < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) < 0 || close(fd) < 0)
+		return failed("connect");
+	return 0;
+}
+
+/* ADDRESS PORT LOCALPORT HOST: ask from that port, as anybody would */
+static int
+ask_from(char **a)
+{
+	int fd = dial_from(a[0], a[1], a[2]);
+
+	if (fd < 0 || ask(fd, a[3]) < 0)
+		return failed("connect");
+	printf("asked\n");
+	fflush(stdout);
+	return hear(fd);
 }
 
 /* HOST PORT: data with the first packet, past connect */
@@ -223,8 +318,16 @@ static const struct {
 	int (*run)(char **arguments);
 	int arguments;
 } ways[] = {
-	{"get", get, 2},	       {"become", become, 3}, {"become-early", become_early, 3}, {"finish", finish, 0},
-	{"finish-asking", finish_asking, 1}, {"give", give, 4},     {"take", take, 3},		 {"fast-open", fast_open, 2},
+	{"get", get, 2},
+	{"become", become, 3},
+	{"become-early", become_early, 3},
+	{"finish", finish, 0},
+	{"finish-asking", finish_asking, 1},
+	{"give", give, 4},
+	{"take", take, 4},
+	{"fast-open", fast_open, 2},
+	{"ask-and-go", ask_and_go, 4},
+	{"ask-from", ask_from, 4},
 };
 
 int

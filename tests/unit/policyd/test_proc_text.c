@@ -89,36 +89,6 @@ test_fdinfo(void **unused)
 static const struct {
 	const char *text;
 	enum err want;
-	uint32_t last;
-} loads[] = {
-    {"4.02 3.33 2.71 5/136 8648\n", OK, 8648},
-    {"0.00 0.00 0.00 1/1 0\n", OK, 0},
-    {"0.00 0.00 0.00 1/1 4294967295", OK, UINT32_MAX},
-    {"0.00 0.00 0.00 1/1 4294967296\n", ERR_SYNTAX, 0},
-    {"0.00 0.00 0.00 1/1 \n", ERR_SYNTAX, 0},
-    {"8648\n", ERR_SYNTAX, 0},
-    {"\n", ERR_SYNTAX, 0},
-    {"", ERR_SYNTAX, 0},
-};
-
-static void
-test_loadavg(void **unused)
-{
-	(void)unused;
-	for (size_t i = 0; i < COUNT(loads); i++) {
-		uint32_t got = 77;
-		struct why why = {0};
-		enum err r = proc_loadavg_parse(span_of_text(loads[i].text), &got, &why);
-
-		if (r != loads[i].want)
-			fail_msg("%s: %s", loads[i].text, err_name(r));
-		assert_int_equal(got, r == OK ? loads[i].last : 77);
-	}
-}
-
-static const struct {
-	const char *text;
-	enum err want;
 	uint32_t pid;
 } statuses[] = {
     {"Name:\ta\nPid:\t90\nNSpid:\t90\t7\nNSpgid:\t90\t7\n", OK, 7},
@@ -155,7 +125,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_stat),
 	    cmocka_unit_test(test_fdinfo),
-	    cmocka_unit_test(test_loadavg),
 	    cmocka_unit_test(test_inner_pid),
 	};
 
