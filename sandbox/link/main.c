@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/os/jail.h"
+#include "common/os/rest.h"
 #include "sandbox/link/serve.h"
 
 #define CHANNEL_FD 3
@@ -90,6 +91,7 @@ connect_relay(struct link *link, struct why *why)
 static enum err
 run(struct link *link, struct loop *loop, struct why *why)
 {
+	struct timer start = {0};
 	enum err r;
 
 	link_init(link, loop);
@@ -99,8 +101,11 @@ run(struct link *link, struct loop *loop, struct why *why)
 		return r;
 	peer_ref(link->supervisor);
 	if ((r = wait_for_setup(link, why)) == OK && (r = enter(link, why)) == OK &&
-	    (r = connect_relay(link, why)) == OK)
+	    (r = connect_relay(link, why)) == OK) {
+		rest_soon(loop, &start);
 		r = loop_run(loop, why);
+		loop_timer_stop(loop, &start);
+	}
 	link_done(link);
 	if (link->refused)
 		return r; /* its exit status must be heard: the supervisor kills a link that closes its channel first */

@@ -1,6 +1,5 @@
 /* policyd: answers "may it?" and nothing else. The steps of its start and end. */
 #include <linux/capability.h>
-#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/os/jail.h"
+#include "common/os/rest.h"
 #include "sandbox/policyd/policyd.h"
 
 #define CHANNEL_FD  3
@@ -57,14 +57,16 @@ static enum err
 run(struct policyd *policyd, struct why *why)
 {
 	struct loop *loop = NULL;
+	struct timer start = {0};
 	enum err r;
 
 	if ((r = enter(why)) != OK || (r = loop_new(&loop, why)) != OK)
 		return r;
-	malloc_trim(0); /* what the making of the filter took */
+	rest_soon(loop, &start);
 	if ((r = policyd_open(policyd, loop, CHANNEL_FD, why)) == OK)
 		r = loop_run(loop, why);
 	policyd_close(policyd);
+	loop_timer_stop(loop, &start);
 	loop_free(loop);
 	return r;
 }

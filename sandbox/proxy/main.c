@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/os/jail.h"
+#include "common/os/rest.h"
 #include "sandbox/proxy/openssl.h"
 #include "sandbox/proxy/serve.h"
 
@@ -78,13 +79,17 @@ static enum err
 run(struct proxy *proxy, struct loop *loop, struct why *why)
 {
 	struct peer *supervisor;
+	struct timer start = {0};
 	enum err r;
 
 	proxy_init(proxy, loop);
 	if ((r = channel_open(&proxy->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &supervisor, why)) == OK) {
 		proxy->supervisor = peer_ref(supervisor);
-		if ((r = wait_for_setup(proxy, why)) == OK && (r = enter(why)) == OK)
+		if ((r = wait_for_setup(proxy, why)) == OK && (r = enter(why)) == OK) {
+			rest_soon(loop, &start);
 			r = loop_run(loop, why);
+			loop_timer_stop(loop, &start);
+		}
 	}
 	proxy_done(proxy);
 	return r;

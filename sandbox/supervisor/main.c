@@ -11,6 +11,7 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/bus/codec.h"
+#include "common/os/rest.h"
 #include "sandbox/supervisor/spawner.h"
 #include "sandbox/supervisor/supervisor.h"
 
@@ -132,6 +133,7 @@ open_loop(struct supervisor *s, struct why *why)
 static enum err
 run(struct supervisor *s, struct why *why)
 {
+	struct timer start = {0};
 	enum err r;
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -142,7 +144,10 @@ run(struct supervisor *s, struct why *why)
 		return r;
 	if (begin_spawner(s, why) != OK || way_start(s, why) != OK) /* told to the gateway as soon as link has enrolled */
 		finish_failed(s, "WallNotEnforced", why);
-	if ((r = loop_run(s->loop, why)) == OK && s->spawner_lost)
+	rest_soon(s->loop, &start);
+	r = loop_run(s->loop, why);
+	loop_timer_stop(s->loop, &start);
+	if (r == OK && s->spawner_lost)
 		r = fail(why, ERR_SYSTEM, "the spawner died, and all commands with it");
 	return r;
 }

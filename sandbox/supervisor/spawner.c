@@ -10,6 +10,7 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
+#include "common/os/rest.h"
 #include "sandbox/supervisor/confine.h"
 #include "sandbox/supervisor/network.h"
 #include "sandbox/supervisor/run.h"
@@ -208,6 +209,7 @@ build_network(struct spawner *spawner, bool closed, struct why *why)
 static enum err
 serve(struct spawner *spawner, bool closed, struct why *why)
 {
+	struct timer start = {0};
 	enum err r;
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -223,7 +225,10 @@ serve(struct spawner *spawner, bool closed, struct why *why)
 	    (r = channel_open(&spawner->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &spawner->supervisor, why)) != OK)
 		return r;
 	peer_ref(spawner->supervisor);
-	return loop_run(spawner->loop, why);
+	rest_soon(spawner->loop, &start);
+	r = loop_run(spawner->loop, why);
+	loop_timer_stop(spawner->loop, &start);
+	return r;
 }
 
 int
