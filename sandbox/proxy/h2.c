@@ -1,7 +1,14 @@
 /* HTTP/2: what the agent's and the upstream session have in common. */
 #include "sandbox/proxy/h2.h"
 
-#define FRAME_HEAD 9
+#include "common/base/clock.h"
+
+#define FRAME_HEAD    9
+#define PRICE	      1000 /* of a frame that leads nowhere */
+#define PRICE_UPDATE  20
+#define UPDATE_BYTES  1024 /* of a body, that one WINDOW_UPDATE is good for at least */
+#define BUDGET_FRAMES 500  /* that lead nowhere, at once */
+#define BUDGET_SECOND 50   /* and each second */
 
 /* ---- fields ---- */
 
@@ -184,7 +191,7 @@ h2_begin(nghttp2_session_callbacks **callbacks, nghttp2_option **option)
 	nghttp2_session_callbacks_set_send_data_callback(*callbacks, send_data);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(*callbacks, invalid_header);
 	nghttp2_option_set_no_auto_window_update(*option, 1);
-	nghttp2_option_set_max_outbound_ack(*option, 100);
+	nghttp2_option_set_max_outbound_ack(*option, 2 * BUDGET_FRAMES); /* so that whoever floods is told so */
 	nghttp2_option_set_max_settings(*option, 16);
 	nghttp2_option_set_max_deflate_dynamic_table_size(*option, 4096);
 }
@@ -214,11 +221,54 @@ h2_finished(const struct side *side, nghttp2_session *session)
 	return bytes_length(&side->out) == 0 && !nghttp2_session_want_read(session) && !nghttp2_session_want_write(session);
 }
 
-void
+int64_t
 h2_sent(nghttp2_session *session, const nghttp2_frame *frame)
 {
-	if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+	uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code : NGHTTP2_NO_ERROR;
+
+	if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0)
+		return -PRICE - (int64_t)frame->hd.length * PRICE_UPDATE / UPDATE_BYTES;
+	if (code == NGHTTP2_FLOW_CONTROL_ERROR)
 		nghttp2_session_terminate_session(session, NGHTTP2_FLOW_CONTROL_ERROR);
+	return code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL ? 0 : PRICE;
+}
+
+/* ---- floods ---- */
+
+void
+h2_budget_open(struct h2_budget *budget)
+{
+	*budget = (struct h2_budget){.left = BUDGET_FRAMES * PRICE, .ms = clock_ms()};
+}
+
+int64_t
+h2_price(const nghttp2_frame *came)
+{
+	switch (came->hd.type) {
+	case NGHTTP2_PING:
+	case NGHTTP2_SETTINGS:
+	case NGHTTP2_PRIORITY:
+	case NGHTTP2_RST_STREAM:
+		return PRICE;
+	case NGHTTP2_DATA:
+		return came->hd.length == came->data.padlen && (came->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? PRICE : 0;
+	case NGHTTP2_WINDOW_UPDATE:
+		return PRICE_UPDATE;
+	default:
+		return 0;
+	}
+}
+
+bool
+h2_pay(struct h2_budget *budget, int64_t price)
+{
+	uint64_t now = clock_ms();
+
+	budget->left += (int64_t)(now - budget->ms) * BUDGET_SECOND - price;
+	budget->ms = now;
+	if (budget->left > BUDGET_FRAMES * PRICE)
+		budget->left = BUDGET_FRAMES * PRICE;
+	return budget->left >= 0;
 }
 
 bool

@@ -4,7 +4,8 @@
 
 #include "sandbox/proxy/http.h"
 
-#define H2_FIELDS (HTTP_FIELDS_MAX + 8)
+#define H2_FIELDS     (HTTP_FIELDS_MAX + 8)
+#define H2_LIST_BYTES (4 * HTTP_HEAD_BYTES) /* of a list of fields: beyond it no more of them are looked at */
 
 /* A list of fields being built for nghttp2, which copies it. */
 struct h2_fields {
@@ -51,8 +52,16 @@ h2_secret(uint8_t flags)
 /* Has it nothing to say or hear any more, and is all written? Then the connection is to be closed (RFC 9113, 5.4.1). */
 bool h2_finished(const struct side *side, nghttp2_session *session);
 
-/* For on_frame_send: an error of flow control is the connection's (6.9.2), which nghttp2 takes for a stream's. */
-void h2_sent(nghttp2_session *session, const nghttp2_frame *frame);
+/* For on_frame_send; an error of flow control becomes the connection's (RFC 9113, 6.9.2). Returns what it costs. */
+int64_t h2_sent(nghttp2_session *session, const nghttp2_frame *frame);
+
+/*
+ * Frames that lead nowhere are paid for: rapid reset, what makes us reset, floods of PING, SETTINGS, empty DATA. Bodies
+ * that go the other way earn the WINDOW_UPDATEs that they need, and a PING (gRPC measures by them).
+ */
+void h2_budget_open(struct h2_budget *budget);
+int64_t h2_price(const nghttp2_frame *came);
+bool h2_pay(struct h2_budget *budget, int64_t price); /* false: there is nothing left */
 
 /* h2_request.c: callbacks for heads from the agent; when one is whole the exchange begins, or is refused. */
 int h2_request_begin(nghttp2_session *session, const nghttp2_frame *frame, void *side);

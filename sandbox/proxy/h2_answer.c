@@ -51,6 +51,8 @@ h2_answer_header(nghttp2_session *session, const nghttp2_frame *frame, const uin
 	if (flow == NULL)
 		return 0;
 	back->answer_bytes += name_length + value_length;
+	if (back->answer_bytes > H2_LIST_BYTES)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* as in h2_request.c */
 	if (back->answer_bytes > HTTP_HEAD_BYTES)
 		back->answer_bad = true;
 	else if (flow->head_done)

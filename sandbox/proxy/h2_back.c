@@ -136,6 +136,16 @@ drain(struct exchange *exchange)
 		exchange_answer_end(exchange, flow->trailers_in, flow->trailers_in_n);
 }
 
+/* As the agent pays: a server that only makes us work is left. */
+static void
+pay(struct back *back, int64_t price)
+{
+	if (h2_pay(&back->budget, price) || back->going)
+		return;
+	back->going = true;
+	nghttp2_session_terminate_session(back->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 static int
 on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 {
@@ -145,6 +155,7 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct flow *flow = frame->hd.stream_id == 0 ? NULL :
 	    nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
+	pay(back, h2_price(frame));
 	if (frame->hd.type == NGHTTP2_GOAWAY)
 		back->going = true;
 	if (flow == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
@@ -257,8 +268,9 @@ relieved(struct back *back)
 static int
 on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 {
-	(void)self;
-	h2_sent(session, frame);
+	struct side *side = self;
+
+	pay(side->self, h2_sent(session, frame));
 	return 0;
 }
 
@@ -301,6 +313,7 @@ h2_back_open(struct back *back)
 	if ((back->answer = malloc(sizeof(*back->answer))) == NULL)
 		abort();
 	back->side.fill = fill;
+	h2_budget_open(&back->budget);
 	nghttp2_submit_settings(back->session, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
 	nghttp2_session_set_local_window_size(back->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_BYTES);
 	return OK;

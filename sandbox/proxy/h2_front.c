@@ -1,13 +1,10 @@
 /* The agent's side in HTTP/2: each stream an exchange; strict heads, bounded memory, no patience for floods. */
 #include <stdio.h>
 
-#include "common/base/clock.h"
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/h2.h"
 
-#define BLOCK_BYTES   (128u << 10) /* that may come before a header block is whole: more is a flood of CONTINUATION */
-#define BUDGET_FRAMES 500	   /* that lead nowhere, at once */
-#define BUDGET_SECOND 50	   /* and each second */
+#define BLOCK_BYTES (128u << 10) /* that may come before a header block is whole: more is a flood of CONTINUATION */
 
 /* ---- bodies ---- */
 
@@ -55,41 +52,16 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *
 
 /* ---- frames ---- */
 
-/* Frames that lead nowhere are paid for (rapid reset, floods of PING, SETTINGS, empty DATA). */
+/* What comes is paid for; whoever has nothing left is ended. */
 static void
 pay(struct http *http, int64_t price)
 {
-	uint64_t now = clock_ms();
-	int64_t more = (int64_t)(now - http->budget_ms) * BUDGET_SECOND;
-
-	http->budget_ms = now;
-	http->budget += more;
-	if (http->budget > BUDGET_FRAMES * 1000)
-		http->budget = BUDGET_FRAMES * 1000;
-	if ((http->budget -= price) >= 0 || http->ending)
+	if (h2_pay(&http->budget, price) || http->ending)
 		return;
 	http->ending = true;
 	http_over(http); /* behind the GOAWAY */
 	http_event(http, NULL, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("flood"), SPAN("frames that lead nowhere"));
 	nghttp2_session_terminate_session(http->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static int64_t
-price_of(const nghttp2_frame *frame)
-{
-	switch (frame->hd.type) {
-	case NGHTTP2_PING:
-	case NGHTTP2_SETTINGS:
-	case NGHTTP2_PRIORITY:
-	case NGHTTP2_RST_STREAM:
-		return 1000;
-	case NGHTTP2_DATA:
-		return frame->hd.length == 0 && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? 1000 : 0;
-	case NGHTTP2_WINDOW_UPDATE:
-		return 20;
-	default:
-		return 0;
-	}
 }
 
 static int
@@ -101,7 +73,7 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct flow *flow = frame->hd.stream_id == 0 ? NULL :
 	    nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
-	pay(http, price_of(frame));
+	pay(http, h2_price(frame));
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		http->in_block = false;
 	if (flow == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
@@ -123,10 +95,10 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 static int
 on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 {
+	struct side *side = self;
 	struct flow *flow;
 
-	(void)self;
-	h2_sent(session, frame);
+	pay(side->self, h2_sent(session, frame));
 	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
@@ -204,8 +176,7 @@ h2_front_open(struct http *http)
 	h2_begun(callbacks, option);
 	if (r != 0)
 		return ERR_INTERNAL;
-	http->budget = BUDGET_FRAMES * 1000;
-	http->budget_ms = clock_ms();
+	h2_budget_open(&http->budget);
 	http->agent.fill = fill;
 	nghttp2_submit_settings(http->session, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
 	return OK;

@@ -84,6 +84,8 @@ h2_request_header(nghttp2_session *session, const nghttp2_frame *frame, const ui
 		return 0;
 	exchange = flow->exchange;
 	exchange->head_bytes += name_length + value_length + FIELD_EXTRA;
+	if (exchange->head_bytes > H2_LIST_BYTES)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* a bomb: the stream is reset, what follows only kept in step */
 	if (exchange->bad || exchange->head_bytes > HTTP_HEAD_BYTES)
 		ok = false;
 	else if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
@@ -102,6 +104,7 @@ h2_request_begin(nghttp2_session *session, const nghttp2_frame *frame, void *sel
 	struct exchange *exchange;
 
 	http->in_block = true;
+	http->block_bytes = 0;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	if (http->ending || http->exchanges_n >= STREAMS_MAX) {

@@ -39,6 +39,12 @@ struct exchange;
 struct back;
 struct tunnel;
 
+/* What the other side of an HTTP/2 connection may still make us do for nothing, in thousandths of a frame. */
+struct h2_budget {
+	int64_t left;
+	uint64_t ms; /* of the clock, when that was so */
+};
+
 /* One direction pair of an HTTP/2 stream, as one of our two sessions sees it. */
 struct flow {
 	struct exchange *exchange;
@@ -155,6 +161,7 @@ struct back {
 	/* HTTP/2 */
 	nghttp2_session *session;
 	unsigned streams;
+	struct h2_budget budget;
 	bool going; /* GOAWAY */
 	struct http_head *answer; /* being read */
 	size_t answer_bytes;
@@ -186,8 +193,7 @@ struct http {
 	nghttp2_session *session;
 	size_t block_bytes; /* of a header block that has not ended */
 	bool in_block;
-	int64_t budget; /* of frames that lead nowhere, in thousandths */
-	uint64_t budget_ms;
+	struct h2_budget budget;
 };
 
 /* http.c */
