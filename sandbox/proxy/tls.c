@@ -236,7 +236,8 @@ host_verify(SSL *ssl, const char *host)
 
 	if (address_parse(span_of_text(host), &address)) /* SNI has no numbers (RFC 6066, section 3) */
 		return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address.bytes, address.length) == 1;
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	/* a name in the subject alone binds nobody (RFC 9525, 2) */
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
 }
 

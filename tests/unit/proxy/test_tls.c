@@ -152,6 +152,109 @@ a_server_is_believed_as_the_table_says(void **unused)
 	}
 }
 
+/* Certificates of the world's that are changed, and signed anew. */
+
+static void
+is_expired(X509 *leaf)
+{
+	X509_gmtime_adj(X509_getm_notAfter(leaf), -1);
+}
+
+static void
+is_to_come(X509 *leaf)
+{
+	X509_gmtime_adj(X509_getm_notBefore(leaf), 3600);
+}
+
+static void
+extension_change(X509 *leaf, int kind, const char *value)
+{
+	X509_EXTENSION *extension = X509_delete_ext(leaf, X509_get_ext_by_NID(leaf, kind, -1));
+
+	assert_non_null(extension);
+	X509_EXTENSION_free(extension);
+	if (value == NULL)
+		return;
+	assert_non_null(extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value));
+	assert_int_equal(X509_add_ext(leaf, extension, -1), 1);
+	X509_EXTENSION_free(extension);
+}
+
+static void
+is_a_clients(X509 *leaf)
+{
+	extension_change(leaf, NID_ext_key_usage, "clientAuth");
+}
+
+/* Its name stands in the subject alone, which binds nobody (RFC 9525, 6.3 and 2). */
+static void
+is_named_in_its_subject(X509 *leaf)
+{
+	extension_change(leaf, NID_subject_alt_name, NULL);
+}
+
+static void
+is_for_part_of_a_label(X509 *leaf)
+{
+	extension_change(leaf, NID_subject_alt_name, "DNS:*a.example.test");
+}
+
+static void
+is_for_any_below(X509 *leaf)
+{
+	extension_change(leaf, NID_subject_alt_name, "DNS:*.example.test");
+}
+
+static const struct {
+	void (*change)(X509 *leaf);
+	enum err want;
+} changes[] = {
+    {is_for_any_below, OK},
+    {is_expired, ERR_INVALID},
+    {is_to_come, ERR_INVALID},
+    {is_a_clients, ERR_INVALID},
+    {is_named_in_its_subject, ERR_INVALID},
+    {is_for_part_of_a_label, ERR_INVALID},
+};
+
+static SSL *
+server_changed(void (*change)(X509 *leaf))
+{
+	unsigned char *der;
+	size_t length = ca_key(world, &der);
+	const unsigned char *at = der;
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)length);
+	SSL *ssl = SSL_new(server);
+	X509 *leaf, *changed;
+
+	assert_int_equal(ca_leaf(world, "aa.example.test", &leaf, &why), OK);
+	assert_non_null(changed = X509_dup(leaf));
+	change(changed);
+	assert_int_not_equal(X509_sign(changed, key, EVP_sha256()), 0);
+	assert_int_equal(SSL_use_cert_and_key(ssl, changed, ca_leaf_key(world), NULL, 1), 1);
+	X509_free(changed);
+	EVP_PKEY_free(key);
+	OPENSSL_free(der);
+	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+static void
+a_server_is_believed_by_all_of_its_certificate(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		struct end client, other;
+		SSL *ssl;
+
+		assert_int_equal(tls_upstream(tls, "aa.example.test", (uint16_t)(2000 + i), "http/1.1", &ssl, &why), OK);
+		meet(ssl, server_changed(changes[i].change), &client, &other);
+		if (client.r != changes[i].want)
+			fail_msg("case %zu: %s %s", i, err_name(client.r), client.why.text);
+		close_both(&client, &other);
+	}
+}
+
 static bool
 reused(const char *host, uint16_t port, const char *alpn)
 {
@@ -250,6 +353,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_server_is_believed_as_the_table_says),
+	    TEST(a_server_is_believed_by_all_of_its_certificate),
 	    TEST(a_session_is_taken_up_again_for_the_same_place_only),
 	    TEST(a_hello_may_name_its_host_only),
 	    TEST(old_versions_are_refused),
