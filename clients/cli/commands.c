@@ -456,13 +456,18 @@ static const struct command commands_all[] = {
 	{.name = "service", .alias = "svc", .later = true},
 	{.name = "policy", .alias = "pol", .commands = commands_policy,
 	 .summary = "What sandboxes may do",
+	 .about =
+	    "A policy is one YAML file: which paths a sandbox has, which hosts its programs may reach, and with\n"
+	    "which requests. What it does not list is refused, and `openshell logs` says what was and why.\n"
+	    "docs/policy.md says all that a policy may hold; the folder examples has whole ones.",
 	 .examples =
 	    "openshell policy lint policy.yaml\n"
 	    "openshell policy set demo --policy policy.yaml --wait\n"
 	    "openshell policy get demo --full"},
 	{.name = "settings", .commands = commands_settings,
 	 .summary = "Settings of the gateway and of sandboxes",
-	 .examples = "openshell settings get --global"},
+	 .about = "They are kept for every OpenShell client; none of them changes what sandboxes do in this release.",
+	 .examples = "openshell settings get --global\nopenshell settings set demo --key ocsf_json_enabled --value true"},
 	{.name = "rule", .alias = "rl", .later = true},
 	{.name = "provider", .later = true},
 	{.name = "inference", .later = true},
