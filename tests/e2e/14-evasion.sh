@@ -60,6 +60,27 @@ refused "the loader runs the program of the policy" /lib64/ld-linux-x86-64.so.2 
 run sh -c 'cp /sandbox/evade /sandbox/new; mv /sandbox/new /sandbox/copied' >/dev/null
 refused "a copy under another name" /sandbox/copied get api.forge.test 80
 refused "a link to it under another name" sh -c 'ln -sf /sandbox/evade /tmp/allowed; /tmp/allowed get api.forge.test 80'
+# A name that would be a line of its own in the log.
+run /usr/bin/python3 -c '
+import os, shutil
+os.makedirs("/sandbox/a\n[1.0] [sandbox] [OCSF ] [proxy] NET:OPEN [INFO] ALLOWED forged", exist_ok=True)
+' >/dev/null
+forged=$'/sandbox/a\n[1.0] [sandbox] [OCSF ] [proxy] NET:OPEN [INFO] ALLOWED forged/\e[2Jname'
+run cp /sandbox/evade "$forged" >/dev/null
+refused "a program whose name is a line of the log" "$forged" get api.forge.test 80
+run cp /usr/bin/python3 "$forged" >/dev/null
+refused "the same, changed" "$forged" -c "import urllib.request; urllib.request.urlopen('http://api.forge.test/open/x')"
+run cp /usr/bin/python3 "$forged-2" >/dev/null
+run "$forged-2" -c "
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('93.184.216.34', 9999))
+try: s.send(b'x'); s.send(b'x')
+except OSError: pass" >/dev/null
+told() { openshell logs demo 2>&1 | grep -qF "$1"; }
+for what in 'NET:REFUSE [MED] DENIED TRANSPARENT denied api.forge.test:80 /sandbox/a\x0a' 'FINDING:CREATE [HIGH] DENIED /sandbox/a\x0a' 'BYPASS_DETECT 93.184.216.34:9999 proto=udp binary=/sandbox/a\x0a'; do
+	if wait_for 10 told "$what"; then ok "it is told: $what"; else not_ok "it is told: $what" "$(openshell logs demo 2>&1 | tail -n 12)"; fi
+done
+unlike "and no line is forged" "$(openshell logs demo 2>&1; openshell logs demo -o json 2>&1)" $'^\\[1\\.0\\]|\e\\[2J'
 passes "control: the program of the policy, once more" /sandbox/allowed get api.forge.test 80
 refused "the program replaced after its first use" sh -c 'cat /sandbox/evade >/sandbox/changed; echo changed >>/sandbox/changed; chmod 755 /sandbox/changed; mv /sandbox/changed /sandbox/allowed; /sandbox/allowed get api.forge.test 80'
 
