@@ -1,7 +1,6 @@
 /* A client's files: directories from the environment, bounded reads, writes by rename. */
 #include "clients/sdk/files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/os/file.h"
 
 /* Write base + tail into a place; ERR_INVALID when base is relative or both are too long. */
 static enum err
@@ -117,38 +117,12 @@ directories_make(const char *path, struct why *why)
 	return OK;
 }
 
-static enum err
-write_all(int fd, struct span bytes)
-{
-	while (bytes.length > 0) {
-		ssize_t n = write(fd, bytes.at, bytes.length);
-
-		if (n < 0 && errno != EINTR)
-			return ERR_SYSTEM;
-		if (n > 0)
-			bytes = span_tail(bytes, (size_t)n);
-	}
-	return OK;
-}
-
 enum err
 file_write(const char *path, mode_t mode, struct span bytes, struct why *why)
 {
-	auto_fd int fd = -1;
-	char temporary[PATH_MAX];
-	enum err r;
+	enum err r = directories_make(path, why);
 
-	if ((r = directories_make(path, why)) != OK)
-		return r;
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
-		return fail(why, ERR_INVALID, "path too long");
-	if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0)
-		return fail_errno(why, ERR_SYSTEM, "%s", path);
-	if (fchmod(fd, mode) == 0 && write_all(fd, bytes) == OK && rename(temporary, path) == 0)
-		return OK;
-	r = fail_errno(why, ERR_SYSTEM, "%s", path);
-	unlink(temporary);
-	return r;
+	return r == OK ? file_replace(path, mode, bytes, false, why) : r;
 }
 
 bool
@@ -157,44 +131,4 @@ file_exists(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* Empty the directory at fd (taken over); one level of recursion for each level of folders. */
-static bool
-directory_empty(int fd)
-{
-	DIR *directory = fdopendir(fd);
-	const struct dirent *entry;
-	bool all = directory != NULL;
-
-	if (directory == NULL) {
-		close(fd);
-		return false;
-	}
-	while ((entry = readdir(directory)) != NULL) {
-		int inner;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		inner =
-		    openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (inner >= 0 && !directory_empty(inner))
-			all = false;
-		if (unlinkat(dirfd(directory), entry->d_name, inner >= 0 ? AT_REMOVEDIR : 0) != 0)
-			all = false;
-	}
-	closedir(directory);
-	return all;
-}
-
-enum err
-directory_remove(const char *path, struct why *why)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT ? OK : fail_errno(why, ERR_SYSTEM, "%s", path);
-	if (!directory_empty(fd) || rmdir(path) != 0)
-		return fail_errno(why, ERR_SYSTEM, "%s", path);
-	return OK;
 }

@@ -36,7 +36,4 @@ enum err file_write(const char *path, mode_t mode, struct span bytes, struct why
 
 bool file_exists(const char *path);
 
-/* Remove a directory and all beneath it, following no link; that it is not there is no error. */
-enum err directory_remove(const char *path, struct why *why) must_check;
-
 #endif

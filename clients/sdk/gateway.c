@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clients/sdk/metadata.h"
 #include "common/base/clean.h"
+#include "common/os/remove.h"
 
 #define GATEWAYS_MAX 1024
 
@@ -244,5 +246,5 @@ gateway_remove(const struct places *places, const char *name, struct why *why)
 			return fail_errno(why, ERR_SYSTEM, "%s", path);
 	}
 	path = arena_format(&arena, "%s/gateways/%s", places->user, name);
-	return path == NULL ? fail(why, ERR_LIMIT, "out of room") : directory_remove(path, why);
+	return path == NULL ? fail(why, ERR_LIMIT, "out of room") : tree_remove_whole(AT_FDCWD, path, why);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/ids.h"
 
 static bool
 capable(int capability)
@@ -24,34 +25,13 @@ capable(int capability)
 	    (data[capability / 32].effective & (1u << (capability % 32))) != 0;
 }
 
-static enum err
-file_write(const char *path, const char *text, struct why *why)
-{
-	auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		return fail_errno(why, ERR_SYSTEM, "%s", path);
-	return OK;
-}
-
 /* A user namespace in which uid and gid stay what they are, and a mount namespace that belongs to it. */
 static enum err
 own_namespace(struct why *why)
 {
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	char uid_map[64], gid_map[64];
-	enum err r;
+	enum err r = ids_enter(CLONE_NEWNS, geteuid(), getegid(), why);
 
-	snprintf(uid_map, sizeof(uid_map), "%u %u 1", uid, uid);
-	snprintf(gid_map, sizeof(gid_map), "%u %u 1", gid, gid);
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-		return fail_errno(why, ERR_SYSTEM, "root directory: this system refuses user namespaces");
-	if ((r = file_write("/proc/self/setgroups", "deny", why)) != OK ||
-	    (r = file_write("/proc/self/uid_map", uid_map, why)) != OK ||
-	    (r = file_write("/proc/self/gid_map", gid_map, why)) != OK)
-		return because(why, r, "root directory: map ids");
-	return OK;
+	return r == OK ? OK : because(why, r, "root directory");
 }
 
 /* A tmpfs that is mounted nowhere: it lives as long as it is somebody's root. */

@@ -11,6 +11,8 @@
 
 #include "common/base/clean.h"
 
+#define ENTRIES_AT_ONCE 10000
+
 #define DEPTH_MAX 16
 
 struct removal {
@@ -133,4 +135,15 @@ tree_remove(int dir, const char *name, unsigned entries_max, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "remove %s", name);
 	removal.top = top;
 	return directory_remove(&removal, dir, name, 0, why);
+}
+
+enum err
+tree_remove_whole(int dir, const char *name, struct why *why)
+{
+	enum err r;
+
+	do
+		r = tree_remove(dir, name, ENTRIES_AT_ONCE, why);
+	while (r == ERR_MORE);
+	return r;
 }

@@ -12,4 +12,7 @@
  */
 enum err tree_remove(int dir, const char *name, unsigned entries_max, struct why *why) must_check;
 
+/* The same to the end, however long it takes; that it is not there is no error. dir: AT_FDCWD for a path. */
+enum err tree_remove_whole(int dir, const char *name, struct why *why) must_check;
+
 #endif

@@ -1,13 +1,13 @@
 /* link: the sandbox's one connection to the relay. The steps of its start and end. */
 #include <signal.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
+#include "common/os/ids.h"
 #include "common/os/jail.h"
 #include "common/os/rest.h"
 #include "sandbox/link/serve.h"
@@ -25,21 +25,6 @@ static const struct jail link_jail = {
     .keep_to = 15, /* what the loop opened */
 };
 
-/* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
-static unsigned long
-ids_mapped(void)
-{
-	unsigned long inside = 0, outside = 0, count = 0;
-	FILE *map = fopen("/proc/self/uid_map", "re");
-
-	if (map == NULL)
-		return 0;
-	if (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0)
-		count = 0;
-	fclose(map);
-	return count;
-}
-
 /* Over ipc the relay's directory is all there is; over tcp there is nothing. */
 static enum err
 enter(const struct link *link, struct why *why)
@@ -48,7 +33,7 @@ enter(const struct link *link, struct why *why)
 
 	if (strncmp(link->setup.relay, "ipc:", 4) == 0)
 		jail.root = RELAY_DIR;
-	if (ids_mapped() > LINK_UID)
+	if (id_mapped(LINK_UID))
 		jail.uid = jail.gid = LINK_UID;
 	return jail_enter(&jail, why);
 }

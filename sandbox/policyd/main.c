@@ -2,10 +2,10 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
+#include "common/os/ids.h"
 #include "common/os/jail.h"
 #include "common/os/rest.h"
 #include "sandbox/policyd/policyd.h"
@@ -28,27 +28,12 @@ static const struct jail policyd_jail = {
     .keep_to = CHANNEL_FD,
 };
 
-/* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
-static unsigned long
-ids_mapped(void)
-{
-	unsigned long inside = 0, outside = 0, count = 0;
-	FILE *map = fopen("/proc/self/uid_map", "re");
-
-	if (map == NULL)
-		return 0;
-	if (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0)
-		count = 0;
-	fclose(map);
-	return count;
-}
-
 static enum err
 enter(struct why *why)
 {
 	struct jail jail = policyd_jail;
 
-	if (ids_mapped() > POLICYD_UID)
+	if (id_mapped(POLICYD_UID))
 		jail.uid = jail.gid = POLICYD_UID;
 	return jail_enter(&jail, why);
 }

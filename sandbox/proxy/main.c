@@ -1,12 +1,12 @@
 /* proxy: the sandbox's way out. The steps of its start and end. */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
+#include "common/os/ids.h"
 #include "common/os/jail.h"
 #include "common/os/rest.h"
 #include "sandbox/proxy/openssl.h"
@@ -25,21 +25,6 @@ static const struct jail proxy_jail = {
     .keep_to = 31, /* what the loop opened, and the trust anchors */
 };
 
-/* How many ids are mapped from 0 on, in this user namespace (user_namespaces(7)). */
-static unsigned long
-ids_mapped(void)
-{
-	unsigned long inside = 0, outside = 0, count = 0;
-	FILE *map = fopen("/proc/self/uid_map", "re");
-
-	if (map == NULL)
-		return 0;
-	if (fscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3 || inside != 0)
-		count = 0;
-	fclose(map);
-	return count;
-}
-
 static enum err
 enter(struct why *why)
 {
@@ -47,7 +32,7 @@ enter(struct why *why)
 
 	if (access(EMPTY_DIR, X_OK) == 0)
 		jail.root = EMPTY_DIR; /* an empty root of its own takes rights that a supervisor gives up */
-	if (ids_mapped() > PROXY_UID)
+	if (id_mapped(PROXY_UID))
 		jail.uid = jail.gid = PROXY_UID;
 	return jail_enter(&jail, why);
 }

@@ -11,6 +11,7 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
+#include "common/os/ids.h"
 #include "sandbox/supervisor/proc.h"
 
 #define SPAWNER_NAMESPACES (CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS)
@@ -192,7 +193,7 @@ give_workspace(const struct supervisor *s, struct why *why)
 	char path[257];
 	struct stat st;
 
-	if (!proc_id_mapped("/proc/self/uid_map", AGENT_ID) || s->boot.workspace.length == 0)
+	if (!id_mapped(AGENT_ID) || s->boot.workspace.length == 0)
 		return OK;
 	if (!span_copy(s->boot.workspace, path, sizeof(path)) || lstat(path, &st) < 0)
 		return fail_errno(why, ERR_SYSTEM, "workspace");

@@ -17,6 +17,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/os/ids.h"
 #include "common/os/landlock.h"
 #include "sandbox/supervisor/account.h"
 #include "sandbox/supervisor/filter.h"
@@ -29,21 +30,11 @@
 
 /* ---- user namespace ---- */
 
-static enum err
-write_file(const char *path, const char *text, struct why *why)
-{
-	auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		return fail_errno(why, ERR_SYSTEM, "%s", path);
-	return OK;
-}
-
 /* Where the sandbox's namespace has a range of ids, the agent gets one that none of the sandbox's processes has. */
 static enum err
 leave_root(struct why *why)
 {
-	if (!proc_id_mapped("/proc/self/uid_map", OUTER_ID) || !proc_id_mapped("/proc/self/gid_map", OUTER_ID))
+	if (!id_mapped(OUTER_ID))
 		return OK;
 	if (setgroups(0, NULL) < 0 || setresgid(OUTER_ID, OUTER_ID, OUTER_ID) < 0 ||
 	    setresuid(OUTER_ID, OUTER_ID, OUTER_ID) < 0)
@@ -54,26 +45,10 @@ leave_root(struct why *why)
 static enum err
 own_user_namespace(const struct msg_spawner_setup *setup, struct why *why)
 {
-	char map[64];
-	uid_t uid;
-	gid_t gid;
 	enum err r;
 
-	if ((r = leave_root(why)) != OK)
-		return r;
-	uid = geteuid();
-	gid = getegid();
-	/* The files of /proc/self belong to root while the process is not dumpable. */
-	if (unshare(CLONE_NEWUSER) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
-		return fail_errno(why, ERR_SYSTEM, "user namespace");
-	if ((r = write_file("/proc/self/setgroups", "deny", why)) != OK)
-		return r;
-	snprintf(map, sizeof(map), "%u %u 1", setup->gid, gid);
-	if ((r = write_file("/proc/self/gid_map", map, why)) != OK)
-		return r;
-	snprintf(map, sizeof(map), "%u %u 1", setup->uid, uid);
-	if ((r = write_file("/proc/self/uid_map", map, why)) != OK)
-		return r;
+	if ((r = leave_root(why)) != OK || (r = ids_enter(0, setup->uid, setup->gid, why)) != OK)
+		return because(why, r, "user namespace");
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_GET_DUMPABLE) != 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
 	return OK;

@@ -44,22 +44,6 @@ proc_status(const char *name, char *value, size_t size)
 }
 
 bool
-proc_id_mapped(const char *path, uint32_t id)
-{
-	char text[4096];
-
-	if (!proc_read(path, text, sizeof(text)))
-		return false;
-	for (char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL) {
-		unsigned inside, outside, count;
-
-		if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && id >= inside && id - inside < count)
-			return true;
-	}
-	return false;
-}
-
-bool
 proc_map_single(const char *path)
 {
 	unsigned inside, outside, count;

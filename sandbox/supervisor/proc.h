@@ -13,8 +13,7 @@ bool proc_read(const char *path, char *text, size_t size);
 /* A value of /proc/self/status by its name; false (and "?") when it is not there. */
 bool proc_status(const char *name, char *value, size_t size);
 
-/* Does a uid_map or gid_map have this id inside; is it one line for one id? */
-bool proc_id_mapped(const char *path, uint32_t id);
+/* Is a uid_map or gid_map one line for one id? */
 bool proc_map_single(const char *path);
 
 /* The namespace ("pid", "net", ...) of a process; 0 when it cannot be read. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/file.h"
 #include "common/os/namespaces.h"
 #include "services/driver-local/record.h"
 
@@ -83,13 +84,10 @@ static enum err
 proc_write(pid_t pid, const char *name, const char *text, struct why *why)
 {
 	char path[64];
-	auto_fd int fd = -1;
+	enum err r;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		return fail_errno(why, ERR_SYSTEM, "box: %s", name);
-	return OK;
+	return (r = file_put(path, text, why)) == OK ? OK : because(why, r, "box");
 }
 
 /* As root its ids are a range of its own; as a user, id 0 inside is the user outside and there is no other. */

@@ -12,6 +12,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/os/file.h"
 #include "common/service/service.h"
 #include "services/gateway/file.h"
 #include "services/gateway/lock.h"

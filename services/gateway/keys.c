@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/file.h"
 #include "services/gateway/file.h"
 #include "services/gateway/ssl.h"
 
@@ -59,7 +60,7 @@ key_load(const struct config *config, const char *name, struct secret *out, stru
 	if (errno != ENOENT)
 		return fail_errno(why, ERR_SYSTEM, "open the key %s", path);
 	random_bytes(out->bytes, sizeof(out->bytes));
-	return file_write(path, 0600, span_of_bytes(out->bytes, sizeof(out->bytes)), why);
+	return file_replace(path, 0600, span_of_bytes(out->bytes, sizeof(out->bytes)), true, why);
 }
 
 enum err

@@ -12,6 +12,8 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/os/file.h"
+#include "common/os/remove.h"
 #include "services/gateway/file.h"
 #include "services/gateway/ssl.h"
 
@@ -235,7 +237,7 @@ cert_write(X509 *cert, const char *path, struct why *why)
 		return fail_ssl(why, "write PEM");
 	if ((r = bio_take(bio, &pem, why)) != OK)
 		return r;
-	return file_write(path, 0644, span_of_bytes(pem.bytes, pem.length), why);
+	return file_replace(path, 0644, span_of_bytes(pem.bytes, pem.length), true, why);
 }
 
 static enum err
@@ -248,7 +250,7 @@ key_write(EVP_PKEY *key, const char *path, struct why *why)
 	if (bio == NULL || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		return fail_ssl(why, "write PEM");
 	if ((r = bio_take(bio, &pem, why)) == OK)
-		r = file_write(path, 0600, span_of_bytes(pem.bytes, pem.length), why);
+		r = file_replace(path, 0600, span_of_bytes(pem.bytes, pem.length), true, why);
 	explicit_bzero(&pem, sizeof(pem));
 	return r;
 }
@@ -332,7 +334,7 @@ bundle_create(const struct config *config, struct why *why)
 	enum err r;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", config->tls_dir);
-	if ((r = dir_remove(AT_FDCWD, temporary, why)) != OK || (r = dir_make(temporary, 0700, why)) != OK)
+	if ((r = tree_remove_whole(AT_FDCWD, temporary, why)) != OK || (r = dir_make(temporary, 0700, why)) != OK)
 		return r;
 	if ((r = bundle_make(config, temporary, why)) == OK) {
 		rmdir(config->tls_dir); /* an empty one may be there */
@@ -424,7 +426,7 @@ file_copy(const char *from, const char *to, mode_t mode, struct why *why)
 	enum err r;
 
 	if ((r = file_read(from, bytes, sizeof(bytes), &length, why)) == OK)
-		r = file_write(to, mode, span_of_bytes(bytes, length), why);
+		r = file_replace(to, mode, span_of_bytes(bytes, length), true, why);
 	explicit_bzero(bytes, sizeof(bytes));
 	return r;
 }
@@ -472,7 +474,7 @@ metadata_write(const struct config *config, const char *path, struct why *why)
 	    "{\n  \"name\": \"%s\",\n  \"gateway_endpoint\": \"%s\",\n  \"is_remote\": false,\n"
 	    "  \"gateway_port\": %u,\n  \"auth_mode\": \"%s\"\n}\n",
 	    config->gateway_name, endpoint, config->port, config->disable_tls ? "plaintext" : "mtls");
-	return file_write(path, 0600, text_span(&text), why);
+	return file_replace(path, 0600, text_span(&text), true, why);
 }
 
 static enum err
@@ -483,7 +485,7 @@ active_write(const struct config *config, struct why *why)
 	if (file_exists(join(config->client_dir, "active_gateway", path)))
 		return OK;
 	snprintf(name, sizeof(name), "%s\n", config->gateway_name);
-	return file_write(path, 0644, span_of_text(name), why);
+	return file_replace(path, 0644, span_of_text(name), true, why);
 }
 
 enum err

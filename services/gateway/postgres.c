@@ -19,6 +19,8 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/os/child.h"
+#include "common/os/file.h"
+#include "common/os/remove.h"
 #include "services/gateway/file.h"
 
 #define PACKAGE "postgresql"
@@ -288,9 +290,9 @@ cluster_make(struct postgres *postgres, const struct config *config, struct why 
 
 	random_hex(postgres->password);
 	data_path_into(config, "postgres.new", made);
-	if ((r = file_write(data_path(config, "keys/postgres.password"), 0600, span_of_text(postgres->password), why)) !=
+	if ((r = file_replace(data_path(config, "keys/postgres.password"), 0600, span_of_text(postgres->password), true, why)) !=
 		OK ||
-	    (r = dir_remove(AT_FDCWD, made, why)) != OK ||
+	    (r = tree_remove_whole(AT_FDCWD, made, why)) != OK ||
 	    (r = dir_make_for(made, 0700, postgres->uid, postgres->gid, why)) != OK ||
 	    (r = initdb_run(postgres, made, why)) != OK || (r = role_make(postgres, made, why)) != OK ||
 	    (r = directory_sync(made, why)) != OK) {

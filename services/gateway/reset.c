@@ -10,6 +10,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/os/remove.h"
 #include "services/gateway/file.h"
 #include "services/gateway/lock.h"
 #include "services/gateway/pki.h"
@@ -105,7 +106,7 @@ whole_remove(int dir, const char *name, struct why *why)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return OK;
-	return dir_remove(dir, name, why);
+	return tree_remove_whole(dir, name, why);
 }
 
 /* The directory itself, when it is empty; else say that it stays. */

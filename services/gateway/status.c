@@ -13,6 +13,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/os/file.h"
 #include "common/wire/yaml.h"
 #include "services/gateway/file.h"
 #include "services/gateway/gateway.h"
@@ -65,7 +66,7 @@ status_write(const struct gateway *gateway)
 		text_add(&text, i + 1 < gateway->processes_n ? ",\n" : "\n");
 	}
 	text_add(&text, "  ]\n}\n");
-	if ((r = file_write_quick(data_path(gateway->config, "status.json"), 0600, text_span(&text), &why)) != OK)
+	if ((r = file_replace(data_path(gateway->config, "status.json"), 0600, text_span(&text), false, &why)) != OK)
 		log_failure("status.write", r, &why);
 }
 

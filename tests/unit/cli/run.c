@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clients/sdk/files.h"
+#include "common/os/remove.h"
 
 #define WORDS_MAX 64
 
@@ -41,7 +42,7 @@ run_setup(const char *program, const char *endpoint)
 void
 run_teardown(void)
 {
-	if (directory_remove(directory, NULL) != OK)
+	if (tree_remove_whole(AT_FDCWD, directory, NULL) != OK)
 		fprintf(stderr, "cannot remove %s\n", directory);
 }
 

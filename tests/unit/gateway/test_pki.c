@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/file.h"
+#include "common/os/remove.h"
 #include "services/gateway/file.h"
 #include "services/gateway/keys.h"
 #include "services/gateway/pki.h"
@@ -150,7 +152,7 @@ test_client_files(void **state)
 	assert_non_null(strstr(text, "\"auth_mode\": \"mtls\""));
 	bytes("client/active_gateway", text);
 	assert_string_equal(text, "openshell\n");
-	assert_int_equal(file_write(at("client/active_gateway"), 0644, SPAN("other\n"), &why), OK);
+	assert_int_equal(file_replace(at("client/active_gateway"), 0644, SPAN("other\n"), true, &why), OK);
 	config.port = 2;
 	assert_int_equal(pki_register(&config, note, sizeof(note), &why), OK); /* ours: follows the port */
 	bytes("client/gateways/openshell/metadata.json", text);
@@ -158,7 +160,7 @@ test_client_files(void **state)
 	bytes("client/active_gateway", text);
 	assert_string_equal(text, "other\n"); /* the person's choice stays */
 	assert_int_equal(
-	    file_write(at("client/gateways/openshell/metadata.json"), 0600, span_of_text(foreign), &why), OK);
+	    file_replace(at("client/gateways/openshell/metadata.json"), 0600, span_of_text(foreign), true, &why), OK);
 	assert_int_equal(pki_register(&config, note, sizeof(note), &why), OK);
 	assert_non_null(strstr(note, "belongs to another gateway"));
 	bytes("client/gateways/openshell/metadata.json", text);
@@ -207,5 +209,5 @@ main(void)
 		return EXIT_FAILURE;
 	log_open("test", LOG_LEVEL_ERROR);
 	r = cmocka_run_group_tests(tests, NULL, NULL);
-	return dir_remove(AT_FDCWD, directory, &why) == OK ? r : EXIT_FAILURE;
+	return tree_remove_whole(AT_FDCWD, directory, &why) == OK ? r : EXIT_FAILURE;
 }

@@ -1,4 +1,5 @@
 /* The configuration directory: what is written is what other clients read, and the choice of a gateway. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "clients/sdk/gateway.h"
 #include "clients/sdk/metadata.h"
 #include "common/base/clean.h"
+#include "common/os/remove.h"
 
 #include <cmocka.h> /* after ours: it has a macro called fail */
 
@@ -38,7 +40,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	return directory_remove(directory, NULL) == OK ? 0 : -1;
+	return tree_remove_whole(AT_FDCWD, directory, NULL) == OK ? 0 : -1;
 }
 
 static void
