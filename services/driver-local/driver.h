@@ -67,7 +67,7 @@ struct sandbox {
 	/* there is */
 	enum phase phase;
 	enum phase after; /* PHASE_CLEARING */
-	uint32_t box_epoch; /* of the last start, when there was one */
+	uint32_t box_epoch; /* of the last start, when there was one; the wanted one may be past it */
 	char words[WHY_BYTES]; /* how it failed or ended */
 	pid_t pid;
 	int pidfd;
@@ -123,7 +123,7 @@ void sandbox_clear(struct sandbox *sandbox, enum phase after);
 /* A new phase; then reconcile. */
 void sandbox_is(struct sandbox *sandbox, enum phase phase);
 
-/* This epoch cannot be started: recorded, told, not tried again. */
+/* The start of box_epoch failed: recorded, told if it is still the wanted one, not tried again. */
 void sandbox_failed(struct sandbox *sandbox, const struct why *why);
 
 /* Open its directory; -1 with errno when there is none. */

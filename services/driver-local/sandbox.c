@@ -165,13 +165,12 @@ void
 sandbox_failed(struct sandbox *sandbox, const struct why *why)
 {
 	auto_fd int dir = sandbox_dir(sandbox);
-	struct record record = {.state = RECORD_FAILED, .epoch = sandbox->epoch};
+	struct record record = {.state = RECORD_FAILED, .epoch = sandbox->box_epoch};
 	struct why unwritten = {0};
 
-	log_warning("sandbox.failed", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->epoch, why->text);
+	log_warning("sandbox.failed", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->box_epoch, why->text);
 	snprintf(sandbox->words, sizeof(sandbox->words), "%s", why->text);
 	snprintf(record.words, sizeof(record.words), "%s", why->text);
-	sandbox->box_epoch = sandbox->epoch;
 	if (dir >= 0 && record_write(dir, &record, &unwritten) != OK)
 		log_failure("sandbox.record", ERR_SYSTEM, &unwritten);
 	sandbox_clear(sandbox, PHASE_FAILED);

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/os/file.h"
 #include "services/driver-local/box.h"
 #include "services/driver-local/driver.h"
 #include "services/driver-local/record.h"
@@ -78,18 +78,6 @@ claim_open(const struct driver *driver, const struct msg_ticket_given *ticket, s
 	return OK;
 }
 
-static enum err
-memfd_make(const char *name, const void *bytes, size_t length, int *out, struct why *why)
-{
-	auto_fd int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET) != 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
-		return fail_errno(why, ERR_SYSTEM, "memfd %s", name);
-	*out = fd_take(&fd);
-	return OK;
-}
-
 /* The bootstrap message of bus.def on a sealed descriptor. */
 static enum err
 bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *ticket,
@@ -125,7 +113,7 @@ bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *tic
 	    .walls = wall,
 	    .walls_n = CONTROLLER_COUNT};
 	if ((r = msg_encode(&m, &buffer, &room, &length, why)) == OK)
-		r = memfd_make("bootstrap", buffer, length, out, why);
+		r = memfd_sealed("bootstrap", span_of_bytes(buffer, length), out, why);
 	if (buffer != NULL)
 		explicit_bzero(buffer, room);
 	free(buffer);
@@ -142,7 +130,7 @@ plan_make(const struct sandbox *sandbox, const struct cgroups *groups, uint32_t 
 	memcpy(plan.bundle, config->bundle, sizeof(plan.bundle));
 	memcpy(plan.relay_dir, config->relay_dir, sizeof(plan.relay_dir));
 	snprintf(plan.workspace, sizeof(plan.workspace), "%s/boxes/%s/workspace", config->data_dir, id_text(sandbox->id));
-	return memfd_make("plan", &plan, sizeof(plan), out, why);
+	return memfd_sealed("plan", span_of_bytes(&plan, sizeof(plan)), out, why);
 }
 
 /* ---- the maker ---- */
@@ -283,6 +271,7 @@ ticket_came(void *self, enum err r, struct msg *answer, const struct why *why)
 		return;
 	}
 	sandbox->phase = PHASE_MAKING;
+	sandbox->box_epoch = sandbox->epoch; /* what is wanted may move on before this start is over */
 	if (box_start(sandbox, &answer->ticket_given, &failure) != OK) {
 		clean_fd(&sandbox->report_fd);
 		sandbox_failed(sandbox, &failure);

@@ -493,6 +493,36 @@ says_what_the_bundle_lacks(void **unused)
 	nothing_left(id);
 }
 
+/* A start that fails is over for its own epoch; one that was asked for meanwhile has its own try. */
+static void
+a_failure_is_not_the_next_epochs(void **unused)
+{
+	struct id id = id_new();
+	struct heard *heard;
+	char from[128], to[128];
+
+	(void)unused;
+	snprintf(from, sizeof(from), "%s/bundle/bin/launcher", directory);
+	snprintf(to, sizeof(to), "%s/bundle/bin/hidden", directory);
+	assert_int_equal(rename(from, to), 0);
+	want(id, "box", 1, RUNNING);
+	ticket(id, 1, true);
+	want(id, "box", 2, RUNNING); /* while the maker of 1 works */
+	UNTIL(loop, (heard = actor_heard(&state, OBSERVED)) != NULL || (heard = actor_heard(&state, TICKET)) != NULL);
+	if (heard->msg.id == OBSERVED) /* it was quicker than we */ {
+		assert_int_equal(heard->msg.observed.epoch, 1);
+		reply_send(&heard->reply, &(struct msg){.id = DONE});
+		heard_free(heard);
+	} else
+		list_append(&state.inbox, &heard->link);
+	assert_int_equal(rename(to, from), 0);
+	ticket(id, 2, true);
+	observed(id, 2, SAW_RUNNING, NULL);
+	delete(id, "box", 2);
+	childless();
+	nothing_left(id);
+}
+
 static void
 a_lost_ticket_is_told(void **unused)
 {
@@ -692,6 +722,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(an_older_epoch_gives_way),
 	    cmocka_unit_test(fails_once_and_says_why),
 	    cmocka_unit_test(says_what_the_bundle_lacks),
+	    cmocka_unit_test(a_failure_is_not_the_next_epochs),
 	    cmocka_unit_test(a_lost_ticket_is_told),
 	    cmocka_unit_test(removes_all_kinds_of_files),
 	    cmocka_unit_test(finds_its_boxes_again),
