@@ -161,9 +161,9 @@ run_policy_lint(struct cli *cli, struct why *why)
 
 	if ((r = policy_file_read(cli, path, &text, why)) != OK)
 		return r;
-	r = policy_read(
-	    text, POLICY_CHECK_USER | POLICY_CHECK_ADVICE | (cli_on(cli, FLAG_GLOBAL) ? POLICY_CHECK_GLOBAL : 0),
-	    &findings, &policy, why);
+	r = policy_read(text,
+	    POLICY_CHECK_USER | POLICY_CHECK_ADVICE | (cli_on(cli, FLAG_GLOBAL) ? POLICY_CHECK_GLOBAL : 0), &findings,
+	    &policy, why);
 	if (r != OK && findings.errors == 0)
 		return because(why, r, "%s", strcmp(path, "-") == 0 ? STDIN_NAME : path);
 	lint_print(cli, path, &findings);

@@ -36,7 +36,8 @@ policy_check_advise(const struct check *check)
 {
 	const Endpoint *endpoint = check->endpoint;
 
-	if (check->protocol > ENDPOINT_TCP && check->protocol != ENDPOINT_SQL && *text_or(endpoint->enforcement) == '\0')
+	if (check->protocol > ENDPOINT_TCP && check->protocol != ENDPOINT_SQL &&
+	    *text_or(endpoint->enforcement) == '\0')
 		check_warning(check, NULL, "enforcement", NULL,
 		    "is missing, so what no rule allows is logged and let through; write enforce, or audit if that is "
 		    "meant");
