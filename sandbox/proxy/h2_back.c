@@ -4,7 +4,7 @@
 
 #include "sandbox/proxy/h2.h"
 
-#define CONNECTION_BYTES (16 << 20) /* its window: streams have their own, and their bytes are counted there */
+#define CONNECTION_BYTES (4 << 20) /* its window: as much is held of answers that the agent does not read, on all streams */
 
 /* ---- the request ---- */
 
@@ -103,6 +103,8 @@ leave(struct exchange *exchange)
 	struct back *back = exchange->back;
 	struct flow *flow = &exchange->upstream;
 
+	nghttp2_session_consume_connection(back->session, bytes_length(&flow->in));
+	bytes_free(&flow->in);
 	if (flow->stream == 0)
 		return;
 	nghttp2_session_set_stream_user_data(back->session, flow->stream, NULL);
@@ -128,6 +130,7 @@ drain(struct exchange *exchange)
 
 		if (flow->stream != 0)
 			nghttp2_session_consume_stream(exchange->back->session, flow->stream, bytes.length);
+		nghttp2_session_consume_connection(exchange->back->session, bytes.length);
 		bytes_take(&flow->in, bytes.length);
 		front->body(exchange, bytes);
 	}
@@ -174,10 +177,11 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *
 	struct flow *flow = nghttp2_session_get_stream_user_data(session, stream);
 
 	(void)flags, (void)self;
-	nghttp2_session_consume_connection(session, length);
-	if (flow == NULL)
+	if (flow == NULL) {
+		nghttp2_session_consume_connection(session, length);
 		return 0;
-	bytes_add(&flow->in, span_of_bytes(data, length)); /* bounded by the stream's window */
+	}
+	bytes_add(&flow->in, span_of_bytes(data, length)); /* bounded by the stream's window and the connection's */
 	drain(flow->exchange);
 	return 0;
 }

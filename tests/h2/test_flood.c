@@ -15,7 +15,10 @@
 #define MEMORY_BYTES (2u << 20)
 #define CPU_MS	     3000 /* of a whole flood; sanitizers are slow */
 
-#define DOWNLOAD_BYTES (64u << 20)
+#define DOWNLOAD_BYTES (40u << 20)
+#define STALL_STREAMS  16 /* then the window of the connection upstream is full */
+#define STALL_BYTES    262144 /* of each answer, until its window upstream is full */
+#define STALL_MEMORY   (6u << 20)
 
 /* What a flood does to its connection. */
 enum end { CALM, BROKEN_OFF, BOUNDED };
@@ -53,7 +56,9 @@ sing(void *self, uint32_t events)
 static size_t
 memory_now(void)
 {
-	return mallinfo2().uordblks; /* 0 under a sanitizer */
+	struct mallinfo2 now = mallinfo2(); /* 0 under a sanitizer */
+
+	return now.uordblks + now.hblkhd;
 }
 
 /* One turn of the loop, in which the other connection is served too. */
@@ -69,6 +74,7 @@ turn(void)
 	if (world.ups_n > 0 && upstream.inflater == NULL) {
 		wire_open(&upstream, &world.ups[0], true);
 		wire_step(&upstream, &(struct step)SETTING(""));
+		wire_step(&upstream, &(struct step)FRAME(SETTINGS, ACK, 0, "")); /* its windows hold from here on */
 	}
 	if (world.ups_n > 0)
 		wire_read(&upstream);
@@ -276,10 +282,50 @@ test_download(void **state)
 	close_all();
 }
 
+/* Answers that nobody reads: each is held as far as its window upstream reaches, and the rest goes on. */
+static void
+test_stall(void **state)
+{
+	static const struct flood stall = {"answers that nobody reads", AGENT, BOUNDED, 0};
+	struct step answer = HEAD(1, 0, OK_200("")), body = FILL(DATA, 0, 1, 16384);
+
+	(void)state;
+	flood = &stall;
+	open_all();
+	wire_step(&agent, &(struct step)SETTING("\x00\x04\x00\x00\x00\x00"));
+	for (uint32_t i = 0; i < STALL_STREAMS; i++) {
+		send_steps(STEPS(HEAD(1, ES, GET(""))), 2 * i);
+		for (uint32_t before = wire_last(&upstream); wire_last(&upstream) == before; turn())
+			assert_true(world.dials <= 1);
+		answer.stream = body.stream = wire_last(&upstream);
+		wire_step(&upstream, &answer);
+		for (size_t k = 0; k < STALL_BYTES / 16384; k++)
+			wire_step(&upstream, &body);
+		while (bytes_length(&world.ups[0].out) > 0)
+			turn();
+	}
+	check_end();
+	if (agent.data > 0)
+		fail_msg("%zu bytes were sent into windows of 0", agent.data);
+	print_message("# answers that nobody reads: %zu KiB\n", (most - memory) / 1024);
+	if (most - memory > STALL_MEMORY)
+		fail_msg("they took %zu bytes", most - memory);
+	wire_step(&agent, &(struct step)HEAD(9999, ES, GET_OF("/other", "")));
+	until(&upstream, ":path=/other");
+	body.stream = wire_last(&upstream);
+	answer.stream = body.stream;
+	wire_step(&upstream, &answer);
+	until(&agent, "HEADERS 9999 :status=200");
+	wire_step(&upstream, &body); /* more than the connection's window lets in (RFC 9113, 6.9.1) */
+	until(&upstream, " FLOW_CONTROL_ERROR");
+	close_all();
+}
+
 int
 main(void)
 {
-	struct CMUnitTest tests[COUNT(floods) + 1] = {{.name = "a long download is no flood", .test_func = test_download}};
+	struct CMUnitTest tests[COUNT(floods) + 2] = {{.name = "a long download is no flood", .test_func = test_download},
+		{.name = "answers that nobody reads", .test_func = test_stall}};
 	char names[COUNT(floods)][120];
 
 	memset(bomb, 0xbe, sizeof(bomb)); /* the newest entry of the table, again and again, behind a large one */
@@ -289,7 +335,7 @@ main(void)
 		memcpy(small + i, "\0\1a", 4); /* a field without a value */
 	for (size_t i = 0; i < COUNT(floods); i++) {
 		snprintf(names[i], sizeof(names[i]), "%s: %s", floods[i].leg == AGENT ? "agent" : "upstream", floods[i].name);
-		tests[i + 1] = (struct CMUnitTest){.name = names[i], .test_func = play, .initial_state = (void *)(uintptr_t)&floods[i]};
+		tests[i + 2] = (struct CMUnitTest){.name = names[i], .test_func = play, .initial_state = (void *)(uintptr_t)&floods[i]};
 	}
 	return _cmocka_run_group_tests("flood", tests, COUNT(tests), NULL, NULL);
 }
