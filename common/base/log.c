@@ -36,6 +36,20 @@ log_level_parse(struct span text, enum log_level *out, struct why *why)
 	return fail(why, ERR_INVALID, "not a log level: error, warning, info or debug");
 }
 
+unsigned
+log_rank(struct span level)
+{
+	static const struct {
+		const char *name;
+		unsigned rank;
+	} ranks[] = {{"ERROR", 0}, {"WARN", 1}, {"INFO", 2}, {"OCSF", 2}, {"DEBUG", 3}, {"TRACE", 4}};
+
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
+		if (span_is(level, ranks[i].name))
+			return ranks[i].rank;
+	return 5;
+}
+
 static void
 add_time(struct text *line)
 {

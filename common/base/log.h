@@ -20,6 +20,9 @@ void log_open(const char *process, enum log_level level);
 /* "error", "warning", "info" or "debug"; ERR_INVALID otherwise. */
 enum err log_level_parse(struct span text, enum log_level *out, struct why *why) must_check;
 
+/* The level of a line of a sandbox's log (bus.def, log_line) as a number: 0 ERROR, gravest, to 4 TRACE; 5 no level. */
+unsigned log_rank(struct span level);
+
 /*
  * Write "2026-01-02T03:04:05.678Z info relay session.open sandbox=... port=22".
  *

@@ -237,20 +237,6 @@ in_tail(struct watch_call *watch, const struct msg_log_line *line)
 	return false;
 }
 
-static unsigned
-level_rank(struct span level)
-{
-	static const struct {
-		const char *name;
-		unsigned rank;
-	} ranks[] = {{"ERROR", 0}, {"WARN", 1}, {"INFO", 2}, {"OCSF", 2}, {"DEBUG", 3}, {"TRACE", 4}};
-
-	for (size_t i = 0; i < COUNT(ranks); i++)
-		if (span_is(level, ranks[i].name))
-			return ranks[i].rank;
-	return 5;
-}
-
 /* Do the request's sources and level let a live line through? */
 static bool
 line_wanted(const Openshell__V1__WatchSandboxRequest *in, const struct msg_log_line *line)
@@ -260,7 +246,7 @@ line_wanted(const Openshell__V1__WatchSandboxRequest *in, const struct msg_log_l
 	for (size_t i = 0; i < in->n_log_sources; i++)
 		named = named || span_is(line->source, in->log_sources[i]);
 	return named && (in->log_min_level == NULL || in->log_min_level[0] == '\0' ||
-			    level_rank(line->level) <= level_rank(span_of_text(in->log_min_level)));
+			    log_rank(line->level) <= log_rank(span_of_text(in->log_min_level)));
 }
 
 static enum err

@@ -174,20 +174,6 @@ log_line_read(const struct rows *rows, int row, int column, struct arena *arena,
 	return OK;
 }
 
-static unsigned
-level_rank(struct span level)
-{
-	static const struct {
-		const char *name;
-		unsigned rank;
-	} ranks[] = {{"ERROR", 0}, {"WARN", 1}, {"INFO", 2}, {"OCSF", 2}, {"DEBUG", 3}, {"TRACE", 4}};
-
-	for (size_t i = 0; i < COUNT(ranks); i++)
-		if (span_is(level, ranks[i].name))
-			return ranks[i].rank;
-	return 5;
-}
-
 static bool
 line_passes(const struct msg_logs_get *in, const struct rows *rows, int row)
 {
@@ -197,7 +183,7 @@ line_passes(const struct msg_logs_get *in, const struct rows *rows, int row)
 		source |= span_equal(in->sources[i], rows_span(rows, row, 1)) ||
 		    (in->sources[i].length == 0 && span_is(rows_span(rows, row, 1), "gateway"));
 	return source && rows_number(rows, row, 0) >= in->since_ms &&
-	    (in->level.length == 0 || level_rank(rows_span(rows, row, 2)) <= level_rank(in->level));
+	    (in->level.length == 0 || log_rank(rows_span(rows, row, 2)) <= log_rank(in->level));
 }
 
 size_t

@@ -61,10 +61,27 @@ levels(void **state)
 	assert_int_equal(level, LOG_LEVEL_WARNING);
 }
 
+static void
+ranks(void **unused)
+{
+	static const struct {
+		const char *level;
+		unsigned want;
+	} cases[] = {
+		{"ERROR", 0}, {"WARN", 1}, {"INFO", 2}, {"OCSF", 2}, {"DEBUG", 3}, {"TRACE", 4},
+		{"", 5}, {"error", 5}, {"ERROR ", 5}, {"WARNING", 5}, {"INF", 5},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(log_rank(span_of_text(cases[i].level)), cases[i].want);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(lines_stay_lines), cmocka_unit_test(levels)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(lines_stay_lines), cmocka_unit_test(levels),
+	    cmocka_unit_test(ranks)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
