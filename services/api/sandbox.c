@@ -259,6 +259,20 @@ sandbox_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 		named_put(self, call, message, &question, SANDBOX_ROW, row_answered);
 }
 
+/* Which sandbox, and who asks: all that stopping, starting and deleting are told. false: the call has its answer. */
+static bool
+change_asked(struct api *api, struct rpc_call *call, const char *of, const char *in, struct span *name,
+    struct span *workspace, struct span *subject)
+{
+	struct why why = {0};
+	enum err r = named(of, in, name, workspace, &why);
+
+	*subject = span_head(methods_subject(api, call), 253);
+	if (r != OK)
+		call_fail(call, r, &why);
+	return r == OK;
+}
+
 /* StopSandbox: FAILED_PRECONDITION unless it is ready, stopping or stopped. */
 void
 sandbox_stop(void *self, struct rpc_call *call, const ProtobufCMessage *message)
@@ -266,13 +280,8 @@ sandbox_stop(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	const Openshell__V1__StopSandboxRequest *in = (const Openshell__V1__StopSandboxRequest *)message;
 	struct msg question = {.id = SANDBOX_STOP};
 	struct msg_sandbox_stop *m = &question.sandbox_stop;
-	struct why why = {0};
-	enum err r;
 
-	m->subject = span_head(methods_subject(self, call), 253);
-	if ((r = named(in->name, in->workspace, &m->name, &m->workspace, &why)) != OK)
-		call_fail(call, r, &why);
-	else
+	if (change_asked(self, call, in->name, in->workspace, &m->name, &m->workspace, &m->subject))
 		named_put(self, call, message, &question, SANDBOX_ROW, row_answered);
 }
 
@@ -283,13 +292,8 @@ sandbox_start(void *self, struct rpc_call *call, const ProtobufCMessage *message
 	const Openshell__V1__StartSandboxRequest *in = (const Openshell__V1__StartSandboxRequest *)message;
 	struct msg question = {.id = SANDBOX_START};
 	struct msg_sandbox_start *m = &question.sandbox_start;
-	struct why why = {0};
-	enum err r;
 
-	m->subject = span_head(methods_subject(self, call), 253);
-	if ((r = named(in->name, in->workspace, &m->name, &m->workspace, &why)) != OK)
-		call_fail(call, r, &why);
-	else
+	if (change_asked(self, call, in->name, in->workspace, &m->name, &m->workspace, &m->subject))
 		named_put(self, call, message, &question, SANDBOX_ROW, row_answered);
 }
 
@@ -300,13 +304,8 @@ sandbox_delete(void *self, struct rpc_call *call, const ProtobufCMessage *messag
 	const Openshell__V1__DeleteSandboxRequest *in = (const Openshell__V1__DeleteSandboxRequest *)message;
 	struct msg question = {.id = SANDBOX_DELETE};
 	struct msg_sandbox_delete *m = &question.sandbox_delete;
-	struct why why = {0};
-	enum err r;
 
-	m->subject = span_head(methods_subject(self, call), 253);
-	if ((r = named(in->name, in->workspace, &m->name, &m->workspace, &why)) != OK)
-		call_fail(call, r, &why);
-	else
+	if (change_asked(self, call, in->name, in->workspace, &m->name, &m->workspace, &m->subject))
 		named_put(self, call, message, &question, SANDBOX_DELETED, delete_answered);
 }
 
