@@ -276,3 +276,14 @@ service_failed(struct service_config *service, const struct why *why)
 	if (!tell_parent(service, words))
 		log_warning("parent.gone", NULL);
 }
+
+enum err
+service_jail(const struct jail *jail, const struct service_config *service, struct why *why)
+{
+	struct jail own = *jail;
+
+	own.root = service->run_dir;
+	own.uid = service->uid;
+	own.gid = service->gid;
+	return jail_enter(&own, why);
+}

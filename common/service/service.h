@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/bus/curve.h"
+#include "common/os/jail.h"
 #include "common/service/settings.h"
 
 #define SERVICE_ROSTER_MAX 32
@@ -69,6 +70,9 @@ void service_ready(struct service_config *service);
 
 /* Tell the parent why it never will. Closes ready_fd. */
 void service_failed(struct service_config *service, const struct why *why);
+
+/* Enter the daemon's jail (common/os/jail.h): with run_dir as its root, and as the service's user and group. */
+enum err service_jail(const struct jail *jail, const struct service_config *service, struct why *why) must_check;
 
 /* common/service/links.c: after the jail.
  *

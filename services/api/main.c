@@ -27,15 +27,12 @@ enter(const struct config *config, struct why *why)
 {
 	struct jail jail = api_jail;
 
-	jail.uid = config->service.uid;
-	jail.gid = config->service.gid;
-	jail.root = config->service.run_dir;
 	jail.files_max = config->connections_max + 256;
 	if ((int)config->listen_fd < jail.keep_from)
 		jail.keep_from = (int)config->listen_fd;
 	if ((int)config->listen_fd > jail.keep_to)
 		jail.keep_to = (int)config->listen_fd;
-	return jail_enter(&jail, why);
+	return service_jail(&jail, &config->service, why);
 }
 
 /* Calls that hold something are told when their caller goes, and when it reads again. */

@@ -18,17 +18,6 @@ static const struct jail credentials_jail = {
     .keep_to = 15, /* what the loop opened */
 };
 
-static enum err
-enter(const struct service_config *service, struct why *why)
-{
-	struct jail jail = credentials_jail;
-
-	jail.root = service->run_dir;
-	jail.uid = service->uid;
-	jail.gid = service->gid;
-	return jail_enter(&jail, why);
-}
-
 static void
 stop(void *self, int number)
 {
@@ -50,7 +39,7 @@ serve(struct credentials *credentials, struct config *config, struct loop *loop,
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, config->master_key_file, why)) == OK &&
-	    (r = enter(&config->service, why)) == OK &&
+	    (r = service_jail(&credentials_jail, &config->service, why)) == OK &&
 	    (r = service_links(&credentials->curve, &credentials->bus, &config->service, why)) == OK) {
 		service_ready(&config->service);
 		r = loop_run(loop, why);

@@ -22,17 +22,6 @@ static const struct jail relay_jail = {
 };
 
 static enum err
-enter(const struct service_config *service, struct why *why)
-{
-	struct jail jail = relay_jail;
-
-	jail.root = service->run_dir;
-	jail.uid = service->uid;
-	jail.gid = service->gid;
-	return jail_enter(&jail, why);
-}
-
-static enum err
 serve(struct relay *relay, const struct config *config, struct why *why)
 {
 	const struct setting_texts *at = &config->sandbox_endpoints;
@@ -68,7 +57,7 @@ run(struct config *config, struct relay *relay, struct loop *loop, struct why *w
 	bus_init(&relay->bus);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
-	    (r = enter(&config->service, why)) == OK && (r = serve(relay, config, why)) == OK) {
+	    (r = service_jail(&relay_jail, &config->service, why)) == OK && (r = serve(relay, config, why)) == OK) {
 		service_ready(&config->service);
 		r = loop_run(loop, why);
 	}

@@ -18,17 +18,6 @@ static const struct jail state_jail = {
 	.keep_to = 15, /* what the loop opened */
 };
 
-static enum err
-enter(const struct service_config *service, struct why *why)
-{
-	struct jail jail = state_jail;
-
-	jail.root = service->run_dir;
-	jail.uid = service->uid;
-	jail.gid = service->gid;
-	return jail_enter(&jail, why);
-}
-
 static void
 stop(void *self, int number)
 {
@@ -42,7 +31,8 @@ serve(struct state *state, struct why *why)
 	const struct service_config *service = &state->config.service;
 	enum err r;
 
-	if ((r = enter(service, why)) != OK || (r = service_links(&state->curve, &state->bus, service, why)) != OK ||
+	if ((r = service_jail(&state_jail, service, why)) != OK ||
+	    (r = service_links(&state->curve, &state->bus, service, why)) != OK ||
 	    (r = service_bind(state->curve, state->config.listen, false, why)) != OK)
 		return r;
 	state_start(state);
