@@ -25,7 +25,7 @@ connection_wake(struct connection *connection)
 }
 
 void
-connection_free(struct connection *connection)
+rpc_connection_free(struct connection *connection)
 {
 	struct rpc_server *server = connection->server;
 	struct rpc_call *call;
@@ -49,7 +49,7 @@ connection_free(struct connection *connection)
 static void
 limit_passed(void *self)
 {
-	connection_free(self);
+	rpc_connection_free(self);
 }
 
 void
@@ -69,7 +69,7 @@ ping_due(void *self)
 	const struct rpc_server_config *config = &connection->server->config;
 
 	if (connection->ping_waits) {
-		connection_free(connection);
+		rpc_connection_free(connection);
 		return;
 	}
 	connection->ping_waits = true;
@@ -200,7 +200,7 @@ connection_work(void *self)
 		connection->closing = true;
 	pump_flush(&connection->pump);
 	if (connection->pump.state == PUMP_CLOSED) {
-		connection_free(connection);
+		rpc_connection_free(connection);
 		return;
 	}
 	if (connection->server->draining && list_empty(&connection->calls) && connection->pump.out.length == 0)
@@ -234,7 +234,7 @@ peer_name(struct connection *connection, int fd)
 }
 
 enum err
-connection_new(struct rpc_server *server, int fd, struct why *why)
+rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
 	SSL *ssl = server->tls == NULL ? NULL : tls_server_session(server->tls);
@@ -255,6 +255,6 @@ connection_new(struct rpc_server *server, int fd, struct why *why)
 	r = pump_open(&connection->pump, server->config.loop, fd, ssl, connection_bytes, connection_changed,
 	    connection, why);
 	if (r != OK)
-		connection_free(connection);
+		rpc_connection_free(connection);
 	return r;
 }

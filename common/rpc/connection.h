@@ -85,8 +85,8 @@ struct rpc_call {
 };
 
 /* connection.c: life of a connection. */
-enum err connection_new(struct rpc_server *server, int fd, struct why *why) must_check;
-void connection_free(struct connection *connection);
+enum err rpc_connection_new(struct rpc_server *server, int fd, struct why *why) must_check;
+void rpc_connection_free(struct connection *connection);
 void connection_wake(struct connection *connection);  /* work at the end of this turn */
 void connection_drain(struct connection *connection); /* end when the calls have ended */
 

@@ -97,7 +97,7 @@ listener_ready(void *self, uint32_t events)
 		}
 		if (server->connections_n >= server->config.connections_max)
 			close(fd);
-		else if (connection_new(server, fd, NULL) != OK)
+		else if (rpc_connection_new(server, fd, NULL) != OK)
 			return;
 	}
 }
@@ -160,7 +160,7 @@ rpc_server_free(struct rpc_server *server)
 		return;
 	listeners_free(server);
 	while (!list_empty(&server->connections))
-		connection_free(list_item(server->connections.next, struct connection, link));
+		rpc_connection_free(list_item(server->connections.next, struct connection, link));
 	SSL_CTX_free(server->tls);
 	free(server);
 }

@@ -28,7 +28,7 @@ text_read(struct json value, const char *what, struct arena *arena, struct span 
 
 	if (absent(value))
 		return OK;
-	if ((r = json_text(value, arena, out, why)) != OK)
+	if ((r = json_unescape(value, arena, out, why)) != OK)
 		return because(why, r == ERR_INVALID ? ERR_SYNTAX : r, "%s", what);
 	return OK;
 }

@@ -75,7 +75,7 @@ struct json json_get(struct json object, const char *name);
  * out     borrowed from the text when it holds no escape, else in the arena
  * errors  ERR_LIMIT past the arena's ceiling; ERR_INVALID it is no string
  */
-enum err json_text(struct json string, struct arena *arena, struct span *out, struct why *why) must_check;
+enum err json_unescape(struct json string, struct arena *arena, struct span *out, struct why *why) must_check;
 
 /* Is it a string that says this? */
 bool json_is(struct json string, const char *text);

@@ -190,7 +190,7 @@ json_get(struct json object, const char *name)
 }
 
 enum err
-json_text(struct json string, struct arena *arena, struct span *out, struct why *why)
+json_unescape(struct json string, struct arena *arena, struct span *out, struct why *why)
 {
 	struct span rest;
 	size_t at, n = 0;

@@ -21,7 +21,7 @@ holds_control(struct span text)
 static enum err
 name_read(struct json value, const char *what, struct arena *arena, struct span *out, struct why *why)
 {
-	enum err r = json_text(value, arena, out, why);
+	enum err r = json_unescape(value, arena, out, why);
 
 	if (r != OK)
 		return because(why, r == ERR_INVALID ? ERR_SYNTAX : r, "%s", what);

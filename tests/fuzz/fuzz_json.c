@@ -16,7 +16,7 @@ walk(struct json value, struct span whole, struct arena *arena)
 	assert(value.text.at >= whole.at && value.text.at + value.text.length <= whole.at + whole.length);
 	assert(json_read(value.text, &again, NULL) == OK && again.kind == value.kind);
 	assert(span_equal(again.text, value.text));
-	assert(value.kind != JSON_KIND_STRING || json_text(value, arena, &text, NULL) != ERR_INVALID);
+	assert(value.kind != JSON_KIND_STRING || json_unescape(value, arena, &text, NULL) != ERR_INVALID);
 	while (json_next(&items, &name, &item)) {
 		assert((name.kind == JSON_KIND_STRING) == (value.kind == JSON_KIND_OBJECT));
 		walk(item, value.text, arena);

@@ -209,15 +209,15 @@ test_text(void **state)
 	struct span text, same;
 
 	(void)state;
-	assert_int_equal(json_text(string, &arena, &text, NULL), OK);
+	assert_int_equal(json_unescape(string, &arena, &text, NULL), OK);
 	assert_true(span_is(text, "A\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\n/\xc3\xbc"));
-	assert_int_equal(json_text(json_of("\"a\\u0000b\""), &arena, &text, NULL), OK);
+	assert_int_equal(json_unescape(json_of("\"a\\u0000b\""), &arena, &text, NULL), OK);
 	assert_true(span_equal(text, SPAN("a\0b")));
-	assert_int_equal(json_text(string, &arena, &text, NULL), ERR_LIMIT);
+	assert_int_equal(json_unescape(string, &arena, &text, NULL), ERR_LIMIT);
 	string = json_of("\"plain\"");
-	assert_int_equal(json_text(string, &arena, &same, NULL), OK);
+	assert_int_equal(json_unescape(string, &arena, &same, NULL), OK);
 	assert_ptr_equal(same.at, string.text.at + 1); /* nothing was copied */
-	assert_int_equal(json_text(json_of("1"), &arena, &same, NULL), ERR_INVALID);
+	assert_int_equal(json_unescape(json_of("1"), &arena, &same, NULL), ERR_INVALID);
 	assert_true(json_whole(json_of("-12")) && !json_whole(json_of("1e2")) && !json_whole(json_of("\"1\"")));
 	assert_false(json_is(string, "plai") || json_is(string, "plainer") || json_is(json_of("[]"), ""));
 }
