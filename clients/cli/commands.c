@@ -379,8 +379,8 @@ static const struct command commands_policy[] = {
 	{.name = "list", .run = run_policy_list, .flags = flags_policy_list,
 	 .summary = "List the versions of a sandbox's policy",
 	 .about =
-	    "Loaded: in force. Superseded: a newer one is. Failed: it could not be loaded, and the last good one\n"
-	    "stayed in force. Pending: the sandbox has not answered yet.",
+	    "Loaded: in force. Superseded: a newer one is. Failed: it could not be loaded, and nothing is\n"
+	    "allowed or the last good one stays, as the gateway is configured. Pending: the sandbox has not answered yet.",
 	 .examples = "openshell policy list demo\nopenshell policy list --global",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "delete", .run = run_policy_delete, .flags = flags_policy_delete,

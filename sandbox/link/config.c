@@ -25,7 +25,8 @@ newer_up(struct link *link, const struct msg_enrolled *from)
 		.policy_version = from->policy_version,
 		.settings = from->settings,
 		.settings_n = from->settings_n,
-		.config_revision = from->config_revision}};
+		.config_revision = from->config_revision,
+		.retain = from->retain}};
 
 	if (from->config_revision == link->config_revision)
 		return;

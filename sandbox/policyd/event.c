@@ -78,6 +78,17 @@ event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char 
 }
 
 void
+event_closed(struct policyd *policyd, uint32_t version, const char *words)
+{
+	auto_arena struct arena arena = {0};
+	struct span fields[] = {SPAN("class_uid=5019"), SPAN("activity=update"), SPAN("severity=HIGH"), SPAN("action=closed"),
+	    span_of_text(arena_format(&arena, "policy_version=%u", version)), field(&arena, "reason", span_of_text(words))};
+	char *message = arena_format(&arena, "CONFIG:UPDATE [HIGH] CLOSED nothing is allowed until a policy is loaded [reason:%s]", words);
+
+	emit(policyd, span_of_text(message), fields, COUNT(fields));
+}
+
+void
 event_integrity(struct policyd *policyd, const struct identity *identity)
 {
 	auto_arena struct arena arena = {0};

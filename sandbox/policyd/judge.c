@@ -254,7 +254,8 @@ connection_judge_again(struct policyd *policyd, const struct msg *m, unsigned lo
 	enum err r = OK;
 
 	if (policyd->force.engine == NULL) {
-		(void)fail(&why, ERR_DENIED, "there is no valid policy: nothing is allowed");
+		(void)fail(&why, ERR_DENIED, "there is no valid policy, nothing is allowed%s%s",
+		    policyd->force.words[0] == '\0' ? "" : ": ", policyd->force.words);
 		r = refused(&judged, "no_policy", ERR_DENIED, &why);
 	} else if (policyd->binaries_free)
 		r = whoever(policyd, &m->connection_judge, &judged);

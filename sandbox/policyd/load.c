@@ -161,6 +161,17 @@ enforce(struct policyd *policyd, const struct force *next)
 	policyd->force = *next;
 }
 
+static void
+tell_proxy(struct policyd *policyd, struct loading *loading)
+{
+	struct msg generation = generation_message(&policyd->force);
+
+	if (policyd->proxy == NULL)
+		proxy_knows(loading, ERR_UNAVAILABLE, NULL, NULL);
+	else
+		peer_call(policyd->proxy, &generation, GENERATION_MS, proxy_knows, loading);
+}
+
 /*
  * Decide by this from now on.
  *
@@ -174,7 +185,6 @@ policy_load(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct policyd *policyd = self;
 	struct loading *loading = calloc(1, sizeof(*loading));
 	struct force next = {0};
-	struct msg generation;
 	enum err r;
 
 	(void)answer;
@@ -189,11 +199,34 @@ policy_load(void *self, struct msg *m, struct msg *answer, struct why *why)
 	malloc_trim(0); /* compiling takes much more than what is kept */
 	event_policy(policyd, true, next.version, "");
 	loading->reply = reply_later(m);
-	generation = generation_message(&policyd->force);
-	if (policyd->proxy == NULL)
-		proxy_knows(loading, ERR_UNAVAILABLE, NULL, NULL);
-	else
-		peer_call(policyd->proxy, &generation, GENERATION_MS, proxy_knows, loading);
+	tell_proxy(policyd, loading);
+	return OK;
+}
+
+/*
+ * Allow nothing: a policy was to come that cannot be loaded.
+ *
+ * in      policy_close, from the supervisor
+ * out     policy_loaded, as for policy_load
+ */
+enum err
+policy_close(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct policyd *policyd = self;
+	struct loading *loading = calloc(1, sizeof(*loading));
+	struct force next = {.generation = policyd->force.generation + 1, .version = m->policy_close.version};
+
+	(void)answer;
+	(void)why;
+	if (loading == NULL)
+		abort();
+	snprintf(next.words, sizeof(next.words), "revision %u cannot be loaded: %.*s", next.version,
+	    SPAN_ARGS(m->policy_close.reason));
+	enforce(policyd, &next);
+	event_closed(policyd, next.version, next.words);
+	loading->generation = next.generation;
+	loading->reply = reply_later(m);
+	tell_proxy(policyd, loading);
 	return OK;
 }
 

@@ -35,7 +35,8 @@ struct connection {
 
 /* The policy in force. */
 struct force {
-	struct engine *engine; /* NULL: there was no valid policy yet, everything is denied */
+	struct engine *engine; /* NULL: there is no valid policy, everything is denied */
+	char words[600];       /* why not */
 	uint64_t generation;
 	uint32_t version;
 	struct span settings[SETTINGS_MAX]; /* in memory */
@@ -139,7 +140,7 @@ void connection_judge_again(struct policyd *policyd, const struct msg *m, unsign
 void requests_judge_again(struct policyd *policyd, const struct msg *m, unsigned looks, struct reply *reply);
 
 /* load.c */
-handler policy_load, channel_give;
+handler policy_load, policy_close, channel_give;
 
 /* serve.c */
 handler policyd_setup;
@@ -149,6 +150,7 @@ enum err bypasses_begin(struct policyd *policyd, int fd, struct why *why) must_c
 void bypasses_end(struct policyd *policyd);
 
 /* event.c */
+void event_closed(struct policyd *policyd, uint32_t version, const char *words);
 void event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char *words);
 void event_integrity(struct policyd *policyd, const struct identity *identity);
 void event_bypass(struct policyd *policyd, const struct refusal *refusal, const char *binary, uint32_t pid); /* "", 0: not known */

@@ -79,6 +79,7 @@ policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 const struct route policyd_routes[] = {
     {POLICYD_SETUP, policyd_setup, POLICYD_WAITING, 0},
     {POLICY_LOAD, policy_load, POLICYD_RUNNING, 0},
+    {POLICY_CLOSE, policy_close, POLICYD_RUNNING, 0},
     {CHANNEL_GIVE, channel_give, POLICYD_RUNNING, 0},
     {NAME_JUDGE, name_judge, POLICYD_RUNNING, 0},
     {CONNECTION_JUDGE, connection_judge, POLICYD_RUNNING, 0},

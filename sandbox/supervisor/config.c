@@ -1,4 +1,4 @@
-/* Hot reload: each configuration that comes is tried; a good one is put in force, a bad one leaves the last good one. */
+/* Hot reload: each configuration that comes is tried; a good one is put in force; a bad one leaves the last good one or none. */
 #include "sandbox/supervisor/supervisor.h"
 
 #include <stdlib.h>
@@ -77,6 +77,20 @@ config_report(struct supervisor *s)
 }
 
 static void
+not_loaded(struct supervisor *s, bool retain, const struct why *why)
+{
+	struct config *config = &s->config;
+
+	config->words = *why;
+	if (!retain) {
+		config->closed = config->closed_since = true;
+		config->in_force = false;
+	}
+	linkage_say(s, "ERROR", "policy %u is not in force, %s: %s", config->report_version,
+	    config->closed ? "nothing is allowed until one is loaded" : "the last good one stays", why->text);
+}
+
+static void
 applied(struct supervisor *s, const struct given *given, bool loaded, const struct why *why)
 {
 	struct config *config = &s->config;
@@ -90,12 +104,10 @@ applied(struct supervisor *s, const struct given *given, bool loaded, const stru
 	config->report_revision = m.config_push.config_revision;
 	if (loaded)
 		linkage_say(s, "INFO", "policy %u is in force", config->report_version);
-	else {
-		config->words = *why;
-		linkage_say(s, "ERROR", "policy %u is not in force, the last good one stays: %s", config->report_version,
-		    why->text);
-	}
-	config_report(s);
+	else
+		not_loaded(s, m.config_push.retain, why);
+	if (loaded || m.config_push.retain || !s->way.open)
+		config_report(s); /* otherwise when nothing is allowed any more */
 }
 
 /* ---- loading ---- */
@@ -123,8 +135,11 @@ tried(struct supervisor *s, enum err r, const struct why *why)
 	}
 	if (!first)
 		applied(s, &config->trying, r == OK, why);
-	if (r == OK)
+	if (r == OK) {
 		given_move(&config->good, &config->trying);
+		config->closed = config->closed_since;
+		config->in_force = !config->closed;
+	}
 	given_free(&config->trying);
 	if (first)
 		begin_continue(s);
@@ -167,6 +182,37 @@ load(struct supervisor *s, const struct given *given)
 	peer_call(s->way.policyd.peer, &m, LOAD_WAIT_MS, load_done, s);
 }
 
+static void
+closed(void *self, enum err r, struct msg *answer, const struct why *why)
+{
+	struct supervisor *s = self;
+
+	(void)answer;
+	s->config.asking = false;
+	if (r == ERR_UNAVAILABLE || s->bus.state == STATE_OVER)
+		return; /* the next policyd is asked */
+	if (r != OK) {
+		log_failure("policyd.close", r, why);
+		kept_renew(&s->way.policyd);
+		return;
+	}
+	s->config.in_force = s->config.closed;
+	config_report(s);
+	begin_continue(s);
+	config_load(s);
+}
+
+/* Nothing is allowed until a policy is loaded. */
+static void
+close_all(struct supervisor *s)
+{
+	struct msg m = {.id = POLICY_CLOSE,
+	    .policy_close = {.version = s->config.report_version, .reason = span_of_text(s->config.words.text)}};
+
+	s->config.asking = true;
+	peer_call(s->way.policyd.peer, &m, LOAD_WAIT_MS, closed, s);
+}
+
 void
 config_load(struct supervisor *s)
 {
@@ -176,8 +222,11 @@ config_load(struct supervisor *s)
 		return;
 	if (config->next.bytes != NULL)
 		given_move(&config->trying, &config->next);
-	if (config->trying.bytes != NULL)
+	if (config->trying.bytes != NULL) {
+		config->closed_since = false;
 		load(s, &config->trying);
+	} else if (!config->in_force && config->closed)
+		close_all(s);
 	else if (!config->in_force && config->good.bytes != NULL)
 		load(s, &config->good);
 }
@@ -242,34 +291,38 @@ check(struct supervisor *s, const struct msg_config_push *push, struct arena *ar
 
 /* Without a way out there are no network rules either, and nobody is asked. */
 static void
-try_next(struct supervisor *s, enum err r, const struct why *why)
+try_given(struct supervisor *s, struct given *given, enum err r, const struct why *why)
 {
 	struct config *config = &s->config;
 
-	if (r == OK && (s->way.open || !s->way.tried)) {
-		config_load(s);
-		return;
+	if (r == OK && (s->way.open || !s->way.tried))
+		given_move(&config->next, given);
+	else
+		applied(s, given, r == OK, why);
+	if (r == OK && given->bytes != NULL) {
+		given_move(&config->good, given);
+		config->closed = false;
 	}
-	applied(s, &config->next, r == OK, why);
-	if (r == OK)
-		given_move(&config->good, &config->next);
-	given_free(&config->next);
+	given_free(given);
+	config_load(s);
 }
 
 void
 config_closed(struct supervisor *s)
 {
 	auto_arena struct arena arena = {0};
+	struct given given = {0};
 	struct why wrong = {0};
 	struct msg m;
 
 	if (s->config.next.bytes == NULL)
 		return;
-	given_read(&s->config.next, &arena, &m);
+	given_move(&given, &s->config.next);
+	given_read(&given, &arena, &m);
 	if (m.config_push.config_revision == s->enrolled.config_revision)
-		given_move(&s->config.good, &s->config.next);
+		given_move(&s->config.good, &given);
 	else
-		try_next(s, check(s, &m.config_push, &arena, &wrong), &wrong);
+		try_given(s, &given, check(s, &m.config_push, &arena, &wrong), &wrong);
 }
 
 /*
@@ -282,6 +335,7 @@ enum err
 config_pushed(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct supervisor *s = self;
+	struct given given = {0};
 	struct why wrong = {0};
 	enum err r;
 
@@ -289,10 +343,10 @@ config_pushed(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return OK;
 	if (!s->configured)
 		return fail(why, ERR_STATE, "it has not been given its first configuration");
-	if ((r = given_keep(&s->config.next, &m->config_push, why)) != OK)
+	if ((r = given_keep(&given, &m->config_push, why)) != OK)
 		return r;
 	s->config.revision = m->config_push.config_revision;
-	try_next(s, check(s, &m->config_push, m->arena, &wrong), &wrong);
+	try_given(s, &given, check(s, &m->config_push, m->arena, &wrong), &wrong);
 	if (m->call != 0)
 		answer->id = DONE;
 	return OK;
@@ -308,7 +362,8 @@ config_first(struct supervisor *s, struct why *why)
 	    .policy_version = in->policy_version,
 	    .settings = in->settings,
 	    .settings_n = in->settings_n,
-	    .config_revision = in->config_revision};
+	    .config_revision = in->config_revision,
+	    .retain = in->retain};
 
 	s->config.revision = in->config_revision;
 	return given_keep(&s->config.next, &push, why);

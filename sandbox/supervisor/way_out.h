@@ -42,7 +42,9 @@ struct config {
 	struct given trying;  /* policyd is being asked */
 	struct given next;    /* came since; the newest wins */
 	bool asking;	      /* a call is open */
-	bool in_force;	      /* policyd, as it runs now, decides by good */
+	bool in_force;	      /* policyd, as it runs now, decides by good, or is closed */
+	bool closed;	      /* a policy could not be loaded: nothing is allowed until one is */
+	bool closed_since;    /* ... which came after the one that policyd is being asked about */
 	uint64_t revision;    /* the newest that was given */
 	bool told;	      /* there is a report of the newest: */
 	bool loaded;

@@ -119,7 +119,7 @@ view_config(struct arena *arena, const struct msg_config *config,
 	view->global_policy_version = config->global_version;
 	view->policy_source = config->global_version != 0 ? OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL :
 							    OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
-	view->policy_validation_failure_mode = (char *)(uintptr_t)"retain_last_valid";
+	view->policy_validation_failure_mode = (char *)(uintptr_t)(config->retain ? "retain_last_valid" : "fail_closed");
 	*out = view;
 	return OK;
 }

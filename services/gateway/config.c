@@ -19,6 +19,8 @@
 #field, kind, SETTING_FIELD(config, field), low, high, initial, help, NULL, NULL, flag, environment    \
 	}
 
+const char *const config_failure_modes[] = {"fail_closed", "retain_last_valid", NULL};
+
 const struct setting config_settings[] = {
     ROW(bind_address, SETTING_TEXT, 2, 63, "127.0.0.1", "bind-address", "OPENSHELL_BIND_ADDRESS",
 	"Numeric address that clients connect to. Anything but loopback needs TLS."),
@@ -69,6 +71,9 @@ const struct setting config_settings[] = {
     ROW(log_rows_max, SETTING_NUMBER, 100, 100000, "2000", "log-rows-max", NULL,
 	"Log lines that are kept for each sandbox."),
     ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
+    {"policy_validation_failure_mode", SETTING_WORD, SETTING_FIELD(config, policy_validation_failure_mode), 0, 0, "fail_closed",
+	"What holds in a sandbox that cannot load a new policy: nothing is allowed until one is loaded, or the last valid one.",
+	config_failure_modes, NULL, "policy-validation-failure-mode", NULL},
     ROW(relay_endpoint, SETTING_TEXT, 0, 127, "", "relay-endpoint", "OPENSHELL_RELAY_ENDPOINT",
 	"Where sandboxes may dial the relay besides its local socket, as tcp://0.0.0.0:17671. Default: nowhere."),
     ROW(postgres_dir, SETTING_TEXT, 0, 511, "", "postgres-dir", "OPENSHELL_POSTGRES_DIR",

@@ -36,10 +36,12 @@ struct config {
 	uint32_t sandbox_pids_max, sandbox_cpu_milli; /* of each; cpu and memory 0: no limit */
 	uint64_t sandbox_memory_bytes;
 	uint32_t log_rows_max, log_days;
+	unsigned policy_validation_failure_mode; /* place among config_failure_modes */
 	char relay_endpoint[128]; /* "": sandboxes of this machine alone */
 };
 
 extern const struct setting config_settings[];
+extern const char *const config_failure_modes[];
 
 /* What a command line says besides settings. */
 struct invocation {

@@ -1,4 +1,4 @@
-/* What became of a revision: loaded, or refused while the last good one stays. News that is old changes nothing newer. */
+/* What became of a revision: loaded, or refused. News that is old changes nothing newer. */
 #include <stdio.h>
 
 #include "common/base/clock.h"
@@ -90,8 +90,9 @@ refused(const struct applied *it, const char *whose, struct why *why)
 {
 	const struct msg_config_applied *in = it->in;
 	auto_arena struct arena arena = {0};
-	const char *words = arena_format(&arena, "%s revision %u was refused, the last good one stays: " SPAN_FORMAT, whose,
-	    in->policy_version, SPAN_ARGS(in->message));
+	bool retain = it->state->config.policy_validation_failure_mode == RETAIN_LAST_VALID;
+	const char *words = arena_format(&arena, "%s revision %u was refused, %s: " SPAN_FORMAT, whose, in->policy_version,
+	    retain ? "the last good one stays" : "nothing is allowed until one is loaded", SPAN_ARGS(in->message));
 	struct args args = {0};
 	enum err r;
 
@@ -120,7 +121,7 @@ is_own(const struct applied *it, bool *out, struct why *why)
 	if ((r = settings_effective(it->state, it->in->sandbox, &arena, &settings, why)) != OK)
 		return r;
 	*out = it->in->config_revision ==
-	    config_revision(false, it->in->policy_version, it->hash, settings.settings, settings.settings_n);
+	    config_revision(revision_flags(it->state, false), it->in->policy_version, it->hash, settings.settings, settings.settings_n);
 	return OK;
 }
 

@@ -1,6 +1,8 @@
 /* Settings of state, each with its bounds and what it is for. */
 #include "services/state/config.h"
 
+static const char *const failure_modes[] = {"fail_closed", "retain_last_valid", NULL};
+
 const struct setting state_settings[] = {
 	TEXT_SETTING(config, listen, 7, ENDPOINT_BYTES - 1, "ipc:///state/bus", "where the other processes dial state"),
 	TEXT_SETTING(config, database_url, 1, DATABASE_URL_BYTES - 1, NULL,
@@ -9,5 +11,7 @@ const struct setting state_settings[] = {
 	TEXT_SETTING(config, workspace, 1, 19, "default", "workspace that is there from the start"),
 	NUMBER_SETTING(config, log_rows_max, 100, 100000, "2000", "log lines kept for each sandbox"),
 	NUMBER_SETTING(config, log_days, 1, 3650, "7", "days that log lines are kept"),
+	WORD_SETTING(config, policy_validation_failure_mode, failure_modes, "fail_closed",
+	    "what holds in a sandbox that cannot load a policy"),
 	{0},
 };

@@ -13,6 +13,7 @@ struct config {
 	struct secret audit_key;
 	char workspace[20];
 	uint32_t log_rows_max, log_days;
+	enum failure_mode { FAIL_CLOSED, RETAIN_LAST_VALID } policy_validation_failure_mode;
 };
 
 extern const struct setting state_settings[];

@@ -20,6 +20,7 @@ struct effective {
 	uint32_t global_version; /* the policy is this revision of the gateway's own; 0: the sandbox's */
 	struct span *settings, *managed; /* "KEY=value"; keys that the gateway sets */
 	size_t settings_n, managed_n;
+	bool retain;	   /* a policy that cannot be loaded leaves the last good one in force */
 	uint64_t revision; /* of all of it */
 };
 
@@ -42,7 +43,11 @@ enum err sandbox_named(struct state *state, struct id id, struct span workspace,
  * Changes whenever anything effective does: the first eight bytes of SHA-256 over all of it, little endian.
  * (client-surface b.12)
  */
-uint64_t config_revision(bool global, uint32_t version, struct span hash, const struct span *settings, size_t n);
+enum { REVISION_GLOBAL = 1 << 0, REVISION_RETAIN = 1 << 1 }; /* the gateway's own policy; what a failure leaves in force */
+uint64_t config_revision(unsigned flags, uint32_t version, struct span hash, const struct span *settings, size_t n);
+
+/* The flags of this gateway, with REVISION_GLOBAL or not. */
+unsigned revision_flags(const struct state *state, bool global);
 
 /* ---- revisions.c ---- */
 

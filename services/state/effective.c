@@ -5,11 +5,11 @@
 #include "services/state/configure.h"
 
 uint64_t
-config_revision(bool global, uint32_t version, struct span hash, const struct span *settings, size_t n)
+config_revision(unsigned flags, uint32_t version, struct span hash, const struct span *settings, size_t n)
 {
 	crypto_hash_sha256_state state;
 	uint32_t big = htobe32(version);
-	uint8_t digest[32], source = global ? 1 : 0;
+	uint8_t digest[32], source = (uint8_t)flags;
 	uint64_t first;
 
 	crypto_hash_sha256_init(&state);
@@ -23,6 +23,14 @@ config_revision(bool global, uint32_t version, struct span hash, const struct sp
 	crypto_hash_sha256_final(&state, digest);
 	memcpy(&first, digest, sizeof(first));
 	return le64toh(first);
+}
+
+unsigned
+revision_flags(const struct state *state, bool global)
+{
+	bool retain = state->config.policy_validation_failure_mode == RETAIN_LAST_VALID;
+
+	return (global ? REVISION_GLOBAL : 0u) | (retain ? REVISION_RETAIN : 0u);
 }
 
 static enum err
@@ -114,7 +122,9 @@ effective_read(struct state *state, struct id sandbox, struct arena *arena, stru
 		return fail(why, ERR_LIMIT, "the configuration is too long for an answer");
 	if ((r = settings_effective(state, sandbox, arena, out, why)) != OK)
 		return r;
-	out->revision = config_revision(out->global_version != 0, out->version, out->hash, out->settings, out->settings_n);
+	out->retain = state->config.policy_validation_failure_mode == RETAIN_LAST_VALID;
+	out->revision = config_revision(revision_flags(state, out->global_version != 0), out->version, out->hash, out->settings,
+	    out->settings_n);
 	return OK;
 }
 
@@ -134,7 +144,7 @@ effective_revision(struct state *state, struct id sandbox, uint64_t *out, struct
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
 	if ((r = settings_effective(state, sandbox, &arena, &effective, why)) != OK)
 		return r;
-	*out = config_revision(rows_flag(&rows, 0, 2), (uint32_t)rows_number(&rows, 0, 0), rows_span(&rows, 0, 1),
+	*out = config_revision(revision_flags(state, rows_flag(&rows, 0, 2)), (uint32_t)rows_number(&rows, 0, 0), rows_span(&rows, 0, 1),
 	    effective.settings, effective.settings_n);
 	return OK;
 }
@@ -177,6 +187,7 @@ config_fill(struct msg_config *to, const struct effective *from, struct id sandb
 		.managed_n = from->managed_n,
 		.settings_revision = from->settings_revision,
 		.resource_version = from->resource_version,
+		.retain = from->retain,
 	};
 }
 

@@ -214,6 +214,7 @@ enrolled_read(struct enrolment *e, struct msg_enrolled *out, struct why *why)
 		.settings = now.settings,
 		.settings_n = now.settings_n,
 		.config_revision = now.revision,
+		.retain = now.retain,
 	};
 	return OK;
 }

@@ -29,6 +29,7 @@ push(struct state *state, struct session *session, struct why *why)
 		.settings = now.settings,
 		.settings_n = now.settings_n,
 		.config_revision = now.revision,
+		.retain = now.retain,
 	};
 	if ((r = peer_tell(session->relay, &m, why)) != OK)
 		return r;

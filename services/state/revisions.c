@@ -162,13 +162,16 @@ own_set(void *arg, struct why *why)
 	struct state *state = w->state;
 	struct locked_box box;
 	uint32_t version;
+	bool same;
 	enum err r;
 
 	if ((r = box_lock(state, w->in->workspace, w->in->name, w->in->expected, &box, why)) != OK ||
 	    (r = own_read(state, &box, why)) != OK || (r = own_allowed(w, &box, why)) != OK)
 		return r;
 	w->out->settings_revision = box.settings_revision;
-	version = memcmp(box.hash, w->hash, sizeof(w->hash)) == 0 ? box.version : box.newest + 1;
+	/* after one that was refused the same is a new one: the sandbox, which may allow nothing since, is to load it */
+	same = memcmp(box.hash, w->hash, sizeof(w->hash)) == 0 && box.version == box.newest;
+	version = same ? box.version : box.newest + 1;
 	if ((r = answer_fill(w, version, why)) != OK || version == box.version)
 		return r;
 	if ((r = run(state, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||

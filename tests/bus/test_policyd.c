@@ -752,6 +752,52 @@ test_new_policy_ends_what_was_admitted(void **unused)
 	close(fd);
 }
 
+/* Until a line with these words comes. */
+static void
+hear_line(const char *words)
+{
+	bool found = false;
+
+	while (!found) {
+		struct heard *heard = actor_hear(&stage.link, LOGS_ADD);
+
+		found = strstr(heard->msg.logs_add.lines[0].message.at, words) != NULL;
+		heard_free(heard);
+	}
+}
+
+/* 330: nothing is allowed, and why, until a policy is loaded. */
+static void
+test_closed(void **unused)
+{
+	static const struct msg done = {.id = DONE};
+	struct msg m = {.id = POLICY_CLOSE, .policy_close = {.version = 9, .reason = SPAN("a rule that nobody understands")}};
+	struct accepted accepted;
+	struct outcome outcome;
+	struct heard *heard;
+	int fd = connected("git", &accepted);
+
+	(void)unused;
+	assert_allowed(&accepted);
+	ask(&outcome, stage.supervisor.peer, &m);
+	heard = actor_hear(&stage.proxy, GENERATION);
+	assert_true(heard->msg.generation.deny_all);
+	reply_send(&heard->reply, &done);
+	heard_free(heard);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_int_equal(outcome.msg.id, POLICY_LOADED);
+	outcome_done(&outcome);
+	hear_line("CONFIG:UPDATE [HIGH] CLOSED nothing is allowed");
+	assert_int_equal(stage_request(&stage, &accepted, "/"), CLOSE);
+	assert_refused(&accepted, "no_policy");
+	assert_non_null(strstr(reason, "revision 9 cannot be loaded: a rule that nobody understands"));
+	load(policy);
+	assert_allowed(&accepted);
+	accepted_close(&accepted);
+	close(fd);
+}
+
 /* ---- what the fence refused ---- */
 
 /* What nfnetlink_log says of a datagram from an unused port to 192.0.2.1:4433. */
@@ -773,20 +819,6 @@ refuse_packet(uint32_t number)
 
 	memcpy(m.packet, packet, sizeof(packet));
 	assert_int_equal(send(stage.fence, &m, sizeof(m), 0), sizeof(m));
-}
-
-/* Until a line with these words comes. */
-static void
-hear_line(const char *words)
-{
-	bool found = false;
-
-	while (!found) {
-		struct heard *heard = actor_hear(&stage.link, LOGS_ADD);
-
-		found = strstr(heard->msg.logs_add.lines[0].message.at, words) != NULL;
-		heard_free(heard);
-	}
 }
 
 static void
@@ -992,6 +1024,7 @@ main(int argc, char **argv)
 	    TEST(test_many_at_once),
 	    TEST(test_connection_forgotten),
 	    TEST(test_new_policy_ends_what_was_admitted),
+	    TEST(test_closed),
 	    TEST(test_refused_packets),
 	    TEST(test_names),
 	    TEST(test_new_proxy_learns_the_generation),

@@ -72,6 +72,8 @@ static const struct {
     {"relay_endpoint: ipc:///x\n", {0}, ERR_INVALID, "is not tcp://ADDRESS:PORT"},
     {"sandbox_pids_max: 15\n", {0}, ERR_RANGE, "sandbox_pids_max: 15 is not within"},
     {"sandbox_memory_bytes: 536870912\nsandbox_cpu_milli: 500\nlog_days: 1\n", {0}, OK, ""},
+    {"policy_validation_failure_mode: retain_last_valid\n", {0}, OK, ""},
+    {"policy_validation_failure_mode: retain\n", {0}, ERR_INVALID, "policy_validation_failure_mode"},
     {"gateway_name: ../x\n", {0}, ERR_INVALID, "gateway_name may hold"},
     {"data_dir: /0123456789012345678901234567890123456789012345678901234567890123456789012345\n", {0}, ERR_RANGE,
 	"data_dir has 77 bytes, at most 76 fit"},

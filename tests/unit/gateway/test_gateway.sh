@@ -89,11 +89,12 @@ state TERM" ]; ok "what had started was stopped in reverse"
 rm "$work/fail-relay" "$work/ended"
 
 run start --sandboxes-max 7 --sandbox-pids-max 99 --sandbox-cpu-milli 500 --sandbox-memory-bytes 536870912 \
-    --log-rows-max 100 --log-days 2 --relay-endpoint tcp://127.0.0.1:17671
+    --log-rows-max 100 --log-days 2 --policy-validation-failure-mode retain_last_valid --relay-endpoint tcp://127.0.0.1:17671
 says 0 "The gateway is running at https://127.0.0.1:$port"; ok "start"
 grep -A 3 '^sandboxes_max: 7' "$work/driver-local.yaml" | tr '\n' ' ' |
     grep -q 'sandboxes_max: 7 pids_max: 99 cpu_milli: 500 memory_bytes: 536870912'; ok "the driver is told its limits"
 grep -qx 'log_rows_max: 100' "$work/state.yaml" && grep -qx 'log_days: 2' "$work/state.yaml"; ok "state is told how long logs are kept"
+grep -qx 'policy_validation_failure_mode: retain_last_valid' "$work/state.yaml"; ok "... and what a bad policy leaves in force"
 grep -qF 'tcp://127.0.0.1:17671' "$work/relay.yaml"; ok "the relay is told its further endpoint"
 run status; says 0 "driver-local"; ok "status: a table"
 run status -o json; says 0 '"state": "running"'; ok "status: JSON"

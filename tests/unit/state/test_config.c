@@ -136,16 +136,17 @@ a_revision_changes_with_anything_in_force(void **unused)
 	struct span one[] = {SPAN("a=b"), SPAN("c=d")}, other[] = {SPAN("a=bc"), SPAN("=d")};
 	uint8_t hash[32] = {1};
 	struct span of = span_of_bytes(hash, sizeof(hash));
-	uint64_t revision = config_revision(false, 1, of, one, 2);
+	uint64_t revision = config_revision(0, 1, of, one, 2);
 
 	(void)unused;
-	assert_int_equal(config_revision(false, 1, of, one, 2), revision);
-	assert_int_not_equal(config_revision(false, 2, of, one, 2), revision);
-	assert_int_not_equal(config_revision(true, 1, of, one, 2), revision); /* the gateway's revision 1 is another */
-	assert_int_not_equal(config_revision(false, 1, of, one, 1), revision);
-	assert_int_not_equal(config_revision(false, 1, of, other, 2), revision);
+	assert_int_equal(config_revision(0, 1, of, one, 2), revision);
+	assert_int_not_equal(config_revision(0, 2, of, one, 2), revision);
+	assert_int_not_equal(config_revision(REVISION_GLOBAL, 1, of, one, 2), revision); /* the gateway's revision 1 is another */
+	assert_int_not_equal(config_revision(0, 1, of, one, 1), revision);
+	assert_int_not_equal(config_revision(REVISION_RETAIN, 1, of, one, 2), revision); /* its sandboxes are told */
+	assert_int_not_equal(config_revision(0, 1, of, other, 2), revision);
 	hash[31] = 1;
-	assert_int_not_equal(config_revision(false, 1, of, one, 2), revision);
+	assert_int_not_equal(config_revision(0, 1, of, one, 2), revision);
 }
 
 int

@@ -117,7 +117,7 @@ values_come_back_as_they_went(void **unused)
 	assert_true(span_equal(rows_span(&rows, 0, 12), span_of_bytes("\0\1\xff", 3)));
 	assert_int_equal(db_run(&state.db, SQL_DESIRED, &args, &rows, &why), OK);
 	assert_int_equal(rows_number(&rows, 0, 7), INT64_MAX);
-	assert_int_equal(db_run(&state.db, SQL_CONFIG, &args, &rows, &why), OK);
+	assert_int_equal(db_run(&state.db, SQL_EFFECTIVE, &args, &rows, &why), OK);
 	assert_int_equal(rows.n, 0); /* it has no policy */
 	script("delete from sandboxes where name = 'values'");
 }

@@ -8,7 +8,7 @@
  *   first word "@die": this process ends at once, without a word
  *   first word "@kill NAME": that process of the sandbox is killed, then the command
  *   first word "@push N": the configuration again, as revision N; the command once its end is known
- *   first word "@network": what is pushed has a network section
+ *   first word "@network": what is pushed has a network section; "@retain": and is to leave the last good one if it is bad
  *
  * It writes "WALL report", "READY", "FAILED reason: words", "MAIN code", "RUN code output", "BENCH us",
  * "APPLIED N loaded: words", "GIVEN link ROLE", "END".
@@ -42,6 +42,7 @@ struct fake {
 	struct span line;
 	bool started, waiting;
 	unsigned push; /* 0: none */
+	bool retain;
 	bool network;
 	struct msg exec; /* of the line */
 	struct span words[256];
@@ -146,7 +147,7 @@ push(struct fake *fake)
 	memcpy(policy + n, section, sizeof(section));
 	n += fake->network ? sizeof(section) : 0;
 	m.config_push = (struct msg_config_push){.epoch = 1, .policy = span_of_bytes(policy, n), .policy_version = fake->push,
-	    .config_revision = fake->push};
+	    .config_revision = fake->push, .retain = fake->retain};
 	if (peer_tell(fake->supervisor, &m, &why) != OK)
 		tell("BROKEN", span_of_text(why.text));
 }
@@ -166,6 +167,8 @@ option(struct fake *fake, struct span *line)
 		fake->waiting = true;
 	else if (span_starts(word, SPAN("@kill ")))
 		kill_named(span_tail(word, 6));
+	else if (span_is(word, "@retain"))
+		fake->retain = true;
 	else if (span_is(word, "@network"))
 		fake->network = true;
 	else if (span_starts(word, SPAN("@push ")))

@@ -53,7 +53,7 @@ static enum err
 policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	(void)self;
-	if (m->fds_n != 2)
+	if (m->fds_n != 3)
 		return fail(why, ERR_PROTOCOL, "%zu descriptors", m->fds_n);
 	answer->id = DONE;
 	return loop_add(me.loop, &me.listener, fd_take(&m->fds[0]), EPOLLIN, connect_asked, NULL, why);
@@ -70,6 +70,17 @@ policy_load(void *self, struct msg *m, struct msg *answer, struct why *why)
 	dprintf(2, "POLICY %u\n", m->policy_load.version);
 	answer->id = POLICY_LOADED;
 	answer->policy_loaded.generation = ++generation;
+	return OK;
+}
+
+static enum err
+policy_close(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	(void)self;
+	(void)why;
+	dprintf(2, "POLICY closed by %u: %.*s\n", m->policy_close.version, SPAN_ARGS(m->policy_close.reason));
+	answer->id = POLICY_LOADED;
+	answer->policy_loaded.generation = 1;
 	return OK;
 }
 
@@ -172,6 +183,7 @@ channel_give(void *self, struct msg *m, struct msg *answer, struct why *why)
 static const struct route routes[] = {
 	{POLICYD_SETUP, policyd_setup, 0, 0},
 	{POLICY_LOAD, policy_load, 0, 0},
+	{POLICY_CLOSE, policy_close, 0, 0},
 	{PROXY_SETUP, proxy_setup, 0, 0},
 	{PROXY_LISTEN, proxy_listen, 0, 0},
 	{PROXY_NAMES, proxy_names, 0, 0},

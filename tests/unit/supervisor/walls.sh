@@ -185,9 +185,14 @@ is "both again and again: back each time" "$(heard "${again[@]}" | tr '|' '\n' |
 
 # Another configuration while it runs.
 push() { printf "$1" | box "${@:2}" | sed -n 's/^APPLIED //p; s/^POLICY /loaded /p' | tr '\n' '|'; }
-is "a policy is loaded, and said to be; a bad one is not, and the good one stays" \
-	"$(push '@push 7\ttrue\n@push 13\ttrue\n@push 8\ttrue\n')" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 8|8 1: |"
-is "the next policyd has the last good one" "$(push '@push 7\ttrue\n@push 13\ttrue\n@kill policyd\t/sandbox/probe\thear\t1.1.1.1\t443\n' --copy "$work/probe")" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 7|"
+is "a policy is loaded, and said to be; a bad one is not, and nothing is allowed" \
+	"$(push '@push 7\ttrue\n@push 13\ttrue\n@push 8\ttrue\n')" \
+	"loaded 1|loaded 7|7 1: |loaded closed by 13: 13 is no number|13 0: 13 is no number|loaded 8|8 1: |"
+is "... by the next policyd neither" "$(push '@push 7\ttrue\n@push 13\ttrue\n@kill policyd\t/sandbox/probe\thear\t1.1.1.1\t443\n' --copy "$work/probe")" \
+	"loaded 1|loaded 7|7 1: |loaded closed by 13: 13 is no number|13 0: 13 is no number|loaded closed by 13: 13 is no number|"
+is "a bad one is not, and the good one stays, where that is wanted" \
+	"$(push '@retain\t@push 7\ttrue\n@push 13\ttrue\n@push 8\ttrue\n')" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 8|8 1: |"
+is "the next policyd has the last good one" "$(push '@retain\t@push 7\ttrue\n@push 13\ttrue\n@kill policyd\t/sandbox/probe\thear\t1.1.1.1\t443\n' --copy "$work/probe")" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 7|"
 is "network rules that come later" "$(push '@network\t@push 7\ttrue\n')" "loaded 1|loaded 7|7 1: |"
 
 # Without the fence the network stays closed; what it would be needed for is refused.
