@@ -85,6 +85,10 @@ check_middleware(struct check *check, const Middleware *middleware)
 	}
 	check_selector(check, selector->include, selector->n_include, "endpoints.include");
 	check_selector(check, selector->exclude, selector->n_exclude, "endpoints.exclude");
+	/* Never quietly less: what must see every request and cannot be run stops the policy. */
+	if (strcmp(on_error, "fail_open") != 0)
+		check_error(check, &middleware->on_error, "on_error", *on_error == '\0' ? "fail_closed" : on_error,
+		    "cannot be kept, since no middleware is run in this release; fail_open lets requests pass without it");
 	if (strcmp(on_error, "fail_open") != 0 && selector->n_include <= PATTERNS_MAX &&
 	    selector->n_exclude <= PATTERNS_MAX)
 		check_skipped(check, selector);

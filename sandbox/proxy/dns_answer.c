@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "sandbox/proxy/events.h"
 #include "sandbox/proxy/names.h"
 #include "sandbox/proxy/proxy.h"
 
@@ -56,6 +57,25 @@ answer_known(struct dns_asked *asked)
 	answer_code(asked, DNS_NOERROR, address.bytes);
 }
 
+/* Whoever asks for a name that no policy lists wants to go there. Who it was is not known before it connects. */
+static void
+tell_refused(struct dns_asked *asked)
+{
+	char details[300];
+	struct event event = {.class = EVENT_NET,
+	    .severity = EVENT_MED,
+	    .action = EVENT_DENIED,
+	    .activity = "REFUSE",
+	    .head = "DNS denied",
+	    .engine = "opa",
+	    .code = SPAN("no_endpoint"),
+	    .reason = SPAN("no endpoint could mean this name")};
+
+	snprintf(details, sizeof(details), "name=%s", asked->query.name);
+	event.details = span_of_text(details);
+	event_add(asked->proxy, NULL, &event);
+}
+
 static void
 judged(void *self, enum err r, struct msg *answer, const struct why *why)
 {
@@ -65,10 +85,12 @@ judged(void *self, enum err r, struct msg *answer, const struct why *why)
 	asked->call = 0;
 	if (r != OK || answer->id != NAME_JUDGED)
 		answer_code(asked, DNS_SERVFAIL, NULL);
-	else if (!answer->name_judged.known)
-		answer_code(asked, DNS_REFUSED, NULL);
-	else
+	else if (answer->name_judged.known)
 		answer_known(asked);
+	else {
+		tell_refused(asked);
+		answer_code(asked, DNS_REFUSED, NULL);
+	}
 }
 
 static void

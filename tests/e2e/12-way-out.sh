@@ -107,6 +107,7 @@ logs=$(openshell logs demo -n 500)
 like "the log has the refusal with program, rule and reason" "$logs" "OCSF.*HTTP.*DENIED.*api.forge.test:443/closed.*/usr/bin/curl"
 like "... and what was allowed" "$logs" "OCSF.*ALLOWED.*static.acme.test"
 unlike "... and no query" "$logs" "secret=1"
+like "... and the name that was not answered" "$logs" "OCSF.*NET:REFUSE.*DENIED DNS denied name=evil.test"
 
 # The way out is nowhere else.
 like "an address is refused where only names are listed" "$(bare curl -sS --max-time 5 -k https://93.184.216.34/open/x -o /dev/null -w '%{http_code}' --resolve x:443:1.2.3.4)" "000|403|Connection"

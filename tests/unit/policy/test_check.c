@@ -165,7 +165,9 @@ static const struct {
     {0, "network_policies: {a: {binaries: [{}]}}", "binaries[0].path: is missing", NULL},
     {0, "network_policies: {a: {binaries: [{path: curl}]}}", NULL, "named by absolute paths"},
     {0, "network_policies: {a: {binaries: [{path: /a, harness: true}]}}", NULL, NULL},
-    {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['*.a.test']}}}", NULL, ""},
+    {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test']}}}", NULL, ""},
+    {0, "network_middlewares: {m: {middleware: x, on_error: fail_closed, endpoints: {include: [a.test]}}}", "on_error: 'fail_closed': cannot be kept", NULL},
+    {0, "network_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}}", "on_error: 'fail_closed': cannot be kept", NULL},
     {0, "network_middlewares: {m: {endpoints: {include: ['*.a.test']}}}", "network middleware 'm': middleware: is missing", NULL},
     {0, "network_middlewares: {m: {middleware: x}}", "endpoints.include: is empty", NULL},
     {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['{a,b}.test']}}}", "no braces", NULL},
@@ -173,11 +175,11 @@ static const struct {
     {0, "network_middlewares: {m: {middleware: x, on_error: stop, endpoints: {include: [a.test]}}}", "fail_closed and fail_open", NULL},
     {0, "network_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}, n: {middleware: x, endpoints: {include: [a.test]}}}",
 	"order: 0 is that of 'm' too", NULL},
-    {0, "network_middlewares: {m: {middleware: x, order: -1, config: {a: [1, {b: null}], c: text}, endpoints: {include: [a.test]}},"
-	" n: {middleware: x, endpoints: {include: [a.test]}}}", NULL, ""},
+    {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, order: -1, config: {a: [1, {b: null}], c: text}, endpoints: {include: [a.test]}},"
+	" n: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}}}", NULL, ""},
     {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['*.a.test']}}}\n"
 	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}", "where tls is skip", NULL},
-    {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['*.a.test'], exclude: [h.a.test]}}}\n"
+    {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test'], exclude: [h.a.test]}}}\n"
 	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}", NULL, NULL},
     {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test']}}}\n"
 	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}", NULL, NULL},
