@@ -397,9 +397,12 @@ def forked(work):
     return pid, out
 
 
-def shared_by_siblings(row):
+def shared_by_siblings(row, early=False):
+    """early: their parent has connected the socket, not one of them."""
     sock = socket.socket()
     sock.settimeout(WAIT)
+    if early:
+        sock.connect(PROXY)
     go, gone = os.pipe()  # gone is closed when the parent has let go of the socket
     done, end = os.pipe()
 
@@ -413,7 +416,8 @@ def shared_by_siblings(row):
         os.close(gone)
         os.close(end)
         os.read(go, 1)
-        sock.connect(PROXY)
+        if not early:
+            sock.connect(PROXY)
         return ask_over(sock, row)
 
     other, _ = forked(silent)
@@ -454,7 +458,7 @@ def leaves(row):
 
 
 IDENTITY = {"content-changed": here, "mtime-changed": touched, "unlinked": unlinked, "shared git python3.11": shared_with_another,
-            "shared siblings": shared_by_siblings, "shared parent fork": shared_with_a_fork, "script": here, "owner-gone": leaves}
+            "shared siblings": shared_by_siblings, "shared siblings early": lambda row: shared_by_siblings(row, True), "shared parent fork": shared_with_a_fork, "script": here, "owner-gone": leaves}
 
 
 # ---- tunnels that are open while the policy changes ------------------------------------------------------------------
