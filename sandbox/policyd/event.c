@@ -78,6 +78,18 @@ event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char 
 }
 
 void
+event_warning(struct policyd *policyd, uint32_t version, struct span words)
+{
+	auto_arena struct arena arena = {0};
+	struct span fields[] = {SPAN("class_uid=5019"), SPAN("activity=update"), SPAN("severity=LOW"), SPAN("action=audited"),
+	    span_of_text(arena_format(&arena, "policy_version=%u", version)), field(&arena, "reason", words)};
+	char *message = arena_format(&arena, "CONFIG:UPDATE [LOW] AUDITED policy revision %u [reason:" SPAN_FORMAT "]", version,
+	    SPAN_ARGS(show_fit(words, 512)));
+
+	emit(policyd, span_of_text(message), fields, COUNT(fields));
+}
+
+void
 event_closed(struct policyd *policyd, uint32_t version, const char *words)
 {
 	auto_arena struct arena arena = {0};

@@ -198,6 +198,8 @@ policy_load(void *self, struct msg *m, struct msg *answer, struct why *why)
 	enforce(policyd, &next);
 	malloc_trim(0); /* compiling takes much more than what is kept */
 	event_policy(policyd, true, next.version, "");
+	for (size_t i = 0; i < loading->warnings_n; i++)
+		event_warning(policyd, next.version, loading->warnings[i]); /* S16 and others */
 	loading->reply = reply_later(m);
 	tell_proxy(policyd, loading);
 	return OK;

@@ -150,6 +150,7 @@ enum err bypasses_begin(struct policyd *policyd, int fd, struct why *why) must_c
 void bypasses_end(struct policyd *policyd);
 
 /* event.c */
+void event_warning(struct policyd *policyd, uint32_t version, struct span words);
 void event_closed(struct policyd *policyd, uint32_t version, const char *words);
 void event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char *words);
 void event_integrity(struct policyd *policyd, const struct identity *identity);

@@ -766,6 +766,17 @@ hear_line(const char *words)
 	}
 }
 
+/* 289: rules that nothing reads are told of. */
+static void
+test_warned(void **unused)
+{
+	(void)unused;
+	load("version: 1\nnetwork_policies:\n  other:\n    endpoints:\n"
+	     "      - {host: b.acme.test, port: 443, rules: [{allow: {method: GET, path: /x}}]}\n"
+	     "    binaries: [{path: $/git}]\n");
+	hear_line("CONFIG:UPDATE [LOW] AUDITED policy revision ");
+}
+
 /* 330: nothing is allowed, and why, until a policy is loaded. */
 static void
 test_closed(void **unused)
@@ -1024,6 +1035,7 @@ main(int argc, char **argv)
 	    TEST(test_many_at_once),
 	    TEST(test_connection_forgotten),
 	    TEST(test_new_policy_ends_what_was_admitted),
+	    TEST(test_warned),
 	    TEST(test_closed),
 	    TEST(test_refused_packets),
 	    TEST(test_names),
