@@ -126,7 +126,8 @@ turn(void)
 static void
 fail_row(const char *what, const char *words)
 {
-	fail_msg("%s %s\n--- the script's end%s:\n%.3000s\n--- the other end:\n%.3000s\n--- second:\n%.1000s\nasked: %s\nevents: %.1000s", what,
+	fail_msg("%s %s\n--- the script's end%s:\n%.3000s\n--- the other end:\n%.3000s\n--- second:\n%.1000s\nasked: %s\nevents: "
+		 "%.1000s", what,
 	    words == NULL ? "" : words, own_end()->closed ? " (closed)" : "", own_words(), other_words(), upstream_words(1),
 	    world.questions, world.events);
 }

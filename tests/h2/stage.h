@@ -83,7 +83,10 @@ struct row {
 #define GET_BYTES  "\x82\x87\x84\x41\x08" "api.test"
 #define OK_BYTES   "\x88"
 
-/* policyd allows all but what begins with /evil. Play all rows, each on each of its legs, print them and count them by leg and section; the result is main's. */
+/*
+ * Play all rows, each on each of its legs, print them and count them by leg and section; policyd allows all but what
+ * begins with /evil. Returns how many failed.
+ */
 int stage_play(const char *name, const struct row *rows, size_t n);
 
 #endif
