@@ -1,16 +1,12 @@
-/* Defaults, baseline, and the comparison of static sections. */
+/* Defaults, marks, and the comparison of static sections. */
 #include "common/policy/defaults.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clean.h"
 #include "common/policy/canonical.h"
 #include "common/policy/check.h"
-#include "common/policy/files.h"
 #include "common/policy/messages.h"
-
-#define GPUS_MAX 64 /* /dev/nvidia0 and on */
 
 enum err
 policy_default(struct arena *arena, Policy **out, struct why *why)
@@ -38,110 +34,6 @@ policy_default(struct arena *arena, Policy **out, struct why *why)
 	landlock.compatibility = (char *)"best_effort";
 	process.run_as_user = process.run_as_group = (char *)"sandbox";
 	return policy_copy(&policy, arena, out, why);
-}
-
-/* ---- enrichment ---- */
-
-struct enriching {
-	Filesystem *filesystem;
-	policy_exists *exists;
-	void *self;
-	struct arena *arena;
-	bool changed, full;
-};
-
-static bool
-listed(char *const *paths, size_t n, const char *path)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(paths[i], path) == 0)
-			return true;
-	return false;
-}
-
-static void
-list_add(struct enriching *enriching, char ***list, size_t *n, const char *path)
-{
-	char **more = arena_array(enriching->arena, *n + 1, sizeof(*more));
-	char *copy = arena_text(enriching->arena, span_of_text(path));
-
-	if (more == NULL || copy == NULL) {
-		enriching->full = true;
-		return;
-	}
-	if (*n > 0)
-		memcpy(more, *list, *n * sizeof(*more));
-	more[(*n)++] = copy;
-	*list = more;
-	enriching->changed = true;
-}
-
-/* promote: also where the author lists it as read-only. */
-static void
-path_add(struct enriching *enriching, const char *path, bool write, bool promote)
-{
-	Filesystem *to = enriching->filesystem;
-
-	if (listed(to->read_write, to->n_read_write, path) ||
-	    (listed(to->read_only, to->n_read_only, path) && !promote) || !enriching->exists(enriching->self, path))
-		return;
-	if (!write) {
-		list_add(enriching, &to->read_only, &to->n_read_only, path);
-		return;
-	}
-	list_add(enriching, &to->read_write, &to->n_read_write, path);
-	for (size_t i = 0; i < to->n_read_only; i++)
-		if (strcmp(to->read_only[i], path) == 0)
-			to->read_only[i--] = to->read_only[--to->n_read_only];
-}
-
-static void
-gpu_add(struct enriching *enriching)
-{
-	static const char *const devices[] = {
-	    "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset", "/dev/dxg"};
-	char path[40];
-
-	path_add(enriching, "/run/nvidia-persistenced", false, false);
-	path_add(enriching, "/usr/lib/wsl", false, false);
-	for (size_t i = 0; i < COUNT(devices); i++)
-		path_add(enriching, devices[i], true, false);
-	for (unsigned i = 0; i < GPUS_MAX; i++) {
-		snprintf(path, sizeof(path), "/dev/nvidia%u", i);
-		path_add(enriching, path, true, false);
-	}
-	path_add(enriching, "/proc", true, true);
-}
-
-enum err
-policy_enrich(const Policy *policy, policy_exists *exists, void *self, struct arena *arena, Policy **out, bool *changed,
-    struct why *why)
-{
-	Filesystem *made = arena_alloc(arena, sizeof(*made));
-	struct enriching enriching = {made, exists, self, arena, false, false};
-	Policy *copy;
-	enum err r;
-
-	if (made == NULL)
-		return fail(why, ERR_LIMIT, "the policy is too large");
-	if ((r = policy_copy(policy, arena, &copy, why)) != OK)
-		return r;
-	openshell__sandbox__v1__filesystem_policy__init(made);
-	made->has_include_workdir = made->include_workdir = true; /* what a missing section means */
-	if (copy->filesystem != NULL)
-		enriching.filesystem = copy->filesystem;
-	for (size_t i = 0; copy->n_network_policies > 0 && i < POLICY_BASELINE_N; i++)
-		path_add(&enriching, policy_baseline[i].path, policy_baseline[i].write, false);
-	if (exists(self, "/dev/nvidiactl") || exists(self, "/dev/dxg"))
-		gpu_add(&enriching);
-	if (enriching.full)
-		return fail(why, ERR_LIMIT, "the policy is too large");
-	if (enriching.changed)
-		copy->filesystem = enriching.filesystem;
-	if (changed != NULL)
-		*changed = enriching.changed;
-	*out = copy;
-	return OK;
 }
 
 /* ---- what others may not set ---- */
@@ -172,6 +64,15 @@ policy_clear_marks(Policy *policy)
 }
 
 /* ---- static sections ---- */
+
+static bool
+listed(char *const *paths, size_t n, const char *path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(paths[i], path) == 0)
+			return true;
+	return false;
+}
 
 static enum err
 same_list(char *const *old, size_t old_n, char *const *new, size_t new_n, const char *name, struct why *why)

@@ -1,4 +1,4 @@
-/* What a policy is made of besides what its author wrote: the default one, the baseline, and what must not change. */
+/* What a policy is made of besides what its author wrote: the default one, and what must not change. */
 #ifndef COMMON_POLICY_DEFAULTS_H
 #define COMMON_POLICY_DEFAULTS_H
 
@@ -12,22 +12,10 @@
  */
 enum err policy_default(struct arena *arena, Openshell__Sandbox__V1__SandboxPolicy **out, struct why *why) must_check;
 
-/* Is there something at this path in the sandbox? */
-typedef bool policy_exists(void *self, const char *path);
-
-/*
- * A copy with the paths added that programs need, where they exist (2.1): with any network policy the baseline, with a
- * GPU its devices and /proc to write. A path that the author lists as read-only stays so, /proc with a GPU apart.
- *
- * changed  NULL, or set: something was added
- */
-enum err policy_enrich(const Openshell__Sandbox__V1__SandboxPolicy *policy, policy_exists *exists, void *self,
-    struct arena *arena, Openshell__Sandbox__V1__SandboxPolicy **out, bool *changed, struct why *why) must_check;
-
 /* Take out the rules that providers added (names with POLICY_PROVIDER_PREFIX); returns how many. */
 size_t policy_strip_providers(Openshell__Sandbox__V1__SandboxPolicy *policy);
 
-/* Clear the mark that the gateway alone sets: provider_credentialed. */
+/* Clear the mark that the gateway alone sets: provider_credentialed. advisor_proposed stays: it only closes, and an update keeps it. */
 void policy_clear_marks(Openshell__Sandbox__V1__SandboxPolicy *policy);
 
 /*

@@ -124,39 +124,6 @@ odd_maps(void **state)
 	assert_string_equal(form.policy->network_policies[1]->value->name, "last");
 }
 
-static bool
-exists(void *self, const char *path)
-{
-	return strstr(self, path) != NULL;
-}
-
-static void
-enriched(void **state)
-{
-	auto_arena struct arena arena = {0};
-	POLICY *policy = read_policy(&arena, "version: 1\n"), *out;
-	struct why why = {0};
-	bool changed = true;
-
-	(void)state;
-	assert_int_equal(policy_enrich(policy, exists, (char *)"/usr /tmp", &arena, &out, &changed, &why), OK);
-	assert_false(changed);
-	assert_null(out->filesystem);
-	policy = read_policy(&arena, "version: 1\nfilesystem_policy: {read_only: [/tmp, /opt]}\nnetwork_policies: {a: {}}\n");
-	assert_int_equal(policy_enrich(policy, exists, (char *)"/usr /tmp", &arena, &out, &changed, &why), OK);
-	assert_true(changed);
-	assert_int_equal(out->filesystem->n_read_only, 3); /* /usr is new; /tmp stays as it was */
-	assert_string_equal(out->filesystem->read_only[2], "/usr");
-	assert_int_equal(out->filesystem->n_read_write, 0);
-	assert_int_equal(policy->filesystem->n_read_only, 2);
-	/* a GPU: /proc is promoted, devices by number */
-	policy = read_policy(&arena, "version: 1\nfilesystem_policy: {read_only: [/proc]}\n");
-	assert_int_equal(policy_enrich(policy, exists, (char *)"/dev/nvidiactl /dev/nvidia0 /proc", &arena, &out, &changed,
-	    &why), OK);
-	assert_int_equal(out->filesystem->n_read_only, 0);
-	assert_int_equal(out->filesystem->n_read_write, 3);
-}
-
 static void
 stripped(void **state)
 {
@@ -238,7 +205,6 @@ main(void)
 	    cmocka_unit_test(default_policy),
 	    cmocka_unit_test(hashes),
 	    cmocka_unit_test(odd_maps),
-	    cmocka_unit_test(enriched),
 	    cmocka_unit_test(stripped),
 	    cmocka_unit_test(static_sections),
 	    cmocka_unit_test(composed),
