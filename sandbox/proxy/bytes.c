@@ -3,6 +3,22 @@
 
 #define FIRST_BYTES 4096u
 
+static size_t held; /* by all of them */
+
+size_t
+bytes_held(void)
+{
+	return held;
+}
+
+void
+bytes_free(struct bytes *bytes)
+{
+	held -= bytes->size;
+	free(bytes->at);
+	*bytes = (struct bytes){0};
+}
+
 char *
 bytes_room(struct bytes *bytes, size_t n)
 {
@@ -18,6 +34,7 @@ bytes_room(struct bytes *bytes, size_t n)
 		size *= 2;
 	if (size != bytes->size && (bytes->at = realloc(bytes->at, size)) == NULL)
 		abort();
+	held += size - bytes->size;
 	bytes->size = size;
 	return bytes->at + length;
 }

@@ -38,11 +38,9 @@ bytes_take(struct bytes *bytes, size_t n)
 		bytes->begin = bytes->end = 0;
 }
 
-static inline void
-bytes_free(struct bytes *bytes)
-{
-	free(bytes->at);
-	*bytes = (struct bytes){0};
-}
+void bytes_free(struct bytes *bytes);
+
+/* Memory of all of them, of this process. */
+size_t bytes_held(void);
 
 #endif

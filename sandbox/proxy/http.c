@@ -5,6 +5,7 @@
 
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/tunnel.h"
 
 static void
 http_free(struct http *http)
@@ -44,12 +45,41 @@ bury(struct http *http)
 	pool_bury(http);
 }
 
+/* Memory of one connection's bodies, on their way or looked at. */
+static size_t
+held_by(const struct http *http)
+{
+	size_t sum = http->agent.in.size + http->agent.out.size;
+	struct exchange *exchange;
+	struct back *back;
+
+	list_each(exchange, &http->exchanges, struct exchange, link)
+		sum += exchange->front.in.size + exchange->front.out.size + exchange->upstream.in.size +
+		    exchange->upstream.out.size + exchange->collected.size;
+	list_each(back, &http->backs, struct back, link)
+		sum += back->side.in.size + back->side.out.size;
+	return http->tunnel == NULL ? sum : sum + http->tunnel->message.size;
+}
+
+/* Where all hold more than may be, those go that hold more than their share. */
+static void
+share_out(struct http *http)
+{
+	if (bytes_held() <= HELD_MAX_BYTES || http->over ||
+	    held_by(http) * http->connection->proxy->connections_n <= HELD_MAX_BYTES)
+		return;
+	http_event(http, NULL, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("flood"),
+	    SPAN("more waits to be read here than this connection's share"));
+	http->over = true;
+}
+
 void
 http_settle(void *self)
 {
 	struct http *http = self;
 
 	sides_flush(&http->sides);
+	share_out(http);
 	if (http->agent.broken || (http->ending && list_empty(&http->exchanges) && http->tunnel == NULL &&
 	    bytes_length(&http->agent.out) == 0))
 		http->over = true;

@@ -24,6 +24,7 @@
 #define STREAM_AGENT_BYTES 65535  /* window of a stream towards us, from the agent */
 #define STREAM_BACK_BYTES  262144 /* and from upstream, which is further away */
 #define INTERIM_MAX	   32	  /* 1xx of one answer */
+#define HELD_MAX_BYTES	   (256u << 20) /* of bodies and heads on their way, of all connections */
 #define EXCHANGE_INLINE	   4096	  /* memory of an exchange without asking for more */
 #define EXCHANGE_BYTES	   (192u << 10)
 #define SPARES_MAX	   64 /* exchanges kept for the next requests, of all connections */

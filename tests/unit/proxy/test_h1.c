@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandbox/proxy/http.h"
 #include "tests/unit/proxy/world.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: api.test\r\n\r\n"
@@ -558,6 +559,30 @@ test_pressure(void **state)
 	world_close();
 }
 
+/* Where all connections hold too much, those go that hold more than their share; others do not notice. */
+static void
+test_share(void **state)
+{
+	struct bytes others = {0};
+
+	(void)state;
+	begin();
+	world.proxy.connections_n = 16384;
+	bytes_room(&others, HELD_MAX_BYTES + 1);
+	end_send(&world.agent, GET("/small"));
+	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
+	end_send(UP, OK_BODY);
+	UNTIL(has(&world.agent, "hi"));
+	world.judge_holds = true;
+	end_send(&world.agent, "POST /large HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100000\r\n\r\n");
+	for (int i = 0; i < 3000; i++)
+		end_send(&world.agent, "0123456789");
+	UNTIL(world.ended);
+	assert_non_null(strstr(world.events, "flood"));
+	bytes_free(&others);
+	world_close();
+}
+
 static void
 test_forward(void **state)
 {
@@ -664,7 +689,7 @@ main(void)
 		cmocka_unit_test(test_retry), cmocka_unit_test(test_dial_fails), cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_cut_answer), cmocka_unit_test(test_verdicts), cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_body_too_large), cmocka_unit_test(test_large), cmocka_unit_test(test_pressure),
-		cmocka_unit_test(test_forward), cmocka_unit_test(test_ends), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_share), cmocka_unit_test(test_forward), cmocka_unit_test(test_ends), cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
