@@ -47,7 +47,7 @@ find_socket(struct policyd *policyd, const struct msg_connection_judge *in, stru
 	return OK;
 }
 
-/* Whatever is judged between two sleeps of the loop had arrived before the look, so one is fresh for all. */
+/* One look is fresh for all that had arrived before it. */
 static enum err
 look_shared(struct policyd *policyd, struct why *why)
 {
@@ -285,8 +285,9 @@ connection_judge_again(struct policyd *policyd, const struct msg *m, unsigned lo
 enum err
 connection_judge(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
+	struct policyd *policyd = self;
 	struct reply reply = reply_later(m);
-	enum err r = wait_for(self, m, 0, 0, &reply, why);
+	enum err r = wait_for(policyd, m, 0, look_pause_ms(&policyd->observer.look), &reply, why);
 
 	(void)answer;
 	peer_unref(reply.peer); /* where it could not be kept */

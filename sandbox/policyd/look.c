@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/clock.h"
 #include "sandbox/policyd/proc.h"
 
 /* One process, or one thread of it, that is being looked at. */
@@ -173,6 +174,7 @@ enum err
 look_now(struct look *look, struct why *why)
 {
 	struct walk walk = {.look = look};
+	uint64_t begun = clock_us();
 	enum err r;
 
 	look->holdings_n = look->files = look->processes = 0;
@@ -185,7 +187,17 @@ look_now(struct look *look, struct why *why)
 	if (r != OK)
 		look->opaque = look->spawner; /* what was not seen may be anything */
 	sort(look);
+	look->ended_us = clock_us();
+	look->took_us = look->ended_us - begun;
 	return r;
+}
+
+uint32_t
+look_pause_ms(const struct look *look)
+{
+	uint64_t due = look->ended_us + look->took_us, now = clock_us();
+
+	return look->took_us < 1000 || due <= now ? 0 : (uint32_t)((due - now + 999) / 1000);
 }
 
 const struct holding *

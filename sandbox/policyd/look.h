@@ -27,6 +27,7 @@ struct look {
 	size_t files, processes;
 	pid_t opaque; /* one that could not be looked into, so that it may hold anything; 0: none */
 	uint64_t number; /* of looks */
+	uint64_t ended_us, took_us;
 };
 
 /*
@@ -35,6 +36,12 @@ struct look {
  * errors  ERR_LIMIT there is too much to look at; ERR_SYSTEM /proc itself cannot be read: nothing may be allowed
  */
 enum err look_now(struct look *look, struct why *why) must_check;
+
+/*
+ * How long to gather questions before the next: where there is much to see, looks take half of the time at most, however
+ * fast connections come; 0 while a look takes less than a millisecond.
+ */
+uint32_t look_pause_ms(const struct look *look);
 
 /* Who holds this socket: *n of them, borrowed until the next look. */
 const struct holding *look_holders(const struct look *look, uint64_t inode, size_t *n);

@@ -60,7 +60,7 @@ struct policyd {
 	struct notify notify;
 	struct observer observer;
 	uint64_t look_due_us;
-	bool looked; /* since the loop slept: questions that arrived together share one look */
+	bool looked; /* the look at hand began after what is being judged arrived */
 	struct idle sleeping;
 
 	struct list connections[CONNECTION_BUCKETS];
@@ -114,6 +114,7 @@ struct waiting {
 	char *bytes; /* the message, encoded */
 	size_t length;
 	unsigned looks; /* that it had */
+	uint64_t look;	/* its number when this arrived */
 	bool for_hash;
 	struct timer timer;
 };

@@ -19,8 +19,8 @@ record_free(struct records *records, struct record *record)
 	records->n--;
 }
 
-struct record *
-record_find(const struct records *records, uint64_t inode)
+static struct record *
+find(const struct records *records, uint64_t inode)
 {
 	struct record *record;
 
@@ -30,10 +30,20 @@ record_find(const struct records *records, uint64_t inode)
 	return NULL;
 }
 
+struct record *
+record_find(const struct records *records, uint64_t inode)
+{
+	struct record *record = find(records, inode);
+
+	if (record != NULL)
+		record->asked = true;
+	return record;
+}
+
 void
 record_drop(struct records *records, uint64_t inode)
 {
-	struct record *record = record_find(records, inode);
+	struct record *record = find(records, inode);
 
 	if (record != NULL)
 		record_free(records, record);
@@ -46,8 +56,10 @@ record_put(struct records *records, uint64_t inode, struct identity *identity, p
 
 	record_drop(records, inode);
 	if (records->n == RECORDS_MAX) {
-		record_free(records, list_item(records->age.next, struct record, age));
-		records->dropped++;
+		struct record *oldest = list_item(records->age.next, struct record, age);
+
+		records->dropped += !oldest->asked;
+		record_free(records, oldest);
 	}
 	if ((record = calloc(1, sizeof(*record))) == NULL)
 		abort();

@@ -20,7 +20,6 @@ about_to_sleep(void *self)
 {
 	struct policyd *policyd = self;
 
-	policyd->looked = false;
 	event_dropped_watch(policyd);
 	return false;
 }

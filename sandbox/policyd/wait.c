@@ -36,6 +36,7 @@ again(struct waiting *waiting)
 	if (msg_decode(span_of_bytes(waiting->bytes, waiting->length), &arena, &m, &why) != OK)
 		abort(); /* we wrote it */
 	m.arena = &arena;
+	policyd->looked = waiting->look != policyd->observer.look.number;
 	waiting->reply.peer = NULL; /* goes on with the question; it is asked before the copy goes */
 	if (m.id == CONNECTION_JUDGE)
 		connection_judge_again(policyd, &m, looks, &reply);
@@ -68,6 +69,7 @@ wait_for(struct policyd *policyd, const struct msg *m, unsigned looks, uint32_t 
 	}
 	waiting->policyd = policyd;
 	waiting->looks = looks;
+	waiting->look = policyd->observer.look.number;
 	waiting->for_hash = delay_ms == WAIT_HASH;
 	waiting->reply = *reply;
 	reply->peer = NULL;

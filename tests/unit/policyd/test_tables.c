@@ -57,8 +57,12 @@ test_records(void **unused)
 	for (uint64_t i = 0; i < RECORDS_MAX; i++)
 		record_put(&records, 100 + i, one, 1);
 	assert_int_equal(records.n, RECORDS_MAX);
-	assert_true(records.dropped == 1);
 	assert_null(record_find(&records, 5)); /* the oldest made room */
+	assert_true(records.dropped == 0);     /* and had been asked for */
+	record_put(&records, 6, one, 1);
+	assert_null(record_find(&records, 100));
+	assert_true(records.dropped == 1);
+	record_put(&records, 100, one, 1);
 	assert_non_null(record_find(&records, 100));
 	record_drop(&records, 100);
 	record_drop(&records, 100);
