@@ -5,7 +5,6 @@
 
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"
-#include "sandbox/proxy/tunnel.h"
 
 static void
 http_free(struct http *http)
@@ -58,7 +57,7 @@ held_by(const struct http *http)
 		    exchange->upstream.out.size + exchange->collected.size;
 	list_each(back, &http->backs, struct back, link)
 		sum += back->side.in.size + back->side.out.size;
-	return http->tunnel == NULL ? sum : sum + http->tunnel->message.size;
+	return http->tunnel == NULL ? sum : sum + tunnel_held(http->tunnel);
 }
 
 /* Where all hold more than may be, those go that hold more than their share. */

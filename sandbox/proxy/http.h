@@ -279,5 +279,6 @@ enum err upgrade_answer(struct exchange *exchange, const struct http_head *answe
 void tunnel_begin(struct exchange *exchange);
 void tunnel_end(struct http *http, unsigned code, const char *why);
 void tunnel_free(struct tunnel *tunnel);
+size_t tunnel_held(const struct tunnel *tunnel); /* memory of its message */
 
 #endif

@@ -97,3 +97,9 @@ tunnel_free(struct tunnel *tunnel)
 	tunnel->http->tunnel = NULL;
 	free(tunnel);
 }
+
+size_t
+tunnel_held(const struct tunnel *tunnel)
+{
+	return tunnel->message.size;
+}
