@@ -1,5 +1,6 @@
 /*
- * The entry point of a sandbox: drops the environment and every descriptor but 0 to 3, then becomes the supervisor.
+ * The entry point of a sandbox: drops the environment and every descriptor but 0 to 3, says that time is UTC, then
+ * becomes the supervisor.
  *
  * It is apart from the supervisor because an image may hold anything: an LD_PRELOAD, a tunable, a descriptor left open.
  * So it is static, without libc, and reads nothing at all.
@@ -39,6 +40,7 @@ call3(long number, long a, long b, long c)
 #endif
 
 static const char program[] = "/opt/openshell/bin/supervisor";
+static const char utc[] = "TZ=:"; /* with no TZ glibc reads a file of the image: /etc/localtime */
 static const char complaint[] = "launcher: cannot start /opt/openshell/bin/supervisor\n";
 
 void launch(void) __attribute__((noreturn, used));
@@ -48,7 +50,7 @@ launch(void)
 {
 	/* Not static data: this program is not relocated. */
 	const char *argv[] = {program, 0};
-	const char *envp[] = {0};
+	const char *envp[] = {utc, 0};
 
 	if (call3(__NR_close_range, FIRST_UNWANTED, ~0u, 0) == 0)
 		call3(__NR_execve, (long)program, (long)argv, (long)envp);

@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/os/ids.h"
+#include "sandbox/supervisor/bundle.h"
 #include "sandbox/supervisor/proc.h"
 
 #define SPAWNER_NAMESPACES (CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS)
@@ -35,6 +36,7 @@ begin_spawner(struct supervisor *s, struct why *why)
 	const char *const argv[] = {"supervisor", "--spawner", s->way.possible ? NULL : "closed", NULL};
 	struct child_plan plan = {.path = BUNDLE_SUPERVISOR,
 	    .argv = argv,
+	    .envp = bundle_environment,
 	    .fds = {0, 1, 2, -1},
 	    .fds_count = 4,
 	    .die_with_parent = true,

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
+#include "sandbox/supervisor/bundle.h"
 
 #define DELAY_FIRST_MS 50
 #define DELAY_MAX_MS   800   /* it is back within a second, however often it dies */
@@ -42,12 +43,12 @@ kept_start(struct kept *kept, struct why *why)
 	const char *const argv[] = {kept->name, NULL};
 	char path[64];
 	struct child_plan plan = {
-	    .path = path, .argv = argv, .fds = {0, 1, 2, -1}, .fds_count = 4, .die_with_parent = true};
+	    .path = path, .argv = argv, .envp = bundle_environment, .fds = {0, 1, 2, -1}, .fds_count = 4, .die_with_parent = true};
 	auto_fd int theirs = -1;
 	int ours;
 	enum err r;
 
-	snprintf(path, sizeof(path), "/opt/openshell/bin/%s", kept->name);
+	snprintf(path, sizeof(path), BUNDLE_PROGRAMS "%s", kept->name);
 	if ((r = channel_pair(&ours, &theirs, why)) != OK)
 		return r;
 	plan.fds[3] = theirs;

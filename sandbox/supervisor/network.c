@@ -18,9 +18,9 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/os/child.h"
+#include "sandbox/supervisor/bundle.h"
 #include "sandbox/supervisor/refusals.h"
 
-#define FENCE	  "/opt/openshell/bin/fence"
 #define BACKLOG	  1024
 #define MEANT	  80 /* SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, whose headers do not go together with net/if.h */
 #define TRY_MS	  1000
@@ -132,7 +132,12 @@ static enum err
 run_fence(struct why *why)
 {
 	static const char *const argv[] = {"fence", NULL};
-	struct child_plan plan = {.path = FENCE, .argv = argv, .fds = {-1, -1, -1}, .fds_count = 3, .die_with_parent = true};
+	struct child_plan plan = {.path = BUNDLE_FENCE,
+	    .argv = argv,
+	    .envp = bundle_environment,
+	    .fds = {-1, -1, -1},
+	    .fds_count = 3,
+	    .die_with_parent = true};
 	auto_fd int says = -1;
 	struct child child;
 	char words[256];

@@ -8,8 +8,6 @@
 #include "sandbox/supervisor/walls.h"
 #include "sandbox/supervisor/way_out.h"
 
-#define BUNDLE_SUPERVISOR "/opt/openshell/bin/supervisor"
-
 /* bus.state: where the sandbox is in its life; it only goes forward. */
 enum {
 	STATE_ENROLLING = 1 << 0, /* link asks the gateway who we are */

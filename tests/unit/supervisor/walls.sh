@@ -195,6 +195,16 @@ is "a bad one is not, and the good one stays, where that is wanted" \
 is "the next policyd has the last good one" "$(push '@retain\t@push 7\ttrue\n@push 13\ttrue\n@kill policyd\t/sandbox/probe\thear\t1.1.1.1\t443\n' --copy "$work/probe")" "loaded 1|loaded 7|7 1: |13 0: 13 is no number|loaded 7|"
 is "network rules that come later" "$(push '@network\t@push 7\ttrue\n')" "loaded 1|loaded 7|7 1: |"
 
+# The sandbox's own processes are told the time zone, lest the image's /etc/localtime be read before the jail.
+if command -v strace >/dev/null; then
+	printf 'true\n' | timeout 60 strace -fvqq -o "$work/calls" -e trace=open,openat,execve,execveat "$try" "$bundle" "${as[@]}" >"$work/out" 2>"$work/err"
+	is "every program of the bundle is told the time zone, and nothing else" "$(sed -n 's|.*execve("/opt/openshell/bin/\([a-z]*\)", [^]]*\], \(\[[^]]*\]\).*|\1 \2|p' "$work/calls" | grep -v '^launcher' | sort -u | tr '\n' '|')" \
+		'fence ["TZ=:"]|link ["TZ=:"]|policyd ["TZ=:"]|proxy ["TZ=:"]|supervisor ["TZ=:"]|'
+	is "... and none reads a file for it" "$(grep -cE 'localtime|zoneinfo' "$work/calls")" 0
+else
+	ok "... the time zone # SKIP no strace"
+fi
+
 # Without the fence the network stays closed; what it would be needed for is refused.
 cp -a "$bundle" "$work/closed" && rm "$work/closed/bin/fence"
 whole=$bundle bundle=$work/closed
