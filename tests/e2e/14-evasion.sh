@@ -137,4 +137,31 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(2); s.connec
 refused "SCTP" /usr/bin/python3 -c "
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132); s.settimeout(2); s.connect(('93.184.216.34', 80))"
+# ---- what listens inside
+listen='
+import socket
+taken = []
+def take(family, kind, address, port):
+    s = socket.socket(family, kind)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT): s.setsockopt(socket.SOL_SOCKET, option, 1)
+    for level, option in ((socket.SOL_IP, 19), (socket.SOL_IP, 15)):
+        try: s.setsockopt(level, option, 1)
+        except OSError: pass
+    try:
+        s.bind((address, port))
+        if kind == socket.SOCK_STREAM: s.listen()
+        taken.append("%s:%d" % (address, port))
+    except OSError: pass
+for address in "0.0.0.0", "127.0.0.1", "10.200.0.1", "93.184.216.34":
+    for port in 15001, 3128: take(socket.AF_INET, socket.SOCK_STREAM, address, port)
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM: take(socket.AF_INET, kind, address, 53)
+for address in "::", "::1", "::ffff:127.0.0.1", "::ffff:10.200.0.1":
+    for port in 15001, 3128: take(socket.AF_INET6, socket.SOCK_STREAM, address, port)
+print(*taken)
+'
+taken=$(run /usr/bin/python3 -c "$listen")
+like "control: an address that nobody listens at" "$taken" "127.0.0.1:3128"
+unlike "no listener of ours can be taken or shadowed" "$taken" '(^| )((0\.0\.0\.0|::|::1|(::ffff:)?127\.0\.0\.1):15001|(0\.0\.0\.0|::|(::ffff:)?10\.200\.0\.1):3128|[^ ]*:53)( |$)'
+refused "the transparent listener, asked directly" /sandbox/copied get 127.0.0.1 15001
+refused "... over IPv6" /sandbox/copied get ::1 15001
 plan
