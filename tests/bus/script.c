@@ -4,14 +4,18 @@
 #include "tests/bus/script.h"
 
 #include <ftw.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
+#include "common/bus/channel.h"
 
 #define ROUTES_MAX 128
 
@@ -280,6 +284,15 @@ directory_make(char path[64])
 	assert_int_equal(chmod(path, 0755), 0);
 }
 
+void
+directory_add(const char *path, const char *name)
+{
+	char full[128];
+
+	snprintf(full, sizeof(full), "%s/%s", path, name);
+	assert_int_equal(mkdir(full, 0755), 0);
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
 {
@@ -365,4 +378,37 @@ roster_yaml(const struct actor *actor, const char *role, const char *endpoint, c
 	snprintf(to, 256, "  - {role: %s, name: %s, key: \"%s\"%s%s%s}\n", role, actor->bus.name, key,
 	    endpoint == NULL ? "" : ", endpoint: \"", endpoint == NULL ? "" : endpoint, endpoint == NULL ? "" : "\"");
 	return to;
+}
+
+/* ---- processes of a sandbox ---- */
+
+struct peer *
+supervised_start(struct actor *supervisor, struct child *child, const char *program, const char *name, enum role role)
+{
+	const char *argv[] = {name, NULL};
+	struct child_plan plan = {
+	    .path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
+	struct peer *peer;
+	int ours, theirs;
+	struct why why;
+
+	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
+	plan.fds[3] = theirs;
+	if (child_start(child, &plan, &why) != OK)
+		fail_msg("%s", why.text);
+	close(theirs);
+	assert_int_equal(channel_open(&supervisor->bus, role, name, ours, &peer, &why), OK);
+	return peer;
+}
+
+uint16_t
+free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	auto_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	return ntohs(address.sin_port);
 }

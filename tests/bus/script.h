@@ -85,6 +85,9 @@ void turn(struct loop *loop, uint64_t until_ms, const char *what);
 void directory_make(char path[64]);
 void directory_remove(const char *path);
 
+/* One more directory in it, 0755. */
+void directory_add(const char *path, const char *name);
+
 /* A service under test, with these settings beside bus_secret, run_dir and ready_fd. Waits until it serves. */
 struct daemon {
 	struct child child;
@@ -97,6 +100,13 @@ struct daemon {
 void daemon_keys(struct daemon *daemon);
 void daemon_start(struct daemon *daemon, const char *program, const char *directory, const char *settings);
 void daemon_stop(struct daemon *daemon); /* SIGTERM, wait: status */
+
+/* A process of the sandbox, with its descriptor 3 a channel to this supervisor: its peer there. */
+struct peer *supervised_start(
+    struct actor *supervisor, struct child *child, const char *program, const char *name, enum role role);
+
+/* A TCP port of 127.0.0.1 that nobody has. */
+uint16_t free_port(void);
 
 /* One entry of a roster, as YAML. */
 char *roster_yaml(const struct actor *actor, const char *role, const char *endpoint, char to[256]);

@@ -41,18 +41,6 @@ static const struct msg enrolled = {.id = ENROLLED,
 
 /* ---- the stage ---- */
 
-static uint16_t
-free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(address);
-	auto_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	return ntohs(address.sin_port);
-}
-
 static void
 relay_open(void)
 {
@@ -66,19 +54,7 @@ relay_open(void)
 static void
 link_start(void)
 {
-	const char *argv[] = {"link", NULL};
-	struct child_plan plan = {
-	    .path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
-	struct peer *peer;
-	int ours, theirs;
-	struct why why;
-
-	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
-	plan.fds[3] = theirs;
-	if (child_start(&child, &plan, &why) != OK)
-		fail_msg("%s", why.text);
-	close(theirs);
-	assert_int_equal(channel_open(&supervisor.bus, ROLE_LINK, "link", ours, &peer, &why), OK);
+	supervised_start(&supervisor, &child, program, "link", ROLE_LINK);
 }
 
 static struct msg

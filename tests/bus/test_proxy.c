@@ -259,18 +259,7 @@ listen_send(void)
 static void
 proxy_start(void)
 {
-	const char *argv[] = {"proxy", NULL};
-	struct child_plan plan = {.path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
-	struct peer *peer;
-	int ours, theirs;
-	struct why why;
-
-	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
-	plan.fds[3] = theirs;
-	if (child_start(&child, &plan, &why) != OK)
-		fail_msg("%s", why.text);
-	close(theirs);
-	assert_int_equal(channel_open(&supervisor.bus, ROLE_PROXY, "proxy", ours, &peer, &why), OK);
+	supervised_start(&supervisor, &child, program, "proxy", ROLE_PROXY);
 	setup_send();
 }
 

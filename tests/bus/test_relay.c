@@ -35,17 +35,14 @@ api_join(void)
 static int
 setup(void **unused)
 {
-	char settings[2048], endpoint[128], path[128], one[256], two[256];
+	char settings[2048], endpoint[128], one[256], two[256];
 	struct why why;
 
 	(void)unused;
 	directory_make(directory);
-	snprintf(path, sizeof(path), "%s/state", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
-	snprintf(path, sizeof(path), "%s/relay", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
-	snprintf(path, sizeof(path), "%s/sandboxes", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
+	directory_add(directory, "state");
+	directory_add(directory, "relay");
+	directory_add(directory, "sandboxes");
 	snprintf(sandbox_endpoint, sizeof(sandbox_endpoint), "ipc://%s/sandboxes/relay", directory);
 	snprintf(api_endpoint, sizeof(api_endpoint), "ipc://%s/relay/bus", directory);
 	assert_int_equal(loop_new(&loop, &why), OK);

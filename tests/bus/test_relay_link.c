@@ -35,18 +35,6 @@ static const struct msg enrolled = {.id = ENROLLED,
 	.policy = {"p", 1},
 	.policy_version = 1}};
 
-static uint16_t
-free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(address);
-	auto_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	return ntohs(address.sin_port);
-}
-
 static void
 relay_start(void)
 {
@@ -57,9 +45,6 @@ relay_start(void)
 static void
 link_start(void)
 {
-	const char *argv[] = {"link", NULL};
-	struct child_plan plan = {
-	    .path = link_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
 	const struct msg m = {.id = LINK_SETUP,
 	    .link_setup = {.relay = span_of_text(endpoint),
 		.relay_key = span_of_bytes(relay.key, 32),
@@ -70,15 +55,8 @@ link_start(void)
 		.token = span_of_bytes(bytes32, 32),
 		.router_key = span_of_bytes(bytes32, 32),
 		.router_mac = span_of_bytes(bytes32, 32)}};
-	struct peer *peer;
-	int ours, theirs;
-	struct why why;
 
-	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
-	plan.fds[3] = theirs;
-	assert_int_equal(child_start(&link_child, &plan, &why), OK);
-	close(theirs);
-	assert_int_equal(channel_open(&supervisor.bus, ROLE_LINK, "link", ours, &peer, &why), OK);
+	supervised_start(&supervisor, &link_child, link_program, "link", ROLE_LINK);
 	tell(supervisor.peer, &m);
 }
 
@@ -113,12 +91,9 @@ setup(void **unused)
 
 	(void)unused;
 	directory_make(directory);
-	snprintf(path, sizeof(path), "%s/state", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
-	snprintf(path, sizeof(path), "%s/relay", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
-	snprintf(path, sizeof(path), "%s/sandboxes", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
+	directory_add(directory, "state");
+	directory_add(directory, "relay");
+	directory_add(directory, "sandboxes");
 	assert_int_equal(loop_new(&loop, &why), OK);
 	daemon_keys(&relay);
 	actor_init(&state, loop, ROLE_STATE, "state");
