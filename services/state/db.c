@@ -12,7 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 
-#define PAUSE_FIRST_MS 100
+#define PAUSE_FIRST_MS 40
 #define PAUSE_MAX_MS   500
 
 static const char session_setup[] = DB_LIMITS ";"
@@ -55,7 +55,9 @@ db_drop(struct db *db, const char *why)
 	if (was_up || db->pause_ms == PAUSE_FIRST_MS)
 		log_warning("database.away", "connection=%s why=%s", db->name, log_quote(span_of_text(db->why)));
 	loop_timer_set(db->loop, &db->timer, db->pause_ms, dial, db);
-	db->pause_ms = db->pause_ms * 2 < PAUSE_MAX_MS ? db->pause_ms * 2 : PAUSE_MAX_MS;
+	db->pause_ms += db->pause_ms / 4; /* so a server that is back waits for a quarter of what it took, at most */
+	if (db->pause_ms > PAUSE_MAX_MS)
+		db->pause_ms = PAUSE_MAX_MS;
 	if (was_up && db->went != NULL)
 		db->went(db->self, db);
 }
