@@ -74,12 +74,16 @@ run cp /usr/bin/python3 "$forged-2" >/dev/null
 run "$forged-2" -c "
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('93.184.216.34', 9999))
-try: s.send(b'x'); s.send(b'x')
-except OSError: pass" >/dev/null
+for i in range(100): # who has sent is found as long as it is there
+    try: s.send(b'x')
+    except OSError: pass
+    time.sleep(0.1)" >/dev/null &
+sender=$!
 told() { openshell logs demo 2>&1 | grep -qF "$1"; }
 for what in 'NET:REFUSE [MED] DENIED TRANSPARENT denied api.forge.test:80 /sandbox/a\x0a' 'FINDING:CREATE [HIGH] DENIED /sandbox/a\x0a' 'BYPASS_DETECT 93.184.216.34:9999 proto=udp binary=/sandbox/a\x0a'; do
 	if wait_for 10 told "$what"; then ok "it is told: $what"; else not_ok "it is told: $what" "$(openshell logs demo 2>&1 | tail -n 12)"; fi
 done
+kill $sender; wait $sender
 unlike "and no line is forged" "$(openshell logs demo 2>&1; openshell logs demo -o json 2>&1)" $'^\\[1\\.0\\]|\e\\[2J'
 passes "control: the program of the policy, once more" /sandbox/allowed get api.forge.test 80
 refused "the program replaced after its first use" sh -c 'cat /sandbox/evade >/sandbox/changed; echo changed >>/sandbox/changed; chmod 755 /sandbox/changed; mv /sandbox/changed /sandbox/allowed; /sandbox/allowed get api.forge.test 80'
