@@ -220,6 +220,91 @@ def workspaces(client):
             lambda: openshell.WorkspaceClient.from_sandbox_client(client).create("more"))
 
 
+def web(host):
+    """a policy's one rule, as the generated messages have it"""
+    return sandbox_pb.NetworkPolicyRule(name="web", endpoints=[sandbox_pb.NetworkEndpoint(host=host, ports=[443])],
+                                        binaries=[sandbox_pb.NetworkBinary(path="/usr/bin/curl")])
+
+
+def until_loaded(stub, name, version):
+    end = time.monotonic() + 10
+    while True:
+        got = stub.GetSandboxPolicyStatus(pb.GetSandboxPolicyStatusRequest(name=name, version=version), timeout=10)
+        if got.active_version == version or time.monotonic() > end:
+            return got
+        time.sleep(0.02)
+
+
+def policies(stub, ref):
+    """revisions of a sandbox's policy: whole, merged, listed, refused"""
+    policy = stub.GetSandboxConfig(sandbox_pb.GetSandboxConfigRequest(sandbox_id=ref.id), timeout=10).policy
+    policy.network_policies["web"].CopyFrom(web("one.example"))
+    put = stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, policy=policy), timeout=10)
+    check("UpdateConfig with a policy", put.version == 2 and len(put.policy_hash) == 64, put)
+    got = until_loaded(stub, ref.name, 2)
+    status = pb.PolicyStatus.Name(got.revision.status)
+    check("GetSandboxPolicyStatus", (got.active_version, got.revision.version, status, got.revision.policy_hash) ==
+          (2, 2, "POLICY_STATUS_LOADED", put.policy_hash), got)
+    again = stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, policy=policy), timeout=10)
+    check("the same policy again is no new revision", (again.version, again.policy_hash) == (2, put.policy_hash), again)
+    got = stub.GetSandboxConfig(sandbox_pb.GetSandboxConfigRequest(sandbox_id=ref.id), timeout=10)
+    check("GetSandboxConfig has it", (got.version, got.policy_hash) == (2, put.policy_hash) and
+          [e.host for e in got.policy.network_policies["web"].endpoints] == ["one.example"], got)
+    more = [pb.PolicyMergeOperation(add_rule=pb.AddNetworkRule(rule_name="two", rule=web("two.example")))]
+    put = stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, merge_operations=more), timeout=10)
+    got = until_loaded(stub, ref.name, 3)
+    hosts = sorted(e.host for rule in got.revision.policy.network_policies.values() for e in rule.endpoints)
+    check("a merge adds a rule", (put.version, got.active_version, hosts) == (3, 3, ["one.example", "two.example"]), got)
+    less = [pb.PolicyMergeOperation(remove_endpoint=pb.RemoveNetworkEndpoint(host="two.example", port=443))]
+    put = stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, merge_operations=less), timeout=10)
+    got = until_loaded(stub, ref.name, 4)
+    hosts = sorted(e.host for rule in got.revision.policy.network_policies.values() for e in rule.endpoints)
+    check("a merge removes an endpoint", (put.version, hosts) == (4, ["one.example"]), got)
+    got = stub.ListSandboxPolicies(pb.ListSandboxPoliciesRequest(name=ref.name, limit=2), timeout=10)
+    check("ListSandboxPolicies, the newest first", [r.version for r in got.revisions] == [4, 3], got)
+    got = stub.ListSandboxPolicies(pb.ListSandboxPoliciesRequest(name=ref.name, limit=9, offset=2), timeout=10)
+    check("ListSandboxPolicies from the third", [r.version for r in got.revisions] == [2, 1], got)
+
+
+def settings(stub, ref):
+    """of the gateway and of a sandbox"""
+    key, true = "ocsf_json_enabled", sandbox_pb.SettingValue(bool_value=True)
+    put = stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, setting_key=key, setting_value=true), timeout=10)
+    check("UpdateConfig with a setting", put.settings_revision > 0, put)
+    got = stub.GetSandboxConfig(sandbox_pb.GetSandboxConfigRequest(sandbox_id=ref.id), timeout=10).settings[key]
+    check("GetSandboxConfig: its value and scope", got.value.bool_value and
+          sandbox_pb.SettingScope.Name(got.scope) == "SETTING_SCOPE_SANDBOX", got)
+    put = stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, setting_key=key, delete_setting=True), timeout=10)
+    check("UpdateConfig deletes a setting", put.deleted, put)
+    stub.UpdateConfig(pb.UpdateConfigRequest(setting_key=key, setting_value=true, **{"global": True}), timeout=10)
+    got = stub.GetGatewayConfig(sandbox_pb.GetGatewayConfigRequest(), timeout=10)
+    check("GetGatewayConfig", got.settings[key].bool_value and got.settings_revision > 0, got)
+    refused("a sandbox's setting that the gateway has", grpc.StatusCode.FAILED_PRECONDITION, "managed",
+            lambda: stub.UpdateConfig(pb.UpdateConfigRequest(name=ref.name, setting_key=key, setting_value=true), timeout=10))
+    stub.UpdateConfig(pb.UpdateConfigRequest(setting_key=key, delete_setting=True, **{"global": True}), timeout=10)
+
+
+def config_errors(stub, ref):
+    code, ask = grpc.StatusCode, pb.UpdateConfigRequest
+    broken = sandbox_pb.SandboxPolicy(version=1)
+    broken.network_policies["web"].CopyFrom(web("*"))
+    value = sandbox_pb.SettingValue(bool_value=True)
+    one = pb.PolicyMergeOperation(remove_rule=pb.RemoveNetworkRule(rule_name="web"))
+    for what, wanted, words, request in (
+            ("a change of nothing", code.INVALID_ARGUMENT, "", ask(name=ref.name)),
+            ("a change of two things", code.INVALID_ARGUMENT, "", ask(name=ref.name, policy=broken, merge_operations=[one])),
+            ("a change of a sandbox that is not there", code.NOT_FOUND, "sandbox not found", ask(name="none", merge_operations=[one])),
+            ("a change without a name", code.INVALID_ARGUMENT, "name", ask(merge_operations=[one])),
+            ("a policy against the rules", code.INVALID_ARGUMENT, "", ask(name=ref.name, policy=broken)),
+            ("a setting that nobody knows", code.INVALID_ARGUMENT, "nonsense",
+             ask(name=ref.name, setting_key="nonsense", setting_value=value))):
+        refused(what, wanted, words, lambda request=request: stub.UpdateConfig(request, timeout=10))
+    refused("the status of a revision that is not there", code.NOT_FOUND, "",
+            lambda: stub.GetSandboxPolicyStatus(pb.GetSandboxPolicyStatusRequest(name=ref.name, version=99), timeout=10))
+    refused("policies of a sandbox that is not there", code.NOT_FOUND, "sandbox not found",
+            lambda: stub.ListSandboxPolicies(pb.ListSandboxPoliciesRequest(name="none"), timeout=10))
+
+
 def bare(ref):
     """what upstream's CLI calls and its Python SDK does not, through the stubs that the SDK carries"""
     with grpc.insecure_channel(ENDPOINT.removeprefix("http://")) as channel:
@@ -233,6 +318,8 @@ def bare(ref):
             return  # these name a sandbox by name from 0.1 on, and we know it by id only
         got = stub.GetSandboxConfig(sandbox_pb.GetSandboxConfigRequest(sandbox_id=ref.id), timeout=10)
         check("GetSandboxConfig", got.version == 1 and len(got.policy_hash) == 64 and got.policy.version, got)
+        for step in (policies, settings, config_errors):
+            tried(f"an unexpected error of {step.__name__}", lambda step=step: step(stub, ref))
         got = stub.GetSandboxLogs(pb.GetSandboxLogsRequest(sandbox_id=ref.id, lines=50), timeout=10)
         check("GetSandboxLogs", len(got.logs) > 0 and all(line.sandbox_id == ref.id for line in got.logs), got)
         events = list(stub.WatchSandbox(pb.WatchSandboxRequest(
