@@ -112,7 +112,7 @@ hex_write(const void *bytes, size_t length, char *to)
 	to[2 * length] = '\0';
 }
 
-static int
+int
 hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -34,6 +34,9 @@ struct span text_span(const struct text *text);
  */
 enum err number_parse(struct span text, uint64_t low, uint64_t high, uint64_t *out, struct why *why) must_check;
 
+/* 0 to 15; -1 for what is no hex digit of either case. */
+int hex_digit(char c);
+
 /* Lower-case hex of the bytes into to, which holds 2 * length + 1. */
 void hex_write(const void *bytes, size_t length, char *to);
 

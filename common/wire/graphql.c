@@ -155,23 +155,6 @@ object_read(struct json object, struct arena *arena, struct graphql_operation *o
 	return operation_read(&request, arena, out, why);
 }
 
-static enum err
-batch_count(struct json batch, size_t *out, struct why *why)
-{
-	struct json_walk walk = json_walk(batch);
-	struct json item;
-	size_t n = 0;
-
-	while (n <= GRAPHQL_OPERATIONS_MAX && json_next(&walk, NULL, &item))
-		n++;
-	if (n == 0)
-		return fail(why, ERR_SYNTAX, "an empty batch");
-	if (n > GRAPHQL_OPERATIONS_MAX)
-		return fail(why, ERR_LIMIT, "a batch of more than %d", GRAPHQL_OPERATIONS_MAX);
-	*out = n;
-	return OK;
-}
-
 /* One request, or several in an array. */
 static enum err
 value_read(struct json value, struct arena *arena, struct graphql_request *out, struct why *why)
@@ -182,7 +165,7 @@ value_read(struct json value, struct arena *arena, struct graphql_request *out, 
 	size_t n = 1, at = 0;
 	enum err r = OK;
 
-	if (value.kind == JSON_KIND_ARRAY && (r = batch_count(value, &n, why)) != OK)
+	if (value.kind == JSON_KIND_ARRAY && (r = json_batch(value, GRAPHQL_OPERATIONS_MAX, &n, why)) != OK)
 		return r;
 	if ((operations = arena_array(arena, n, sizeof(*operations))) == NULL)
 		return fail(why, ERR_LIMIT, "too much memory is needed");

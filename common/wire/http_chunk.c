@@ -1,19 +1,12 @@
 /* The chunked transfer coding: a line at a time, data as it comes. */
 #include "common/wire/http_chunk.h"
 
+#include "common/base/text.h"
+
 #include <stdio.h>
 
 #define SIZE_DIGITS 16
 #define SIZE_MAX_CHUNK (UINT64_C(1) << 62)
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Hex digits alone, then nothing or extensions. */
 static enum err

@@ -29,15 +29,6 @@ all_of(struct span a, uint8_t class)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte that %XX at the front means; -1: it is no such escape. */
 static int
 escape(struct span a)

@@ -56,6 +56,9 @@ struct json_walk json_walk(struct json value);
  */
 bool json_next(struct json_walk *walk, struct json *name, struct json *value);
 
+/* How many values an array of requests has. ERR_SYNTAX none; ERR_LIMIT more than max. */
+enum err json_batch(struct json array, size_t max, size_t *out, struct why *why) must_check;
+
 /*
  * The members of an object that the caller wants, in one pass.
  *

@@ -225,3 +225,20 @@ json_kind_name(enum json_kind kind)
 
 	return names[kind];
 }
+
+enum err
+json_batch(struct json array, size_t max, size_t *out, struct why *why)
+{
+	struct json_walk walk = json_walk(array);
+	struct json item;
+	size_t n = 0;
+
+	while (n <= max && json_next(&walk, NULL, &item))
+		n++;
+	if (n == 0)
+		return fail(why, ERR_SYNTAX, "an empty batch");
+	if (n > max)
+		return fail(why, ERR_LIMIT, "a batch of more than %zu", max);
+	*out = n;
+	return OK;
+}

@@ -119,23 +119,6 @@ message_read(struct json message, enum rpc_dialect dialect, struct arena *arena,
 	return call_read(parts, dialect, arena, call, why);
 }
 
-static enum err
-batch_count(struct json batch, size_t *out, struct why *why)
-{
-	struct json_walk walk = json_walk(batch);
-	struct json message;
-	size_t n = 0;
-
-	while (n <= RPC_CALLS_MAX && json_next(&walk, NULL, &message))
-		n++;
-	if (n == 0)
-		return fail(why, ERR_SYNTAX, "an empty batch");
-	if (n > RPC_CALLS_MAX)
-		return fail(why, ERR_LIMIT, "a batch of more than %d", RPC_CALLS_MAX);
-	*out = n;
-	return OK;
-}
-
 enum err
 rpc_read(struct span body, enum rpc_dialect dialect, struct arena *arena, struct rpc_body *out, struct why *why)
 {
@@ -148,7 +131,7 @@ rpc_read(struct span body, enum rpc_dialect dialect, struct arena *arena, struct
 	if ((r = json_read(body, &root, why)) != OK)
 		return r;
 	walk = json_walk(root);
-	if (root.kind == JSON_KIND_ARRAY && (r = batch_count(root, &n, why)) != OK)
+	if (root.kind == JSON_KIND_ARRAY && (r = json_batch(root, RPC_CALLS_MAX, &n, why)) != OK)
 		return r;
 	if ((calls = arena_array(arena, n, sizeof(*calls))) == NULL)
 		return fail(why, ERR_LIMIT, "too much memory is needed");

@@ -52,6 +52,13 @@ hex(void **state)
 	char text[7];
 
 	(void)state;
+	assert_int_equal(hex_digit('0'), 0);
+	assert_int_equal(hex_digit('9'), 9);
+	assert_int_equal(hex_digit('a'), 10);
+	assert_int_equal(hex_digit('F'), 15);
+	for (const char *wrong = "/:@G`g\x10\x19\xff "; *wrong != '\0'; wrong++) /* beside each range, and a bit away */
+		assert_int_equal(hex_digit(*wrong), -1);
+	assert_int_equal(hex_digit('\0'), -1);
 	assert_true(hex_read(SPAN("00aFff"), bytes, 3));
 	assert_int_equal(bytes[1], 0xaf);
 	hex_write(bytes, 3, text);

@@ -267,10 +267,36 @@ test_second_opinion(void **state)
 	}
 }
 
+static void
+batches(void **unused)
+{
+	static const struct {
+		const char *text;
+		enum err want;
+		size_t n;
+	} counts[] = {
+		{"[1]", OK, 1},
+		{"[{}, [], null]", OK, 3},
+		{"[]", ERR_SYNTAX, 9},
+		{"[1,2,3,4]", ERR_LIMIT, 9}, /* one past the most */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct why why = {0};
+		size_t n = 9;
+
+		assert_int_equal(json_batch(json_of(counts[i].text), 3, &n, &why), counts[i].want);
+		assert_int_equal(n, counts[i].want == OK ? counts[i].n : 9);
+		assert_int_equal(why.text[0] != '\0', counts[i].want != OK);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(batches),
 	    cmocka_unit_test(test_cases),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_walk),
