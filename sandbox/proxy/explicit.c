@@ -131,11 +131,23 @@ host_said(const struct http_authority *authority)
 	return (struct span){authority->host.at, authority->host.length + authority->dot};
 }
 
+/* Host and port are known: one of ours answers itself, any other needs a decision. */
+static void
+serve(struct connection *connection, void (*admitted)(struct connection *, enum err, const struct why *))
+{
+	const struct special *special = special_find(connection);
+
+	connection->relay_end = policy_changed;
+	if (special != NULL)
+		special_serve(special, connection);
+	else
+		admit(connection, admitted);
+}
+
 static void
 connect_begin(struct connection *connection, const struct http_head *head, size_t used)
 {
 	struct http_authority authority;
-	const struct special *special;
 	struct address address;
 	struct why why;
 
@@ -148,11 +160,7 @@ connect_begin(struct connection *connection, const struct http_head *head, size_
 		refuse_empty(connection, 400);
 		return;
 	}
-	connection->relay_end = policy_changed;
-	if ((special = special_find(connection)) != NULL)
-		special_serve(special, connection);
-	else
-		admit(connection, connect_admitted);
+	serve(connection, connect_admitted);
 }
 
 /* ---- absolute form ---- */
@@ -181,7 +189,6 @@ static void
 forward_http(struct connection *connection, const struct http_head *head, const struct absolute *absolute)
 {
 	const struct http_authority *authority = &absolute->authority;
-	const struct special *special;
 
 	connection->how = HOW_FORWARD;
 	if (!admit_host(connection, host_said(authority), authority->has_port ? authority->port : 80) ||
@@ -189,11 +196,7 @@ forward_http(struct connection *connection, const struct http_head *head, const 
 		refuse_empty(connection, 400);
 		return;
 	}
-	connection->relay_end = policy_changed;
-	if ((special = special_find(connection)) != NULL)
-		special_serve(special, connection);
-	else
-		admit(connection, forward_admitted);
+	serve(connection, forward_admitted);
 }
 
 static void

@@ -276,6 +276,15 @@ may_write(const struct peer *from, uint8_t channel)
 	return (from->role == ROLE_API) == (channel == 0 || channel == 3);
 }
 
+/* The writer of a channel goes on at this offset: the channel, NULL when it may not. */
+static struct channel *
+follows(struct exec *exec, const struct peer *from, uint8_t channel, uint64_t offset)
+{
+	struct channel *at = &exec->channels[channel];
+
+	return may_write(from, channel) && !at->ended && offset == at->sent ? at : NULL;
+}
+
 /* Pass on under the other side's number. An end whose queue is full is not reading: its stream is over. */
 static enum err
 forward(struct exec *exec, const struct peer *from, struct msg *m, uint64_t *stream, struct why *why)
@@ -310,8 +319,7 @@ exec_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)answer;
 	if (exec == NULL)
 		return OK;
-	channel = &exec->channels[in->channel];
-	if (!may_write(m->from, in->channel) || channel->ended || in->offset != channel->sent)
+	if ((channel = follows(exec, m->from, in->channel, in->offset)) == NULL)
 		return breach(exec, m->from, "data that does not follow", why);
 	if (in->bytes.length > channel->limit - channel->sent)
 		return breach(exec, m->from, "data beyond the credit", why);
@@ -359,8 +367,7 @@ exec_end(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)answer;
 	if (exec == NULL)
 		return OK;
-	channel = &exec->channels[in->channel];
-	if (!may_write(m->from, in->channel) || channel->ended || in->offset != channel->sent)
+	if ((channel = follows(exec, m->from, in->channel, in->offset)) == NULL)
 		return breach(exec, m->from, "an end that does not follow", why);
 	channel->ended = true;
 	return forward(exec, m->from, m, &in->stream, why);
