@@ -106,8 +106,9 @@ applied(struct supervisor *s, const struct given *given, bool loaded, const stru
 		linkage_say(s, "INFO", "policy %u is in force", config->report_version);
 	else
 		not_loaded(s, m.config_push.retain, why);
-	if (loaded || m.config_push.retain || !s->way.open)
-		config_report(s); /* otherwise when nothing is allowed any more */
+	config->owed = !loaded && !m.config_push.retain && s->way.open;
+	if (!config->owed)
+		config_report(s);
 }
 
 /* ---- loading ---- */
@@ -197,7 +198,9 @@ closed(void *self, enum err r, struct msg *answer, const struct why *why)
 		return;
 	}
 	s->config.in_force = s->config.closed;
-	config_report(s);
+	if (s->config.owed)
+		config_report(s);
+	s->config.owed = false;
 	begin_continue(s);
 	config_load(s);
 }

@@ -46,6 +46,7 @@ struct config {
 	bool closed;	      /* a policy could not be loaded: nothing is allowed until one is */
 	bool closed_since;    /* ... which came after the one that policyd is being asked about */
 	uint64_t revision;    /* the newest that was given */
+	bool owed;	      /* the report waits until nothing is allowed any more */
 	bool told;	      /* there is a report of the newest: */
 	bool loaded;
 	uint32_t report_version;
