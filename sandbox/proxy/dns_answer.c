@@ -36,6 +36,22 @@ tell_supervisor(struct proxy *proxy, const struct address *address, const char *
 		log_warning("name.not_kept", "why=\"%s\"", log_quote(span_of_text(why.text)));
 }
 
+/* Told as often as it happens: events of one kind are one line with a count. */
+static void
+tell_no_room(struct proxy *proxy, const struct why *why)
+{
+	struct event event = {.class = EVENT_FINDING,
+	    .severity = EVENT_MED,
+	    .action = EVENT_DENIED,
+	    .activity = "LIMIT",
+	    .head = "DNS name without an address",
+	    .engine = "proxy",
+	    .code = SPAN("names_max"),
+	    .reason = span_of_text(why->text)};
+
+	event_add(proxy, NULL, &event);
+}
+
 static void
 answer_known(struct dns_asked *asked)
 {
@@ -48,7 +64,7 @@ answer_known(struct dns_asked *asked)
 		return;
 	}
 	if (names_give(asked->proxy->names, asked->query.name, clock_ms(), &address, &fresh, &why) != OK) {
-		log_warning("name.no_room", "why=\"%s\"", log_quote(span_of_text(why.text)));
+		tell_no_room(asked->proxy, &why);
 		answer_code(asked, DNS_SERVFAIL, NULL);
 		return;
 	}
