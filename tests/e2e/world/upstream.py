@@ -150,6 +150,11 @@ async def http(reader, writer):
                 out = bytes(range(256)) * (int(where[7:]) // 256)
             elif where == "/silent":
                 await asyncio.sleep(3600)
+            elif where == "/endless":
+                writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                while True:
+                    writer.write(b"10000\r\n" + bytes(65536) + b"\r\n")
+                    await writer.drain()
             elif where.startswith("/status/"):
                 status, out = where[8:11] + " Said", b""
             elif "rpc" in where or "mcp" in where:
