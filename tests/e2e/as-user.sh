@@ -15,7 +15,7 @@ mkdir -p "$copy/build/tests/bench"
 cp -a "$build/tests/bench/hold" "$copy/build/tests/bench/"
 cp -a "$here/examples" "$copy/"
 (cd "$here" && cp -a --parents services/*/README.md sandbox/*/README.md "$copy/")
-cp -a "$here/tests/e2e" "$here/tests/vectors" "$copy/tests/"
+cp -a "$here/tests/e2e" "$here/tests/vectors" "$here/tests/soak" "$copy/tests/"
 for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$file" "$copy/"; done
 chmod -R go+rX "$copy"
 cd "$copy"
