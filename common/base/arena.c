@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FIRST_BYTES 512u /* there are thousands of arenas with little in them: one a connection */
+#define CHUNK_FIRST_BYTES 256u /* there are thousands of arenas with little in them: one a connection */
 #define CHUNK_MAX_BYTES	  65536u
 #define ALIGN_BYTES	  16u
 

@@ -1,7 +1,7 @@
 /* Owners of a socket: each is identified by itself, and one that is not like the others spoils it for all. */
 #include "sandbox/policyd/owners.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 static enum err
 denied(struct owners *owners, const char *code, struct why *why, const char *words)
@@ -23,6 +23,18 @@ identify(struct observer *observer, pid_t pid, struct process **process, struct 
 	return r;
 }
 
+/* Room grows by powers of two. */
+static void
+put(struct owners *owners, struct process *process)
+{
+	size_t room = owners->n == 0 ? 1 : owners->n * 2;
+
+	if ((owners->n & (owners->n - 1)) == 0 &&
+	    (owners->items = reallocarray(owners->items, room, sizeof(struct process *))) == NULL)
+		abort();
+	owners->items[owners->n++] = process;
+}
+
 static enum err
 add(struct observer *observer, pid_t pid, struct owners *owners, struct why *why)
 {
@@ -33,7 +45,7 @@ add(struct observer *observer, pid_t pid, struct owners *owners, struct why *why
 	if (r == OK && (owners->identity == NULL || owners->identity == identity)) {
 		identity_unref(observer->identities, owners->identity);
 		owners->identity = identity;
-		owners->items[owners->n++] = process;
+		put(owners, process);
 		return OK;
 	}
 	process_unref(&observer->processes, process);
@@ -123,7 +135,7 @@ join(struct observer *observer, pid_t pid, struct identity *identity, struct own
 	if (owners->n == OWNERS_MAX)
 		return denied(owners, "shared_socket", why, "too many processes hold the socket");
 	if ((r = add(observer, pid, &one, why)) == OK)
-		owners->items[owners->n++] = process_ref(one.items[0]);
+		put(owners, process_ref(one.items[0]));
 	owners->code = one.code;
 	owners_drop(observer, &one);
 	return r;
@@ -162,6 +174,8 @@ owners_drop(struct observer *observer, struct owners *owners)
 {
 	for (size_t i = 0; i < owners->n; i++)
 		process_unref(&observer->processes, owners->items[i]);
+	free(owners->items);
+	owners->items = NULL;
 	owners->n = 0;
 	identity_unref(observer->identities, owners->identity);
 	owners->identity = NULL;

@@ -19,7 +19,7 @@
 #define STREAMS_MAX	   100	  /* exchanges at once on an HTTP/2 connection */
 #define PIPELINE_MAX	   16	  /* requests read ahead on an HTTP/1 connection */
 #define BACKS_MAX	   32	  /* connections upstream of one agent's connection */
-#define IDLE_MAX	   256	  /* of all, kept without an exchange */
+#define IDLE_MAX	   128	  /* of all, kept without an exchange */
 #define STREAM_OUT_BYTES   32768  /* of a body, waiting for an HTTP/2 window */
 #define STREAM_AGENT_BYTES 65535  /* window of a stream towards us, from the agent */
 #define STREAM_BACK_BYTES  262144 /* and from upstream, which is further away */

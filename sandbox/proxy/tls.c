@@ -20,7 +20,7 @@
 /* What we know of one SSL. */
 struct about {
 	bool name_must_match, mismatch;
-	char asked[256]; /* agent: the server name of a mismatch */
+	char *asked; /* agent: the server name of a mismatch */
 	char key[];	 /* agent: the host; upstream: host, port and ALPN of its sessions */
 };
 
@@ -50,8 +50,12 @@ refused(struct why *why, const char *what)
 static void
 about_free(void *parent, void *about, CRYPTO_EX_DATA *data, int index, long argument, void *pointer)
 {
+	struct about *own = about;
+
 	(void)parent, (void)data, (void)index, (void)argument, (void)pointer;
-	free(about);
+	if (own != NULL)
+		free(own->asked);
+	free(own);
 }
 
 static struct about *
@@ -119,7 +123,8 @@ name_check(SSL *ssl, int *alert, void *self)
 	if (asked == NULL || !about->name_must_match || same_name(asked, about->key))
 		return SSL_TLSEXT_ERR_OK;
 	about->mismatch = true;
-	snprintf(about->asked, sizeof(about->asked), "%s", asked);
+	free(about->asked);
+	about->asked = strdup(asked);
 	*alert = SSL_AD_UNRECOGNIZED_NAME;
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -165,7 +170,7 @@ tls_agent_mismatch(const SSL *ssl)
 {
 	const struct about *about = SSL_get_ex_data(ssl, about_index);
 
-	return about != NULL && about->mismatch ? about->asked : "";
+	return about != NULL && about->mismatch && about->asked != NULL ? about->asked : "";
 }
 
 /* ---- towards the world ---- */
