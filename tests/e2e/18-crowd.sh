@@ -16,12 +16,6 @@ network_policies:
       - {host: any.acme.test, port: 22}
     binaries: [{path: /usr/bin/python3}, {path: /usr/bin/curl}]
 P
-mkfifo "$WORLD/stubborn-ready"
-/usr/bin/python3 "$here/tests/e2e/world/stubborn.py" "$WORLD" >"$work/stubborn.log" 2>&1 &
-stubborn=$!
-trap 'kill $stubborn 2>/dev/null; finish' EXIT
-read -r -t 30 _ <"$WORLD/stubborn-ready" || { not_ok "the stubborn upstreams start" "$(cat "$work/stubborn.log")"; plan; exit 1; }
-
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a sandbox" openshell sandbox create --name demo --policy "$work/policy.yaml" --detach -- sleep infinity
 openshell sandbox exec -n demo -- sh -c 'cat >/sandbox/crowd.py' <"$here/tests/e2e/clients/crowd.py"

@@ -52,6 +52,10 @@ world_begin() {
 	mkfifo "$WORLD/grpc-ready"
 	/usr/bin/python3 "$world_here/world/grpc_upstream.py" "$WORLD" >"$WORLD/grpc.log" 2>&1 &
 	echo $! >>"$WORLD/pids"
+	mkfifo "$WORLD/stubborn-ready"
+	/usr/bin/python3 "$world_here/world/stubborn.py" "$WORLD" >"$WORLD/stubborn.log" 2>&1 &
+	echo $! >>"$WORLD/pids"
+	read -r -t 30 _ <>"$WORLD/stubborn-ready" || { echo "# the stubborn stand-ins did not start" >&2; sed 's/^/# /' "$WORLD/stubborn.log" >&2; exit 1; }
 	read -r -t 30 _ <"$WORLD/grpc-ready" || { echo "# the gRPC stand-in did not start" >&2; sed 's/^/# /' "$WORLD/grpc.log" >&2; exit 1; }
 	read -r -t 30 _ <"$WORLD/ready" || { echo "# the stand-ins did not start" >&2; sed 's/^/# /' "$WORLD/upstream.log" >&2; exit 1; }
 	/usr/bin/python3 "$world_here/world/tree.py" "$WORLD"
