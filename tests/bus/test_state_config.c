@@ -307,7 +307,7 @@ a_refused_revision_leaves_the_last_good_one(void **unused)
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.msg.logs.lines_n, 1);
 	assert_true(span_is(outcome.msg.logs.lines[0].message,
-	    "Policy revision 5 was refused, nothing is allowed until one is loaded: a rule that nobody understands"));
+	    "Policy revision 5 was refused, the last good one stays: a rule that nobody understands"));
 	outcome_done(&outcome);
 	assert_int_equal(set("five"), 6); /* asked for again, it is tried again; as the last good one would be */
 	assert_int_equal(pushed("five"), 6);

@@ -40,7 +40,7 @@ calls(void)
 #define HALF   ONE("host: a.test, port: 443, protocol: rest, access: full")
 #define LOCAL  ONE("host: localhost, port: 443")
 #define SIGNED ONE("host: a.test, port: 443, credential_signing: sigv4, signing_service: s3")
-#define MIDDLE "version: 1\nnetwork_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}}\n"
+#define MIDDLE "version: 1\nnetwork_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}}}\n"
 #define STATUS "GetSandboxPolicyStatus "
 #define ASKED  "GetSandbox GetSandboxConfig "
 

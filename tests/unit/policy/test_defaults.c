@@ -78,11 +78,11 @@ hashes(void **state)
 	     " mcp: {strict_tool_names: false, allow_all_known_mcp_methods: true}}]}}\n",
 		"version: 1\nnetwork_policies: {a: {endpoints: [{host: h.test, port: 1, protocol: mcp,"
 		" mcp: {allow_all_known_mcp_methods: true}}]}}\n", false},
-	    {"version: 1\nnetwork_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}, config: {a: 1, b: false}}}\n",
-		"version: 1\nnetwork_middlewares: {m: {config: {b: false, a: 1}, endpoints: {include: [a.test]}, middleware: x}}\n",
+	    {"version: 1\nnetwork_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}, config: {a: 1, b: false}}}\n",
+		"version: 1\nnetwork_middlewares: {m: {config: {b: false, a: 1}, endpoints: {include: [a.test]}, middleware: x, on_error: fail_open}}\n",
 		true},
-	    {"version: 1\nnetwork_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}, config: {b: false}}}\n",
-		"version: 1\nnetwork_middlewares: {m: {config: {b: null}, endpoints: {include: [a.test]}, middleware: x}}\n",
+	    {"version: 1\nnetwork_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}, config: {b: false}}}\n",
+		"version: 1\nnetwork_middlewares: {m: {config: {b: null}, endpoints: {include: [a.test]}, middleware: x, on_error: fail_open}}\n",
 		false},
 	};
 
