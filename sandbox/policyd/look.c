@@ -10,6 +10,8 @@
 #include "common/base/clock.h"
 #include "sandbox/policyd/proc.h"
 
+#define PAUSE_FROM_US 3000
+
 /* One process, or one thread of it, that is being looked at. */
 struct walk {
 	struct look *look;
@@ -197,7 +199,7 @@ look_pause_ms(const struct look *look)
 {
 	uint64_t due = look->ended_us + look->took_us, now = clock_us();
 
-	return look->took_us < 1000 || due <= now ? 0 : (uint32_t)((due - now + 999) / 1000);
+	return look->took_us < PAUSE_FROM_US || due <= now ? 0 : (uint32_t)((due - now + 999) / 1000);
 }
 
 const struct holding *

@@ -39,7 +39,7 @@ enum err look_now(struct look *look, struct why *why) must_check;
 
 /*
  * How long to gather questions before the next: where there is much to see, looks take half of the time at most, however
- * fast connections come; 0 while a look takes less than a millisecond.
+ * fast connections come; 0 while a look takes less than 3 ms.
  */
 uint32_t look_pause_ms(const struct look *look);
 

@@ -254,7 +254,22 @@ def reload_time():
     row("policy set --wait, through the CLI", statistics.median(took), "ms", 50)
 
 
+def decisions():
+    """The engine by itself, and policyd by itself beside 30 processes of an agent."""
+    for line in run(f"{build}/tests/bench/decide").splitlines():
+        found = re.match(r"(1,000 policies|1 endpoint, 1,000 path rules) +(connect|request) .* p99 +([\d.]+) us", line)
+        if found:
+            row(f"{found[1]}: {found[2]}, p99", float(found[3]), "us", 20)
+    for line in run(f"{build}/tests/bench/bench-policyd", f"{build}/sandbox/policyd/policyd", f"{build}/tests/bus/puppet").splitlines():
+        words = line.split()
+        if words and words[0] == "recheck":
+            row("recheck of a connection's owner, median", int(words[1]) / 1e3, "us", 15)
+        if words and words[0] == "look":
+            row("full look at 30 processes, median", int(words[1]) / 1e6, "ms", 5)
+
+
 def main():
+    decisions()
     os.environ.update(HOME=work, XDG_CONFIG_HOME=f"{work}/config", XDG_STATE_HOME=f"{work}/state", NO_COLOR="1")
     with open(f"{world}/www/static.acme.test/large", "wb") as file:
         file.truncate(1 << 30)
