@@ -154,7 +154,7 @@ has_line(const char *begins, const char *list)
 {
 	size_t n = strlen(begins);
 
-	for (const char *line = own_words(), *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+	for (const char *line = own_words(), *end; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		const char *last = memrchr(line, ' ', (size_t)(end - line));
 
 		if (last != NULL && strncmp(line, begins, n) == 0 && is_one_of(last + 1, (size_t)(end - last) - 1, list))
