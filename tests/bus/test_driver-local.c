@@ -182,7 +182,12 @@ observed(struct id id, uint32_t epoch, uint8_t what, const char *words)
 	struct heard *heard = actor_hear(&state, OBSERVED);
 	const struct msg_observed *in = &heard->msg.observed;
 
-	assert_true(id_equal(in->sandbox, id));
+	while (!id_equal(in->sandbox, id)) { /* of the case before: told again, since our answer took its time */
+		reply_send(&heard->reply, &(struct msg){.id = DONE});
+		heard_free(heard);
+		heard = actor_hear(&state, OBSERVED);
+		in = &heard->msg.observed;
+	}
 	if (in->what != what)
 		fail_msg("observed %u: " SPAN_FORMAT ": " SPAN_FORMAT, in->what, SPAN_ARGS(in->reason), SPAN_ARGS(in->message));
 	assert_int_equal(in->epoch, epoch);
@@ -510,7 +515,7 @@ a_failure_is_not_the_next_epochs(void **unused)
 	want(id, "box", 2, RUNNING); /* while the maker of 1 works */
 	UNTIL(loop, (heard = actor_heard(&state, OBSERVED)) != NULL || (heard = actor_heard(&state, TICKET)) != NULL);
 	if (heard->msg.id == OBSERVED) /* it was quicker than we */ {
-		assert_int_equal(heard->msg.observed.epoch, 1);
+		assert_true(heard->msg.observed.epoch == 1 || !id_equal(heard->msg.observed.sandbox, id));
 		reply_send(&heard->reply, &(struct msg){.id = DONE});
 		heard_free(heard);
 	} else
