@@ -122,7 +122,7 @@ if [ "$(id -u)" = 0 ]; then
 	uids=$(for pid in "$supervisor" "$policyd" "$proxy" "$(link_of net)" "$(spawner_of net)"; do jail "$pid" Uid; echo; done | sort -u | grep -c .)
 	is "no two of a sandbox's processes share a user" "$uids" 5
 	for pid in "$policyd" "$proxy"; do
-		is "$(cat "/proc/$pid/comm"): no environment" "$(wc -c <"/proc/$pid/environ")" 0
+		is "$(cat "/proc/$pid/comm"): no environment but an empty time zone" "$(tr '\0' ' ' <"/proc/$pid/environ")" "TZ=: "
 		unlike "$(cat "/proc/$pid/comm"): maps nothing from outside the bundle" "$(awk '$6 ~ /^\// { print $6 }' "/proc/$pid/maps" | sort -u)" '^/(usr|lib|sandbox|etc)'
 	done
 fi
