@@ -42,7 +42,7 @@ static RuleEntry *
 rule_by_name(const struct merging *merging, const char *name)
 {
 	for (size_t i = 0; i < merging->policy->n_network_policies; i++)
-		if (strcmp(merging->policy->network_policies[i]->key, name) == 0)
+		if (strcmp(text_or(merging->policy->network_policies[i]->key), name) == 0)
 			return merging->policy->network_policies[i];
 	return NULL;
 }
@@ -218,7 +218,7 @@ remove_endpoint(struct merging *merging, const Openshell__V1__RemoveNetworkEndpo
 		size_t before = hit;
 
 		if (merge_reserved(entry->key) ||
-		    (*text_or(in->rule_name) != '\0' && strcmp(entry->key, in->rule_name) != 0))
+		    (*text_or(in->rule_name) != '\0' && strcmp(text_or(entry->key), in->rule_name) != 0))
 			continue;
 		hit += endpoints_drop(entry->value, in->host, in->port);
 		if (hit > before && entry->value->n_endpoints == 0) {

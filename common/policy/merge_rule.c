@@ -223,7 +223,7 @@ target_of(const struct merging *merging, const char *name, const Rule *rule)
 	const Policy *policy = merging->policy;
 
 	for (size_t i = 0; i < policy->n_network_policies; i++)
-		if (strcmp(policy->network_policies[i]->key, name) == 0)
+		if (strcmp(text_or(policy->network_policies[i]->key), name) == 0)
 			return policy->network_policies[i];
 	for (size_t i = 0; i < policy->n_network_policies; i++)
 		for (size_t j = 0; j < rule->n_endpoints && !merge_reserved(policy->network_policies[i]->key); j++)
