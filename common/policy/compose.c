@@ -57,18 +57,6 @@ layer_add(Policy *policy, const struct policy_layer *layer, struct arena *arena,
 	return OK;
 }
 
-static bool
-share_port(const Endpoint *a, const Endpoint *b)
-{
-	const uint32_t *ports;
-	size_t n = endpoint_ports(a, &ports);
-
-	for (size_t i = 0; i < n; i++)
-		if (endpoint_has_port(b, ports[i]))
-			return true;
-	return false;
-}
-
 /* Does the provider's secret apply to this endpoint: bound to it, or to a destination that it can mean? */
 static bool
 applies(const struct policy_layer *layer, const Endpoint *endpoint)
@@ -79,7 +67,7 @@ applies(const struct policy_layer *layer, const Endpoint *endpoint)
 	    strcmp(text_or(endpoint->credential_binding->provider), layer->provider) == 0)
 		return true;
 	for (size_t i = 0; layer->rule != NULL && i < layer->rule->n_endpoints; i++)
-		if (share_port(layer->rule->endpoints[i], endpoint) &&
+		if (endpoint_share_port(layer->rule->endpoints[i], endpoint) &&
 		    glob_overlap(
 			span_of_text(layer->rule->endpoints[i]->host), span_of_text(endpoint->host), GLOB_HOST))
 			return true;

@@ -81,3 +81,15 @@ endpoint_graphql_rules(const Endpoint *endpoint)
 	}
 	return false;
 }
+
+bool
+endpoint_share_port(const Endpoint *a, const Endpoint *b)
+{
+	const uint32_t *ports;
+	size_t n = endpoint_ports(a, &ports);
+
+	for (size_t i = 0; i < n; i++)
+		if (endpoint_has_port(b, ports[i]))
+			return true;
+	return false;
+}

@@ -60,21 +60,9 @@ incoming_check(const Rule *rule, struct why *why)
 /* ---- the same endpoint elsewhere ---- */
 
 static bool
-share_port(const Endpoint *a, const Endpoint *b)
-{
-	const uint32_t *ports;
-	size_t n = endpoint_ports(a, &ports);
-
-	for (size_t i = 0; i < n; i++)
-		if (endpoint_has_port(b, ports[i]))
-			return true;
-	return false;
-}
-
-static bool
 same_endpoint(const Endpoint *a, const Endpoint *b)
 {
-	return merge_same_host(a, b->host) && strcmp(text_or(a->path), text_or(b->path)) == 0 && share_port(a, b);
+	return merge_same_host(a, b->host) && strcmp(text_or(a->path), text_or(b->path)) == 0 && endpoint_share_port(a, b);
 }
 
 static Endpoint *
@@ -167,7 +155,7 @@ contract_check(const struct merging *merging, const Endpoint *endpoint, struct w
 		for (size_t j = 0; j < rule->n_endpoints; j++) {
 			const Endpoint *other = rule->endpoints[j];
 
-			if (!merge_same_host(other, endpoint->host) || !share_port(other, endpoint) ||
+			if (!merge_same_host(other, endpoint->host) || !endpoint_share_port(other, endpoint) ||
 			    *text_or(endpoint->protocol) == '\0' ||
 			    strcasecmp(text_or(other->protocol), endpoint->protocol) == 0)
 				continue;

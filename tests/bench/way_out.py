@@ -216,7 +216,7 @@ def latency_and_rate(found):
     for name in found:
         row("inspected HTTPS request, added at the median", statistics.median(medians["ours"]) - floor, "us", 100, name, statistics.median(medians[name]) - floor)
     for name in found:
-        row("inspected requests a second of one core", statistics.median(per_core["ours"]), "/s", 20000, name, statistics.median(per_core[name]), more=True)
+        row("inspected requests a second of one core", statistics.median(per_core["ours"]), "/s", 20000, name, statistics.median(per_core[name]) if per_core[name] else None, more=True)
     for name in found:
         row("inspected requests a second, 32 connections", statistics.median(rates["ours"]), "/s", None, name, statistics.median(rates[name]), more=True)
 
