@@ -123,7 +123,7 @@ defaults
   option splice-auto
 frontend tls
   mode http
-  bind 93.184.216.40:443 ssl crt {pem} alpn http/1.1
+  bind 93.184.216.42:443 ssl crt {pem} alpn http/1.1
   acl allowed path_beg /small
   http-request deny unless allowed
   default_backend nginx
@@ -133,10 +133,10 @@ backend nginx
   server s 93.184.216.36:443 ssl verify required ca-file {world}/ca.pem verifyhost static.acme.test sni str(static.acme.test) alpn http/1.1
 listen raw
   mode tcp
-  bind 93.184.216.40:8000
+  bind 93.184.216.42:8000
   server s 93.184.216.36:8000
 """)
-    squid = put("squid.conf", f"""https_port 93.184.216.41:443 accel defaultsite=static.acme.test tls-cert={world}/server.pem tls-key={world}/server.key
+    squid = put("squid.conf", f"""https_port 93.184.216.43:443 accel defaultsite=static.acme.test tls-cert={world}/server.pem tls-key={world}/server.key
 cache_peer 93.184.216.36 parent 443 0 no-query originserver tls tls-cafile={world}/ca.pem ssldomain=static.acme.test name=s
 acl allowed urlpath_regex ^/small
 http_access allow allowed
@@ -151,9 +151,9 @@ workers 1
 max_filedescriptors 4096
 """)
     os.chmod(work, 0o777)
-    found = {"HAProxy": ("93.184.216.40", begin("haproxy", "/usr/sbin/haproxy", "-db", "-f", haproxy)),
-             "squid": ("93.184.216.41", begin("squid", "/usr/sbin/squid", "-n", f"osh{os.getpid()}", "-N", "-f", squid)),
-             "mitmproxy": ("93.184.216.42", begin("mitmproxy", "/usr/bin/mitmdump", "-q", "--mode", "reverse:https://static.acme.test", "--listen-host", "93.184.216.42",
+    found = {"HAProxy": ("93.184.216.42", begin("haproxy", "/usr/sbin/haproxy", "-db", "-f", haproxy)),
+             "squid": ("93.184.216.43", begin("squid", "/usr/sbin/squid", "-n", f"osh{os.getpid()}", "-N", "-f", squid)),
+             "mitmproxy": ("93.184.216.44", begin("mitmproxy", "/usr/bin/mitmdump", "-q", "--mode", "reverse:https://static.acme.test", "--listen-host", "93.184.216.44",
                                                   "--listen-port", "443", "--certs", f"*={pem}", "--set", f"ssl_verify_upstream_trusted_ca={world}/ca.pem", "--set", "block_global=false", "--set", f"confdir={work}/mitm"))}
     for name in list(found):
         try:
@@ -229,7 +229,7 @@ def raw_tunnel():
     for _ in range(5):
         direct.append(rate(run, "93.184.216.36"))
         ours.append(rate(inside, "static.acme.test"))
-        haproxy.append(rate(run, "93.184.216.40"))
+        haproxy.append(rate(run, "93.184.216.42"))
     row(f"raw tunnel, {size >> 20} MiB", statistics.median(ours), "MB/s", statistics.median(haproxy), "HAProxy tcp", statistics.median(haproxy), more=True)
     row(f"raw tunnel, {size >> 20} MiB", statistics.median(ours), "MB/s", None, "direct", statistics.median(direct), more=True)
 
