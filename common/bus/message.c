@@ -81,7 +81,8 @@ const char *
 role_name(enum role role)
 {
 	static const char *const names[] = {
-	    "api", "state", "credentials", "relay", "driver", "stranger", "link", "supervisor", "spawner", "policyd", "proxy"};
+	    "api", "state", "credentials", "relay", "driver", "stranger", "link", "supervisor", "spawner", "policyd", "proxy",
+	    "router"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (role == (enum role)(1 << i))

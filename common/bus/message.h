@@ -12,7 +12,7 @@
 
 #define BUS_RELEASE	1
 #define MSG_BYTES_MAX	(2u << 20) /* one encoded message */
-#define MSG_FDS_MAX	8
+#define MSG_FDS_MAX	12
 
 /* Who a process is. A peer's role comes from the roster, the enrolment or the channel, never from what it says. */
 enum role {
@@ -28,8 +28,9 @@ enum role {
 	ROLE_SPAWNER = 1 << 8,
 	ROLE_POLICYD = 1 << 9,
 	ROLE_PROXY = 1 << 10,
-	ROLE_ANY = (1 << 11) - 1,
-	ROLE_STREAM = ROLE_API | ROLE_RELAY | ROLE_LINK,
+	ROLE_ROUTER = 1 << 11,
+	ROLE_ANY = (1 << 12) - 1,
+	ROLE_STREAM = ROLE_API | ROLE_RELAY | ROLE_LINK | ROLE_PROXY | ROLE_ROUTER,
 };
 
 const char *role_name(enum role role);
