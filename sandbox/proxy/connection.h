@@ -60,7 +60,8 @@ struct connection {
  *
  * alpn    what to offer with tls: "h2,http/1.1" or "http/1.1"; NULL none
  * done    later from the loop, exactly once: OK with the leg (the caller's from then on), ERR_DENIED the destination
- *         rule refused (why says the detail of section 7), ERR_UNAVAILABLE it cannot be reached or verified, ERR_TIMEOUT
+ *         rule refused (why says the detail of section 7), ERR_UNAVAILABLE it cannot be reached or verified, ERR_TIMEOUT,
+ *         ERR_PROTOCOL it speaks nothing of alpn
  * An early dial of the way in (connection->dialling, ->dialled) is taken over by the first call.
  *
  * returns a number for upstream_cancel, never 0

@@ -2,6 +2,7 @@
 #include "sandbox/proxy/dns.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -15,13 +16,23 @@
 #define UDP_MAX	  64
 #define EACH_TURN 32
 
+/* Where a datagram came from, and beside it where it went to: given to sendmsg, that is where the answer comes from. */
+struct ends {
+	struct sockaddr_in from;
+	socklen_t from_length;
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	} beside;
+	size_t beside_length;
+};
+
 /* A question over UDP. */
 struct datagram {
 	struct dns_asked asked; /* first */
 	struct list link;
 	struct dns *dns;
-	struct sockaddr_storage from;
-	socklen_t from_length;
+	struct ends ends;
 };
 
 struct dns {
@@ -40,14 +51,46 @@ datagram_free(struct datagram *datagram)
 	free(datagram);
 }
 
+static struct msghdr
+message_of(struct ends *ends, struct iovec *part)
+{
+	return (struct msghdr){.msg_name = &ends->from, .msg_namelen = ends->from_length, .msg_iov = part, .msg_iovlen = 1,
+	    .msg_control = &ends->beside, .msg_controllen = ends->beside_length};
+}
+
+static ssize_t
+datagram_read(int fd, void *bytes, size_t size, struct ends *ends)
+{
+	struct iovec part = {.iov_base = bytes, .iov_len = size};
+	struct msghdr message;
+	ssize_t n;
+
+	ends->from_length = sizeof(ends->from);
+	ends->beside_length = sizeof(ends->beside);
+	message = message_of(ends, &part);
+	n = recvmsg(fd, &message, MSG_DONTWAIT);
+	ends->from_length = message.msg_namelen;
+	ends->beside_length = message.msg_controllen;
+	return n;
+}
+
+/* Lost like any datagram where it cannot be sent. */
+static void
+datagram_send(struct datagram *datagram, const uint8_t *bytes, size_t length)
+{
+	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+	struct msghdr message = message_of(&datagram->ends, &part);
+
+	sendmsg(datagram->dns->udp_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void
 datagram_answered(struct dns_asked *asked, const uint8_t *bytes, size_t length)
 {
 	struct datagram *datagram = (struct datagram *)(void *)asked;
 
-	if (length > 0) /* lost like any datagram where it cannot be sent */
-		sendto(datagram->dns->udp_fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL,
-		    (struct sockaddr *)&datagram->from, datagram->from_length);
+	if (length > 0)
+		datagram_send(datagram, bytes, length);
 	datagram_free(datagram);
 }
 
@@ -74,9 +117,8 @@ udp_ready(void *self, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < EACH_TURN; i++) {
-		struct sockaddr_storage from;
-		socklen_t length = sizeof(from);
-		ssize_t n = recvfrom(dns->udp_fd, bytes, sizeof(bytes), MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+		struct ends ends;
+		ssize_t n = datagram_read(dns->udp_fd, bytes, sizeof(bytes), &ends);
 		struct datagram *datagram;
 
 		if (n < 0)
@@ -88,8 +130,7 @@ udp_ready(void *self, uint32_t events)
 		if ((datagram = calloc(1, sizeof(*datagram))) == NULL)
 			abort();
 		datagram->dns = dns;
-		datagram->from = from;
-		datagram->from_length = length;
+		datagram->ends = ends;
 		list_append(&dns->datagrams, &datagram->link);
 		dns->datagrams_n++;
 		dns_ask(&datagram->asked, dns->proxy, span_of_bytes(bytes, (size_t)n), datagram_answered);
@@ -118,6 +159,7 @@ enum err
 dns_new(struct proxy *proxy, int udp_fd, int tcp_fd, struct dns **out, struct why *why)
 {
 	struct dns *dns = calloc(1, sizeof(*dns));
+	int on = 1;
 	enum err r = OK;
 
 	if (dns == NULL)
@@ -125,7 +167,9 @@ dns_new(struct proxy *proxy, int udp_fd, int tcp_fd, struct dns **out, struct wh
 	*dns = (struct dns){.proxy = proxy, .udp_fd = udp_fd, .tcp_fd = tcp_fd};
 	list_init(&dns->datagrams);
 	list_init(&dns->tcp_all);
-	if (udp_fd >= 0)
+	if (udp_fd >= 0 && setsockopt(udp_fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0)
+		r = fail_errno(why, ERR_SYSTEM, "the address that a question is sent to");
+	if (r == OK && udp_fd >= 0)
 		r = loop_add(proxy->loop, &dns->udp, udp_fd, EPOLLIN, udp_ready, dns, why);
 	if (r == OK && tcp_fd >= 0)
 		r = loop_add(proxy->loop, &dns->tcp, tcp_fd, EPOLLIN, tcp_ready, dns, why);

@@ -207,6 +207,7 @@ serve(struct connection *connection, bool forward)
 	http->connection = connection;
 	http->loop = connection->proxy->loop;
 	http->forward = forward;
+	http->offers_h2 = h2;
 	http->front = h2 ? &h2_front : &h1_front;
 	http->sides.settle = http_settle;
 	http->sides.self = http;

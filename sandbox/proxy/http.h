@@ -183,6 +183,7 @@ struct http {
 	bool asked;	  /* a request came */
 	bool ending;	  /* no more requests; over when those that are there have ended */
 	bool over;	  /* bury it */
+	bool offers_h2;	  /* to upstream: the agent speaks it, or the server nothing else */
 	bool upstream_h2; /* what ALPN said */
 	bool upstream_known;
 	struct tunnel *tunnel; /* after 101 */

@@ -49,8 +49,8 @@ enum err leg_unread(struct leg *leg, struct span bytes, struct why *why) must_ch
  * loop, once. It may close the leg.
  *
  * ssl   taken over; its state (accept or connect) is set
- * done  OK, ERR_TIMEOUT past deadline_ms, ERR_UNAVAILABLE the other side went, ERR_INVALID with what OpenSSL or the
- *       verification said
+ * done  OK, ERR_TIMEOUT past deadline_ms, ERR_UNAVAILABLE the other side went, ERR_PROTOCOL it speaks nothing of
+ *       what ALPN offered, ERR_INVALID with what OpenSSL or the verification said
  */
 void leg_handshake(struct leg *leg, struct ssl_st *ssl, uint32_t deadline_ms,
     void (*done)(void *self, enum err r, const struct why *why), void *self);

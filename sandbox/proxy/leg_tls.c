@@ -21,6 +21,8 @@ broken(struct leg *leg, int error, const char *what, struct why *why)
 	if (error == SSL_ERROR_SYSCALL || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		return fail(why, ERR_UNAVAILABLE, "%s: %s", what,
 		    error != SSL_ERROR_SYSCALL || number == 0 ? "the connection ended" : strerror(number));
+	if (ERR_GET_REASON(code) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+		return fail(why, ERR_PROTOCOL, "%s: the other side speaks nothing of what was offered", what);
 	if (verified != X509_V_OK)
 		return fail(why, ERR_INVALID, "%s: %s", what, X509_verify_cert_error_string(verified));
 	return fail(why, ERR_INVALID, "%s: %s", what, reason == NULL ? "failed" : reason);

@@ -149,11 +149,24 @@ dialled(void *self, enum err r, struct leg *leg, const struct why *why)
 	if (r == OK) {
 		back_opened(back, leg);
 		serve_waiting(http);
+	} else if (r == ERR_PROTOCOL && !back->plain && !http->offers_h2) {
+		http->offers_h2 = true;
+		pool_dead(back);
+		serve_waiting(http);
 	} else {
 		pool_dead(back);
 		dial_failed(http, back->plain, r, why);
 	}
 	http_settle(http);
+}
+
+/* HTTP/1.1 stays what it is as long as the server speaks it: nothing is translated that need not be. */
+static const char *
+offer(const struct http *http, bool plain)
+{
+	if (!http->connection->tls)
+		return NULL;
+	return plain || !http->offers_h2 ? "http/1.1" : "h2,http/1.1";
 }
 
 static void
@@ -168,8 +181,7 @@ dial(struct http *http, bool plain)
 	back->plain = plain;
 	list_append(&http->backs, &back->link);
 	http->backs_n++;
-	back->dialling = upstream_open(connection, connection->tls, !connection->tls ? NULL : plain ? "http/1.1" : "h2,http/1.1",
-	    dialled, back);
+	back->dialling = upstream_open(connection, connection->tls, offer(http, plain), dialled, back);
 }
 
 /* Dial for those that wait: one at first, to learn the protocol; HTTP/2 needs no more. */

@@ -72,7 +72,7 @@ shaken(void *self, enum err r, const struct why *why)
 	struct why copy = *why;
 
 	if (r != OK) {
-		if (r != ERR_TIMEOUT)
+		if (r != ERR_TIMEOUT && r != ERR_PROTOCOL)
 			r = ERR_UNAVAILABLE;
 		because(&copy, r, "TLS to %s", upstream->connection->host);
 	}

@@ -359,6 +359,7 @@ set_up(void)
 {
 	world_raw = true;
 	world_open((row->how & FORWARD) != 0 ? HOW_FORWARD : HOW_TRANSPARENT, agent_h2(), upstream_h2());
+	world.only_h2 = upstream_h2();
 	memset(answered, 0, sizeof(answered));
 	memset(wires, 0, sizeof(wires));
 	world.rows = verdicts;

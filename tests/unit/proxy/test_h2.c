@@ -22,6 +22,7 @@ static void
 begin(bool agent_h2, bool upstream_h2)
 {
 	world_open(HOW_TRANSPARENT, agent_h2, upstream_h2);
+	world.only_h2 = upstream_h2;
 	world.rows = rows;
 	world.rows_n = COUNT(rows);
 }
@@ -80,6 +81,21 @@ test_h1_h2(void **state)
 	forget(A);
 	h2_respond(UP, 5, ":status: 200\ncontent-length: 77\n", false);
 	UNTIL(has(A, "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n"));
+	assert_int_equal(world.dials, 2); /* HTTP/1.1 alone was offered first */
+	world_close();
+}
+
+/* Who speaks both is spoken to as the agent speaks. */
+static void
+test_h1_both(void **state)
+{
+	(void)state;
+	begin(false, true);
+	world.only_h2 = false;
+	end_send(A, "GET /1 HTTP/1.1\r\nHost: api.test\r\n\r\n");
+	UNTIL(world.ups_n == 1 && has(UP, "GET /1 HTTP/1.1\r\n"));
+	end_send(UP, "HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n");
+	UNTIL(has(A, "HTTP/1.1 200 Fine\r\n"));
 	assert_int_equal(world.dials, 1);
 	world_close();
 }
@@ -444,7 +460,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_h2_h1), cmocka_unit_test(test_h1_h2), cmocka_unit_test(test_grpc),
+		cmocka_unit_test(test_h2_h1), cmocka_unit_test(test_h1_h2), cmocka_unit_test(test_h1_both),
+		cmocka_unit_test(test_grpc),
 		cmocka_unit_test(test_early), cmocka_unit_test(test_many), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_head_too_large), cmocka_unit_test(test_graphql),
 		cmocka_unit_test(test_large), cmocka_unit_test(test_pressure), cmocka_unit_test(test_floods),

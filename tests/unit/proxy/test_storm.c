@@ -222,6 +222,7 @@ test_storm(void **state)
 		seed = round * 2654435761u + (given == NULL ? 0 : (uint32_t)strtoul(given, NULL, 10));
 		seed |= 1;
 		world_open(dice(8) == 0 ? HOW_FORWARD : HOW_TRANSPARENT, dice(2) == 0, dice(2) == 0);
+		world.only_h2 = world.upstream_h2 && dice(2) == 0;
 		world.proxy.spares_n = 1u << 20; /* no exchange's memory is used again: a sanitizer sees who looks at a dead one */
 		world.rows = rows;
 		world.rows_n = COUNT(rows);

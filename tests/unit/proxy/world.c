@@ -414,7 +414,7 @@ struct dial {
 	struct timer timer;
 	void (*done)(void *self, enum err r, struct leg *leg, const struct why *why);
 	void *self;
-	bool plain;
+	bool tls, plain;
 	uint64_t number;
 	struct list link;
 };
@@ -429,6 +429,11 @@ dial_fired(void *self)
 	struct leg *leg = NULL;
 
 	list_remove(&dial->link);
+	if (world.only_h2 && dial->tls && dial->plain && world.dial_fails == OK) {
+		dial->done(dial->self, ERR_PROTOCOL, NULL, &why);
+		free(dial);
+		return;
+	}
 	if (world.dial_fails == OK) {
 		assert_true(world.ups_n < PEERS_MAX);
 		leg = end_open(&world.ups[world.ups_n++], world.upstream_h2 && !dial->plain, true);
@@ -446,7 +451,7 @@ upstream_open(struct connection *connection, bool tls, const char *alpn,
 	assert_ptr_equal(connection, world.connection);
 	assert_true(tls == (alpn != NULL));
 	world.dials++;
-	*dial = (struct dial){.done = done, .self = self, .plain = alpn == NULL || strstr(alpn, "h2") == NULL,
+	*dial = (struct dial){.done = done, .self = self, .tls = tls, .plain = alpn == NULL || strstr(alpn, "h2") == NULL,
 	    .number = ++numbers};
 	list_append(&dials, &dial->link);
 	loop_timer_set(world.proxy.loop, &dial->timer, 0, dial_fired, dial);

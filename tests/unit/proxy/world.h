@@ -45,6 +45,7 @@ struct world {
 	struct peer_end agent, ups[PEERS_MAX];
 	size_t ups_n, dials;
 	bool upstream_h2;
+	bool only_h2; /* and nothing else: refused where it is not offered */
 	enum err dial_fails;
 	const struct verdict_row *rows; /* first match; none: allow */
 	size_t rows_n;
