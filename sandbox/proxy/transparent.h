@@ -4,7 +4,7 @@
 
 #include "sandbox/proxy/connection.h"
 
-/* A connection that was redirected was accepted: takes it over. */
+/* A connection that was meant for somewhere else was accepted: takes it over. */
 void transparent_begin(struct connection *connection);
 
 #endif

@@ -22,7 +22,7 @@
 #include "sandbox/supervisor/refusals.h"
 
 #define BACKLOG	  1024
-#define MEANT	  80 /* SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, whose headers do not go together with net/if.h */
+#define MARK	  0x6f73 /* of rules.h: what our sockets send, those that they accept as well */
 #define TRY_MS	  1000
 #define FAR_PORT  4433
 #define FAR	  "192.0.2.1"	/* for examples only: RFC 5737 */
@@ -64,6 +64,21 @@ static const struct {
 	{AF_INET,  SOCK_STREAM, "127.0.0.1",  53	},
 };
 
+/*
+ * Transparent: what it takes in may be meant for any address. A port of theirs stays free for the agent's own servers
+ * (SO_REUSEADDR, which goes over to the sockets that are accepted).
+ */
+static bool
+set_options(int fd, int family, int type)
+{
+	int level = family == AF_INET ? SOL_IP : SOL_IPV6, transparent = family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT;
+	int on = 1, mark = MARK, reuse = type == SOCK_STREAM;
+
+	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0 &&
+	    setsockopt(fd, level, transparent, &on, sizeof(on)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) == 0;
+}
+
 static int
 listen_at(int family, int type, const char *address, uint16_t port)
 {
@@ -71,7 +86,8 @@ listen_at(int family, int type, const char *address, uint16_t port)
 	union address at;
 	socklen_t length = address_of(family, address, port, &at);
 
-	if (fd < 0 || bind(fd, &at.any, length) < 0 || (type == SOCK_STREAM && listen(fd, BACKLOG) < 0))
+	if (fd < 0 || !set_options(fd, family, type) || bind(fd, &at.any, length) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, BACKLOG) < 0))
 		return -1;
 	return fd_take(&fd);
 }
@@ -229,15 +245,15 @@ check_captured(int family, const char *address, int listener, struct why *why)
 {
 	auto_fd int ours = -1;
 	auto_fd int theirs = -1;
-	union address sent, wanted, meant = {0};
+	union address wanted, meant = {0};
 	struct pollfd wait = {.fd = listener, .events = POLLIN};
-	socklen_t length = address_of(family, address, FAR_PORT, &wanted), got = length, from = sizeof(sent);
+	socklen_t length = address_of(family, address, FAR_PORT, &wanted), got = sizeof(meant);
 
 	if ((ours = connect_to(family, SOCK_STREAM, address, FAR_PORT)) < 0)
 		return fail_errno(why, ERR_STATE, "TCP to %s is not captured", address);
-	if (poll(&wait, 1, TRY_MS) != 1 || (theirs = accept4(listener, &sent.any, &from, SOCK_CLOEXEC)) < 0)
+	if (poll(&wait, 1, TRY_MS) != 1 || (theirs = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
 		return fail(why, ERR_STATE, "TCP to %s goes elsewhere than to the proxy's listener", address);
-	if (getsockopt(theirs, family == AF_INET ? SOL_IP : SOL_IPV6, MEANT, &meant, &got) < 0)
+	if (getsockname(theirs, &meant.any, &got) < 0)
 		return fail_errno(why, ERR_STATE, "where TCP to %s was meant to go is not known", address);
 	if (got != length || memcmp(&meant, &wanted, length) != 0)
 		return fail(why, ERR_STATE, "TCP to %s is taken for another destination", address);

@@ -22,7 +22,8 @@
 
 #define EXPLICIT    "10.200.0.1"
 #define EXPLICIT_PORT 3128
-#define REDIRECTED  15001
+#define CAPTURED    15001
+#define MARK	    0x6f73 /* of own-network.sh */
 #define SERVER	    "10.9.8.7" /* where stand-ins listen */
 
 static const char *program;
@@ -69,6 +70,18 @@ bound(const char *host, uint16_t port, int type)
 		fail_msg("bind %s:%u: %m", host, port);
 	if (type == SOCK_STREAM)
 		assert_int_equal(listen(fd, 1024), 0);
+	return fd;
+}
+
+/* As the spawner makes them: what is meant for anywhere can be handed to it. */
+static int
+captured(const char *host, uint16_t port, int type)
+{
+	int fd = bound(host, port, type), on = 1, mark = MARK;
+	bool six = strchr(host, ':') != NULL;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+	assert_int_equal(setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on, sizeof(on)), 0);
 	return fd;
 }
 
@@ -245,8 +258,8 @@ listen_send(void)
 {
 	struct msg m = {.id = PROXY_LISTEN, .fds_n = 5};
 
-	m.fds[0] = bound("127.0.0.1", REDIRECTED, SOCK_STREAM);
-	m.fds[1] = bound("::1", REDIRECTED, SOCK_STREAM);
+	m.fds[0] = captured("127.0.0.1", CAPTURED, SOCK_STREAM);
+	m.fds[1] = captured("::1", CAPTURED, SOCK_STREAM);
 	m.fds[2] = bound(EXPLICIT, EXPLICIT_PORT, SOCK_STREAM);
 	m.fds[3] = bound("127.0.0.1", 0, SOCK_DGRAM);
 	m.fds[4] = bound("127.0.0.1", port_of(m.fds[3]), SOCK_STREAM);

@@ -8,9 +8,9 @@ openshell() { timeout 60 "$bin/openshell" "$@"; }
 address=$(ip -4 -o addr show scope global 2>/dev/null | awk '{ sub("/.*", "", $4); print $4; exit }')
 [ -n "$address" ] || { skip_ok "the agent's network" "this machine has no address but loopback"; plan; exit 0; }
 cat >"$work/server.py" <<'PY'
-import socket, sys, threading
-server = socket.create_server((sys.argv[1], 0), backlog=64)
-print(server.getsockname()[1], flush=True)
+import select, socket, sys, threading
+servers = [socket.create_server((sys.argv[1], 0), backlog=64) for _ in range(2)]
+print(*[server.getsockname()[1] for server in servers], flush=True)
 def serve(c):
     try:
         c.sendall(b"hello\n")
@@ -18,7 +18,7 @@ def serve(c):
     except OSError: pass
     c.close()
 while True:
-    c, _ = server.accept()
+    c, _ = select.select(servers, [], [])[0][0].accept()
     with open(sys.argv[2], "a") as log: log.write("connection\n")
     threading.Thread(target=serve, args=(c,), daemon=True).start()
 PY
@@ -27,7 +27,7 @@ python3 "$work/server.py" "$address" "$work/served" >"$work/port" </dev/null &
 server=$!
 trap 'kill $server 2>/dev/null; finish' EXIT
 wait_for 5 test -s "$work/port"
-port_out=$(cat "$work/port")
+read -r port_out port_two <"$work/port"
 
 policy() {
 	cat <<-END
@@ -43,6 +43,7 @@ policy() {
 		    name: outside
 		    endpoints:
 		      - {host: $address, port: $port_out, allowed_ips: ["$address/32"], tls: skip}
+		      - {host: $address, port: $port_two, allowed_ips: ["$address/32"], tls: skip}
 		    binaries:
 		      - {path: $1}
 	END
@@ -77,6 +78,7 @@ is "no key of the CA in sight" "$(inside sh -c 'grep -rl "PRIVATE KEY" /etc/open
 # ---- where it gets
 "$probe" hear "$address" "$port_out" >/dev/null && ok "control: the server outside answers" || not_ok "control: the server outside answers"
 heard "what the policy allows, it reaches without knowing of a proxy" /sandbox/probe hear "$address" "$port_out"
+is "two ports of it at once, from one port of the agent's" "$(inside /sandbox/probe hear-from-one "$address" "$port_out,$port_two" 2>&1 | tr '\n' ' ')" "hello hello possible "
 before=$(wc -l <"$work/served")
 unheard "another program does not" /sandbox/other hear "$address" "$port_out"
 unheard "another port neither" /sandbox/probe hear "$address" 9
@@ -98,7 +100,7 @@ inside /sandbox/probe udp 192.0.2.9 4433 >/dev/null 2>&1
 wait_for 5 told 'NET:REFUSE \[MED\] DENIED BYPASS_DETECT 192.0.2.9:4433 proto=udp binary=' && ok "a refused datagram is an event" ||
 	not_ok "a refused datagram is an event" "$(openshell logs net -n 20 </dev/null)"
 inside /sandbox/probe tcp 127.0.0.1 15001 >/dev/null 2>&1
-wait_for 5 told 'BYPASS_DETECT 127.0.0.1:15001 proto=tcp' && ok "so is a connect past the redirect" || not_ok "so is a connect past the redirect"
+wait_for 5 told 'BYPASS_DETECT 127.0.0.1:15001 proto=tcp' && ok "so is a connect past the rules" || not_ok "so is a connect past the rules"
 inside /sandbox/probe udp 2001:db8::9 53 >/dev/null 2>&1
 wait_for 5 told 'BYPASS_DETECT \[2001:db8::9\]:53 proto=udp .*resolv.conf' && ok "over IPv6, too, with a hint" || not_ok "over IPv6, too, with a hint"
 inside python3 -c '

@@ -82,7 +82,26 @@ list_directory(const char *path)
 
 /* ---- network; the argument is ADDRESS PORT ---- */
 
+#define OWN_PORT 20202
+
 static const char *port_argument = "0";
+static uint16_t own_port; /* 0: whichever */
+
+/* In the sandbox's network, whose own address this is. */
+static int
+bind_own(int fd, int family)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(own_port)};
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(own_port)};
+	int on = 1;
+
+	inet_pton(AF_INET, "10.200.0.1", &four.sin_addr);
+	if (own_port == 0)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -1;
+	return family == AF_INET ? bind(fd, (struct sockaddr *)&four, sizeof(four)) : bind(fd, (struct sockaddr *)&six, sizeof(six));
+}
 
 static int
 connected(int type, const char *address)
@@ -92,7 +111,7 @@ connected(int type, const char *address)
 	int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
 	int fd = socket(family, type | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
+	if (fd < 0 || bind_own(fd, family) < 0)
 		return -1;
 	four.sin_port = six.sin6_port = htons((uint16_t)strtol(port_argument, NULL, 10));
 	if (family == AF_INET ? inet_pton(family, address, &four.sin_addr) != 1
@@ -126,7 +145,7 @@ udp(const char *address)
 
 /* What the other side says first, or answers to a datagram; ENODATA when it says nothing and ends. */
 static int
-hear(const char *address, int type)
+hear_open(const char *address, int type)
 {
 	struct timeval patience = {.tv_sec = 5};
 	char text[256];
@@ -139,7 +158,15 @@ hear(const char *address, int type)
 	if (n == 0)
 		return refused(ENODATA);
 	printf("%.*s%s", (int)n, text, text[n - 1] == '\n' ? "" : "\n");
-	return close(fd);
+	return fd;
+}
+
+static int
+hear(const char *address, int type)
+{
+	int fd = hear_open(address, type);
+
+	return fd < 0 ? -1 : close(fd);
 }
 
 static int
@@ -152,6 +179,29 @@ static int
 hear_udp(const char *address)
 {
 	return hear(address, SOCK_DGRAM);
+}
+
+/* Each of the ADDRESSES at each of the PORTS, all from one port (and address) of ours and all open together. */
+static int
+hear_from_one(const char *addresses)
+{
+	const char *ports = port_argument;
+	char a[1024], p[256], *next_a = a, *next_p, *address, *port;
+	int missed = 0;
+
+	own_port = OWN_PORT;
+	snprintf(a, sizeof(a), "%s", addresses);
+	while ((address = strsep(&next_a, ",")) != NULL) {
+		snprintf(p, sizeof(p), "%s", ports);
+		for (next_p = p; (port = strsep(&next_p, ",")) != NULL;) {
+			port_argument = port;
+			if (hear_open(address, SOCK_STREAM) >= 0)
+				continue;
+			missed = errno;
+			printf("%s %s: %s\n", address, port, strerror(missed));
+		}
+	}
+	return missed == 0 ? 0 : refused(missed);
 }
 
 /* Data with the first packet, and no connect() before it. */
@@ -532,6 +582,7 @@ static const struct {
 	{"udp", udp, "ADDRESS PORT: send a datagram"},
 	{"hear", hear_tcp, "ADDRESS PORT: connect, and print what is said first"},
 	{"hear-udp", hear_udp, "ADDRESS PORT: send a datagram, and print the answer"},
+	{"hear-from-one", hear_from_one, "ADDRESS,... PORT,...: the same of all of them, from one port of ours"},
 	{"fast-open", fast_open, "ADDRESS PORT: send with the first packet, without connect"},
 	{"fast-open-connect", fast_open_connect, "delay the first packet of a connect"},
 	{"mptcp", many_paths, "open a socket of many paths"},

@@ -21,8 +21,6 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 
-#define MEANT 80 /* SO_ORIGINAL_DST */
-
 static struct {
 	struct loop *loop;
 	struct bus bus;
@@ -116,10 +114,27 @@ accepted(int fd, size_t which)
 		dprintf(fd, "%s\n", which == 2 ? "explicit" : "names");
 		return;
 	}
-	if (getsockopt(fd, four ? SOL_IP : SOL_IPV6, MEANT, &at, &length) == 0)
+	if (getsockname(fd, &at.any, &length) == 0)
 		inet_ntop(four ? AF_INET : AF_INET6, four ? (void *)&at.four.sin_addr : (void *)&at.six.sin6_addr, text,
 		    sizeof(text));
 	dprintf(fd, "transparent %s %u\n", text, ntohs(at.four.sin_port));
+}
+
+/* The answer comes from where the question went: what recvmsg says beside it, sendmsg takes. */
+static void
+answer_name(void)
+{
+	char bytes[512], beside[64];
+	struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+	struct sockaddr_storage from;
+	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1,
+	    .msg_control = beside, .msg_controllen = sizeof(beside)};
+
+	if (recvmsg(me.fds[3], &m, 0) < 0)
+		return;
+	part = (struct iovec){.iov_base = "name", .iov_len = 4};
+	if (sendmsg(me.fds[3], &m, 0) < 0)
+		dprintf(2, "PROXY cannot answer\n");
 }
 
 static void
@@ -127,15 +142,10 @@ socket_ready(void *self, uint32_t events)
 {
 	size_t which = *(size_t *)self;
 	auto_fd int fd = -1;
-	char bytes[512];
-	struct sockaddr_storage from;
-	socklen_t length = sizeof(from);
 
 	(void)events;
 	if (which == 3) {
-		if (recvfrom(me.fds[3], bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &length) >= 0 &&
-		    sendto(me.fds[3], "name", 4, 0, (struct sockaddr *)&from, length) < 0)
-			dprintf(2, "PROXY cannot answer\n");
+		answer_name();
 		return;
 	}
 	if ((fd = accept4(me.fds[which], NULL, NULL, SOCK_CLOEXEC)) >= 0)
@@ -148,8 +158,11 @@ proxy_listen(void *self, struct msg *m, struct msg *answer, struct why *why)
 	static const struct span names[] = {SPAN("198.18.0.1 one.example"), SPAN("198.18.0.2 two.example"), SPAN("198.18.0.1 other.example")};
 	struct msg told = {.id = PROXY_NAMES, .proxy_names = {(struct span *)(uintptr_t)names, COUNT(names)}};
 	enum err r = OK;
+	int on = 1;
 
 	(void)self;
+	if (m->fds_n == COUNT(me.fds) && setsockopt(m->fds[3], IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0)
+		return fail_errno(why, ERR_SYSTEM, "IP_PKTINFO");
 	for (size_t i = 0; r == OK && i < COUNT(me.fds) && m->fds_n == COUNT(me.fds); i++) {
 		me.index[i] = i;
 		me.fds[i] = fd_take(&m->fds[i]);

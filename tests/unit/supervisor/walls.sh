@@ -144,6 +144,11 @@ heard() { printf '%s\n' "$@" | sed 's/ /\t/g; s|^@kill\t|@kill |; s|^@push\t|@pu
 is "TCP to any address, over IPv4 and IPv6, comes to the proxy with its destination" \
 	"$(heard '/sandbox/probe hear 1.1.1.1 443' '/sandbox/probe hear 2606:4700::1111 8443' '/sandbox/probe hear 10.0.0.1 22')" \
 	"0 transparent 1.1.1.1 443;possible|0 transparent 2606:4700::1111 8443;possible|0 transparent 10.0.0.1 22;possible|"
+for hosts in 1.1.1.1,10.0.0.1 2606:4700::1111,2001:db8::1; do # two destinations never need one port of the agent's
+	wanted=; for host in ${hosts/,/ }; do for to in 53 80 443 15001; do wanted+="transparent $host $to;"; done; done
+	[ $hosts = 1.1.1.1,10.0.0.1 ] && wanted=${wanted//transparent 1.1.1.1 53/names} && wanted=${wanted//transparent 10.0.0.1 53/names}
+	is "from one port to eight destinations of $hosts" "$(heard "/sandbox/probe hear-from-one $hosts 53,80,443,15001")" "0 ${wanted}possible|"
+done
 is "the explicit proxy's address" "$(heard '/sandbox/probe hear 10.200.0.1 3128')" "0 explicit;possible|"
 is "DNS to any server over IPv4, the resolver's own included, is ours" \
 	"$(heard '/sandbox/probe hear-udp 8.8.8.8 53' '/sandbox/probe hear-udp 127.0.0.1 53' '/sandbox/probe hear-udp 127.0.0.53 53' '/sandbox/probe hear 8.8.8.8 53')" \
