@@ -12,6 +12,7 @@ common/wire common/base
 common/policy common/base common/os common/wire openshell
 common/bus common/base common/os proto
 common/rpc common/base common/os common/wire openshell
+common/leg common/base common/os common/policy
 common/service common/base common/os common/wire common/bus
 proto common/bus
 services/api common openshell proto
@@ -38,6 +39,7 @@ common/wire yaml protobuf_c zlib ssl
 common/policy protobuf_c sodium
 common/bus libzmq sodium
 common/rpc ssl nghttp2 protobuf_c
+common/leg ssl
 common/service
 services/api protobuf_c sodium
 services/state pq sodium protobuf_c

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "common/policy/destination.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/openssl.h"
 
 #define LEAVES_MAX   256
 #define DAY_S	     86400L

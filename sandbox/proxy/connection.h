@@ -6,7 +6,7 @@
 #include "common/base/list.h"
 #include "common/bus/peer.h"
 #include "common/policy/destination.h"
-#include "sandbox/proxy/leg.h"
+#include "common/leg/leg.h"
 
 #define CONNECTION_ADDRESSES 16
 

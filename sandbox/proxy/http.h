@@ -14,7 +14,7 @@
 #include "common/wire/http_target.h"
 #include "sandbox/proxy/connection.h"
 #include "sandbox/proxy/refusal.h"
-#include "sandbox/proxy/side.h"
+#include "common/leg/side.h"
 
 #define STREAMS_MAX	   100	  /* exchanges at once on an HTTP/2 connection */
 #define PIPELINE_MAX	   16	  /* requests read ahead on an HTTP/1 connection */

@@ -2,7 +2,7 @@
 #ifndef SANDBOX_PROXY_LINGER_H
 #define SANDBOX_PROXY_LINGER_H
 
-#include "sandbox/proxy/leg.h"
+#include "common/leg/leg.h"
 
 struct proxy;
 

@@ -9,7 +9,7 @@
 #include "common/os/ids.h"
 #include "common/os/jail.h"
 #include "common/os/rest.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/openssl.h"
 #include "sandbox/proxy/serve.h"
 
 #define CHANNEL_FD 3

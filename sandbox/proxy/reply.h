@@ -3,7 +3,7 @@
 #define SANDBOX_PROXY_REPLY_H
 
 #include "common/base/span.h"
-#include "sandbox/proxy/leg.h"
+#include "common/leg/leg.h"
 
 /* Without a body. */
 void reply_empty(struct leg *leg, unsigned status);

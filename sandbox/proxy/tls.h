@@ -4,7 +4,7 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/openssl.h"
 
 #define CA_KEY_BYTES 4096
 #define CA_PEM_BYTES 16384

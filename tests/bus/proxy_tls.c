@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "sandbox/proxy/ca.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/openssl.h"
 
 static struct ca *authority;
 

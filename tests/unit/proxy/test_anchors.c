@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sandbox/proxy/anchors.h"
+#include "common/leg/anchors.h"
 #include "sandbox/proxy/ca.h"
 
 #define MANY 20

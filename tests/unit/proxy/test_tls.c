@@ -10,7 +10,7 @@
 
 #include "common/base/clean.h"
 #include "sandbox/proxy/ca.h"
-#include "sandbox/proxy/leg.h"
+#include "common/leg/leg.h"
 #include "sandbox/proxy/tls.h"
 
 static struct loop *loop;

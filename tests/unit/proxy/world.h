@@ -7,7 +7,7 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
-#include "sandbox/proxy/bytes.h"
+#include "common/leg/bytes.h"
 #include "sandbox/proxy/connection.h"
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"

@@ -1,6 +1,6 @@
 /* A leg: one end of a connection that passes through, a socket with or without TLS on it. */
-#ifndef SANDBOX_PROXY_LEG_H
-#define SANDBOX_PROXY_LEG_H
+#ifndef COMMON_LEG_LEG_H
+#define COMMON_LEG_LEG_H
 
 #include "common/base/err.h"
 #include "common/base/span.h"

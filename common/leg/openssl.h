@@ -1,6 +1,6 @@
 /* OpenSSL's headers, with the one name of theirs that is also ours out of the way; include these and no others. */
-#ifndef SANDBOX_PROXY_OPENSSL_H
-#define SANDBOX_PROXY_OPENSSL_H
+#ifndef COMMON_LEG_OPENSSL_H
+#define COMMON_LEG_OPENSSL_H
 
 #define ERR_STATE OPENSSL_ERR_STATE
 #include <openssl/ec.h>

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sandbox/proxy/leg_inside.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/leg_inside.h"
+#include "common/leg/openssl.h"
 
 /* Why an operation failed for good; the queue of errors is empty afterwards. */
 static enum err

@@ -1,9 +1,9 @@
 /* Trust anchors: a PEM file of which only an index is kept; a certificate is read when a chain asks for it. */
-#ifndef SANDBOX_PROXY_ANCHORS_H
-#define SANDBOX_PROXY_ANCHORS_H
+#ifndef COMMON_LEG_ANCHORS_H
+#define COMMON_LEG_ANCHORS_H
 
 #include "common/base/err.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/openssl.h"
 
 struct anchors;
 

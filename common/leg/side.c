@@ -1,5 +1,5 @@
 /* Sides: reading as much as there is room for, writing all that waits at once. */
-#include "sandbox/proxy/side.h"
+#include "common/leg/side.h"
 
 #include <sys/epoll.h>
 

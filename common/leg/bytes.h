@@ -1,6 +1,6 @@
 /* Bytes: a queue of bytes in one piece, which grows as it must and gives its memory back when it is empty. */
-#ifndef SANDBOX_PROXY_BYTES_H
-#define SANDBOX_PROXY_BYTES_H
+#ifndef COMMON_LEG_BYTES_H
+#define COMMON_LEG_BYTES_H
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Legs: reading, writing and watching of a socket; what TLS adds is in leg_tls.c. */
-#include "sandbox/proxy/leg.h"
+#include "common/leg/leg.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sandbox/proxy/leg_inside.h"
+#include "common/leg/leg_inside.h"
 
 static void socket_ready(void *self, uint32_t events);
 

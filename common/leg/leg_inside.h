@@ -1,9 +1,9 @@
 /* The inside of a leg, for leg_socket.c (sockets, watching) and leg_tls.c (what OpenSSL does). */
-#ifndef SANDBOX_PROXY_LEG_INSIDE_H
-#define SANDBOX_PROXY_LEG_INSIDE_H
+#ifndef COMMON_LEG_LEG_INSIDE_H
+#define COMMON_LEG_LEG_INSIDE_H
 
-#include "sandbox/proxy/leg.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/leg.h"
+#include "common/leg/openssl.h"
 
 struct leg {
 	struct loop *loop;

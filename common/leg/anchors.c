@@ -1,5 +1,5 @@
 /* Anchors: hash of each subject and where its PEM text lies; what a chain asks for goes into OpenSSL's store and stays. */
-#include "sandbox/proxy/anchors.h"
+#include "common/leg/anchors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/span.h"
-#include "sandbox/proxy/openssl.h"
+#include "common/leg/openssl.h"
 
 #define FILE_BYTES_MAX (8l << 20)
 #define BEGIN	       "-----BEGIN CERTIFICATE-----"

@@ -1,5 +1,5 @@
 /* Bytes: making room. */
-#include "sandbox/proxy/bytes.h"
+#include "common/leg/bytes.h"
 
 #define FIRST_BYTES 4096u
 

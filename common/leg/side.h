@@ -1,10 +1,10 @@
 /* A side: a leg with what came on it and is not taken yet, and what waits to be written; both bounded. */
-#ifndef SANDBOX_PROXY_SIDE_H
-#define SANDBOX_PROXY_SIDE_H
+#ifndef COMMON_LEG_SIDE_H
+#define COMMON_LEG_SIDE_H
 
 #include "common/base/list.h"
-#include "sandbox/proxy/bytes.h"
-#include "sandbox/proxy/leg.h"
+#include "common/leg/bytes.h"
+#include "common/leg/leg.h"
 
 #define SIDE_IN_BYTES  32768 /* read ahead; more than the longest head */
 #define SIDE_OUT_BYTES 65536 /* waiting to be written when no more body is taken */
