@@ -10,6 +10,7 @@ common/base
 common/os common/base
 common/wire common/base
 common/policy common/base common/os common/wire openshell
+common/provider common/base common/wire common/policy openshell
 common/bus common/base common/os proto
 common/rpc common/base common/os common/wire openshell
 common/leg common/base common/os common/policy
@@ -28,7 +29,7 @@ sandbox/proxy common proto
 sandbox/launcher
 sandbox/fence
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
-clients/cli common/base common/os common/wire common/rpc common/policy clients/sdk openshell
+clients/cli common/base common/os common/wire common/rpc common/policy common/provider clients/sdk openshell
 '
 
 # room: outside libraries it may link (names of *_dep in meson.build); everything may link its own rooms' *_dep.
@@ -37,6 +38,7 @@ common/base
 common/os seccomp
 common/wire yaml protobuf_c zlib ssl
 common/policy protobuf_c sodium
+common/provider protobuf_c sodium
 common/bus libzmq sodium
 common/rpc ssl nghttp2 protobuf_c
 common/leg ssl
