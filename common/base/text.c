@@ -40,6 +40,18 @@ text_add_span(struct text *text, struct span bytes)
 	text->at[text->length] = '\0';
 }
 
+void
+text_add_number(struct text *text, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	text_add_span(text, (struct span){digits + at, sizeof(digits) - at});
+}
+
 static bool
 needs_escape(unsigned char byte, bool utf8)
 {

@@ -54,14 +54,17 @@ add_where(struct text *text, const struct connection *connection, const struct e
 		add_escaped(text, span_head(event->method, 64));
 		add_words(text, " ");
 	}
-	text_add(text, "%s", v6 ? "[" : "");
+	add_words(text, v6 ? "[" : "");
 	add_escaped(text, span_of_text(connection->host));
-	text_add(text, "%s:%u", v6 ? "]" : "", connection->port);
+	add_words(text, v6 ? "]:" : ":");
+	text_add_number(text, connection->port);
 	add_escaped(text, span_head(event->path, PATH_BYTES));
 	if (connection->judged.binary.length > 0) {
 		add_words(text, " ");
 		add_escaped(text, span_head(connection->judged.binary, BINARY_BYTES));
-		text_add(text, "(%u)", connection->judged.pid);
+		add_words(text, "(");
+		text_add_number(text, connection->judged.pid);
+		add_words(text, ")");
 	}
 }
 
@@ -77,14 +80,16 @@ add_bracket(struct text *text, const struct connection *connection, const struct
 	struct span policy = policy_of(connection, event);
 
 	if (policy.length > 0 || event->engine != NULL) {
-		text_add(text, " [policy:");
+		add_words(text, " [policy:");
 		add_escaped(text, policy.length > 0 ? policy : SPAN("-"));
-		text_add(text, " engine:%s]", event->engine == NULL ? "-" : event->engine);
+		add_words(text, " engine:");
+		add_words(text, event->engine == NULL ? "-" : event->engine);
+		add_words(text, "]");
 	}
 	if (event->reason.length > 0) {
-		text_add(text, " [reason:");
+		add_words(text, " [reason:");
 		add_escaped(text, event->reason);
-		text_add(text, "]");
+		add_words(text, "]");
 	}
 }
 
@@ -148,7 +153,7 @@ field_number(struct fields *fields, const char *key, unsigned value)
 	char bytes[16];
 	struct text text = TEXT_OF(bytes);
 
-	text_add(&text, "%u", value);
+	text_add_number(&text, value);
 	field_add(fields, key, text_span(&text));
 }
 

@@ -1,14 +1,17 @@
 /* Answers to the agent in HTTP/1: the head, and how its body is delimited. */
-#include <stdio.h>
-
+#include "common/base/text.h"
 #include "sandbox/proxy/http.h"
 
 static void
 status_write(struct side *side, const struct http_head *answer)
 {
-	char line[32];
+	char bytes[32];
+	struct text line = TEXT_OF(bytes);
 
-	side_write(side, span_of_bytes(line, (size_t)snprintf(line, sizeof(line), "HTTP/1.1 %u ", answer->status)));
+	text_add_span(&line, SPAN("HTTP/1.1 "));
+	text_add_number(&line, answer->status);
+	text_add_span(&line, SPAN(" "));
+	side_write(side, text_span(&line));
 	side_write(side, answer->reason.length == 0 ? span_of_text(refusal_words(answer->status)) : answer->reason);
 	side_write(side, SPAN("\r\n"));
 	h1_head_write(side, answer);

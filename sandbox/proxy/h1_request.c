@@ -1,6 +1,5 @@
 /* Requests upstream in HTTP/1: the head, from what was judged. */
-#include <stdio.h>
-
+#include "common/base/text.h"
 #include "sandbox/proxy/http.h"
 
 static void
@@ -22,12 +21,18 @@ host_write(struct side *side, const struct connection *connection)
 {
 	bool v6 = strchr(connection->host, ':') != NULL;
 	uint16_t usual = connection->tls ? 443 : 80;
-	char line[300], port[8] = "";
+	char bytes[300];
+	struct text line = TEXT_OF(bytes);
 
-	if (connection->port != usual)
-		snprintf(port, sizeof(port), ":%u", connection->port);
-	side_write(side, span_of_bytes(line, (size_t)snprintf(line, sizeof(line), "Host: %s%s%s%s\r\n", v6 ? "[" : "",
-	    connection->host, v6 ? "]" : "", port)));
+	text_add_span(&line, v6 ? SPAN("Host: [") : SPAN("Host: "));
+	text_add_span(&line, span_of_text(connection->host));
+	text_add_span(&line, v6 ? SPAN("]") : SPAN_NONE);
+	if (connection->port != usual) {
+		text_add_span(&line, SPAN(":"));
+		text_add_number(&line, connection->port);
+	}
+	text_add_span(&line, SPAN("\r\n"));
+	side_write(side, text_span(&line));
 }
 
 /* Crumbs of an HTTP/2 request in one field (RFC 9113, 8.2.3). */

@@ -1,6 +1,5 @@
 /* HTTP/1 written: fields, bodies plain or chunked, trailers; for both sides. */
-#include <stdio.h>
-
+#include "common/base/text.h"
 #include "sandbox/proxy/http.h"
 
 static void
@@ -35,10 +34,13 @@ h1_head_write(struct side *side, const struct http_head *head)
 void
 h1_length_write(struct side *side, uint64_t length)
 {
-	char line[64];
+	char bytes[24];
+	struct text digits = TEXT_OF(bytes);
 
-	side_write(side, span_of_bytes(line, (size_t)snprintf(line, sizeof(line), "Content-Length: %llu\r\n",
-	    (unsigned long long)length)));
+	text_add_number(&digits, length);
+	side_write(side, SPAN("Content-Length: "));
+	side_write(side, text_span(&digits));
+	side_write(side, SPAN("\r\n"));
 }
 
 void

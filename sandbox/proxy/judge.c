@@ -236,7 +236,7 @@ batch_send(void *self)
 	else
 		peer_call(judge->proxy->policyd, &m, JUDGE_MS, batch_answered, batch);
 	arena_reset(&batch->memory);
-	return true;
+	return judge->batch != NULL; /* what is due now is due by a timer or the channel: the loop may sleep */
 }
 
 static struct batch *

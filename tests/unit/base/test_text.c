@@ -109,11 +109,34 @@ building(void **state)
 	assert_string_equal(wide, "\\xffa");
 }
 
+static void
+digits(void **state)
+{
+	static const struct {
+		uint64_t number;
+		const char *words;
+	} cases[] = {{0, "0"}, {9, "9"}, {10, "10"}, {65535, "65535"}, {UINT64_MAX, "18446744073709551615"}};
+	char bytes[32], small[4];
+	struct text text = TEXT_OF(small);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text whole = TEXT_OF(bytes);
+
+		text_add_number(&whole, cases[i].number);
+		assert_string_equal(bytes, cases[i].words);
+		assert_false(whole.cut);
+	}
+	text_add_number(&text, 12345); /* as much as there is room for, and said */
+	assert_string_equal(small, "123");
+	assert_true(text.cut);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(numbers), cmocka_unit_test(hex), cmocka_unit_test(ids), cmocka_unit_test(building)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(hex), cmocka_unit_test(ids),
+	    cmocka_unit_test(building), cmocka_unit_test(digits)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
