@@ -13,19 +13,12 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/sanitized.h"
 #include "common/os/jail_root.h"
 #include "common/os/landlock.h"
 #include "common/os/promise.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
+#if SANITIZED
 /* The leak check at exit traces the process, which a jail forbids: it is not done in one. */
 static int jailed;
 int __lsan_is_turned_off(void);
@@ -269,7 +262,7 @@ jail_enter(const struct jail *jail, struct why *why)
 {
 	enum err r;
 
-#ifdef SANITIZED
+#if SANITIZED
 	jailed = 1;
 #endif
 	r = steps(jail, why);

@@ -14,33 +14,15 @@
 #include "common/base/clock.h"
 #include "common/bus/channel.h"
 #include "common/bus/stream.h"
-#include "tests/bus/script.h"
+#include "tests/bus/relay_stage.h"
 
 #define LONG_BYTES (32u << 20)
 
-static const char *relay_program, *link_program;
-static char directory[64], endpoint[64], settings[2048];
-static struct loop *loop;
-static struct daemon relay;
-static struct actor state, api, supervisor;
+static const char *link_program;
+static char endpoint[64];
+static struct actor supervisor;
 static struct child link_child;
-static const uint8_t bytes32[32] = {3};
 static const struct id sandbox = {{5}}, instance = {{6}};
-static struct span argv_true[] = {{"true", 4}};
-static const struct msg enrolled = {.id = ENROLLED,
-    .enrolled = {.name = {"demo", 4},
-	.workspace = {"default", 7},
-	.command = argv_true,
-	.command_n = 1,
-	.policy = {"p", 1},
-	.policy_version = 1}};
-
-static void
-relay_start(void)
-{
-	daemon_start(&relay, relay_program, directory, settings);
-	assert_string_equal(relay.words, "ready\n");
-}
 
 static void
 link_start(void)
@@ -83,34 +65,15 @@ expect_session(void)
 }
 
 static int
-setup(void **unused)
+stage_open(void **unused)
 {
-	char path[128], one[256], two[256];
-	struct peer *peer;
-	struct why why;
+	char settings[128];
 
 	(void)unused;
-	directory_make(directory);
-	directory_add(directory, "state");
-	directory_add(directory, "relay");
-	directory_add(directory, "sandboxes");
-	assert_int_equal(loop_new(&loop, &why), OK);
-	daemon_keys(&relay);
-	actor_init(&state, loop, ROLE_STATE, "state");
-	actor_init(&api, loop, ROLE_API, "api");
-	actor_init(&supervisor, loop, ROLE_SUPERVISOR, "supervisor");
-	actor_join(&state, ROLE_RELAY, "relay", relay.key);
-	snprintf(path, sizeof(path), "ipc://%s/state/bus", directory);
-	assert_int_equal(curve_bind(state.curve, path, false, &why), OK);
 	snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%u", free_port());
-	snprintf(settings, sizeof(settings), "process: relay\nsandbox_endpoints: [\"%s\"]\nroster:\n%s%s",
-	    endpoint, roster_yaml(&state, "state", "ipc:///state/bus", one),
-	    roster_yaml(&api, "api", NULL, two));
-	relay_start();
-	actor_join(&api, ROLE_RELAY, "relay", relay.key);
-	snprintf(path, sizeof(path), "ipc://%s/relay/bus", directory);
-	assert_int_equal(curve_connect(api.curve, path, ROLE_RELAY, "relay", &peer, &why), OK);
-	actor_wait_up(&api, 1);
+	snprintf(settings, sizeof(settings), "sandbox_endpoints: [\"%s\"]\n", endpoint);
+	house_open(settings);
+	actor_init(&supervisor, loop, ROLE_SUPERVISOR, "supervisor");
 	link_start();
 	expect_session();
 	heard_free(actor_hear(&supervisor, ENROLLED));
@@ -118,17 +81,13 @@ setup(void **unused)
 }
 
 static int
-teardown(void **unused)
+stage_close(void **unused)
 {
 	(void)unused;
 	actor_done(&supervisor);
 	child_wait(&link_child);
 	child_done(&link_child);
-	daemon_stop(&relay);
-	actor_done(&api);
-	actor_done(&state);
-	loop_free(loop);
-	directory_remove(directory);
+	house_close();
 	return 0;
 }
 
@@ -267,10 +226,7 @@ when_the_relay_dies_the_link_comes_back(void **unused)
 	child_kill(&relay.child, SIGKILL);
 	child_wait(&relay.child);
 	child_done(&relay.child);
-	heard = actor_hear(&supervisor, EXEC_SIGNAL); /* its caller is gone */
-	assert_int_equal(heard->msg.exec_signal.stream, number);
-	assert_int_equal(heard->msg.exec_signal.signal, SIGKILL);
-	heard_free(heard);
+	expect_killed(&supervisor, number); /* its caller is gone */
 	heard = actor_hear(&supervisor, LINK_STATUS);
 	assert_false(heard->msg.link_status.connected);
 	heard_free(heard);
@@ -291,11 +247,8 @@ static void
 push(uint64_t revision)
 {
 	const struct msg m = {.id = CONFIG_PUSH,
-	    .config_push = {.sandbox = sandbox,
-		.epoch = 1,
-		.policy = {"p", 1},
-		.policy_version = 1,
-		.config_revision = revision}};
+	    .config_push = {
+		.sandbox = sandbox, .epoch = 1, .policy = {"p", 1}, .policy_version = 1, .config_revision = revision}};
 
 	tell(state.peer, &m);
 }
@@ -358,7 +311,7 @@ configuration_outlives_the_relay(void **unused)
 	heard_free(actor_hear(&supervisor, LINK_STATUS));
 	relay_start();
 	expect_session_with(2); /* it changed meanwhile */
-	expect_applied(1); /* once more: it was not answered */
+	expect_applied(1);	/* once more: it was not answered */
 	given_and_applied(2);
 	expect_applied(2);
 	assert_null(actor_heard(&supervisor, CONFIG_PUSH));
@@ -368,7 +321,7 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
 	    CASE(a_long_output_comes_byte_for_byte),
 	    CASE(short_commands_one_after_the_other),
 	    CASE(when_the_link_dies_the_caller_hears),
@@ -378,7 +331,7 @@ main(int argc, char **argv)
 	};
 
 	assert_int_equal(argc, 3);
-	relay_program = argv[1];
+	program = argv[1];
 	link_program = argv[2];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
