@@ -1,4 +1,4 @@
-/* Configuration: passed up once, as the answer to link_setup; after that only what is newer, as config_push. */
+/* Configuration: passed up once, as the answer to link_setup; after that only what is newer, as config_push. And boxed secrets. */
 #include "sandbox/link/config.h"
 
 #include "common/base/log.h"
@@ -71,4 +71,26 @@ config_push(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (m->call != 0)
 		answer->id = DONE;
 	return OK;
+}
+
+/*
+ * Secrets for the router of this sandbox, in a box that it alone can open; passed on as it is.
+ *
+ * in      secrets_push, from the relay
+ * errors  ERR_STATE it is for another start than this; ERR_UNAVAILABLE the supervisor is gone
+ */
+enum err
+secrets_push(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct link *link = self;
+	const struct msg_secrets_push *in = &m->secrets_push;
+	enum err r;
+
+	if (m->from != link->relay)
+		return fail(why, ERR_DENIED, "only the relay brings secrets");
+	if (!link->enrolment.done || !id_equal(in->sandbox, link->setup.sandbox) || in->epoch != link->setup.epoch)
+		return fail(why, ERR_STATE, "secrets for another start than this");
+	if ((r = peer_tell(link->supervisor, m, why)) == OK && m->call != 0)
+		answer->id = DONE;
+	return r;
 }

@@ -7,6 +7,6 @@
 /* What enrolment gave; only what the supervisor has not been given is passed up. */
 void config_enrolled(struct link *link, const struct msg *answer);
 
-handler config_push;
+handler config_push, secrets_push;
 
 #endif

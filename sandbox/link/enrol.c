@@ -99,7 +99,8 @@ enrol_begin(struct link *link)
 		.instance = s->instance,
 		.token = span_of_bytes(s->token.bytes, sizeof(s->token.bytes)),
 		.router_key = span_of_bytes(s->router_key, sizeof(s->router_key)),
-		.router_mac = span_of_bytes(s->router_mac, sizeof(s->router_mac))}};
+		.router_mac = span_of_bytes(s->router_mac, sizeof(s->router_mac)),
+		.secrets_revision = link->secrets_revision}};
 
 	if (e->refused || e->call != 0)
 		return;

@@ -44,6 +44,8 @@ enum report_kind {
 	REPORT_FAILED,
 	REPORT_APPLIED, /* the last configuration that was loaded, and the last that was refused, each until told */
 	REPORT_UNAPPLIED,
+	REPORT_SECRETS, /* the same of secrets */
+	REPORT_UNSECRETS,
 	REPORT_MAIN_EXITED,
 	REPORT_KINDS
 };
@@ -90,6 +92,7 @@ struct link {
 	struct setup setup;
 	struct enrolment enrolment;
 	uint64_t config_revision; /* of what the supervisor was given last */
+	uint64_t secrets_revision; /* of what its router uses */
 	struct reports reports;
 	struct spool spool;
 	struct list execs;

@@ -96,6 +96,8 @@ kind_of(const struct msg *m)
 {
 	if (m->id == CONFIG_APPLIED)
 		return m->config_applied.loaded ? REPORT_APPLIED : REPORT_UNAPPLIED;
+	if (m->id == SECRETS_APPLIED)
+		return m->secrets_applied.loaded ? REPORT_SECRETS : REPORT_UNSECRETS;
 	return m->id == SANDBOX_READY ? REPORT_READY : m->id == SANDBOX_FAILED ? REPORT_FAILED : REPORT_MAIN_EXITED;
 }
 
@@ -103,7 +105,7 @@ kind_of(const struct msg *m)
  * Something that state must learn of this sandbox. A newer one of the same kind replaces what was not told
  * yet.
  *
- * in      sandbox_ready, sandbox_failed, config_applied, main_exited, from the supervisor
+ * in      sandbox_ready, sandbox_failed, config_applied, secrets_applied, main_exited, from the supervisor
  * out     done: it is kept (in this process: a link that takes our place must be told again)
  */
 enum err
@@ -119,6 +121,8 @@ report_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return fail(why, ERR_DENIED, "only the supervisor reports");
 	if ((r = msg_encode(m, &bytes, &room, &length, why)) != OK)
 		return r;
+	if (m->id == SECRETS_APPLIED && m->secrets_applied.loaded)
+		link->secrets_revision = m->secrets_applied.revision;
 	if (link->reports.call != 0 && first_untold(&link->reports) == report)
 		reports_pause(link); /* the old one is on its way: its answer says nothing of this one */
 	free(report->bytes);

@@ -42,6 +42,7 @@ link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	setup->epoch = in->epoch;
 	setup->again = in->again;
 	link->config_revision = in->config_revision;
+	link->secrets_revision = in->secrets_revision;
 	if (m->call != 0)
 		link->enrolment.setup = reply_later(m);
 	link->bus.state = LINK_RUNNING;

@@ -110,7 +110,7 @@ void finish_spawner(struct supervisor *s);	   /* its channel or process is gone 
 void finish_asked(void *self, int signal_number); /* SIGTERM */
 
 /* environment.c: the environment of a command; later lists win over earlier, OPENSHELL_* of others is dropped. */
-#define ENVIRONMENT_MAX 384
+#define ENVIRONMENT_MAX 1472 /* 384, and a placeholder of each secret */
 enum err environment_make(const struct supervisor *s, const struct span *more, size_t more_n, bool tty,
     struct arena *arena, struct span **out, size_t *out_n, struct why *why) must_check;
 

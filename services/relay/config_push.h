@@ -4,6 +4,6 @@
 
 #include "services/relay/session.h"
 
-handler config_push;
+handler config_push, secrets_push;
 
 #endif

@@ -93,7 +93,7 @@ announce_some(struct relay *relay)
 	list_each (session, &relay->unannounced, struct session, link) {
 		struct msg m = {
 		    .id = SESSION_UP, .session_up = {session->sandbox, session->epoch, session->instance,
-	    session->config_revision}};
+	    session->config_revision, session->secrets_revision}};
 
 		if (peer_tell(relay->state, &m, NULL) != OK)
 			return false;
@@ -252,6 +252,7 @@ session_enrol(void *self, struct msg *m, struct msg *answer, struct why *why)
 	session->asked.sandbox = in->sandbox;
 	session->asked.epoch = in->epoch;
 	session->asked.instance = in->instance;
+	session->secrets_revision = in->secrets_revision;
 	session->reply = reply_later(m);
 	session->check = peer_call(relay->state, &check, CALL_DEADLINE_MS, enrol_checked, session);
 	return OK;

@@ -94,6 +94,20 @@ report_applied(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return pass_on(self, m, why);
 }
 
+/* It uses a revision of its secrets, or refuses it. The same; the next session_up says so too. */
+enum err
+report_secrets(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct session *session = m->from->self;
+
+	(void)answer;
+	m->secrets_applied.sandbox = session->sandbox;
+	m->secrets_applied.epoch = session->epoch;
+	if (m->secrets_applied.loaded)
+		session->secrets_revision = m->secrets_applied.revision;
+	return pass_on(self, m, why);
+}
+
 /* Lines of its log. The same. */
 enum err
 report_logs(void *self, struct msg *m, struct msg *answer, struct why *why)

@@ -5,6 +5,6 @@
 
 #include "services/relay/relay.h"
 
-handler report_ready, report_failed, report_main_exited, report_applied, report_logs;
+handler report_ready, report_failed, report_main_exited, report_applied, report_secrets, report_logs;
 
 #endif
