@@ -12,6 +12,7 @@ common/wire common/base
 common/policy common/base common/os common/wire openshell
 common/provider common/base common/wire common/policy openshell
 common/bus common/base common/os proto
+common/seal common/base common/bus proto
 common/rpc common/base common/os common/wire openshell
 common/leg common/base common/os common/policy
 common/service common/base common/os common/wire common/bus
@@ -40,6 +41,7 @@ common/wire yaml protobuf_c zlib ssl
 common/policy protobuf_c sodium
 common/provider protobuf_c sodium
 common/bus libzmq sodium
+common/seal sodium
 common/rpc ssl nghttp2 protobuf_c
 common/leg ssl
 common/service
