@@ -27,6 +27,7 @@ struct connection {
 	struct arena memory;   /* of what was judged; ceiling 64 KiB */
 	struct msg_connection_judged judged; /* in memory */
 	struct list link;      /* in proxy.connections */
+	struct list awaited;   /* in proxy.awaited, or in none */
 	void *relay;	       /* what serves it now: http.c or raw.c */
 	void (*relay_end)(struct connection *connection, const char *why); /* the policy changed, or we stop: end it now */
 

@@ -235,6 +235,7 @@ head_peeked(struct connection *connection, struct span bytes)
 	if (r == ERR_MORE)
 		return;
 	peek_end(connection);
+	list_remove(&connection->awaited);
 	loop_timer_stop(connection->proxy->loop, &connection->timer);
 	if (r != OK)
 		refuse_empty(connection, r == ERR_RANGE ? 431 : 400);
@@ -250,6 +251,7 @@ explicit_begin(struct connection *connection)
 	struct why why;
 
 	connection->relay_end = end_silently;
+	list_append(&connection->proxy->awaited, &connection->awaited);
 	loop_timer_set(connection->proxy->loop, &connection->timer, HEAD_MS, head_late, connection);
 	if (peek_begin(connection, HTTP_FIRST_HEAD_BYTES + 1, head_peeked, &why) != OK)
 		connection_end(connection);

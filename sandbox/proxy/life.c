@@ -15,18 +15,34 @@
 
 /* Those of a batch are one line with a count. */
 static void
-tell_full(struct proxy *proxy)
+tell_full(struct proxy *proxy, const char *head)
 {
-	static const struct event event = {.class = EVENT_FINDING,
+	struct event event = {.class = EVENT_FINDING,
 	    .severity = EVENT_HIGH,
 	    .action = EVENT_DENIED,
 	    .activity = "LIMIT",
-	    .head = "connections turned away",
+	    .head = head,
 	    .engine = "proxy",
-	    .code = {"connections_max", 15},
-	    .reason = {"as many connections are open as may be", 38}};
+	    .code = SPAN("connections_max"),
+	    .reason = SPAN("as many connections are open as may be")};
 
 	event_add(proxy, NULL, &event);
+}
+
+/* Who has said nothing for the longest makes room for who may have something to say. */
+static bool
+make_room(struct proxy *proxy)
+{
+	struct connection *oldest;
+
+	if (list_empty(&proxy->awaited)) {
+		tell_full(proxy, "connections turned away");
+		return false;
+	}
+	oldest = list_item(proxy->awaited.next, struct connection, awaited);
+	oldest->relay_end(oldest, "idle before the first request for longer than all others, of as many as may be open");
+	tell_full(proxy, "idle connections ended for new ones");
+	return true;
 }
 
 struct connection *
@@ -34,9 +50,8 @@ connection_new(struct proxy *proxy, int fd, enum how how)
 {
 	struct connection *connection;
 
-	if (proxy->connections_n >= CONNECTIONS_MAX) {
+	if (proxy->connections_n >= CONNECTIONS_MAX && !make_room(proxy)) {
 		close(fd);
-		tell_full(proxy);
 		return NULL;
 	}
 	if ((connection = calloc(1, sizeof(*connection))) == NULL)
@@ -63,6 +78,7 @@ connection_end(struct connection *connection)
 	struct proxy *proxy = connection->proxy;
 
 	list_remove(&connection->link);
+	list_remove(&connection->awaited);
 	proxy->connections_n--;
 	loop_timer_stop(proxy->loop, &connection->timer);
 	loop_remove(proxy->loop, &connection->peek);

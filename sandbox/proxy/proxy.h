@@ -43,6 +43,7 @@ struct proxy {
 	bool ending;
 	struct list connections;
 	unsigned connections_n;
+	struct list awaited;	/* of them, those whose agent is waited for before anybody serves them, oldest first */
 	uint64_t next_number;	/* of connections: never used again, also not by the next proxy */
 	struct list lingering;	/* agents' legs that are drained before they are closed */
 	unsigned lingering_n;

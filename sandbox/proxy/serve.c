@@ -51,6 +51,7 @@ proxy_init(struct proxy *proxy, struct loop *loop)
 	    .peer_down = peer_down,
 	    .state = PROXY_WAITING};
 	list_init(&proxy->connections);
+	list_init(&proxy->awaited);
 	list_init(&proxy->lingering);
 	proxy->next_number = (uint64_t)clock_wall_ms() << 20; /* past those of any proxy before */
 	proxy->names = names_new();

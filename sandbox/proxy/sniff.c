@@ -38,6 +38,7 @@ static void
 hand_over(struct connection *connection)
 {
 	peek_end(connection);
+	list_remove(&connection->awaited);
 	loop_timer_stop(connection->proxy->loop, &connection->timer);
 	connection->relay_end = NULL;
 	connection->sniffing = false;
@@ -132,6 +133,7 @@ sniff_begin(struct connection *connection)
 	}
 	connection->relay_end = sniff_ended;
 	connection->sniffing = true;
+	list_append(&connection->proxy->awaited, &connection->awaited);
 	loop_timer_set(connection->proxy->loop, &connection->timer, FIRST_MS, idle_late, connection);
 	if (peek_begin(connection, FIRST_BYTES, peeked, &why) != OK)
 		sniff_ended(connection, why.text);

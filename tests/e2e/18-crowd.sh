@@ -65,6 +65,15 @@ if [ "$(descriptors "$proxy")" != 0 ]; then
 fi
 is "... it is the same proxy and the same policyd" "$(one_of proxy) $(one_of policyd)" "$proxy $policyd"
 
+# ---- as many as may be, and more, that say nothing ----
+client fill 8600 </dev/null >"$work/fill"
+is "past 8,192 silent connections, who asks is answered" "$(word "$work/fill" filled good)" 10
+at_most "... the slowest in ms" "$(word "$work/fill" filled worst)" 2000
+sed 's/^/# /' "$work/fill"
+like "... those that were silent for the longest made room, which is told" "$(openshell logs demo -n 2000 | grep FINDING:LIMIT)" "idle connections ended for new ones"
+like "... of one that was admitted already, who it was, too" "$(openshell logs demo -n 2000)" "CLOSE.*python3.*idle before the first request for longer than all others"
+is "... it is the same proxy and the same policyd" "$(one_of proxy) $(one_of policyd)" "$proxy $policyd"
+
 # ---- deaths ----
 for victim in proxy policyd; do
 	world_forget

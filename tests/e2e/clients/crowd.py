@@ -2,12 +2,13 @@
 
 crowd              a thousand connections that do as little as they can; says "standing", then what was left after SECONDS
 burst COUNT        so many requests at once, each on a connection of its own; says how many were answered rightly
+fill COUNT         so many connections that say nothing, held by several processes; then ten requests while they stand: the slowest in ms
 control SECONDS    a well-behaved client, one kept connection and new ones: count, wrong answers, latencies in ms
 names COUNT        asks for so many names
 hold MARK          one connection of each kind; says "ready", and when /sandbox/go-MARK is there how each ended; meanwhile asks
                    what is allowed and what is forbidden; says for how long nothing that is allowed passed
 """
-import asyncio, os, selectors, socket, ssl, struct, sys, threading, time
+import asyncio, os, selectors, signal, socket, ssl, struct, sys, threading, time
 
 PROXY = ("10.200.0.1", 3128)
 trust = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
@@ -188,6 +189,39 @@ async def burst(n):
     say("answered", good.count(True), "of", n, "in", round(time.monotonic() - began, 2), "s")
 
 
+def hold_silent(n, told):
+    """Half to the explicit proxy, half to a host that may be reached: the first have not been judged yet."""
+    held = [explicit_nothing() if i % 2 else nothing() for i in range(n)]
+    os.write(told, b"x")
+    signal.pause()
+    return held
+
+
+def fill(count):
+    each, n = 900, int(count)
+    hears, told = os.pipe()
+    children = []
+    for at in range(0, n, each):
+        pid = os.fork()
+        if pid == 0:
+            hold_silent(min(each, n - at), told)
+        children.append(pid)
+    os.close(told)
+    for _ in children:
+        assert os.read(hears, 1)
+    took, good = [], 0
+    for _ in range(10):
+        began = time.monotonic()
+        s = tls("static.acme.test")
+        s.sendall(ask("static.acme.test", "/small"))
+        good += head(s) == b"200"
+        s.close()
+        took.append((time.monotonic() - began) * 1000)
+    say("filled", n, "good", good, "worst", round(max(took), 2))
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+
+
 def control(seconds):
     took, wrong, end = [], 0, time.monotonic() + float(seconds)
     connection, turn = tls("static.acme.test"), 0
@@ -319,4 +353,4 @@ what = sys.argv[1]
 if what == "burst":
     asyncio.run(burst(int(sys.argv[2])))
 else:
-    {"crowd": crowd, "control": control, "names": names, "hold": hold}[what](*sys.argv[2:])
+    {"fill": fill, "crowd": crowd, "control": control, "names": names, "hold": hold}[what](*sys.argv[2:])
