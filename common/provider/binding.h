@@ -6,8 +6,6 @@
 #include "common/provider/token.h"
 #include "openshell/openshell.pb-c.h"
 
-#define PROVIDER_BINDINGS_MAX 64 /* of one credential, as on the bus */
-
 struct provider_bindings {
 	struct provider_binding *items;
 	size_t count; /* 0: it may go nowhere */

@@ -8,7 +8,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/span.h"
-#include "common/provider/plan.h"
+#include "common/provider/attached.h"
 
 enum inference_auth {
 	INFERENCE_AUTH_NONE,

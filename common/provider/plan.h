@@ -9,32 +9,8 @@
 #include <stdbool.h>
 
 #include "common/policy/compose.h"
+#include "common/provider/attached.h"
 #include "common/provider/token.h"
-#include "openshell/openshell.pb-c.h"
-
-/* A credential of a record, without its value. */
-struct provider_key {
-	const char *key;
-	int64_t expires_ms; /* wall clock; 0: never */
-	bool stored;	    /* there is a value; false: reserved by a refresh that has not minted yet */
-	bool refreshed;	    /* minted by the gateway: the agent is given the stable placeholder */
-	const char *epoch;  /* of its refresh; NULL without */
-};
-
-struct provider_pair {
-	const char *key, *value;
-};
-
-/* One attached provider. */
-struct provider_attached {
-	const char *name, *id; /* id as text */
-	const char *type;
-	const Openshell__V1__ProviderProfile *profile; /* NULL: its type has none */
-	const struct provider_key *keys;
-	size_t keys_count;
-	const struct provider_pair *config;
-	size_t config_count;
-};
 
 /* A secret for the router. */
 struct provider_secret {
@@ -67,26 +43,26 @@ struct provider_plan {
 	size_t layers_count;
 };
 
-struct provider_question {
-	const char *sandbox; /* id as text */
-	const struct provider_attached *attached;
-	size_t attached_count;
-	const Openshell__Sandbox__V1__SandboxPolicy *policy; /* the sandbox's own, or the global one; NULL: none */
-	bool derive;   /* providers add rules (providers_v2_enabled, no global policy) */
-	bool metadata; /* the Google metadata emulator runs there */
-	int64_t now_ms;
-};
-
 /*
  * Work it out.
  *
  * out     in the arena; texts of keys and bindings borrow from the question. Untouched unless OK
  * errors  ERR_STATE two providers deliver one key, a key is another's plain variable, two token grants cannot be told
- *         apart, credential_binding names what is not attached, has no profile or has endpoints of its own, an endpoint
- *         with credential_signing and no AWS keys: names both; ERR_LIMIT the arena, or over PROVIDER_ATTACHED_MAX
+ *         apart: names both; ERR_LIMIT the arena, over PROVIDER_ATTACHED_MAX or PROVIDER_BINDINGS_MAX
  */
 enum err provider_plan(const struct provider_question *question, struct arena *arena, struct provider_plan *out,
     struct why *why) must_check;
+
+/*
+ * Does the sandbox's policy fit its providers? Asked besides when a policy is set and a provider is attached, not when
+ * one is detached: what is bound to nothing is then simply not filled in.
+ *
+ * plan    of the question
+ * errors  ERR_STATE credential_binding names what is not attached, has no profile or has endpoints of its own; an
+ *         endpoint with credential_signing for which no provider has AWS keys
+ */
+enum err provider_policy_check(
+    const struct provider_question *question, const struct provider_plan *plan, struct why *why) must_check;
 
 /*
  * The environment of commands that start from now on: KEY=openshell:resolve:env:TOKEN and KEY=value, for secrets_push.
@@ -96,8 +72,5 @@ enum err provider_plan(const struct provider_question *question, struct arena *a
  */
 enum err provider_environment(const struct provider_plan *plan, uint64_t revision, struct arena *arena,
     const char ***out, size_t *n, struct why *why) must_check;
-
-/* How exactly a token grant's host and path name a destination (4.4): more is more exact. */
-uint64_t provider_score(struct span host, struct span path);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "common/provider/lint.h"
-#include "common/provider/plan.h"
+#include "common/provider/attached.h"
 
 struct refresh_question {
 	const Openshell__V1__ProviderProfile *profile; /* NULL: its type has none */

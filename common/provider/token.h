@@ -7,6 +7,7 @@
 #include "common/base/span.h"
 
 #define PROVIDER_HANDLE_BYTES 65 /* 64 hex digits and a NUL */
+#define PROVIDER_BINDINGS_MAX 64 /* of one credential, as on the bus */
 
 /* Where a credential may go: patterns as in a policy's endpoint. */
 struct provider_binding {
