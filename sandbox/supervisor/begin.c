@@ -176,7 +176,7 @@ walls_built(void *self, enum err r, struct msg *answer, const struct why *why)
 	walls_add(&s->walls, answer->spawner_ready.walls, answer->spawner_ready.walls_n);
 	check_namespaces(s);
 	say_walls(s);
-	if (walls_required(&s->walls, s->files.hard_requirement, &failed) != OK || seal(&failed) != OK) {
+	if (walls_required(&s->walls, s->files.hard_requirement, &failed) != OK || seal(s, &failed) != OK) {
 		finish_failed(s, "WallNotEnforced", &failed);
 		return;
 	}
@@ -287,7 +287,7 @@ begin_continue(struct supervisor *s)
 			finish_failed(s, r == ERR_SYSTEM ? "WallNotEnforced" : "PolicyInvalid", &failed);
 	} else if (way_ready(s) && s->main.command_id == 0) {
 		loop_timer_stop(s->loop, &s->late);
-		if (start_main(s, &failed) != OK)
+		if (secrets_ready(s) && start_main(s, &failed) != OK)
 			finish_failed(s, "CommandNotStarted", &failed);
 	}
 }
@@ -345,6 +345,7 @@ begin_enrolled(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return OK;
 	}
 	loop_timer_set(s->loop, &s->late, BUILD_WAIT_MS, start_is_late, s);
+	secrets_begin(s);
 	begin_continue(s);
 	return OK;
 }

@@ -9,45 +9,6 @@
 #define LOAD_WAIT_MS   15000
 #define REPORT_WAIT_MS 5000
 
-static void
-given_free(struct given *given)
-{
-	free(given->bytes);
-	*given = (struct given){0};
-}
-
-static void
-given_move(struct given *to, struct given *from)
-{
-	given_free(to);
-	*to = *from;
-	*from = (struct given){0};
-}
-
-static enum err
-given_keep(struct given *to, const struct msg_config_push *push, struct why *why)
-{
-	struct msg m = {.id = CONFIG_PUSH, .config_push = *push};
-	struct given given = {0};
-	size_t room = 0;
-	enum err r;
-
-	if ((r = msg_encode(&m, &given.bytes, &room, &given.length, why)) != OK)
-		return r;
-	given_move(to, &given);
-	return OK;
-}
-
-/* It was written by given_keep. */
-static void
-given_read(const struct given *given, struct arena *arena, struct msg *out)
-{
-	struct why why = {0};
-
-	if (msg_decode(span_of_bytes(given->bytes, given->length), arena, out, &why) != OK)
-		abort();
-}
-
 /* ---- reports ---- */
 
 static void
@@ -346,7 +307,7 @@ config_pushed(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return OK;
 	if (!s->configured)
 		return fail(why, ERR_STATE, "it has not been given its first configuration");
-	if ((r = given_keep(&given, &m->config_push, why)) != OK)
+	if ((r = given_keep(&given, m, why)) != OK)
 		return r;
 	s->config.revision = m->config_push.config_revision;
 	try_given(s, &given, check(s, &m->config_push, m->arena, &wrong), &wrong);
@@ -359,14 +320,15 @@ enum err
 config_first(struct supervisor *s, struct why *why)
 {
 	const struct msg_enrolled *in = &s->enrolled;
-	struct msg_config_push push = {.sandbox = s->boot.sandbox,
-	    .epoch = s->boot.epoch,
-	    .policy = in->policy,
-	    .policy_version = in->policy_version,
-	    .settings = in->settings,
-	    .settings_n = in->settings_n,
-	    .config_revision = in->config_revision,
-	    .retain = in->retain};
+	struct msg push = {.id = CONFIG_PUSH,
+	    .config_push = {.sandbox = s->boot.sandbox,
+		.epoch = s->boot.epoch,
+		.policy = in->policy,
+		.policy_version = in->policy_version,
+		.settings = in->settings,
+		.settings_n = in->settings_n,
+		.config_revision = in->config_revision,
+		.retain = in->retain}};
 
 	s->config.revision = in->config_revision;
 	return given_keep(&s->config.next, &push, why);

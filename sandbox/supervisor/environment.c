@@ -1,4 +1,4 @@
-/* What a command finds in its environment: ours, then the sandbox's, then the caller's. */
+/* What a command finds in its environment: ours, then placeholders of secrets, then the sandbox's, then the caller's. */
 #include "sandbox/supervisor/supervisor.h"
 
 #include "common/base/clean.h"
@@ -92,7 +92,8 @@ environment_make(const struct supervisor *s, const struct span *more, size_t mor
 	for (size_t i = 0; s->way.open && i < COUNT(way_out); i++)
 		list[n++] = span_of_text(way_out[i]);
 	list[n++] = tty ? SPAN("TERM=xterm-256color") : SPAN("TERM=dumb");
-	if ((r = add_all(list, &n, s->enrolled.environment, s->enrolled.environment_n, why)) != OK ||
+	if ((r = add_all(list, &n, s->secrets.environment, s->secrets.environment_n, why)) != OK ||
+	    (r = add_all(list, &n, s->enrolled.environment, s->enrolled.environment_n, why)) != OK ||
 	    (r = add_all(list, &n, more, more_n, why)) != OK)
 		return r;
 	*out = list;

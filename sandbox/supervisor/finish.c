@@ -18,6 +18,7 @@ over(struct supervisor *s)
 	s->main.running = false;
 	child_kill(&s->spawner, SIGKILL);
 	way_stop(s);
+	secrets_stop(s);
 	loop_timer_stop(s->loop, &s->late);
 	command_lost_all(s);
 	for (size_t i = 0; i < s->main.fds_n; i++)

@@ -26,7 +26,8 @@ tell_setup(struct supervisor *s, struct why *why)
 		.router_key = span_of_bytes(identity->router_key, 32),
 		.router_mac = span_of_bytes(identity->router_mac, 32),
 		.again = s->configured,
-		.config_revision = s->config.revision}};
+		.config_revision = s->config.revision,
+		.secrets_revision = s->secrets.good.revision}};
 
 	return peer_tell(s->link.peer, &m, why);
 }
@@ -45,6 +46,7 @@ link_greet(void *self, struct why *why)
 	linkage_stdio(s);
 	linkage_report(s);
 	config_report(s);
+	secrets_report(s);
 	return OK;
 }
 

@@ -72,6 +72,8 @@ const struct route supervisor_routes[] = {
 	{SPAWN_EXITED, command_exited, 0, 0},
 	{CONFIG_PUSH,  config_pushed,  0, 0},
 	{PROXY_NAMES,  way_names,      0, 0},
+	{SECRETS_PUSH, secrets_pushed, 0, 0},
+	{SECRETS_APPLIED, secrets_applied, 0, 0},
 	{0},
 };
 
@@ -80,7 +82,7 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 {
 	struct supervisor *s = self;
 
-	struct kept *const kept[] = {&s->link, &s->way.policyd, &s->way.proxy};
+	struct kept *const kept[] = {&s->link, &s->way.policyd, &s->way.proxy, &s->secrets.router};
 
 	(void)why;
 	for (size_t i = 0; i < COUNT(kept); i++)
@@ -100,7 +102,8 @@ reap_strangers(void *self, int number)
 	(void)number;
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
 	    info.si_pid != s->link.child.pid && info.si_pid != s->spawner.pid &&
-	    info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid) {
+	    info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid &&
+	    info.si_pid != s->secrets.router.child.pid) {
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}
@@ -117,6 +120,7 @@ open_loop(struct supervisor *s, struct why *why)
 	s->spawner.pidfd = -1;
 	linkage_init(s);
 	way_init(s);
+	secrets_init(s);
 	s->bus = (struct bus){.loop = s->loop,
 	    .role = ROLE_SUPERVISOR,
 	    .name = "supervisor",

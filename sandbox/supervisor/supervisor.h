@@ -5,6 +5,7 @@
 #include "common/bus/peer.h"
 #include "common/os/child.h"
 #include "common/policy/files.h"
+#include "sandbox/supervisor/secrets.h"
 #include "sandbox/supervisor/walls.h"
 #include "sandbox/supervisor/way_out.h"
 
@@ -47,6 +48,7 @@ struct supervisor {
 	struct kept link;
 	struct way way;	     /* policyd and the proxy */
 	struct config config; /* what policyd decides by */
+	struct secrets secrets; /* and what the router fills in */
 	struct child spawner;
 	struct peer *spawner_peer; /* borrowed; NULL while there is none */
 	bool asked;		   /* the spawner was told what to build */
@@ -115,7 +117,7 @@ enum err environment_make(const struct supervisor *s, const struct span *more, s
     struct arena *arena, struct span **out, size_t *out_n, struct why *why) must_check;
 
 /* seal.c: after set-up, keep only what ending and starting processes takes. */
-enum err seal(struct why *why) must_check;
+enum err seal(const struct supervisor *s, struct why *why) must_check;
 
 /* namespace.c: become root of a user namespace where that is not given; may I build namespaces at all? */
 enum err namespace_root(struct why *why) must_check;

@@ -50,6 +50,8 @@ way_introduce(struct supervisor *s, struct kept *newcomer)
 	for (size_t i = 0; s->way.open && i < COUNT(all); i++)
 		if (all[i] != newcomer)
 			introduce(newcomer, all[i]);
+	if (newcomer == &s->way.proxy)
+		secrets_introduce(s);
 }
 
 /* ---- the proxy ---- */
@@ -143,6 +145,7 @@ proxy_greet(void *self, struct why *why)
 	peer_call(way->proxy.peer, &m, READY_WAIT_MS, proxy_is_ready, s);
 	way->proxy.told = true;
 	proxy_tell_names(s);
+	secrets_proxy_greeted(s);
 	if (way->open) {
 		way_introduce(s, &way->proxy);
 		proxy_listen(s);

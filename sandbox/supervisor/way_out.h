@@ -2,6 +2,7 @@
 #ifndef SANDBOX_SUPERVISOR_WAY_OUT_H
 #define SANDBOX_SUPERVISOR_WAY_OUT_H
 
+#include "sandbox/supervisor/given.h"
 #include "sandbox/supervisor/hostfiles.h"
 #include "sandbox/supervisor/kept.h"
 #include "sandbox/supervisor/network.h"
@@ -31,12 +32,7 @@ struct way {
 	size_t names_n;
 };
 
-/* A config_push as bytes, to be read again when it is needed; NULL: none. Owned. */
-struct given {
-	char *bytes;
-	size_t length;
-};
-
+/* Each given is a config_push. */
 struct config {
 	struct given good;    /* loaded once: stays until a newer one is */
 	struct given trying;  /* policyd is being asked */
