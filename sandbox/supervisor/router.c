@@ -1,9 +1,9 @@
 /* The router process: given the sandbox's box key and the boxes, as is each that takes its place. */
-#include <fcntl.h>
+#include "sandbox/supervisor/supervisor.h"
+
 #include <unistd.h>
 
 #include "common/base/log.h"
-#include "sandbox/supervisor/supervisor.h"
 
 #define READY_WAIT_MS 10000
 

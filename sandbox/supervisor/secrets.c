@@ -1,12 +1,12 @@
 /* Secrets on their way to the router: chunks gathered, tried, kept while they are good; their placeholders for commands. */
-#include "sandbox/supervisor/secrets.h"
+#include "sandbox/supervisor/supervisor.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
-#include "sandbox/supervisor/supervisor.h"
 
 #define REPORT_WAIT_MS	  5000
 #define TRY_WAIT_MS	  15000

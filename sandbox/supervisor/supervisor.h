@@ -5,7 +5,7 @@
 #include "common/bus/peer.h"
 #include "common/os/child.h"
 #include "common/policy/files.h"
-#include "sandbox/supervisor/secrets.h"
+#include "sandbox/supervisor/boxed.h"
 #include "sandbox/supervisor/walls.h"
 #include "sandbox/supervisor/way_out.h"
 
@@ -99,6 +99,21 @@ void config_unloaded(struct supervisor *s); /* policyd is gone, and what it had 
 void config_closed(struct supervisor *s);   /* there is no way out: nobody needs to be asked */
 void config_report(struct supervisor *s);   /* tell link about the last one */
 handler config_pushed;
+
+/* secrets.c: boxed secrets on their way to the router, and what goes with them in clear. */
+void secrets_init(struct supervisor *s);
+void secrets_stop(struct supervisor *s); /* nothing of the agent runs */
+void secrets_begin(struct supervisor *s); /* enrolled: start what will be needed */
+bool secrets_ready(struct supervisor *s); /* the agent may start; says once why it may not */
+void secrets_report(struct supervisor *s); /* tell link about the last revisions */
+void secrets_introduce(struct supervisor *s); /* router and proxy, where both are there */
+void secrets_proxy_greeted(struct supervisor *s); /* a new proxy: it knows of no backends */
+handler secrets_pushed, secrets_applied;
+
+/* router.c: its process. */
+void router_init(struct supervisor *s);
+enum err router_start(struct supervisor *s, struct why *why) must_check;
+void router_send(struct supervisor *s, const struct secrets_set *set);
 
 /* command.c: commands beside the main process. */
 handler command_start, command_signal, command_exited;

@@ -1,6 +1,6 @@
 /* Secrets, as the supervisor keeps them: sealed for the router, which alone can open them, and what goes with them in clear. */
-#ifndef SANDBOX_SUPERVISOR_SECRETS_H
-#define SANDBOX_SUPERVISOR_SECRETS_H
+#ifndef SANDBOX_SUPERVISOR_BOXED_H
+#define SANDBOX_SUPERVISOR_BOXED_H
 
 #include "common/os/loop.h"
 #include "sandbox/supervisor/given.h"
@@ -8,8 +8,6 @@
 
 #define SECRETS_CHUNKS_MAX 256
 #define SECRETS_BYTES_MAX  (64u << 20) /* of one revision */
-
-struct supervisor;
 
 /* The chunks of one revision, as they came. */
 struct secrets_set {
@@ -45,19 +43,5 @@ struct secrets {
 	bool inference_told; /* the proxy was told of backends once */
 	struct secrets_report applied, refused;
 };
-
-void secrets_init(struct supervisor *s);
-void secrets_stop(struct supervisor *s); /* nothing of the agent runs */
-void secrets_begin(struct supervisor *s); /* enrolled: start what will be needed */
-bool secrets_ready(struct supervisor *s); /* the agent may start; says once why it may not */
-void secrets_report(struct supervisor *s); /* tell link about the last revisions */
-void secrets_introduce(struct supervisor *s); /* router and proxy, where both are there */
-void secrets_proxy_greeted(struct supervisor *s); /* a new proxy: it knows of no backends */
-handler secrets_pushed, secrets_applied;
-
-/* router.c: the process. */
-void router_init(struct supervisor *s);
-enum err router_start(struct supervisor *s, struct why *why) must_check;
-void router_send(struct supervisor *s, const struct secrets_set *set);
 
 #endif
