@@ -3,6 +3,7 @@
 
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/proxy.h"
 
 #define OVERRIDES_MAX 4 /* as check.c has looked at */
@@ -72,7 +73,10 @@ exchange_begin(struct exchange *exchange)
 	exchange->http->asked = true;
 	switch (check_request(exchange, &refusal, &why)) {
 	case CHECK_OK:
-		ask(exchange, false);
+		if (exchange->http->connection->inference)
+			inference_begin(exchange);
+		else
+			ask(exchange, false);
 		break;
 	case CHECK_REFUSE:
 		http_event(exchange->http, exchange, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, span_of_text(refusal.error),
@@ -88,7 +92,10 @@ exchange_begin(struct exchange *exchange)
 void
 ask_again(struct exchange *exchange)
 {
-	ask(exchange, true);
+	if (exchange->inference != NULL)
+		inference_collected(exchange);
+	else
+		ask(exchange, true);
 }
 
 /* ---- verdicts ---- */

@@ -143,7 +143,7 @@ mismatch(struct exchange *exchange, struct refusal *refusal)
 	    .path = exchange->target.path, .code = SPAN("request_authority_mismatch")};
 
 	connection_event(exchange->http->connection, &event);
-	*refusal = (struct refusal){.status = 403, .error = "request_authority_mismatch", .message = true,
+	*refusal = (struct refusal){.status = 403, .error = "request_authority_mismatch", .detail_name = "message",
 	    .detail = SPAN("the request's authority is not the place that this connection was opened for")};
 	return CHECK_REFUSE;
 }

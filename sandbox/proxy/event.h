@@ -5,7 +5,7 @@
 #include "common/base/span.h"
 #include "sandbox/proxy/connection.h"
 
-enum event_class { EVENT_NET = 4001, EVENT_HTTP = 4002, EVENT_FINDING = 2004 };
+enum event_class { EVENT_NET = 4001, EVENT_HTTP = 4002, EVENT_API = 6003, EVENT_FINDING = 2004 };
 enum event_severity { EVENT_INFO = 1, EVENT_LOW, EVENT_MED, EVENT_HIGH, EVENT_CRIT };
 enum event_action { EVENT_ALLOWED = 1, EVENT_DENIED, EVENT_AUDITED, EVENT_ENDED };
 

@@ -15,7 +15,7 @@
 static const char *
 class_words(enum event_class class)
 {
-	return class == EVENT_HTTP ? "HTTP" : class == EVENT_FINDING ? "FINDING" : "NET";
+	return class == EVENT_HTTP ? "HTTP" : class == EVENT_API ? "API" : class == EVENT_FINDING ? "FINDING" : "NET";
 }
 
 static const char *const severities[] = {"", "INFO", "LOW", "MED", "HIGH", "CRIT"};

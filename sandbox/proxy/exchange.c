@@ -1,6 +1,7 @@
 /* An exchange: one request and its answer, from its head to its burial; both bodies pass without being kept. */
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/proxy.h"
 
 /* ---- the end ---- */
@@ -29,6 +30,7 @@ exchange_over(struct exchange *exchange)
 	list_append(&exchange->http->dead, &exchange->link);
 	exchange->http->exchanges_n--;
 	exchange_let_go(exchange);
+	inference_forget(exchange);
 }
 
 void
@@ -193,7 +195,11 @@ exchange_body(struct exchange *exchange, struct span bytes)
 		exchange->back->kind->body(exchange, bytes);
 	} else if (exchange->state == EXCHANGE_COLLECTING) {
 		bytes_add(&exchange->collected, bytes);
-		if (bytes_length(&exchange->collected) > exchange->body_max)
+		if (bytes_length(&exchange->collected) <= exchange->body_max)
+			return;
+		if (exchange->inference != NULL)
+			inference_too_large(exchange);
+		else
 			too_large(exchange);
 	}
 }

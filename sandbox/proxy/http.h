@@ -39,6 +39,7 @@ struct http;
 struct exchange;
 struct back;
 struct tunnel;
+struct model_call;
 
 /* What the other side of an HTTP/2 connection may still make us do for nothing, in thousandths of a frame. */
 struct h2_budget {
@@ -100,6 +101,7 @@ struct exchange {
 	size_t body_max;
 	struct bytes collected;
 	bool collected_whole; /* it is sent in place of what came */
+	struct model_call *inference; /* NULL: no model is asked */
 	/* the answer */
 	bool head;	    /* to HEAD */
 	bool answer_begun;  /* its head went to the agent */

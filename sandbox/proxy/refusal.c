@@ -90,7 +90,7 @@ refusal_body(const struct refusal *refusal, struct text *text)
 	if (refusal->rules) {
 		add_rules(text, refusal);
 	} else {
-		add_member(text, refusal->message ? "message" : "detail", refusal->detail);
+		add_member(text, refusal->detail_name != NULL ? refusal->detail_name : "detail", refusal->detail);
 		add_member(text, "reason", refusal->reason);
 	}
 	text_add(text, "}");

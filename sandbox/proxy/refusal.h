@@ -12,7 +12,7 @@ struct refusal {
 	const char *error;  /* policy_denied, ssrf_denied, ... ; "" none: an empty body */
 	struct span detail; /* in words */
 	struct span reason; /* of refused connections; empty: left out */
-	bool message;	    /* detail is called message: request_authority_mismatch */
+	const char *detail_name; /* what detail is called; NULL: detail */
 	bool rules;	    /* it was a rule's decision about a request: everything below */
 	struct span policy, protocol, method, path;
 	struct span host, binary; /* empty: left out */

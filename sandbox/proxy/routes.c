@@ -2,6 +2,7 @@
 #include "sandbox/proxy/routes.h"
 
 #include "sandbox/proxy/generation.h"
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/setup.h"
 
@@ -11,5 +12,6 @@ const struct route proxy_routes[] = {
 	{PROXY_NAMES, proxy_names, PROXY_RUNNING, 0},
 	{CHANNEL_GIVE, channel_give, PROXY_RUNNING, 0},
 	{GENERATION, generation, PROXY_RUNNING, 0},
+	{INFERENCE_SET, inference_set, PROXY_RUNNING, 0},
 	{0},
 };

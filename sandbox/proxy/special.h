@@ -8,7 +8,10 @@
 struct special;
 const struct special *special_find(const struct connection *connection);
 
-/* Answer and end the connection. */
+/* Is it a name that is found without a proxy: has it an address whatever the policy says? */
+bool special_name(const char *host);
+
+/* Serve the connection, or answer and end it. */
 void special_serve(const struct special *special, struct connection *connection);
 
 #endif

@@ -9,6 +9,7 @@
 #include "sandbox/proxy/names.h"
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/sniff.h"
+#include "sandbox/proxy/special.h"
 
 static void
 transparent_ended(struct connection *connection, const char *why)
@@ -48,6 +49,8 @@ transparent_begin(struct connection *connection)
 		connection_end(connection);
 	else if (connection->name == NULL && names_synthetic(&connection->server))
 		refuse_unnamed(connection);
+	else if (special_find(connection) != NULL)
+		special_serve(special_find(connection), connection);
 	else
 		admit(connection, transparent_admitted);
 }

@@ -15,7 +15,7 @@ static const struct {
 	{{.error = "a"}, "{\"error\":\"a\"}"},
 	{{.error = "a", .detail = {"b", 1}}, "{\"error\":\"a\",\"detail\":\"b\"}"},
 	{{.error = "a", .detail = {"b", 1}, .reason = {"c", 1}}, "{\"error\":\"a\",\"detail\":\"b\",\"reason\":\"c\"}"},
-	{{.error = "a", .detail = {"b", 1}, .message = true}, "{\"error\":\"a\",\"message\":\"b\"}"},
+	{{.error = "a", .detail = {"b", 1}, .detail_name = "message"}, "{\"error\":\"a\",\"message\":\"b\"}"},
 	{{.error = "a", .detail = {"\"\\\n\x01\xc3\xbc", 6}}, "{\"error\":\"a\",\"detail\":\"\\\"\\\\\\u000a\\u0001\xc3\xbc\"}"},
 	{{.error = "a", .detail = {"\xff<", 2}}, "{\"error\":\"a\",\"detail\":\"\\u00ff<\"}"}, /* not UTF-8 */
 	{{.error = "policy_denied", .rules = true, .method = {"GET", 3}, .path = {"/a", 2}, .port = 443},

@@ -1,0 +1,31 @@
+/* Requests that go by the router: those with slots, those that it signs, and model calls. */
+#ifndef SANDBOX_PROXY_ROUTED_H
+#define SANDBOX_PROXY_ROUTED_H
+
+#include "sandbox/proxy/http.h"
+
+/* Who wants to see what becomes of it; each may be NULL. */
+struct routed_watch {
+	/*
+	 * It failed before anything of the answer went to the agent. True: it was taken care of, by another routed_send or a
+	 * refusal; false: the agent is told by its code.
+	 */
+	bool (*failed)(struct exchange *exchange, struct span code, struct span reason, bool begun);
+	/* The head of the answer (no interim ones), not passed on yet. True: it was taken care of, nothing of it goes on. */
+	bool (*head)(struct exchange *exchange, struct http_head *answer);
+	/* Some of its body, not passed on yet. False: the exchange was ended, touch it no more. */
+	bool (*body)(struct exchange *exchange, struct span bytes);
+	/* Its end, whole or broken off, not passed on yet. True: the exchange was ended. */
+	bool (*end)(struct exchange *exchange, bool whole);
+};
+
+/*
+ * Send an exchange by the router; the answer goes to its front as any other. Its body: exchange->collected where
+ * collected_whole (kept until the head of the answer came, so that it can be sent again), else what comes from the front.
+ *
+ * open   copied; its stream is filled in here
+ * watch  NULL: nobody
+ */
+void routed_send(struct exchange *exchange, const struct msg_route_open *open, const struct routed_watch *watch);
+
+#endif
