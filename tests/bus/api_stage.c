@@ -23,6 +23,7 @@ struct actor state, relay;
 struct rpc_client *client;
 uint16_t port;
 struct pki pki;
+const struct id sandbox = {{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, 16}};
 
 /* ---- the client's side of one call ---- */
 
@@ -54,8 +55,8 @@ struct got *
 call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response)
 {
 	struct got *got = calloc(1, sizeof(*got));
-	struct rpc_stream_config config = {.path = path, .response = response, .self = got, .message = got_message,
-	    .ended = got_end};
+	struct rpc_stream_config config = {
+	    .path = path, .response = response, .self = got, .message = got_message, .ended = got_end};
 	struct why why;
 
 	assert_non_null(got);
@@ -110,8 +111,12 @@ static void
 connect_client(void)
 {
 	char endpoint[64];
-	struct rpc_client_config config = {.loop = loop, .endpoint = endpoint, .user_agent = "test", .ca_pem = pki.ca,
-	    .certificate_pem = pki.client, .key_pem = pki.client_key};
+	struct rpc_client_config config = {.loop = loop,
+	    .endpoint = endpoint,
+	    .user_agent = "test",
+	    .ca_pem = pki.ca,
+	    .certificate_pem = pki.client,
+	    .key_pem = pki.client_key};
 	struct why why;
 
 	snprintf(endpoint, sizeof(endpoint), "%s://127.0.0.1:%u", pki.ca == NULL ? "http" : "https", port);
@@ -227,4 +232,115 @@ teardown(void **unused)
 	(void)unused;
 	house_close();
 	return 0;
+}
+
+/* ---- a sandbox, its watches and its commands ---- */
+
+static struct msg_condition conditions[] = {
+    {SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE, 1700000000123},
+    {SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE, 0},
+};
+static struct span labels[1];
+
+struct msg
+row(uint8_t phase)
+{
+	labels[0] = SPAN("team=red");
+	conditions[0].type = SPAN("Ready");
+	conditions[0].status = phase == 2 ? SPAN("True") : SPAN("False");
+	conditions[0].reason = phase == 2 ? SPAN("DependenciesReady") : SPAN("DependenciesNotReady");
+	conditions[0].message = SPAN("words");
+	conditions[1].type = SPAN("Wall.seccomp");
+	conditions[1].status = SPAN("True");
+	conditions[1].reason = SPAN("Enforced");
+	return (struct msg){.id = SANDBOX_ROW,
+	    .sandbox_row = {.sandbox = sandbox,
+		.name = SPAN("demo"),
+		.workspace = SPAN("default"),
+		.labels = labels,
+		.labels_n = 1,
+		.created_ms = 1700000000000,
+		.resource_version = 7,
+		.phase = phase,
+		.epoch = 1,
+		.exit_code = 256,
+		.policy_version = 1,
+		.conditions = conditions,
+		.conditions_n = 2}};
+}
+
+const Openshell__V1__Sandbox *
+sandbox_of(const struct got *got, size_t i)
+{
+	const Openshell__V1__SandboxStreamEvent *event;
+
+	assert_in_range(i, 0, got->n - 1);
+	if (got->messages[i]->descriptor == &openshell__v1__sandbox_response__descriptor)
+		return ((const Openshell__V1__SandboxResponse *)got->messages[i])->sandbox;
+	event = (const Openshell__V1__SandboxStreamEvent *)got->messages[i];
+	assert_int_equal(event->payload_case, OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_SANDBOX);
+	return event->sandbox;
+}
+
+struct got *
+watch(Openshell__V1__WatchSandboxRequest *request, uint64_t *number, uint8_t phase)
+{
+	const struct msg answer = row(phase);
+	struct heard *heard;
+	struct got *got;
+
+	request->id = id_text(sandbox);
+	got = call(OPENSHELL "WatchSandbox", &request->base, &openshell__v1__sandbox_stream_event__descriptor);
+	heard = actor_hear(&state, WATCH_OPEN);
+	*number = heard->msg.watch_open.watch;
+	reply_send(&heard->reply, &answer);
+	heard_free(heard);
+	return got;
+}
+
+struct got *
+exec_ask(Openshell__V1__ExecSandboxRequest *request, uint8_t phase)
+{
+	char *command[] = {(char *)"cat", (char *)"-"};
+	const struct msg answer = row(phase);
+	struct got *got;
+
+	request->sandbox_id = id_text(sandbox);
+	request->command = command;
+	request->n_command = 2;
+	got = call(OPENSHELL "ExecSandbox", &request->base, &openshell__v1__exec_sandbox_event__descriptor);
+	actor_answer(&state, SANDBOX_GET, &answer);
+	return got;
+}
+
+uint64_t
+exec_started(void)
+{
+	const struct msg answer = {.id = EXEC_STARTED, .exec_started = {42}};
+	struct heard *heard = actor_hear(&relay, EXEC_START);
+	uint64_t stream = heard->msg.exec_start.stream;
+
+	reply_send(&heard->reply, &answer);
+	heard_free(heard);
+	return stream;
+}
+
+void
+health_and_user(void **unused)
+{
+	Openshell__V1__HealthRequest health = OPENSHELL__V1__HEALTH_REQUEST__INIT;
+	Openshell__V1__GetCurrentUserRequest user = OPENSHELL__V1__GET_CURRENT_USER_REQUEST__INIT;
+	struct got *got = call(OPENSHELL "Health", &health.base, &openshell__v1__health_response__descriptor);
+	const Openshell__V1__GetCurrentUserResponse *who;
+
+	(void)unused;
+	got_ended(got, 0, NULL);
+	assert_int_equal(((Openshell__V1__HealthResponse *)got->messages[0])->status, 1);
+	got_free(got);
+	got = call(OPENSHELL "GetCurrentUser", &user.base, &openshell__v1__get_current_user_response__descriptor);
+	got_ended(got, 0, NULL);
+	who = (const Openshell__V1__GetCurrentUserResponse *)got->messages[0];
+	assert_string_equal(who->subject, "unauthenticated-local-dev");
+	assert_int_equal(who->n_roles, 2);
+	got_free(got);
 }

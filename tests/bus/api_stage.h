@@ -19,6 +19,8 @@ extern struct rpc_client *client;
 extern uint16_t port;
 extern struct pki pki; /* all NULL: plaintext */
 
+extern const struct id sandbox;
+
 /* What came of one call. */
 struct got {
 	struct rpc_stream *stream;
@@ -51,5 +53,23 @@ void until_healthy(void);
 /* Of a group of tests: open to all, over plaintext. */
 int setup(void **unused);
 int teardown(void **unused);
+
+/* ---- sandbox demo ---- */
+
+/* Its row in this phase, as state answers it; and the one of an answer or of a watch's event. */
+struct msg row(uint8_t phase);
+const Openshell__V1__Sandbox *sandbox_of(const struct got *got, size_t i);
+
+/* A watch that state has begun. */
+struct got *watch(Openshell__V1__WatchSandboxRequest *request, uint64_t *number, uint8_t phase);
+
+/* A command that is asked for; state answers this phase. */
+struct got *exec_ask(Openshell__V1__ExecSandboxRequest *request, uint8_t phase);
+
+/* Until it runs: its stream's number. */
+uint64_t exec_started(void);
+
+/* A test of its own, and after others: it answers, and knows who asks. */
+void health_and_user(void **unused);
 
 #endif

@@ -8,7 +8,6 @@
 #include "common/wire/protobuf.h"
 #include "tests/bus/api_stage.h"
 
-static const struct id sandbox = {{1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, 16}};
 static const struct span hash = {"0123456789abcdef0123456789abcdef", 32};
 static char *const one_path[] = {(char *)"/usr"}, *const two_paths[] = {(char *)"/usr", (char *)"/opt"};
 

@@ -1,0 +1,283 @@
+/* api: commands and their byte streams. */
+#include "tests/unit/test.h"
+
+#include <assert.h>
+#include <signal.h>
+
+#include "common/base/clock.h"
+#include "tests/bus/api_stage.h"
+
+static void
+exited(uint64_t stream, uint16_t code)
+{
+	const struct msg m = {.id = EXEC_EXITED, .exec_exited = {stream, code, SPAN("because")}};
+
+	tell(relay.peer, &m);
+}
+
+static void
+data(uint64_t stream, uint8_t channel, uint64_t offset, const char *bytes, size_t n)
+{
+	const struct msg m = {.id = STREAM_DATA, .stream_data = {stream, channel, offset, span_of_bytes(bytes, n)}};
+
+	tell(relay.peer, &m);
+}
+
+static void
+end(uint64_t stream, uint8_t channel, uint64_t offset)
+{
+	const struct msg m = {.id = STREAM_END, .stream_end = {stream, channel, offset}};
+
+	tell(relay.peer, &m);
+}
+
+static void
+exec_refuses(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	struct got *got;
+
+	(void)unused;
+	call_fails(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor, 3,
+	    "sandbox_id is required");
+	request.sandbox_id = id_text(sandbox);
+	call_fails(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor, 3,
+	    "command is required");
+	got = exec_ask(&request, 1);
+	got_ended(got, 9, "sandbox is not ready");
+	got_free(got);
+	assert_null(actor_heard(&relay, EXEC_START));
+}
+
+/* As clients from 0.1 on ask: by name, in a workspace. */
+static void
+exec_by_name(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	char *command[] = {(char *)"true"};
+	const struct msg answer = row(2);
+	struct heard *heard;
+	struct got *got;
+	struct why why;
+
+	(void)unused;
+	request.command = command;
+	request.n_command = 1;
+	request.workspace = (char *)"\x0a\x07" /* a WorkspaceSelector */
+				    "default";
+	call_fails(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor, 3,
+	    "sandbox is required");
+	request.sandbox_id = id_text(sandbox);
+	call_fails(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor, 5,
+	    "sandbox not found");
+	request.sandbox_id = (char *)"demo";
+	got = call(OPENSHELL "ExecSandbox", &request.base, &openshell__v1__exec_sandbox_event__descriptor);
+	heard = actor_hear(&state, SANDBOX_GET);
+	assert_true(id_none(heard->msg.sandbox_get.sandbox));
+	assert_true(span_is(heard->msg.sandbox_get.name, "demo"));
+	assert_true(span_is(heard->msg.sandbox_get.workspace, "default"));
+	reply_send(&heard->reply, &answer);
+	heard_free(heard);
+	heard = actor_hear(&relay, EXEC_START);
+	assert_true(id_equal(heard->msg.exec_start.sandbox, sandbox));
+	reply_fail(&heard->reply, fail(&why, ERR_NOT_FOUND, "no such command"), &why);
+	heard_free(heard);
+	got_ended(got, 0, NULL);
+	got_free(got);
+}
+
+/* Both ways, within the credit, the exit last. */
+static void
+exec_runs(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	struct msg grant = {.id = STREAM_GRANT, .stream_grant = {0, 0, 4}};
+	const Openshell__V1__ExecSandboxEvent *event;
+	struct heard *heard;
+	struct got *got;
+	uint64_t stream;
+
+	(void)unused;
+	request.has_stdin = true;
+	request.stdin = (ProtobufCBinaryData){6, (uint8_t *)"abcdef"};
+	got = exec_ask(&request, 2);
+	grant.stream_grant.stream = stream = exec_started();
+	heard_free(actor_hear(&relay, STREAM_GRANT));
+	heard_free(actor_hear(&relay, STREAM_GRANT));
+	tell(relay.peer, &grant);
+	heard = actor_hear(&relay, STREAM_DATA);
+	assert_true(span_is(heard->msg.stream_data.bytes, "abcd"));
+	heard_free(heard);
+	assert_null(actor_heard(&relay, STREAM_END));
+	grant.stream_grant.limit = 100;
+	tell(relay.peer, &grant);
+	heard = actor_hear(&relay, STREAM_DATA);
+	assert_true(span_is(heard->msg.stream_data.bytes, "ef"));
+	assert_int_equal(heard->msg.stream_data.offset, 4);
+	heard_free(heard);
+	heard_free(actor_hear(&relay, STREAM_END));
+	data(stream, 1, 0, "out", 3);
+	data(stream, 2, 0, "err", 3);
+	end(stream, 1, 3);
+	end(stream, 2, 3);
+	exited(stream, 130);
+	got_ended(got, 0, NULL);
+	assert_int_equal(got->n, 3);
+	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[1];
+	assert_int_equal(event->payload_case, OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDERR);
+	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[2];
+	assert_int_equal(event->payload_case, OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_EXIT);
+	assert_int_equal(event->exit->exit_code, 130);
+	assert_null(actor_heard(&relay, EXEC_SIGNAL));
+	got_free(got);
+}
+
+/* A caller who does not read holds the command back, and gets every byte and the exit in the end. */
+static void
+exec_back_pressure(void **unused)
+{
+	enum { ALL = 4 << 20, PIECE = 32768 };
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	static char bytes[PIECE];
+	uint64_t sent = 0, limit = 0, stalled, total = 0;
+	struct heard *heard;
+	struct got *got;
+	uint64_t stream;
+	struct why why;
+
+	(void)unused;
+	got = exec_ask(&request, 2);
+	got->paused = true;
+	stream = exec_started();
+	while (sent < ALL) {
+		stalled =
+		    clock_ms() + (got->paused ? 200 : PATIENCE_MS); /* that no credit comes can only be waited out */
+		while (limit < sent + PIECE && clock_ms() < stalled) {
+			assert_int_equal(loop_turn(loop, 20, &why), OK);
+			while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
+				if (heard->msg.stream_grant.channel == 1)
+					limit = heard->msg.stream_grant.limit;
+				heard_free(heard);
+			}
+		}
+		if (limit < sent + PIECE && got->paused) {
+			assert_in_range(sent, 1 << 20, 3 << 20); /* windows and queues, and no more */
+			got->paused = false;
+			rpc_stream_resume(got->stream);
+			continue;
+		}
+		assert_true(limit >= sent + PIECE);
+		data(stream, 1, sent, bytes, PIECE);
+		sent += PIECE;
+	}
+	assert_false(got->paused);
+	end(stream, 1, ALL);
+	end(stream, 2, 0);
+	exited(stream, 0);
+	got_ended(got, 0, NULL);
+	for (size_t i = 0; i + 1 < got->n; i++)
+		total += ((const Openshell__V1__ExecSandboxEvent *)got->messages[i])->stdout->data.len;
+	assert_int_equal(total, ALL);
+	got_free(got);
+}
+
+/* The caller goes: the command is killed and read to its end. */
+static void
+exec_caller_goes(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	struct heard *heard;
+	struct got *got;
+	uint64_t stream;
+	static char bytes[60000];
+
+	(void)unused;
+	got = exec_ask(&request, 2);
+	stream = exec_started();
+	heard_free(actor_hear(&relay, STREAM_GRANT));
+	heard_free(actor_hear(&relay, STREAM_GRANT));
+	rpc_stream_cancel(got->stream);
+	got_free(got);
+	heard = actor_hear(&relay, EXEC_SIGNAL);
+	assert_int_equal(heard->msg.exec_signal.signal, SIGKILL);
+	assert_int_equal(heard->msg.exec_signal.stream, stream);
+	heard_free(heard);
+	for (uint64_t at = 0; at < 4 * sizeof(bytes); at += sizeof(bytes))
+		data(stream, 1, at, bytes, sizeof(bytes));
+	heard_free(actor_hear(&relay, STREAM_GRANT)); /* taken and dropped */
+	exited(stream, 137);
+	/* and one whose start is still asked for */
+	got = exec_ask(&request, 2);
+	heard = actor_hear(&relay, EXEC_START);
+	rpc_stream_cancel(got->stream);
+	got_free(got);
+	health_and_user(NULL); /* the cancellation has arrived before this call did */
+	reply_send(&heard->reply, &(struct msg){.id = EXEC_STARTED, .exec_started = {43}});
+	stream = heard->msg.exec_start.stream;
+	heard_free(heard);
+	heard_free(actor_hear(&relay, EXEC_SIGNAL));
+	exited(stream, 137);
+}
+
+/* A session that is away is asked for again, under another number. */
+static void
+exec_waits_for_session(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	struct heard *heard;
+	struct got *got;
+	uint64_t first, second;
+	struct why why;
+
+	(void)unused;
+	(void)fail(&why, ERR_UNAVAILABLE, "supervisor session not connected");
+	got = exec_ask(&request, 2);
+	heard = actor_hear(&relay, EXEC_START);
+	first = heard->msg.exec_start.stream;
+	reply_fail(&heard->reply, ERR_UNAVAILABLE, &why);
+	heard_free(heard);
+	second = exec_started();
+	assert_int_not_equal(first, second);
+	exited(second, 256);
+	got_ended(got, 14, "because");
+	got_free(got);
+}
+
+/* What cannot be executed ends as in a shell. */
+static void
+exec_not_found(void **unused)
+{
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	const Openshell__V1__ExecSandboxEvent *event;
+	struct got *got = exec_ask(&request, 2);
+
+	(void)unused;
+	actor_refuse(&relay, EXEC_START, ERR_NOT_FOUND, "cat: command not found");
+	got_ended(got, 0, NULL);
+	assert_int_equal(got->n, 2);
+	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[0];
+	assert_int_equal(event->payload_case, OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDERR);
+	assert_memory_equal(event->stderr->data.data, "cat: command not found\n", 23);
+	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[1];
+	assert_int_equal(event->exit->exit_code, 127);
+	got_free(got);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(exec_refuses),
+	    cmocka_unit_test(exec_by_name),
+	    cmocka_unit_test(exec_runs),
+	    cmocka_unit_test(exec_back_pressure),
+	    cmocka_unit_test(exec_caller_goes),
+	    cmocka_unit_test(exec_waits_for_session),
+	    cmocka_unit_test(exec_not_found),
+	};
+
+	assert(argc == 2);
+	program = argv[1];
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
