@@ -24,6 +24,7 @@ struct connection {
 	char host[256];	       /* where it goes, as judged: no brackets */
 	uint16_t port;
 	bool tls;	       /* the agent speaks TLS, which was opened here */
+	bool inference;	       /* it is to inference.local: no policy was asked */
 	struct arena memory;   /* of what was judged; ceiling 64 KiB */
 	struct msg_connection_judged judged; /* in memory */
 	struct list link;      /* in proxy.connections */

@@ -4,80 +4,10 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
-#include "common/bus/codec.h"
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"
-#include "sandbox/proxy/sniff.h"
 
-#define BACKENDS_BYTES (256u << 10)
 #define REQUEST_BYTES  (INFERENCE_BODY_MAX + (256u << 10))
-
-static const char established[] = "HTTP/1.1 200 Connection Established\r\n\r\n";
-
-void
-inference_serve(struct connection *connection)
-{
-	struct why why;
-	size_t put = 0;
-
-	connection->inference = true;
-	connection->judged.allowed = connection->judged.inspect = true;
-	if (connection->how == HOW_CONNECT && (leg_write(connection->agent, established, sizeof(established) - 1, &put, &why) != OK ||
-	    put != sizeof(established) - 1))
-		connection_end(connection);
-	else
-		sniff_begin(connection);
-}
-
-/* ---- where it leads ---- */
-
-void
-backends_free(struct backends *backends)
-{
-	if (backends == NULL || --backends->references > 0)
-		return;
-	arena_reset(&backends->arena);
-	free(backends->bytes);
-	free(backends);
-}
-
-/* A message of its own, encoded and read again: that is the deepest copy there is. */
-static enum err
-keep(struct backends *backends, const struct msg *m, struct why *why)
-{
-	struct msg copy;
-	size_t room = 0, length;
-	enum err r;
-
-	if ((r = msg_encode(m, &backends->bytes, &room, &length, why)) != OK ||
-	    (r = msg_decode(span_of_bytes(backends->bytes, length), &backends->arena, &copy, why)) != OK)
-		return r;
-	backends->list = copy.inference_set.backends;
-	backends->n = copy.inference_set.backends_n;
-	backends->revision = copy.inference_set.revision;
-	return OK;
-}
-
-enum err
-inference_set(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	struct proxy *proxy = self;
-	struct backends *backends = calloc(1, sizeof(*backends));
-	enum err r;
-
-	if (backends == NULL)
-		abort();
-	backends->references = 1;
-	backends->arena.max_bytes = BACKENDS_BYTES;
-	if ((r = keep(backends, m, why)) != OK) {
-		backends_free(backends);
-		return r;
-	}
-	backends_free(proxy->backends);
-	proxy->backends = backends;
-	answer->id = DONE;
-	return OK;
-}
 
 /* ---- the call ---- */
 

@@ -30,6 +30,7 @@ struct judge;
 struct events;
 struct accept;
 struct dns;
+struct backends;
 
 struct proxy {
 	struct loop *loop;
@@ -60,6 +61,7 @@ struct proxy {
 	struct events *events;
 	struct accept *accept;
 	struct dns *dns;
+	struct backends *backends; /* of inference.local; NULL: not told yet */
 };
 
 #endif
