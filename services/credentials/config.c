@@ -3,6 +3,8 @@
 
 const struct setting credentials_settings[] = {
 	TEXT_SETTING(config, master_key_file, 1, SERVICE_PATH_BYTES - 1, NULL,
-	    "file of the master key: 32 random bytes, mode 0600"),
+	    "file of the master key: 32 random bytes, closed to other users"),
+	TEXT_SETTING(config, ring_file, 1, SERVICE_PATH_BYTES - 1, NULL,
+	    "file of the storage keys, sealed with the master key"),
 	{0},
 };

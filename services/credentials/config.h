@@ -7,6 +7,7 @@
 struct config {
 	struct service_config service;
 	char master_key_file[SERVICE_PATH_BYTES];
+	char ring_file[SERVICE_PATH_BYTES];
 };
 
 extern const struct setting credentials_settings[];

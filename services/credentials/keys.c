@@ -1,63 +1,48 @@
-/* Keys: read once, derived with BLAKE2b (crypto_generichash of libsodium, RFC 7693), one label for each
- * purpose. */
+/* Keys: read once; claims derived with BLAKE2b (crypto_generichash of libsodium, RFC 7693). */
 #include "services/credentials/keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
-#include <sys/stat.h>
 
-#include "common/base/clean.h"
+#include "common/seal/key_file.h"
+#include "common/seal/master.h"
 
-/* One byte more is asked for, so that a longer file shows. */
-static enum err
-read_key(int fd, const char *path, struct secret *out, struct why *why)
+/* Refused by a small RLIMIT_MEMLOCK: swap then may see it; a core image never does. */
+static void
+keys_lock(struct keys *keys)
 {
-	uint8_t bytes[sizeof(out->bytes) + 1];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
-	enum err r = OK;
+	(void)!sodium_mlock(keys, sizeof(*keys));
+}
 
-	if (n < 0)
-		r = fail_errno(why, ERR_SYSTEM, "master_key_file %s: read", path);
-	else if ((size_t)n != sizeof(out->bytes))
-		r = fail(why, ERR_INVALID, "master_key_file %s: it must have exactly %zu bytes", path,
-		    sizeof(out->bytes));
-	else
-		memcpy(out->bytes, bytes, sizeof(out->bytes));
-	explicit_bzero(bytes, sizeof(bytes));
-	return r;
+static enum err
+ring_load(struct keys *keys, const char *path, struct why *why)
+{
+	uint8_t bytes[RING_BYTES_MAX];
+	size_t length;
+	enum err r;
+
+	if ((r = key_file_read(path, 1, sizeof(bytes), bytes, &length, why)) != OK)
+		return because(why, r, "ring_file");
+	if ((r = ring_read(span_of_bytes(bytes, length), &keys->master, &keys->ring, why)) != OK)
+		return because(why, r, "ring_file %s", path);
+	return OK;
 }
 
 enum err
-keys_load(struct keys *keys, const char *path, struct why *why)
+keys_load(struct keys *keys, const char *master_path, const char *ring_path, struct why *why)
 {
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
 	enum err r;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(why, ERR_SYSTEM, "master_key_file %s", path);
-	if (!S_ISREG(st.st_mode))
-		return fail(why, ERR_INVALID, "master_key_file %s: not a regular file", path);
-	if ((st.st_mode & 077) != 0)
-		return fail(why, ERR_INVALID,
-		    "master_key_file %s: mode %o lets others at it; it must be 0600", path,
-		    (unsigned)st.st_mode & 07777);
-	if ((r = read_key(fd, path, &keys->master, why)) == OK)
-		keys_derive(keys);
-	return r;
+	keys_lock(keys);
+	if ((r = key_file_secret(master_path, &keys->master, why)) != OK)
+		return because(why, r, "master_key_file");
+	keys_derive(keys);
+	return ring_load(keys, ring_path, why);
 }
 
 void
 keys_derive(struct keys *keys)
 {
-	static const char label[] = "box key";
-
-	(void)!sodium_mlock(
-	    keys, sizeof(*keys)); /* refused by a small RLIMIT_MEMLOCK: swap then may see it */
-	crypto_generichash(keys->box.bytes, sizeof(keys->box.bytes), (const uint8_t *)label,
-	    sizeof(label) - 1, keys->master.bytes, sizeof(keys->master.bytes));
-	crypto_scalarmult_base(keys->box_public, keys->box.bytes);
+	master_box(&keys->master, &keys->box, keys->box_public);
 }
 
 void

@@ -1,4 +1,4 @@
-/* Keys: the master key and what is derived from it. Apart, so that nothing else sees the master key. */
+/* Keys: the master key, what is derived from it, and the storage keys. Apart, so that nothing else sees the master key. */
 #ifndef CREDENTIALS_KEYS_H
 #define CREDENTIALS_KEYS_H
 
@@ -7,22 +7,26 @@
 #include "common/base/err.h"
 #include "common/base/id.h"
 #include "common/base/secret.h"
+#include "common/seal/ring.h"
 
 /* Held locked in memory where the system allows it; wiped by keys_done. */
 struct keys {
 	struct secret master;
 	struct secret box; /* X25519, derived: the same after each start */
 	uint8_t box_public[32];
+	struct ring ring; /* storage keys, newest first */
 };
 
 /*
- * Read the master key: a file of exactly 32 bytes, made by the gateway, readable by its owner alone.
+ * Read the master key (32 bytes) and the ring of storage keys that is sealed with it (common/seal/ring.h), both made by the
+ * gateway and readable by their owner alone.
  *
- * errors  ERR_SYSTEM it cannot be read; ERR_INVALID another size, not a regular file, or others may read it
+ * errors  ERR_NOT_FOUND, ERR_SYSTEM one cannot be read; ERR_INVALID another size, not a regular file, or others may read
+ *         it; ERR_SYNTAX, ERR_DENIED the ring is none, or of another master key
  */
-enum err keys_load(struct keys *keys, const char *path, struct why *why) must_check;
+enum err keys_load(struct keys *keys, const char *master_path, const char *ring_path, struct why *why) must_check;
 
-/* Derive the box key from the master key that is in place, and lock both in memory (best effort). */
+/* Derive the box key from the master key that is in place. */
 void keys_derive(struct keys *keys);
 
 void keys_done(struct keys *keys);

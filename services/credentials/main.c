@@ -38,7 +38,7 @@ serve(struct credentials *credentials, struct config *config, struct loop *loop,
 	bus_init(&credentials->bus);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
-	    (r = keys_load(&credentials->keys, config->master_key_file, why)) == OK &&
+	    (r = keys_load(&credentials->keys, config->master_key_file, config->ring_file, why)) == OK &&
 	    (r = service_jail(&credentials_jail, &config->service, why)) == OK &&
 	    (r = service_links(&credentials->curve, &credentials->bus, &config->service, why)) == OK) {
 		service_ready(&config->service);

@@ -34,6 +34,9 @@ const struct setting config_settings[] = {
 	"A PostgreSQL server of your own, as libpq takes it (postgresql://user:password@10.0.0.5/db). Default: a "
 	"private "
 	"one in the data directory."),
+    ROW(master_key_file, SETTING_TEXT, 0, 511, "", "master-key-file", "OPENSHELL_MASTER_KEY_FILE",
+	"The master key of stored secrets: 32 random bytes, closed to other users. Default: made at the first start, "
+	"keys/credentials.master in the data directory."),
     ROW(drivers, SETTING_TEXTS, 1, 4, "local", "drivers", "OPENSHELL_DRIVERS",
 	"Which drivers run sandboxes. This release has: local."),
     {"log_level", SETTING_WORD, SETTING_FIELD(config, log_level), 0, 0, "info", "Least severe events that are logged.",
@@ -201,7 +204,8 @@ paths_absolute(struct config *config, struct why *why)
 		const char *key;
 	} paths[] = {{config->data_dir, "data_dir"}, {config->tls_dir, "tls_dir"}, {config->tls_cert, "tls_cert"},
 	    {config->tls_key, "tls_key"}, {config->tls_client_ca, "tls_client_ca"}, {config->client_dir, "client_dir"},
-	    {config->libexec_dir, "libexec_dir"}, {config->bundle, "bundle"}, {config->postgres_dir, "postgres_dir"}};
+	    {config->libexec_dir, "libexec_dir"}, {config->bundle, "bundle"}, {config->postgres_dir, "postgres_dir"},
+	    {config->master_key_file, "master_key_file"}};
 	char before[CONFIG_PATH_BYTES], here[PATH_MAX];
 
 	for (size_t i = 0; i < COUNT(paths); i++) {

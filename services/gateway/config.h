@@ -26,6 +26,7 @@ struct config {
 	char database_url[1024];
 	char postgres_dir[CONFIG_PATH_BYTES];
 	char postgres_user[33];
+	char master_key_file[CONFIG_PATH_BYTES]; /* "": made at the first start, in DATA/keys */
 	struct setting_texts drivers;
 	enum log_level log_level;
 	char libexec_dir[CONFIG_PATH_BYTES];

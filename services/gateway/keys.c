@@ -1,13 +1,14 @@
-/* Keys: files of 32 bytes, and X25519 pairs. */
+/* Keys: files of 32 bytes, the ring of storage keys, and X25519 pairs. */
 #include "services/gateway/keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/os/file.h"
+#include "common/seal/key_file.h"
+#include "common/seal/master.h"
 #include "services/gateway/file.h"
 #include "services/gateway/ssl.h"
 
@@ -29,38 +30,97 @@ pair_fresh(struct key_pair *pair)
 	pair_public(pair);
 }
 
-static enum err
-key_open(const char *path, int fd, struct secret *out, struct why *why)
+/* keys/NAME below the data directory, built into a buffer of the caller's expression. */
+#define key_path(config, name) key_path_into((config), (name), (char[PATH_BYTES]){0})
+static const char *
+key_path_into(const struct config *config, const char *name, char to[PATH_BYTES])
 {
-	struct stat st;
+	char relative[64];
 
-	if (fstat(fd, &st) < 0)
-		return fail_errno(why, ERR_SYSTEM, "%s", path);
-	if (!S_ISREG(st.st_mode) || st.st_size != sizeof(out->bytes))
-		return fail(why, ERR_INVALID, "the key %s has %lld bytes instead of %zu: restore it from a backup", path,
-		    (long long)st.st_size, sizeof(out->bytes));
-	if ((st.st_mode & 077) != 0)
-		return fail(why, ERR_INVALID, "the key %s is open to other users: chmod 600 it", path);
-	if (pread(fd, out->bytes, sizeof(out->bytes), 0) != sizeof(out->bytes))
-		return fail_errno(why, ERR_SYSTEM, "read %s", path);
-	return OK;
+	snprintf(relative, sizeof(relative), "keys/%s", name);
+	return data_path_into(config, relative, to);
+}
+
+const char *
+keys_master_path(const struct config *config, char to[PATH_BYTES])
+{
+	if (config->master_key_file[0] == '\0')
+		return key_path_into(config, "credentials.master", to);
+	snprintf(to, PATH_BYTES, "%s", config->master_key_file);
+	return to;
+}
+
+const char *
+keys_ring_path(const struct config *config, char to[PATH_BYTES])
+{
+	return key_path_into(config, "credentials.ring", to);
 }
 
 static enum err
-key_load(const struct config *config, const char *name, struct secret *out, struct why *why)
+key_load(const char *path, struct secret *out, struct why *why)
 {
-	char relative[64];
-	const char *path;
-	auto_fd int fd = -1;
+	enum err r = key_file_secret(path, out, why);
 
-	snprintf(relative, sizeof(relative), "keys/%s", name);
-	path = data_path(config, relative);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) >= 0)
-		return key_open(path, fd, out, why);
-	if (errno != ENOENT)
-		return fail_errno(why, ERR_SYSTEM, "open the key %s", path);
+	if (r != ERR_NOT_FOUND)
+		return r;
 	random_bytes(out->bytes, sizeof(out->bytes));
 	return file_replace(path, 0600, span_of_bytes(out->bytes, sizeof(out->bytes)), true, why);
+}
+
+static enum err
+master_load(const struct config *config, struct secret *out, struct why *why)
+{
+	enum err r;
+
+	if (config->master_key_file[0] == '\0')
+		return key_load(key_path(config, "credentials.master"), out, why);
+	if ((r = key_file_secret(config->master_key_file, out, why)) != OK) /* a given one is never made */
+		return because(why, r, "master_key_file");
+	return OK;
+}
+
+enum err
+keys_ring_save(const struct config *config, const struct secret *master, const struct ring *ring, struct why *why)
+{
+	uint8_t bytes[RING_BYTES_MAX];
+	char path[PATH_BYTES];
+
+	ring_write(ring, master, bytes);
+	return file_replace(keys_ring_path(config, path), 0400, span_of_bytes(bytes, RING_BYTES(ring->count)), true, why);
+}
+
+enum err
+keys_ring_load(const struct config *config, struct secret *master, struct ring *ring, struct why *why)
+{
+	uint8_t bytes[RING_BYTES_MAX];
+	char path[PATH_BYTES];
+	size_t length;
+	enum err r;
+
+	if (sodium_init() < 0)
+		return fail(why, ERR_SYSTEM, "libsodium cannot start");
+	if ((r = master_load(config, master, why)) != OK ||
+	    (r = key_file_read(keys_ring_path(config, path), 1, sizeof(bytes), bytes, &length, why)) != OK)
+		return r;
+	if ((r = ring_read(span_of_bytes(bytes, length), master, ring, why)) != OK)
+		return because(why, r, "the storage keys %s", path);
+	return OK;
+}
+
+/* The first storage key is made with the master key; and the pair that secrets are sealed for is derived from that. */
+static enum err
+master_prepare(struct keys *keys, const struct config *config, struct why *why)
+{
+	auto_ring struct ring ring = {0};
+	auto_secret struct secret box;
+	enum err r = keys_ring_load(config, &keys->master, &ring, why);
+
+	if (r == ERR_NOT_FOUND && !file_exists(key_path(config, "credentials.ring")) &&
+	    (r = master_load(config, &keys->master, why)) == OK && (r = ring_add(&ring, why)) == OK)
+		r = keys_ring_save(config, &keys->master, &ring, why);
+	if (r == OK)
+		master_box(&keys->master, &box, keys->credentials_box);
+	return r;
 }
 
 enum err
@@ -69,15 +129,14 @@ keys_load(struct keys *keys, const struct config *config, struct why *why)
 	struct {
 		const char *name;
 		struct secret *to;
-	} kept[] = {{"credentials.master", &keys->master}, {"audit.key", &keys->audit},
-	    {"relay.bus", &keys->relay.secret}, {"driver-local.bus", &keys->driver.secret},
-	    {"driver-local.box", &keys->driver_box.secret}};
+	} kept[] = {{"audit.key", &keys->audit}, {"relay.bus", &keys->relay.secret},
+	    {"driver-local.bus", &keys->driver.secret}, {"driver-local.box", &keys->driver_box.secret}};
 	enum err r;
 
-	if ((r = dir_make(data_path(config, "keys"), 0700, why)) != OK)
+	if ((r = dir_make(data_path(config, "keys"), 0700, why)) != OK || (r = master_prepare(keys, config, why)) != OK)
 		return r;
 	for (size_t i = 0; i < COUNT(kept); i++)
-		if ((r = key_load(config, kept[i].name, kept[i].to, why)) != OK)
+		if ((r = key_load(key_path(config, kept[i].name), kept[i].to, why)) != OK)
 			return r;
 	pair_public(&keys->relay);
 	pair_public(&keys->driver);

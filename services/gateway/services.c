@@ -113,8 +113,11 @@ state_yaml(const struct service_source *source, struct text *out)
 static void
 credentials_yaml(const struct service_source *source, struct text *out)
 {
+	char path[PATH_BYTES];
+
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
-	add_text(out, "master_key_file", data_path(source->config, "keys/credentials.master"));
+	add_text(out, "master_key_file", keys_master_path(source->config, path));
+	add_text(out, "ring_file", keys_ring_path(source->config, path));
 }
 
 static void

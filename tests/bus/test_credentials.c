@@ -23,12 +23,12 @@ static struct secret box_secret;
 static const struct id sandbox = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
 static void
-master_write(const void *bytes, size_t length, mode_t mode)
+file_write(const char *name, const void *bytes, size_t length, mode_t mode)
 {
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/master.key", directory);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
 	assert_int_equal(write(fd, bytes, length), length);
@@ -37,12 +37,21 @@ master_write(const void *bytes, size_t length, mode_t mode)
 }
 
 static void
+ring_save(void)
+{
+	uint8_t bytes[RING_BYTES_MAX];
+
+	ring_write(&keys.ring, &keys.master, bytes);
+	file_write("ring", bytes, RING_BYTES(keys.ring.count), 0400);
+}
+
+static void
 start(void)
 {
 	char settings[1024], entry[256];
 
 	snprintf(settings, sizeof(settings),
-	    "process: credentials\nmaster_key_file: %s/master.key\nroster:\n%s", directory,
+	    "process: credentials\nmaster_key_file: %s/master.key\nring_file: %s/ring\nroster:\n%s", directory, directory,
 	    roster_yaml(&state, "state", "ipc:///state/bus", entry));
 	daemon_start(&daemon_, program, directory, settings);
 }
@@ -62,7 +71,9 @@ setup(void **unused)
 	curve_keypair(&box_secret, box_key);
 	randombytes_buf(keys.master.bytes, sizeof(keys.master.bytes));
 	keys_derive(&keys);
-	master_write(keys.master.bytes, 32, 0600);
+	assert_int_equal(ring_add(&keys.ring, &why), OK);
+	file_write("master.key", keys.master.bytes, 32, 0600);
+	ring_save();
 	actor_init(&state, loop, ROLE_STATE, "state");
 	actor_join(&state, ROLE_CREDENTIALS, "credentials", daemon_.key);
 	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus", directory);
@@ -211,24 +222,25 @@ a_wrong_master_key_stops_the_start(void **unused)
 		mode_t mode;
 		const char *words;
 	} cases[] = {
-	    {31, 0600, "exactly 32 bytes"},
-	    {33, 0600, "exactly 32 bytes"},
-	    {0, 0600, "exactly 32 bytes"},
-	    {32, 0640, "0600"},
+	    {31, 0600, "master_key_file: the key"},
+	    {33, 0600, "master_key_file: the key"},
+	    {0, 0600, "master_key_file: the key"},
+	    {32, 0640, "chmod 600"},
+	    {32, 0600, "ring: the master key is not the one it was sealed with"},
 	};
 	char bytes[33] = {0};
 
 	(void)unused;
 	daemon_stop(&daemon_);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		master_write(bytes, cases[i].length, cases[i].mode);
+		file_write("master.key", bytes, cases[i].length, cases[i].mode);
 		start();
-		assert_non_null(strstr(daemon_.words, "failed: master_key_file"));
+		assert_non_null(strstr(daemon_.words, "failed: "));
 		assert_non_null(strstr(daemon_.words, cases[i].words));
 		assert_int_equal(child_exit_code(child_wait(&daemon_.child)), EXIT_FAILURE);
 		child_done(&daemon_.child);
 	}
-	master_write(keys.master.bytes, 32, 0600);
+	file_write("master.key", keys.master.bytes, 32, 0600);
 	start();
 	assert_string_equal(daemon_.words, "ready\n");
 	actor_wait_up(&state, state.ups + 1);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "common/seal/bundle_box.h"
+#include "common/seal/ring.h"
 #include "common/seal/sealed.h"
 #include "common/seal/stored.h"
 
@@ -38,6 +39,15 @@ stored(const uint8_t *data, size_t size)
 }
 
 static void
+ring(const uint8_t *data, size_t size)
+{
+	struct secret master = {{1}};
+	struct ring out;
+
+	assert(ring_read(span_of_bytes(data, size), &master, &out, NULL) != OK);
+}
+
+static void
 bundle(const uint8_t *data, size_t size, const uint8_t key[32])
 {
 	auto_arena struct arena arena = {.max_bytes = 1 << 20};
@@ -64,6 +74,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	crypto_scalarmult_base(key, secret);
 	sealed(data, size, key);
 	stored(data, size);
+	ring(data, size);
 	bundle(data, size, key);
 	return 0;
 }

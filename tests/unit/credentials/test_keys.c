@@ -49,6 +49,16 @@ vectors(void **unused)
 }
 
 static void
+file_make(const char *path, const void *bytes, size_t length, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, bytes, length), length);
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static void
 each_part_counts(void **unused)
 {
 	static const uint8_t router[32] = {1}, other[32] = {2};
@@ -78,6 +88,7 @@ each_part_counts(void **unused)
 	assert_memory_not_equal(mac, mac_changed, 32);
 }
 
+/* What the files must be; the reading of one key is a matter of common/seal/key_file. */
 static void
 files(void **unused)
 {
@@ -96,30 +107,40 @@ files(void **unused)
 	};
 	static const char bytes[33] = "0123456789abcdef0123456789abcdef";
 	char directory[] = "/tmp/openshell-keys-XXXXXX", path[64], other[64];
+	uint8_t ring_bytes[RING_BYTES_MAX];
+	struct ring ring = {0};
 	struct why why;
 
 	(void)unused;
 	assert_non_null(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/key", directory);
-	snprintf(other, sizeof(other), "%s/link", directory);
+	snprintf(other, sizeof(other), "%s/ring", directory);
+	memcpy(keys.master.bytes, bytes, 32);
+	assert_int_equal(ring_add(&ring, &why), OK);
+	ring_write(&ring, &keys.master, ring_bytes);
+	file_make(other, ring_bytes, RING_BYTES(1), 0400);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-		assert_int_equal(write(fd, bytes, cases[i].length), cases[i].length);
-		assert_int_equal(fchmod(fd, cases[i].mode), 0);
-		close(fd);
-		assert_int_equal(keys_load(&keys, path, &why), cases[i].want);
+		file_make(path, bytes, cases[i].length, cases[i].mode);
+		assert_int_equal(keys_load(&keys, path, other, &why), cases[i].want);
 		if (cases[i].want == OK)
-			assert_memory_equal(keys.master.bytes, bytes, 32);
+			assert_true(memcmp(keys.master.bytes, bytes, 32) == 0 && keys.ring.count == 1);
 		else
 			assert_non_null(strstr(why.text, path));
 		unlink(path);
 	}
-	assert_int_equal(keys_load(&keys, path, &why), ERR_SYSTEM); /* not there */
-	assert_int_equal(keys_load(&keys, directory, &why), ERR_INVALID);
-	assert_int_equal(symlink("/dev/null", other), 0);
-	assert_int_equal(keys_load(&keys, other, &why), ERR_SYSTEM); /* never through a symbolic link */
+	assert_int_equal(keys_load(&keys, path, other, &why), ERR_NOT_FOUND);
+	assert_int_equal(keys_load(&keys, directory, other, &why), ERR_INVALID);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(keys_load(&keys, path, other, &why), ERR_SYSTEM); /* never through a symbolic link */
+	unlink(path);
+	file_make(path, "another key of thirty-two bytes.", 32, 0600);
+	assert_int_equal(keys_load(&keys, path, other, &why), ERR_DENIED);
+	assert_non_null(strstr(why.text, "the master key is not the one"));
 	unlink(other);
+	file_make(other, bytes, 32, 0600);
+	assert_int_equal(keys_load(&keys, path, other, &why), ERR_SYNTAX);
+	unlink(other);
+	unlink(path);
 	rmdir(directory);
 }
 

@@ -139,6 +139,7 @@ state TERM" ]; ok "ended in reverse, the driver told to stop its sandboxes"
 cmp -s "$data/keys/relay.bus" "$data/keys/relay.bus" && [ -e "$work/config/openshell/gateways/openshell/mtls/tls.key" ]
 ok "the client has its certificate"
 
+cp -p "$data/keys/credentials.master" "$work/master.kept"
 head -c 31 /dev/zero > "$data/keys/credentials.master"
 run start; says 1 "credentials.master has 31 bytes instead of 32"; ok "a damaged master key is refused"
 [ "$(stat -c %s "$data/keys/credentials.master")" = 31 ]; ok "and not overwritten"
@@ -150,6 +151,8 @@ chmod 000 "$data/sandboxes/boxes/b"
 run reset < /dev/null; says 1 "say --yes to do it"; ok "reset asks first, and a script must say --yes"
 [ -e "$data/keys/audit.key" ]; ok "and has removed nothing"
 head -c 32 /dev/zero > "$data/keys/credentials.master"
+run start; says 1 "credentials.ring: the master key is not the one it was sealed with"; ok "another master key is refused"
+cp -p "$work/master.kept" "$data/keys/credentials.master"
 run start; says 0 "running"; ok "start again"
 run reset --yes; says 1 "the gateway runs with the data directory $data"; ok "reset refuses while it runs"
 run stop

@@ -189,7 +189,41 @@ test_keys(void **state)
 	assert_int_equal(truncate(at("data/keys/credentials.master"), 32), 0);
 	assert_int_equal(chmod(at("data/keys/credentials.master"), 0640), 0);
 	assert_int_equal(keys_load(&second, &config, &why), ERR_INVALID);
-	assert_non_null(strstr(why.text, "open to other users"));
+	assert_non_null(strstr(why.text, "lets other users at it"));
+	assert_int_equal(chmod(at("data/keys/credentials.master"), 0600), 0);
+	assert_int_equal(keys_load(&second, &config, &why), ERR_DENIED); /* truncate made it another key */
+	assert_non_null(strstr(why.text, "credentials.ring: the master key is not the one"));
+	assert_int_equal(mode("data/keys/credentials.ring"), 0400);
+}
+
+/* A key that the configuration gives is used, never made and never written. */
+static void
+test_master_given(void **state)
+{
+	struct config config;
+	auto_ring struct ring ring = {0};
+	struct secret master;
+	struct keys keys;
+	struct why why = {""};
+
+	(void)state;
+	setting(&config);
+	assert_int_equal(tree_remove_whole(AT_FDCWD, at("data"), &why), OK);
+	snprintf(config.master_key_file, sizeof(config.master_key_file), "%s", at("given.key"));
+	assert_int_equal(keys_load(&keys, &config, &why), ERR_NOT_FOUND);
+	assert_non_null(strstr(why.text, "master_key_file: open the key"));
+	assert_int_equal(file_replace(at("given.key"), 0400, SPAN("0123456789abcdef0123456789abcdef"), true, &why), OK);
+	assert_int_equal(keys_load(&keys, &config, &why), OK);
+	assert_memory_equal(&keys.master, "0123456789abcdef0123456789abcdef", 32);
+	assert_int_not_equal(access(at("data/keys/credentials.master"), F_OK), 0);
+	assert_int_equal(keys_ring_load(&config, &master, &ring, &why), OK);
+	assert_int_equal(ring.count, 1);
+	assert_int_equal(ring_add(&ring, &why), OK);
+	assert_int_equal(keys_ring_save(&config, &master, &ring, &why), OK);
+	assert_int_equal(keys_load(&keys, &config, &why), OK);
+	ring_wipe(&ring);
+	assert_int_equal(keys_ring_load(&config, &master, &ring, &why), OK);
+	assert_int_equal(ring.count, 2);
 }
 
 int
@@ -200,6 +234,7 @@ main(void)
 	    cmocka_unit_test(test_partial),
 	    cmocka_unit_test(test_client_files),
 	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_master_given),
 	};
 	struct why why;
 	int r;

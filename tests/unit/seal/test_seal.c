@@ -7,6 +7,7 @@
 #include "common/base/clean.h"
 #include "common/base/text.h"
 #include "common/seal/bundle_box.h"
+#include "common/seal/ring.h"
 #include "common/seal/sealed.h"
 #include "common/seal/stored.h"
 
@@ -197,6 +198,47 @@ stored_others(void **unused)
 	assert_true(span_is(value, "untouched"));
 }
 
+/* ---- the ring ---- */
+
+static void
+ring_whole(void **unused)
+{
+	static uint8_t bytes[RING_BYTES_MAX];
+	struct secret master = {{1}}, wrong = {{2}};
+	struct ring ring = {0}, out = {.count = 99};
+	struct storage_key newest, first;
+	struct why why;
+
+	(void)unused;
+	for (size_t n = 1; n <= RING_KEYS_MAX; n++) {
+		assert_int_equal(ring_add(&ring, &why), OK);
+		assert_true(n == 1 || memcmp(newest.name, ring.keys[1].name, 8) == 0);
+		newest = ring.keys[0];
+		if (n == 1)
+			first = newest;
+		ring_write(&ring, &master, bytes);
+		assert_int_equal(ring_read(span_of_bytes(bytes, RING_BYTES(n)), &master, &out, &why), OK);
+		assert_memory_equal(&out, &ring, sizeof(ring));
+	}
+	assert_int_equal(ring_add(&ring, &why), ERR_LIMIT);
+	assert_ptr_equal(ring_find(&ring, newest.name), &ring.keys[0]);
+	assert_ptr_equal(ring_find(&ring, first.name), &ring.keys[RING_KEYS_MAX - 1]);
+	ring_trim(&ring);
+	assert_null(ring_find(&ring, first.name));
+	assert_true(ring.count == 1 && sodium_is_zero((uint8_t *)&ring.keys[1], sizeof(ring) - sizeof(size_t) - sizeof(ring.keys[0])));
+	ring_write(&ring, &master, bytes);
+	out.count = 99;
+	assert_int_equal(ring_read(span_of_bytes(bytes, RING_BYTES(1)), &wrong, &out, &why), ERR_DENIED);
+	for (size_t i = 0; i < RING_BYTES(1); i++) {
+		bytes[i] ^= 1;
+		assert_int_not_equal(ring_read(span_of_bytes(bytes, RING_BYTES(1)), &master, &out, &why), OK);
+		bytes[i] ^= 1;
+	}
+	for (size_t n = 0; n < RING_BYTES_MAX + 2; n++)
+		assert_true(n == RING_BYTES(1) || ring_read(span_of_bytes(bytes, n), &master, &out, &why) != OK);
+	assert_int_equal(out.count, 99);
+}
+
 /* ---- bundles ---- */
 
 static struct span tokens[] = {{"v12_API_KEY", 11}, {"API_KEY", 7}};
@@ -307,6 +349,7 @@ main(void)
 	    cmocka_unit_test(stored_name),
 	    cmocka_unit_test(stored_whole),
 	    cmocka_unit_test(stored_others),
+	    cmocka_unit_test(ring_whole),
 	    cmocka_unit_test(bundle_whole),
 	    cmocka_unit_test(bundle_inside),
 	    cmocka_unit_test(bundle_bounds),
