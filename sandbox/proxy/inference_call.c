@@ -23,15 +23,14 @@ path_is(struct span path, const char *pattern)
 {
 	struct span rest = span_of_text(pattern), head = span_cut(&rest, '*');
 
-	if (rest.at == NULL || head.length == strlen(pattern))
+	if (head.length == strlen(pattern))
 		return span_is(path, pattern);
-	if (!span_starts(path, head) || path.length == head.length)
+	if (!span_starts(path, head))
 		return false;
 	path = span_tail(path, head.length);
 	if (span_is(rest, "*")) /* whatever is below */
-		return true;
-	span_cut(&path, '/');
-	return path.length > 0 && span_equal(path, span_tail(rest, 1));
+		return path.length > 0;
+	return span_cut(&path, '/').length > 0 && span_equal(path, span_tail(rest, 1));
 }
 
 const struct inference_api *

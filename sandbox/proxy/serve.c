@@ -6,6 +6,7 @@
 #include "sandbox/proxy/accept.h"
 #include "sandbox/proxy/dns.h"
 #include "sandbox/proxy/events.h"
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/judge.h"
 #include "sandbox/proxy/linger.h"
 #include "sandbox/proxy/names.h"
@@ -74,6 +75,7 @@ proxy_done(struct proxy *proxy)
 	events_free(proxy->events);
 	resolver_free(proxy->resolver);
 	names_free(proxy->names);
+	backends_free(proxy->backends);
 	tls_free(proxy->tls);
 	slots_done(&proxy->upstreams);
 	pipes_done(&proxy->pipes);
