@@ -127,6 +127,29 @@ yaml_read_number(struct reading *reading, const struct yaml_node *node, uint64_t
 }
 
 static void
+read_wide(struct reading *reading, const struct yaml_node *node, uint64_t *to)
+{
+	uint64_t value;
+
+	if (node->kind == YAML_SCALAR && node->plain && number_parse(node->text, 0, INT64_MAX, &value, NULL) == OK)
+		*to = value;
+	else
+		yaml_reading_wrong(reading, node, "is not a whole number from 0 on");
+}
+
+static void
+read_word(struct reading *reading, const struct yaml_node *node, const ProtobufCEnumDescriptor *type, uint32_t *to)
+{
+	int value;
+
+	if (node->kind == YAML_SCALAR && reading->ways != NULL && reading->ways->word != NULL &&
+	    reading->ways->word(type, node->text, &value))
+		*to = (uint32_t)value;
+	else
+		yaml_reading_wrong(reading, node, "is none of the words that are known here");
+}
+
+static void
 read_signed(struct reading *reading, const struct yaml_node *node, int32_t *to)
 {
 	bool minus = node->kind == YAML_SCALAR && span_starts(node->text, SPAN("-"));
@@ -166,6 +189,8 @@ read_inner(struct reading *reading, const struct yaml_node *node, const Protobuf
 	if ((*to = yaml_reading_message(reading, type)) == NULL)
 		return;
 	yaml_reading_place(reading, *to, node);
+	if (reading->ways != NULL && reading->ways->message != NULL && reading->ways->message(reading, node, *to))
+		return;
 	if (!yaml_read_own_way(reading, node, *to))
 		yaml_read_message(reading, node, *to);
 }
@@ -183,6 +208,13 @@ read_one(struct reading *reading, const struct yaml_node *node, const ProtobufCF
 		return;
 	case PROTOBUF_C_TYPE_INT32:
 		read_signed(reading, node, to);
+		return;
+	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_UINT64:
+		read_wide(reading, node, to);
+		return;
+	case PROTOBUF_C_TYPE_ENUM:
+		read_word(reading, node, field->descriptor, to);
 		return;
 	case PROTOBUF_C_TYPE_STRING:
 		yaml_read_text(reading, node, to);
@@ -345,6 +377,8 @@ yaml_read_message(struct reading *reading, const struct yaml_node *node, Protobu
 		return;
 	}
 	for (const struct yaml_node *item = node->first; item != NULL && !reading->full; item = item->next) {
+		if (reading->ways != NULL && reading->ways->item != NULL && reading->ways->item(reading, item, to))
+			continue;
 		if (yaml_read_special(reading, node, item, to))
 			continue;
 		if ((field = field_of(to->descriptor, item->key)) == NULL)

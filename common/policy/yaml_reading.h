@@ -13,9 +13,22 @@ struct place {
 	size_t line, column;
 };
 
+struct reading;
+
+/* Where other files than policies are shaped otherwise; asked before the ways of policies. All may be NULL. */
+struct reading_ways {
+	/* A key that is no field, or is written in another way: true: the item is dealt with. */
+	bool (*item)(struct reading *reading, const struct yaml_node *item, ProtobufCMessage *to);
+	/* A message that is no map of its fields: true: it is read. */
+	bool (*message)(struct reading *reading, const struct yaml_node *node, ProtobufCMessage *to);
+	/* The number of an enum's word; false: unknown. */
+	bool (*word)(const ProtobufCEnumDescriptor *type, struct span word, int *out);
+};
+
 struct reading {
 	struct arena *arena;
 	struct findings *findings;
+	const struct reading_ways *ways; /* NULL: a policy */
 	struct place *places;
 	size_t places_count, places_room;
 	bool full; /* the arena's ceiling was met: what was read is not whole */

@@ -1,9 +1,12 @@
-/* Profiles of providers: the built-in ones, and reading one from a file. */
+/* Profiles of providers: the built-in ones, and what they say of a record. */
 #ifndef COMMON_PROVIDER_PROFILE_H
 #define COMMON_PROVIDER_PROFILE_H
 
 #include "common/base/arena.h"
-#include "common/provider/lint.h"
+#include "common/base/err.h"
+#include "common/provider/builtin.h"
+#include "common/provider/names.h"
+#include "openshell/openshell.pb-c.h"
 
 struct provider_profiles {
 	Openshell__V1__ProviderProfile **items;
@@ -18,30 +21,19 @@ struct provider_profiles {
  */
 enum err provider_builtins(struct arena *arena, struct provider_profiles *out, struct why *why) must_check;
 
-/* Is this the id of a built-in profile, which nobody may import, replace or delete? */
-bool provider_builtin(struct span id);
-
 /* The profile of that very id; NULL. */
 const Openshell__V1__ProviderProfile *provider_profile(const struct provider_profiles *profiles, struct span id);
 
 /*
- * Read a profile file (YAML, which JSON is too) and lint it. Unknown keys are errors at every level; source and scope,
- * which the gateway sets, are passed over.
+ * May a record of this profile be made without any credential? Yes where every required credential, and one at least,
+ * comes at run time: by a token grant, minted by the gateway, or as a by-product of that.
  *
- * source    its name, in findings
- * findings  its arena is set; shape and lint, each finding with line and column
- * out       in the findings' arena; untouched on failure
- * errors    ERR_SYNTAX not YAML, ERR_LIMIT too large: why says it; ERR_INVALID the findings do, and why the first
+ * errors  ERR_INVALID which credential is missing
  */
-enum err provider_profile_read(struct span text, const char *source, struct profile_findings *findings,
-    Openshell__V1__ProviderProfile **out, struct why *why) must_check;
+enum err provider_runtime_only(const Openshell__V1__ProviderProfile *profile, struct why *why) must_check;
 
-/* The words of an enum in files and on command lines: source_control, oauth2_refresh_token; "" for unspecified. */
-const char *provider_category_name(int category);
-const char *provider_strategy_name(int strategy);
-
-/* The other way, case ignored and - and _ alike; false, and out untouched, for an unknown word. */
-bool provider_category(struct span word, int *out);
-bool provider_strategy(struct span word, int *out);
+/* The credential whose env_vars hold the key; NULL. */
+const Openshell__V1__ProviderProfileCredential *provider_credential(
+    const Openshell__V1__ProviderProfile *profile, struct span key);
 
 #endif

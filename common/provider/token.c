@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/wire/placeholder.h"
 
 #define HANDLE_TAG "openshell-workload-credential-handle-v1"
-#define MARKER	   "openshell:resolve:env:"
 
 /* Its length in 8 bytes, big-endian, then the part: no two lists of parts are one row of bytes. */
 static void
@@ -94,7 +94,7 @@ provider_token_handle(struct arena *arena, const char *handle, const char *key)
 char *
 provider_placeholder(struct arena *arena, const char *token)
 {
-	return token == NULL ? NULL : arena_format(arena, MARKER "%s", token);
+	return token == NULL ? NULL : arena_format(arena, PLACEHOLDER_MARK "%s", token);
 }
 
 uint64_t
