@@ -48,6 +48,7 @@ ask_done(void *self, enum err r, struct msg *answer, const struct why *reason)
 void
 ask_put(struct ask *ask, enum role role, const struct msg *question, enum msg_id want, ask_answered *answered)
 {
+	uint32_t most_ms = ask->patience_ms != 0 ? ask->patience_ms : CALL_DEADLINE_MS;
 	struct peer *peer;
 	struct why why = {0};
 	enum err r;
@@ -59,7 +60,7 @@ ask_put(struct ask *ask, enum role role, const struct msg *question, enum msg_id
 	ask->want = want;
 	ask->answered = answered;
 	ask->peer = peer_ref(peer);
-	ask->number = peer_call(peer, question, api_patience(ask->work.call, CALL_DEADLINE_MS), ask_done, ask);
+	ask->number = peer_call(peer, question, api_patience(ask->work.call, most_ms), ask_done, ask);
 }
 
 void

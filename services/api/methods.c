@@ -45,6 +45,9 @@ static const struct {
     {"UpdateConfig", config_update},
     {"GetSandboxPolicyStatus", policy_status_get},
     {"ListSandboxPolicies", policies_list},
+    {"SetInferenceRoute", inference_route_set},
+    {"GetInferenceRoute", inference_route_get},
+    {"DeleteInferenceRoute", inference_route_delete},
     {"GetWorkspace", workspace_get},
     {"ListWorkspaces", workspaces_list},
 };

@@ -21,6 +21,7 @@ method sandbox_create, sandbox_get, sandboxes_list, sandbox_stop, sandbox_start,
 method sandbox_config_get, sandbox_logs_get; /* logs.c */
 method config_update; /* update.c */
 method policy_status_get, policies_list, gateway_config_get; /* policies.c */
+method inference_route_set, inference_route_get, inference_route_delete; /* inference.c */
 method sandbox_watch; /* watch.c */
 method sandbox_exec; /* exec.c */
 
