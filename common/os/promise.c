@@ -28,11 +28,9 @@
 
 static const int stdio_calls[] = {
     /* its own descriptors */
-    CALL(read), CALL(readv), CALL(pread64), CALL(preadv), CALL(preadv2), CALL(write), CALL(writev),
-    CALL(pwrite64), CALL(pwritev), CALL(pwritev2), CALL(close), CALL(close_range), CALL(lseek), CALL(fstat),
+    CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(close_range), CALL(fstat),
     CALL(newfstatat), CALL(fcntl), CALL(dup), CALL(dup2), CALL(dup3), CALL(pipe), CALL(pipe2), CALL(ftruncate),
-    CALL(fallocate), CALL(fsync), CALL(fdatasync), CALL(splice), CALL(tee), CALL(sendfile),
-    CALL(copy_file_range), CALL(memfd_create), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6),
+    CALL(fallocate), CALL(fsync), CALL(fdatasync), CALL(tee), CALL(memfd_create), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6),
     CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
     CALL(epoll_pwait2), CALL(eventfd), CALL(eventfd2), CALL(signalfd), CALL(signalfd4), CALL(timerfd_create),
     CALL(timerfd_settime), CALL(timerfd_gettime),
@@ -50,6 +48,13 @@ static const int stdio_calls[] = {
     CALL(getpid), CALL(gettid), CALL(getppid), CALL(getpgrp), CALL(getpgid), CALL(getsid), CALL(getuid),
     CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid), CALL(getgroups), CALL(capget),
     CALL(uname), CALL(sysinfo), CALL(getrlimit), CALL(getpriority), CALL(getrandom), CALL(umask)};
+
+/*
+ * At a place in a file that the caller chooses. Who may look into other processes reads from the beginning alone: there
+ * is nothing at the beginning of anyone's memory, so /proc/PID/mem cannot be read (and mmap of it does not exist).
+ */
+static const int seek_calls[] = {CALL(lseek), CALL(pread64), CALL(preadv), CALL(preadv2), CALL(pwrite64), CALL(pwritev),
+    CALL(pwritev2), CALL(splice), CALL(sendfile), CALL(copy_file_range)};
 
 static const int socket_calls[] = {CALL(bind), CALL(connect), CALL(listen), CALL(accept), CALL(accept4),
     CALL(shutdown), CALL(sendto), CALL(sendmsg), CALL(sendmmsg), CALL(recvfrom), CALL(recvmsg), CALL(recvmmsg),
@@ -87,20 +92,21 @@ static const int channel_calls[] = {CALL(sendmsg), CALL(recvmsg), CALL(sendto), 
 static const int notify_calls[] = {CALL(kcmp)};
 
 static const struct {
-	uint32_t promises; /* any of them */
+	uint32_t promises, unless; /* any of these, and none of those */
 	const int *calls;
 	size_t n;
 } lists[] = {
-    {ALWAYS, stdio_calls, COUNT(stdio_calls)},
-    {SOCKETS, socket_calls, COUNT(socket_calls)},
-    {PROMISE_BUS, bus_calls, COUNT(bus_calls)},
-    {READS, read_calls, COUNT(read_calls)},
-    {PROMISE_WPATH, write_calls, COUNT(write_calls)},
-    {PROMISE_PROC, proc_calls, COUNT(proc_calls)},
-    {PROMISE_KILL, kill_calls, COUNT(kill_calls)},
-    {PROMISE_ID, id_calls, COUNT(id_calls)},
-    {PROMISE_CHANNEL, channel_calls, COUNT(channel_calls)},
-    {PROMISE_NOTIFY, notify_calls, COUNT(notify_calls)},
+    {ALWAYS, 0, stdio_calls, COUNT(stdio_calls)},
+    {ALWAYS, PROMISE_NOTIFY, seek_calls, COUNT(seek_calls)},
+    {SOCKETS, 0, socket_calls, COUNT(socket_calls)},
+    {PROMISE_BUS, 0, bus_calls, COUNT(bus_calls)},
+    {READS, 0, read_calls, COUNT(read_calls)},
+    {PROMISE_WPATH, 0, write_calls, COUNT(write_calls)},
+    {PROMISE_PROC, 0, proc_calls, COUNT(proc_calls)},
+    {PROMISE_KILL, 0, kill_calls, COUNT(kill_calls)},
+    {PROMISE_ID, 0, id_calls, COUNT(id_calls)},
+    {PROMISE_CHANNEL, 0, channel_calls, COUNT(channel_calls)},
+    {PROMISE_NOTIFY, 0, notify_calls, COUNT(notify_calls)},
 };
 
 /* Calls that depend on one argument: allowed where (argument & mask) == value. */
@@ -175,9 +181,12 @@ lists_add(scmp_filter_ctx filter, uint32_t promises)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < COUNT(lists) && r == 0; i++)
-		for (size_t j = 0; (lists[i].promises & promises) != 0 && j < lists[i].n && r == 0; j++)
+	for (size_t i = 0; i < COUNT(lists) && r == 0; i++) {
+		if ((lists[i].promises & promises) == 0 || (lists[i].unless & promises) != 0)
+			continue;
+		for (size_t j = 0; j < lists[i].n && r == 0; j++)
 			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, lists[i].calls[j], 0);
+	}
 	return r;
 }
 

@@ -78,5 +78,45 @@ for name in policyd proxy; do
 	case ${page,,} in *sys_ptrace*) held=$(mask sys_ptrace) ;; *) like "$name: the page says no capability" "$page" "no *capability" ;; esac
 	check $name "$(pgrep -x $name -P "$supervisor")" "$held"
 done
+# What policyd may read of the box's processes leads to no file of the host: a program with its namespaces, root, user and
+# capability tries the root, the working directory and the descriptors of each of them.
+cat >"$work/reach.py" <<'PY'
+import ctypes, os, struct, sys
+pid, uid, marker = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+libc = ctypes.CDLL(None, use_errno=True)
+def must(r, what):
+    if r != 0: sys.exit(f"{what}: {os.strerror(ctypes.get_errno())}")
+def become():
+    spaces = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("user", "pid", "mnt")]
+    for fd in spaces: must(libc.setns(fd, 0), "setns")
+    if (child := os.fork()) != 0: sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    os.chroot("/proc"); os.chdir("/")
+    must(libc.prctl(8, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
+    if uid: os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+    head, sets = struct.pack("Ii", 0x20080522, 0), struct.pack("6I", 1 << 19, 1 << 19, 0, 0, 0, 0)
+    must(libc.syscall(126, head, sets), "capset")
+def opens(path):
+    try: os.close(os.open(path, os.O_RDONLY)); return True
+    except OSError: return False
+def listed(path):
+    try: return os.listdir(path)
+    except OSError: return []
+prefix = "/proc" if pid == 0 else ""
+if pid: become()
+seen = {"processes": 0, "agent's": 0, "host's": []}
+for p in [p for p in listed(prefix + "/") if p.isdigit()]:
+    seen["processes"] += 1
+    doors = [f"{prefix}/{p}/root", f"{prefix}/{p}/cwd"] + [f"{prefix}/{p}/fd/{fd}" for fd in listed(f"{prefix}/{p}/fd")]
+    for door in doors:
+        seen["agent's"] += opens(door + "/usr/bin/env")
+        seen["host's"] += [door + inner for inner in ("", "/host", "/..", "/../..", "/../../..") if opens(door + inner + marker)]
+print("processes", seen["processes"] > 3, "agent", seen["agent's"] > 0, "host", *seen["host's"][:4])
+PY
+echo host >"$work/marker" && chmod 644 "$work/marker"
+policyd=$(pgrep -x policyd -P "$supervisor") inner=$([ "$me" = 0 ] && echo 64302 || echo 0)
+like "control: outside, that program finds a file of the host" "$(python3 "$work/reach.py" 0 0 "$work/marker")" "^processes True agent True host /proc/[0-9]+/(root|cwd)"
+is "policyd's rights lead to the agent's files, and to none of the host" "$(python3 "$work/reach.py" "$policyd" "$inner" "$work/marker" 2>&1)" "processes True agent True host"
+is "the box has nothing mounted of the host but the bundle, the relay's socket and a device" \
+	"$(awk '{ print $5 }' "/proc/$supervisor/mountinfo" | sort | tr '\n' ' ')" "/ /dev/null /opt/openshell /proc /run/openshell/relay "
 is "agent: no capability" "$(openshell sandbox exec -n jails -- sh -c 'grep Cap /proc/self/status | tr -s "\t" " " | cut -d" " -f2 | sort -u' </dev/null)" 0000000000000000
 plan

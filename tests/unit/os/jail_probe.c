@@ -14,9 +14,11 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -194,6 +196,22 @@ run_memory(void)
 	return at == MAP_FAILED ? errno : 0;
 }
 
+/* Is there a way to read a file from a place of choice? */
+static int
+seek(void)
+{
+	int fd = memfd_create("probe", 0), to = memfd_create("other", 0), ends[2];
+	struct iovec part = {.iov_base = (char[1]){0}, .iov_len = 1};
+	off_t at = 1, there = 1;
+
+	if (fd < 0 || to < 0 || pipe(ends) < 0 || write(fd, "bytes", 5) != 5)
+		return EBADF;
+	return lseek(fd, 1, SEEK_SET) == 1 || pread(fd, part.iov_base, 1, 1) == 1 || preadv(fd, &part, 1, 1) == 1 ||
+	    preadv2(fd, &part, 1, 1, 0) == 1 || sendfile(to, fd, &at, 1) == 1 || copy_file_range(fd, &at, to, &there, 1, 0) == 1 ||
+	    splice(fd, &at, ends[1], NULL, 1, 0) == 1
+	    ? 0 : errno;
+}
+
 static int
 load_module(void)
 {
@@ -230,7 +248,7 @@ static const struct {
     {"exec", do_exec}, {"thread", do_thread}, {"clone3", do_clone3}, {"kill_parent", kill_parent},
     {"kill_self", kill_self}, {"mount", do_mount}, {"ptrace", do_ptrace},
     {"become_root", become_root}, {"leave_root", leave_root}, {"run_memory", run_memory},
-    {"load_module", load_module}, {"io_uring", io_uring}, {"terminal", terminal},
+    {"load_module", load_module}, {"io_uring", io_uring}, {"terminal", terminal}, {"seek", seek},
     {"descriptor_left", descriptor_left}, {"new_user_namespace", new_user_namespace},
 };
 
