@@ -20,10 +20,7 @@
 struct ends {
 	struct sockaddr_in from;
 	socklen_t from_length;
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	} beside;
+	_Alignas(struct cmsghdr) char beside[CMSG_SPACE(sizeof(struct in_pktinfo))];
 	size_t beside_length;
 };
 
@@ -55,7 +52,7 @@ static struct msghdr
 message_of(struct ends *ends, struct iovec *part)
 {
 	return (struct msghdr){.msg_name = &ends->from, .msg_namelen = ends->from_length, .msg_iov = part, .msg_iovlen = 1,
-	    .msg_control = &ends->beside, .msg_controllen = ends->beside_length};
+	    .msg_control = ends->beside, .msg_controllen = ends->beside_length};
 }
 
 static ssize_t

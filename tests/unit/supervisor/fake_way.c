@@ -132,7 +132,7 @@ answer_name(void)
 
 	if (recvmsg(me.fds[3], &m, 0) < 0)
 		return;
-	part = (struct iovec){.iov_base = "name", .iov_len = 4};
+	part = (struct iovec){.iov_base = (char *)"name", .iov_len = 4};
 	if (sendmsg(me.fds[3], &m, 0) < 0)
 		dprintf(2, "PROXY cannot answer\n");
 }
