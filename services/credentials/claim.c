@@ -6,12 +6,6 @@
 
 #include "common/base/log.h"
 
-const struct route credentials_routes[] = {
-    {CLAIM_MAKE, claim_make, 0, 0},
-    {CLAIM_CHECK, claim_check, 0, 0},
-    {0},
-};
-
 /*
  * The claim of an epoch, boxed for the driver that will put it into the bootstrap; state passes it and cannot
  * read it.
@@ -53,14 +47,24 @@ claim_check(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct credentials *credentials = self;
 	const struct msg_claim_check *in = &m->claim_check;
-	auto_secret struct secret claim, mac;
 
-	keys_claim(&credentials->keys, in->sandbox, in->epoch, &claim);
-	claim_mac(&claim, in->sandbox, in->epoch, (const uint8_t *)in->router_key.at, mac.bytes);
-	if (sodium_memcmp(mac.bytes, in->router_mac.at, sizeof(mac.bytes)) != 0) {
-		log_warning("claim.refused", "sandbox=%s epoch=%u", id_text(in->sandbox), in->epoch);
-		return fail(why, ERR_DENIED, "the router's key is not vouched for by this start's claim");
-	}
+	if (!claim_vouches(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac))
+		return fail(why, ERR_DENIED, NOT_VOUCHED);
 	answer->id = DONE;
 	return OK;
+}
+
+bool
+claim_vouches(const struct credentials *credentials, struct id sandbox, uint32_t epoch, struct span router_key,
+    struct span router_mac)
+{
+	auto_secret struct secret claim, mac;
+	bool same;
+
+	keys_claim(&credentials->keys, sandbox, epoch, &claim);
+	claim_mac(&claim, sandbox, epoch, (const uint8_t *)router_key.at, mac.bytes);
+	same = sodium_memcmp(mac.bytes, router_mac.at, sizeof(mac.bytes)) == 0;
+	if (!same)
+		log_warning("claim.refused", "sandbox=%s epoch=%u", id_text(sandbox), epoch);
+	return same;
 }

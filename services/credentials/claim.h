@@ -2,19 +2,10 @@
 #ifndef CREDENTIALS_CLAIM_H
 #define CREDENTIALS_CLAIM_H
 
-#include "common/bus/peer.h"
-#include "services/credentials/keys.h"
+#include "services/credentials/credentials.h"
 
 #define CLAIM_BOX_BYTES 72 /* nonce 24, box 48 */
-
-/* All its state. */
-struct credentials {
-	struct bus bus;
-	struct curve *curve;
-	struct keys keys;
-};
-
-extern const struct route credentials_routes[];
+#define NOT_VOUCHED	"the router's key is not vouched for by this start's claim"
 
 handler claim_make, claim_check;
 

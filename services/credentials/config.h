@@ -8,6 +8,7 @@ struct config {
 	struct service_config service;
 	char master_key_file[SERVICE_PATH_BYTES];
 	char ring_file[SERVICE_PATH_BYTES];
+	char progress_file[SERVICE_PATH_BYTES]; /* "": none */
 };
 
 extern const struct setting credentials_settings[];

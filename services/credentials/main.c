@@ -1,13 +1,12 @@
-/* credentials: the one room that can open a stored secret; today keys, claims and the check of routers. Start
- * and end. */
+/* credentials: the one room that can open a stored secret. Start and end. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
 #include "common/os/jail.h"
-#include "services/credentials/claim.h"
-#include "services/credentials/config.h"
+#include "services/credentials/agree.h"
 
 static const struct jail credentials_jail = {
     .process = "credentials",
@@ -26,24 +25,45 @@ stop(void *self, int number)
 }
 
 static enum err
-serve(struct credentials *credentials, struct config *config, struct loop *loop, struct why *why)
+progress_open(struct credentials *credentials, struct why *why)
 {
-	enum err r;
+	const char *path = credentials->config->progress_file;
 
-	credentials->bus = (struct bus){.loop = loop,
+	credentials->progress_fd = -1;
+	if (path[0] == '\0')
+		return OK;
+	if ((credentials->progress_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+		return fail_errno(why, ERR_SYSTEM, "progress_file %s", path);
+	return OK;
+}
+
+static enum err
+join(struct credentials *credentials, struct why *why)
+{
+	credentials->bus = (struct bus){.loop = credentials->loop,
 	    .role = ROLE_CREDENTIALS,
 	    .name = "credentials",
 	    .routes = credentials_routes,
-	    .self = credentials};
+	    .self = credentials,
+	    .peer_up = agree_peer_up};
 	bus_init(&credentials->bus);
+	return service_links(&credentials->curve, &credentials->bus, &credentials->config->service, why);
+}
+
+static enum err
+serve(struct credentials *credentials, struct why *why)
+{
+	const struct config *config = credentials->config;
+	struct loop *loop = credentials->loop;
+	enum err r;
+
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, config->master_key_file, config->ring_file, why)) == OK &&
-	    (r = service_jail(&credentials_jail, &config->service, why)) == OK &&
-	    (r = service_links(&credentials->curve, &credentials->bus, &config->service, why)) == OK) {
-		service_ready(&config->service);
-		r = loop_run(loop, why);
-	}
+	    (r = progress_open(credentials, why)) == OK &&
+	    (r = service_jail(&credentials_jail, &config->service, why)) == OK && (r = join(credentials, why)) == OK &&
+	    (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
+		*why = credentials->why;
 	bus_done(&credentials->bus);
 	curve_free(credentials->curve);
 	keys_done(&credentials->keys);
@@ -55,21 +75,21 @@ main(int argc, char **argv)
 {
 	static struct credentials credentials; /* holds the master key: in one place, never copied */
 	struct config config = {0};
-	struct loop *loop = NULL;
 	struct why why = {0};
 	enum err r;
 
+	credentials.config = &config;
 	signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() < 0)
 		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");
 	else if ((r = service_load(&config.service, credentials_settings, &config, argc, argv, &why)) == OK &&
-		 (r = loop_new(&loop, &why)) == OK)
-		r = serve(&credentials, &config, loop, &why);
+		 (r = loop_new(&credentials.loop, &why)) == OK)
+		r = serve(&credentials, &why);
 	if (r != OK) {
 		log_failure("credentials.stopped", r, &why);
 		service_failed(&config.service, &why);
 	}
-	loop_free(loop);
+	loop_free(credentials.loop);
 	secret_wipe(&config.service.bus_secret);
 	return r == OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -338,8 +339,8 @@ read_words(struct daemon *daemon, int fd)
 	daemon->words[used] = '\0';
 }
 
-void
-daemon_start(struct daemon *daemon, const char *program, const char *directory, const char *settings)
+int
+daemon_launch(struct daemon *daemon, const char *program, const char *directory, const char *settings)
 {
 	char path[128];
 	const char *argv[] = {program, "--foreground", "--config", path, NULL};
@@ -351,13 +352,20 @@ daemon_start(struct daemon *daemon, const char *program, const char *directory, 
 
 	snprintf(path, sizeof(path), "%s/settings.yaml", directory);
 	settings_write(daemon, path, directory, settings);
-	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	ready = ends[0];
 	theirs = plan.fds[5] = ends[1];
 	plan.fds[4] = daemon->listen_fd > 0 ? daemon->listen_fd : -1;
 	if (child_start(&daemon->child, &plan, &why) != OK)
 		fail_msg("%s", why.text);
-	close(fd_take(&theirs));
+	return fd_take(&ready);
+}
+
+void
+daemon_start(struct daemon *daemon, const char *program, const char *directory, const char *settings)
+{
+	auto_fd int ready = daemon_launch(daemon, program, directory, settings);
+
 	read_words(daemon, ready);
 }
 

@@ -99,6 +99,8 @@ struct daemon {
 };
 void daemon_keys(struct daemon *daemon);
 void daemon_start(struct daemon *daemon, const char *program, const char *directory, const char *settings);
+/* The same without waiting: what it says comes on the descriptor, the caller's, until its end. */
+int daemon_launch(struct daemon *daemon, const char *program, const char *directory, const char *settings);
 void daemon_stop(struct daemon *daemon); /* SIGTERM, wait: status */
 
 /* A process of the sandbox, with its descriptor 3 a channel to this supervisor: its peer there. */

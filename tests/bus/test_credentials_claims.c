@@ -1,100 +1,13 @@
 /* credentials alone, state played by the test: claims made and checked, and everyone else turned away. */
 #include "tests/unit/test.h"
 
-#include <fcntl.h>
 #include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/base/clock.h"
-#include "services/credentials/keys.h"
-#include "tests/bus/script.h"
+#include "tests/bus/credentials_stage.h"
 
-static const char *program;
-static char directory[64];
-static struct loop *loop;
-static struct daemon daemon_;
-static struct actor state;
-static struct keys keys; /* what the daemon's must be */
 static uint8_t box_key[32];
 static struct secret box_secret;
 static const struct id sandbox = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
-
-static void
-file_write(const char *name, const void *bytes, size_t length, mode_t mode)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
-	assert_int_equal(write(fd, bytes, length), length);
-	assert_int_equal(fchmod(fd, mode), 0);
-	close(fd);
-}
-
-static void
-ring_save(void)
-{
-	uint8_t bytes[RING_BYTES_MAX];
-
-	ring_write(&keys.ring, &keys.master, bytes);
-	file_write("ring", bytes, RING_BYTES(keys.ring.count), 0400);
-}
-
-static void
-start(void)
-{
-	char settings[1024], entry[256];
-
-	snprintf(settings, sizeof(settings),
-	    "process: credentials\nmaster_key_file: %s/master.key\nring_file: %s/ring\nroster:\n%s", directory, directory,
-	    roster_yaml(&state, "state", "ipc:///state/bus", entry));
-	daemon_start(&daemon_, program, directory, settings);
-}
-
-static int
-setup(void **unused)
-{
-	char endpoint[128], path[128];
-	struct why why;
-
-	(void)unused;
-	directory_make(directory);
-	snprintf(path, sizeof(path), "%s/state", directory);
-	assert_int_equal(mkdir(path, 0755), 0);
-	assert_int_equal(loop_new(&loop, &why), OK);
-	daemon_keys(&daemon_);
-	curve_keypair(&box_secret, box_key);
-	randombytes_buf(keys.master.bytes, sizeof(keys.master.bytes));
-	keys_derive(&keys);
-	assert_int_equal(ring_add(&keys.ring, &why), OK);
-	file_write("master.key", keys.master.bytes, 32, 0600);
-	ring_save();
-	actor_init(&state, loop, ROLE_STATE, "state");
-	actor_join(&state, ROLE_CREDENTIALS, "credentials", daemon_.key);
-	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus", directory);
-	assert_int_equal(curve_bind(state.curve, endpoint, false, &why), OK);
-	start();
-	assert_string_equal(daemon_.words, "ready\n");
-	actor_wait_up(&state, 1);
-	return 0;
-}
-
-static int
-teardown(void **unused)
-{
-	(void)unused;
-	daemon_stop(&daemon_);
-	assert_int_equal(child_exit_code(daemon_.status), 0);
-	actor_done(&state);
-	loop_free(loop);
-	directory_remove(directory);
-	return 0;
-}
 
 static struct msg
 make(uint32_t epoch)
@@ -109,14 +22,14 @@ claim_of(uint32_t epoch, struct secret *claim)
 	struct outcome outcome;
 	const uint8_t *box;
 
-	ask(&outcome, state.peer, &m);
+	ask(&outcome, stage.state.peer, &m);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, OK);
 	assert_int_equal(outcome.msg.id, CLAIM_MADE);
-	assert_memory_equal(outcome.msg.claim_made.credentials_key.at, keys.box_public, 32);
+	assert_memory_equal(outcome.msg.claim_made.credentials_key.at, stage.keys.box_public, 32);
 	box = (const uint8_t *)outcome.msg.claim_made.claim_box.at;
 	assert_int_equal(
-	    crypto_box_open_easy(claim->bytes, box + 24, 48, box, keys.box_public, box_secret.bytes), 0);
+	    crypto_box_open_easy(claim->bytes, box + 24, 48, box, stage.keys.box_public, box_secret.bytes), 0);
 	outcome_done(&outcome);
 }
 
@@ -127,7 +40,7 @@ a_claim_opens_with_the_drivers_key(void **unused)
 
 	(void)unused;
 	claim_of(7, &claim);
-	keys_claim(&keys, sandbox, 7, &want);
+	keys_claim(&stage.keys, sandbox, 7, &want);
 	assert_memory_equal(claim.bytes, want.bytes, 32);
 	claim_of(7, &again); /* nothing is stored, and the same comes out */
 	assert_memory_equal(claim.bytes, again.bytes, 32);
@@ -141,7 +54,7 @@ check(struct id of, uint32_t epoch, const uint8_t router_key[32], const uint8_t 
 	const struct msg m = {.id = CLAIM_CHECK,
 	    .claim_check = {of, epoch, span_of_bytes(router_key, 32), span_of_bytes(mac, 32)}};
 
-	return ask_now(state.peer, &m);
+	return ask_now(stage.state.peer, &m);
 }
 
 static void
@@ -173,7 +86,7 @@ a_key_of_small_order_is_refused(void **unused)
 
 	(void)unused;
 	m.claim_make.box_key = span_of_bytes(zero, 32);
-	assert_int_equal(ask_now(state.peer, &m), ERR_INVALID);
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_INVALID);
 }
 
 /* What it does not take costs the link, and the next one is served. */
@@ -182,13 +95,13 @@ other_messages_are_refused(void **unused)
 {
 	const struct msg drop = {.id = SESSION_DROP, .session_drop = {sandbox, 1}};
 	struct msg m = make(1);
-	int ups = state.ups;
+	int ups = stage.state.ups;
 
 	(void)unused;
-	tell(state.peer, &drop); /* state may send that, but not to credentials */
-	actor_wait_down(&state, state.downs + 1);
-	actor_wait_up(&state, ups + 1);
-	assert_int_equal(ask_now(state.peer, &m), OK);
+	tell(stage.state.peer, &drop); /* state may send that, but not to credentials */
+	actor_wait_down(&stage.state, stage.state.downs + 1);
+	actor_wait_up(&stage.state, ups + 1);
+	assert_int_equal(ask_now(stage.state.peer, &m), OK);
 }
 
 static void
@@ -205,11 +118,11 @@ malformed_bytes_cost_the_link(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct msg m = make(1);
-		int ups = state.ups;
+		int ups = stage.state.ups;
 
-		tell_raw(state.peer, cases[i]);
-		actor_wait_up(&state, ups + 1);
-		assert_int_equal(ask_now(state.peer, &m), OK);
+		tell_raw(stage.state.peer, cases[i]);
+		actor_wait_up(&stage.state, ups + 1);
+		assert_int_equal(ask_now(stage.state.peer, &m), OK);
 	}
 }
 
@@ -231,19 +144,16 @@ a_wrong_master_key_stops_the_start(void **unused)
 	char bytes[33] = {0};
 
 	(void)unused;
-	daemon_stop(&daemon_);
+	stage_stop();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		file_write("master.key", bytes, cases[i].length, cases[i].mode);
-		start();
-		assert_non_null(strstr(daemon_.words, "failed: "));
-		assert_non_null(strstr(daemon_.words, cases[i].words));
-		assert_int_equal(child_exit_code(child_wait(&daemon_.child)), EXIT_FAILURE);
-		child_done(&daemon_.child);
+		stage_file("master.key", bytes, cases[i].length, cases[i].mode);
+		stage_start();
+		assert_non_null(strstr(stage.daemon.words, "failed: "));
+		assert_non_null(strstr(stage.daemon.words, cases[i].words));
+		stage_wait_failed();
 	}
-	file_write("master.key", keys.master.bytes, 32, 0600);
-	start();
-	assert_string_equal(daemon_.words, "ready\n");
-	actor_wait_up(&state, state.ups + 1);
+	stage_file("master.key", stage.keys.master.bytes, 32, 0600);
+	stage_start_well();
 }
 
 int
@@ -259,6 +169,7 @@ main(int argc, char **argv)
 	};
 
 	assert_int_equal(argc, 2);
-	program = argv[1];
-	return cmocka_run_group_tests(tests, setup, teardown);
+	stage.program = argv[1];
+	curve_keypair(&box_secret, box_key);
+	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }

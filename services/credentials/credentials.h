@@ -1,0 +1,29 @@
+/* credentials: all its state. */
+#ifndef CREDENTIALS_CREDENTIALS_H
+#define CREDENTIALS_CREDENTIALS_H
+
+#include "common/bus/curve.h"
+#include "services/credentials/config.h"
+#include "services/credentials/keys.h"
+
+struct credentials {
+	struct bus bus;
+	struct loop *loop;
+	struct curve *curve;
+	struct config *config;
+	struct keys keys;
+	bool serving;		 /* state has agreed that these are its keys */
+	enum err failed;	 /* it has not: the reason is in why */
+	struct why why;
+	struct timer ask_again;	 /* keys_have */
+	uint64_t quiet_since_ms; /* clock_ms: since when no record is under an older key; 0: some are, or nobody knows */
+	int progress_fd;	 /* for rotate-key; -1: none */
+};
+
+extern const struct route credentials_routes[]; /* routes.c */
+
+/* claim.c: does the claim of this start vouch for that router's key? In constant time; a refusal is logged. */
+bool claim_vouches(const struct credentials *credentials, struct id sandbox, uint32_t epoch, struct span router_key,
+    struct span router_mac);
+
+#endif
