@@ -149,6 +149,9 @@ for hosts in 1.1.1.1,10.0.0.1 2606:4700::1111,2001:db8::1; do # two destinations
 	[ $hosts = 1.1.1.1,10.0.0.1 ] && wanted=${wanted//transparent 1.1.1.1 53/names} && wanted=${wanted//transparent 10.0.0.1 53/names}
 	is "from one port to eight destinations of $hosts" "$(heard "/sandbox/probe hear-from-one $hosts 53,80,443,15001")" "0 ${wanted}possible|"
 done
+is "... and again to one of them, while the first connection is hardly forgotten" \
+	"$(heard '/sandbox/probe hear-from-one 1.1.1.1 80' '/sandbox/probe hear-from-one 1.1.1.1 80' '/sandbox/probe hear-from-one 1.1.1.1 80' | tr '|' '\n' | sort | uniq -c | tr -s ' ')" \
+	" 3 0 transparent 1.1.1.1 80;possible"
 is "the explicit proxy's address" "$(heard '/sandbox/probe hear 10.200.0.1 3128')" "0 explicit;possible|"
 is "DNS to any server over IPv4, the resolver's own included, is ours" \
 	"$(heard '/sandbox/probe hear-udp 8.8.8.8 53' '/sandbox/probe hear-udp 127.0.0.1 53' '/sandbox/probe hear-udp 127.0.0.53 53' '/sandbox/probe hear 8.8.8.8 53')" \
