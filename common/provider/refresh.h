@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 
-#include "common/provider/lint.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/base/span.h"
 #include "common/provider/attached.h"
 
 struct refresh_question {
