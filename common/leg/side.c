@@ -90,7 +90,7 @@ side_write_out(struct side *side)
 	struct why why;
 	enum err r = OK;
 
-	while (r == OK && bytes_length(&side->out) > 0 && !side->broken) {
+	while (r == OK && side->leg != NULL && bytes_length(&side->out) > 0 && !side->broken) {
 		struct span waiting = bytes_span(&side->out);
 		size_t put = 0;
 
@@ -116,7 +116,8 @@ side_flush(struct side *side)
 		bytes_free(&side->out);
 	if (side->finish && !side->finished && !side->broken && bytes_length(&side->out) == 0) {
 		side->finished = true;
-		leg_finish(side->leg);
+		if (side->leg != NULL)
+			leg_finish(side->leg);
 	}
 }
 
@@ -136,7 +137,7 @@ side_rest(struct side *side)
 		wanted |= EPOLLOUT;
 	if (side->broken)
 		wanted = 0;
-	if (side->watched != (wanted | EPOLLHUP)) {
+	if (side->leg != NULL && side->watched != (wanted | EPOLLHUP)) {
 		side->watched = wanted | EPOLLHUP;
 		leg_watch(side->leg, wanted, side_ready, side);
 	}

@@ -32,7 +32,7 @@ struct side {
 	void *self;
 };
 
-/* Takes the leg and begins to read. */
+/* Takes the leg and begins to read. NULL: there is none; the owner adds to in, and its fill takes out of out. */
 void side_open(struct side *side, struct sides *all, struct leg *leg, void (*turn)(void *self), void *self);
 
 /* Forget what waits and close the leg; may be done twice. */

@@ -4,6 +4,7 @@
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
 #include "sandbox/proxy/inference.h"
+#include "sandbox/proxy/inject.h"
 #include "sandbox/proxy/proxy.h"
 
 #define OVERRIDES_MAX 4 /* as check.c has looked at */
@@ -128,7 +129,8 @@ allowed(struct exchange *exchange, const struct msg_verdict *verdict)
 	exchange->messages = exchange->websocket && verdict->messages;
 	exchange->messages_graphql = verdict->messages_graphql;
 	exchange->policy = exchange_copy(exchange, verdict->policy);
-	exchange_decide(exchange);
+	if (inject_allowed(exchange, verdict))
+		exchange_decide(exchange);
 }
 
 /* The body decides: it is read, and the question asked again. */

@@ -3,7 +3,7 @@
 
 #include "common/wire/websocket_handshake.h"
 #include "sandbox/proxy/event.h"
-#include "sandbox/proxy/http.h"
+#include "sandbox/proxy/inject.h"
 
 #define METHOD_BYTES  64
 #define OVERRIDES_MAX 4
@@ -56,7 +56,7 @@ take_target(struct exchange *exchange, struct why *why)
 	if ((target.path = exchange_copy(exchange, target.path)).length == 0)
 		return fail(why, ERR_LIMIT, "the request is too large");
 	exchange->target = target;
-	return OK;
+	return inject_target(exchange, why);
 }
 
 /* The form of the target, by how the request came. */
@@ -159,5 +159,7 @@ check_request(struct exchange *exchange, struct refusal *refusal, struct why *wh
 		return CHECK_REJECT;
 	if (!exchange->http->forward && host.length > 0 && !is_place(connection, host, default_port(connection)))
 		return mismatch(exchange, refusal);
-	return check_upgrade(exchange, refusal);
+	if (check_upgrade(exchange, refusal) != CHECK_OK)
+		return CHECK_REFUSE;
+	return connection->inference ? CHECK_OK : inject_check(exchange, refusal);
 }

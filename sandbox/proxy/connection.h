@@ -71,6 +71,10 @@ struct connection {
 uint64_t upstream_open(struct connection *connection, bool tls, const char *alpn,
     void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self);
 
+/* The same up to its addresses: connection->pinned is what may be dialled; done gets no leg. */
+uint64_t upstream_pin(struct connection *connection,
+    void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self);
+
 /* Forget it: done will not run. 0 or one that is done does nothing. */
 void upstream_cancel(struct proxy *proxy, uint64_t number);
 

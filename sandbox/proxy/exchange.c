@@ -2,6 +2,7 @@
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/http.h"
 #include "sandbox/proxy/inference.h"
+#include "sandbox/proxy/inject.h"
 #include "sandbox/proxy/proxy.h"
 
 /* ---- the end ---- */
@@ -12,6 +13,7 @@ exchange_let_go(struct exchange *exchange)
 	if (exchange->judging != 0)
 		judge_cancel(exchange->http->connection->proxy, exchange->judging);
 	exchange->judging = 0;
+	inject_let_go(exchange);
 	list_remove(&exchange->waiting);
 	if (exchange->back != NULL)
 		exchange->back->kind->leave(exchange);
@@ -138,6 +140,8 @@ exchange_proceed(struct exchange *exchange)
 		http_over(exchange->http);
 	else if (exchange->refuse)
 		answer_here(exchange);
+	else if (inject_wanted(exchange))
+		inject_send(exchange);
 	else
 		pool_send(exchange);
 }
@@ -191,13 +195,17 @@ exchange_body(struct exchange *exchange, struct span bytes)
 	if (bytes.length == 0)
 		return;
 	if (exchange->state == EXCHANGE_SENT) {
+		if (!inject_passes(exchange, bytes, false))
+			return;
 		exchange->body_begun = true;
 		exchange->back->kind->body(exchange, bytes);
 	} else if (exchange->state == EXCHANGE_COLLECTING) {
 		bytes_add(&exchange->collected, bytes);
 		if (bytes_length(&exchange->collected) <= exchange->body_max)
 			return;
-		if (exchange->inference != NULL)
+		if (exchange->collecting)
+			inject_too_large(exchange);
+		else if (exchange->inference != NULL)
 			inference_too_large(exchange);
 		else
 			too_large(exchange);
@@ -209,8 +217,12 @@ exchange_body_end(struct exchange *exchange, const struct http_field *trailers, 
 {
 	exchange->request_done = true;
 	if (exchange->state == EXCHANGE_SENT) {
+		if (exchange->tail != NULL && !inject_passes(exchange, SPAN_NONE, true))
+			return;
 		exchange->request_sent = true;
 		exchange->back->kind->end(exchange, trailers, n);
+	} else if (exchange->state == EXCHANGE_COLLECTING && exchange->collecting) {
+		inject_collected(exchange);
 	} else if (exchange->state == EXCHANGE_COLLECTING) {
 		ask_again(exchange);
 	}

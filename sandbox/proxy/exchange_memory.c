@@ -1,7 +1,7 @@
 /* An exchange's memory: used again for the next one, small pieces within it, the rest below a ceiling. */
 #include <stdlib.h>
 
-#include "sandbox/proxy/http.h"
+#include "sandbox/proxy/inject.h"
 #include "sandbox/proxy/proxy.h"
 
 /* One that was used before, its first word leading to the next. */
@@ -49,6 +49,7 @@ exchange_free(struct exchange *exchange)
 	flow_free(&exchange->front);
 	flow_free(&exchange->upstream);
 	bytes_free(&exchange->collected);
+	inject_free(exchange);
 	arena_reset(&exchange->more);
 	if (proxy->spares_n >= SPARES_MAX) {
 		free(exchange);

@@ -39,7 +39,9 @@ struct http;
 struct exchange;
 struct back;
 struct tunnel;
+struct inject;
 struct model_call;
+struct placeholder_tail;
 
 /* What the other side of an HTTP/2 connection may still make us do for nothing, in thousandths of a frame. */
 struct h2_budget {
@@ -101,7 +103,14 @@ struct exchange {
 	size_t body_max;
 	struct bytes collected;
 	bool collected_whole; /* it is sent in place of what came */
+	bool collecting;      /* for inject_body.c, once it is allowed */
 	struct model_call *inference; /* NULL: no model is asked */
+	/* credentials (inject.h) */
+	struct inject *inject; /* what is to be filled; NULL: nothing */
+	bool rewrite_body, rewrite_messages; /* as its endpoint says */
+	uint8_t signing; /* as its verdict says; 0: not */
+	struct span sign_service, sign_region;
+	struct placeholder_tail *tail; /* of a body that passes unread */
 	/* the answer */
 	bool head;	    /* to HEAD */
 	bool answer_begun;  /* its head went to the agent */

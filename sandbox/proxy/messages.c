@@ -6,8 +6,13 @@
 #include "common/wire/graphql.h"
 #include "common/wire/websocket_inflate.h"
 #include "sandbox/proxy/event.h"
+#include "sandbox/proxy/inject.h"
 #include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/tunnel.h"
+
+#define SLOTS_PIECES 255	    /* of a message with placeholders */
+#define SLOTS_BYTES  (256u << 10)
 
 enum { KIND_TEXT = 2, KIND_BINARY = 3 };
 enum { VERDICT_ALLOW = 1, VERDICT_AUDIT };
@@ -33,9 +38,57 @@ message_done(struct tunnel *tunnel)
 {
 	loop_timer_stop(tunnel->http->loop, &tunnel->limit);
 	bytes_free(&tunnel->message);
+	free(tunnel->inflated);
+	tunnel->inflated = NULL;
 	if (tunnel->counted)
 		tunnel->http->connection->proxy->messages_n--;
 	tunnel->counted = false;
+}
+
+/* What the message says, in the tunnel's memory until it is done. */
+static enum err
+message_text(struct tunnel *tunnel, struct span *out, struct why *why)
+{
+	struct span text = bytes_span(&tunnel->message);
+	enum err r;
+
+	*out = text;
+	if (!tunnel->compressed)
+		return OK;
+	if ((r = websocket_inflate(text, WEBSOCKET_TEXT_BYTES, out, why)) != OK)
+		return r;
+	tunnel->inflated = (char *)(uintptr_t)out->at;
+	return OK;
+}
+
+/* Placeholders in it are filled by the router: true: it went there, or the tunnel was closed. */
+static bool
+message_fill(struct tunnel *tunnel)
+{
+	auto_arena struct arena arena = {.max_bytes = 16u << 20};
+	struct placeholder_piece room[SLOTS_PIECES];
+	struct placeholder_pieces pieces = {.at = room, .max = SLOTS_PIECES};
+	struct exchange *exchange = tunnel->exchange;
+	struct why why = {0};
+	struct span text;
+	enum err r;
+
+	if (!exchange->rewrite_messages || tunnel->opcode != WEBSOCKET_TEXT)
+		return false;
+	if ((r = message_text(tunnel, &text, &why)) == OK)
+		r = inject_message(exchange->http->connection->proxy, text, &arena, &pieces, &why);
+	if (r == OK && pieces.n == 0)
+		return false;
+	if (r == OK && text.length > SLOTS_BYTES)
+		tunnel_close(tunnel, WEBSOCKET_TOO_BIG, "a message with placeholders is over 256 KiB");
+	else if (r == OK && routed_is(exchange))
+		routed_message(exchange, text);
+	else {
+		http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, SPAN("credential_unavailable"),
+		    SPAN("a placeholder in a message cannot be filled"));
+		tunnel_close(tunnel, WEBSOCKET_POLICY, "a placeholder in the message cannot be filled");
+	}
+	return true;
 }
 
 static void
@@ -43,6 +96,10 @@ message_send(struct tunnel *tunnel)
 {
 	struct bytes *message = &tunnel->message;
 
+	if (message_fill(tunnel)) {
+		message_done(tunnel);
+		return;
+	}
 	frame_send(tunnel, tunnel->opcode, tunnel->compressed, message->at == NULL ? NULL : message->at + message->begin,
 	    bytes_length(message));
 	message_done(tunnel);
@@ -207,7 +264,7 @@ messages_take(struct tunnel *tunnel)
 {
 	struct bytes *in = &tunnel->agent->in;
 
-	while (tunnel->judging == 0 && !tunnel->closing && bytes_length(in) > 0 && side_room(tunnel->upstream) > 0) {
+	while (tunnel->judging == 0 && !tunnel->closing && !routed_holds(tunnel->exchange) && bytes_length(in) > 0 && side_room(tunnel->upstream) > 0) {
 		struct websocket_piece piece;
 		struct why why = {0};
 		uint16_t code = WEBSOCKET_PROTOCOL;

@@ -31,11 +31,12 @@ struct events;
 struct accept;
 struct dns;
 struct backends;
+struct tokens;
 
 struct proxy {
 	struct loop *loop;
 	struct bus bus;
-	struct peer *supervisor, *policyd, *link; /* held; NULL: not given yet, or gone */
+	struct peer *supervisor, *policyd, *link, *router; /* held; NULL: not given yet, or gone */
 	struct id sandbox;
 	uint64_t generation;	/* of the policy that policyd decides by; 0: none yet */
 	uint32_t policy_version;
@@ -61,6 +62,9 @@ struct proxy {
 	struct events *events;
 	struct accept *accept;
 	struct dns *dns;
+	struct tokens *tokens;	   /* that the router can fill */
+	struct list routed;	   /* requests under way by it */
+	struct slots routes;	   /* the same by their numbers */
 	struct backends *backends; /* of inference.local; NULL: not told yet */
 };
 

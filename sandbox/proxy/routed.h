@@ -28,4 +28,26 @@ struct routed_watch {
  */
 void routed_send(struct exchange *exchange, const struct msg_route_open *open, const struct routed_watch *watch);
 
+/*
+ * The same for a body that is made of pieces (open->body 3): sent behind it, 256 pieces at most in a message.
+ */
+void routed_pieces(struct exchange *exchange, struct msg_piece *pieces, size_t n);
+
+/* Is it one of them? */
+bool routed_is(const struct exchange *exchange);
+
+/*
+ * A WebSocket that goes by the router: one text message made of pieces, behind all that was written before.
+ *
+ * text  the message, copied; a placeholder in it is known
+ */
+void routed_message(struct exchange *exchange, struct span text);
+bool routed_holds(const struct exchange *exchange); /* one waits for credit: take no more from the agent */
+
+/* The router's channel is gone: what was under way fails. */
+void routed_down(struct proxy *proxy);
+
+/* From the router. */
+handler route_head, route_end, stream_data, stream_grant, stream_end;
+
 #endif

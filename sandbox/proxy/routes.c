@@ -4,7 +4,9 @@
 #include "sandbox/proxy/generation.h"
 #include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/setup.h"
+#include "sandbox/proxy/tokens.h"
 
 const struct route proxy_routes[] = {
 	{PROXY_SETUP, proxy_setup, PROXY_WAITING, 0},
@@ -12,6 +14,12 @@ const struct route proxy_routes[] = {
 	{PROXY_NAMES, proxy_names, PROXY_RUNNING, 0},
 	{CHANNEL_GIVE, channel_give, PROXY_RUNNING, 0},
 	{GENERATION, generation, PROXY_RUNNING, 0},
+	{SLOTS, slots, PROXY_RUNNING, 0},
+	{ROUTE_HEAD, route_head, PROXY_RUNNING, 0},
+	{ROUTE_END, route_end, PROXY_RUNNING, 0},
+	{STREAM_DATA, stream_data, PROXY_RUNNING, 0},
+	{STREAM_GRANT, stream_grant, PROXY_RUNNING, 0},
+	{STREAM_END, stream_end, PROXY_RUNNING, 0},
 	{INFERENCE_SET, inference_set, PROXY_RUNNING, 0},
 	{0},
 };

@@ -11,8 +11,10 @@
 #include "sandbox/proxy/linger.h"
 #include "sandbox/proxy/names.h"
 #include "sandbox/proxy/resolve.h"
+#include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/routes.h"
 #include "sandbox/proxy/tls.h"
+#include "sandbox/proxy/tokens.h"
 
 static void
 place_empty(struct peer **place, const struct peer *peer)
@@ -36,6 +38,11 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 		log_warning("peer.gone", "peer=%s why=\"%s\"", peer->name, log_quote(span_of_text(why->text)));
 	if (peer == proxy->link)
 		events_pause(proxy);
+	if (peer == proxy->router) {
+		place_empty(&proxy->router, peer);
+		routed_down(proxy);
+		return;
+	}
 	place_empty(&proxy->policyd, peer);
 	place_empty(&proxy->link, peer);
 }
@@ -54,6 +61,7 @@ proxy_init(struct proxy *proxy, struct loop *loop)
 	list_init(&proxy->connections);
 	list_init(&proxy->awaited);
 	list_init(&proxy->lingering);
+	list_init(&proxy->routed);
 	proxy->next_number = (uint64_t)clock_wall_ms() << 20; /* past those of any proxy before */
 	proxy->names = names_new();
 	proxy->judge = judge_new(proxy);
@@ -78,5 +86,7 @@ proxy_done(struct proxy *proxy)
 	backends_free(proxy->backends);
 	tls_free(proxy->tls);
 	slots_done(&proxy->upstreams);
+	slots_done(&proxy->routes);
+	tokens_free(proxy->tokens);
 	pipes_done(&proxy->pipes);
 }

@@ -126,11 +126,12 @@ proxy_names(void *self, struct msg *m, struct msg *answer, struct why *why)
 static struct peer **
 place_of(struct proxy *proxy, uint32_t role)
 {
-	return role == ROLE_POLICYD ? &proxy->policyd : role == ROLE_LINK ? &proxy->link : NULL;
+	return role == ROLE_POLICYD ? &proxy->policyd : role == ROLE_LINK ? &proxy->link :
+	    role == ROLE_ROUTER ? &proxy->router : NULL;
 }
 
 /*
- * A channel to policyd or the link; the one before it is cut.
+ * A channel to policyd, the link or the router; the one before it is cut.
  *
  * in      channel_give with one descriptor, from the supervisor
  * out     done, where an answer is wanted
@@ -157,7 +158,7 @@ channel_give(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (place == &proxy->policyd) {
 		proxy->generation = 0; /* a new one counts anew, and knows no connection */
 		proxy->policyd_life++;
-	} else
+	} else if (place == &proxy->link)
 		events_send(proxy);
 	if (m->call != 0)
 		answer->id = DONE;

@@ -19,6 +19,7 @@ struct tunnel {
 	/* judged messages */
 	struct websocket_reader reader;
 	struct bytes message;
+	char *inflated; /* what it says, where placeholders were looked for; NULL: nothing */
 	enum websocket_opcode opcode;
 	bool compressed;
 	bool counted; /* in proxy.messages_n */

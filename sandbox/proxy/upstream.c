@@ -19,7 +19,7 @@ struct upstream {
 	struct connection *connection;
 	struct loop *loop;
 	uint64_t number;
-	bool tls;
+	bool tls, pin; /* pin: its addresses are wanted, nothing is dialled */
 	const char *alpn;
 	void (*done)(void *self, enum err r, struct leg *leg, const struct why *why);
 	void *self;
@@ -186,6 +186,10 @@ dial_next(struct upstream *upstream)
 	struct connection *connection = upstream->connection;
 	uint64_t now = clock_ms(), left = upstream->until_ms > now ? upstream->until_ms - now : 0;
 
+	if (upstream->pin) {
+		upstream_done(upstream, OK, &upstream->why);
+		return;
+	}
 	while (left > 0 && upstream->next < connection->pinned_n)
 		if (attempt(upstream, &connection->pinned[upstream->next++])) {
 			if (upstream->next < connection->pinned_n && left > ATTEMPT_MS)
@@ -259,7 +263,7 @@ begin(void *self)
 	struct connection *connection = upstream->connection;
 	struct leg *leg = connection->dialled;
 
-	if (leg != NULL) {
+	if (leg != NULL && !upstream->pin) {
 		connection->dialled = NULL;
 		leg_watch(leg, 0, NULL, NULL);
 		connected(upstream, leg);
@@ -271,28 +275,48 @@ begin(void *self)
 	}
 }
 
+static struct upstream *
+upstream_new(struct connection *connection)
+{
+	struct upstream *upstream = calloc(1, sizeof(*upstream));
+
+	if (upstream == NULL)
+		abort();
+	upstream->connection = connection;
+	upstream->loop = connection->proxy->loop;
+	upstream->fd = -1;
+	upstream->number = slots_put(&connection->proxy->upstreams, upstream);
+	loop_timer_set(upstream->loop, &upstream->timer, 0, begin, upstream);
+	return upstream;
+}
+
 uint64_t
 upstream_open(struct connection *connection, bool tls, const char *alpn,
     void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self)
 {
 	struct upstream *upstream = slots_get(&connection->proxy->upstreams, connection->dialling);
-	bool early = upstream != NULL;
 
-	if (!early && (upstream = calloc(1, sizeof(*upstream))) == NULL)
-		abort();
+	if (upstream == NULL)
+		upstream = upstream_new(connection);
 	upstream->tls = tls;
 	upstream->alpn = alpn;
 	upstream->done = done;
 	upstream->self = self;
 	upstream->until_ms = clock_ms() + DIAL_MS;
 	connection->dialling = 0;
-	if (early)
-		return upstream->number;
-	upstream->connection = connection;
-	upstream->loop = connection->proxy->loop;
-	upstream->fd = -1;
-	upstream->number = slots_put(&connection->proxy->upstreams, upstream);
-	loop_timer_set(upstream->loop, &upstream->timer, 0, begin, upstream);
+	return upstream->number;
+}
+
+uint64_t
+upstream_pin(struct connection *connection,
+    void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self)
+{
+	struct upstream *upstream = upstream_new(connection);
+
+	upstream->pin = true;
+	upstream->done = done;
+	upstream->self = self;
+	upstream->until_ms = clock_ms() + DIAL_MS;
 	return upstream->number;
 }
 

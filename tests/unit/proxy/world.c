@@ -458,6 +458,34 @@ upstream_open(struct connection *connection, bool tls, const char *alpn,
 	return dial->number;
 }
 
+/* Its address, one turn later. */
+static void
+pin_fired(void *self)
+{
+	struct dial *dial = self;
+	static struct address address = {.length = 4, .bytes = {192, 0, 2, 7}};
+	struct why why = {"the place is not there"};
+
+	list_remove(&dial->link);
+	world.connection->pinned = &address;
+	world.connection->pinned_n = world.dial_fails == OK;
+	dial->done(dial->self, world.dial_fails, NULL, &why);
+	free(dial);
+}
+
+uint64_t
+upstream_pin(struct connection *connection,
+    void (*done)(void *self, enum err r, struct leg *leg, const struct why *why), void *self)
+{
+	struct dial *dial = calloc(1, sizeof(*dial));
+
+	assert_ptr_equal(connection, world.connection);
+	*dial = (struct dial){.done = done, .self = self, .number = ++numbers};
+	list_append(&dials, &dial->link);
+	loop_timer_set(world.proxy.loop, &dial->timer, 0, pin_fired, dial);
+	return dial->number;
+}
+
 void
 upstream_cancel(struct proxy *proxy, uint64_t number)
 {
@@ -578,6 +606,7 @@ world_open(enum how how, bool agent_h2, bool upstream_h2)
 	memset(h2_legs, 0, sizeof(h2_legs));
 	list_init(&dials);
 	list_init(&asks);
+	list_init(&world.proxy.routed);
 	judge_timer = (struct timer){0};
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		world.ups[i].fd = -1;
