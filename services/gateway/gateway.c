@@ -347,6 +347,18 @@ got_signal(void *self, int number)
 	stop_begin(gateway);
 }
 
+/* The ring of storage keys has changed (rotate-key): credentials reads it when it starts. */
+static void
+got_rotation(void *self, int number)
+{
+	struct gateway *gateway = self;
+
+	log_info("gateway.rotate", "signal=%d", number);
+	for (size_t i = 0; i < gateway->processes_n && gateway->phase == GATEWAY_SERVING; i++)
+		if (strcmp(gateway->processes[i].name, "credentials") == 0)
+			process_again(&gateway->processes[i], STOP_LIMIT_MS);
+}
+
 static enum err
 signals_add(struct gateway *gateway, struct why *why)
 {
@@ -355,7 +367,7 @@ signals_add(struct gateway *gateway, struct why *why)
 
 	for (size_t i = 0; i < COUNT(numbers) && r == OK; i++)
 		r = loop_signal(gateway->loop, numbers[i], got_signal, gateway, why);
-	return r;
+	return r == OK ? loop_signal(gateway->loop, SIGUSR2, got_rotation, gateway, why) : r;
 }
 
 /* It must start the others, some as other users, so it keeps its own; but gains nothing and shows nothing. */
@@ -400,6 +412,7 @@ gateway_run(const struct config *config, int progress_fd, struct why *why)
 	umask(022); /* what is private is made with its own mode */
 	signal(SIGPIPE, SIG_IGN); /* whoever asked for the start may be gone at its first word */
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN); /* until it serves: rotate-key says it again */
 	if ((r = harden(why)) == OK && (r = prepare(gateway, why)) == OK && (r = loop_new(&gateway->loop, why)) == OK &&
 	    (r = processes_add(gateway, why)) == OK && (r = signals_add(gateway, why)) == OK) {
 		start_next(gateway);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -84,5 +85,31 @@ lock_holder(const struct config *config, pid_t *pid, struct why *why)
 	*pid = pid_in(fd);
 	if (*pid == 0)
 		return fail(why, ERR_BUSY, "a gateway is starting with the data directory %s", config->data_dir);
+	return OK;
+}
+
+/* The pid is the gateway's if the gateway is still there after it was opened. */
+enum err
+lock_signal(const struct config *config, int number, int *pidfd, struct why *why)
+{
+	auto_fd int fd = -1;
+	pid_t pid, again = 0;
+	enum err r = lock_holder(config, &pid, why);
+
+	if (r == OK && pid != 0) {
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
+		r = lock_holder(config, &again, why);
+	}
+	if (r != OK)
+		return r;
+	if (fd < 0 || again != pid) {
+		clean_fd(&fd);
+		if (pidfd == NULL)
+			return fail(why, ERR_UNAVAILABLE, "the gateway ended");
+	} else if (syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) < 0) {
+		return fail_errno(why, ERR_SYSTEM, "signal the gateway (pid %d)", (int)pid);
+	}
+	if (pidfd != NULL)
+		*pidfd = fd_take(&fd);
 	return OK;
 }

@@ -18,4 +18,12 @@ enum err lock_take(const struct config *config, int *fd, struct why *why) must_c
 /* The pid of the running gateway; 0 when none runs. */
 enum err lock_holder(const struct config *config, pid_t *pid, struct why *why) must_check;
 
+/*
+ * Send the gateway a signal; 0 only looks. Never to a process that took its number meanwhile.
+ *
+ * pidfd   gets a descriptor of its process, the caller's, or -1 when none runs; may be NULL, and then none running is
+ *         ERR_UNAVAILABLE
+ */
+enum err lock_signal(const struct config *config, int number, int *pidfd, struct why *why) must_check;
+
 #endif

@@ -8,6 +8,7 @@
 #include "services/gateway/config.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/reset.h"
+#include "services/gateway/rotate.h"
 #include "services/gateway/start.h"
 #include "services/gateway/status.h"
 
@@ -87,6 +88,14 @@ run_reset(struct call *call)
 	return reset_run(&call->config, call->invocation.yes, &why) == OK ? EXIT_SUCCESS : complain(&why);
 }
 
+static int
+run_rotate(struct call *call)
+{
+	struct why why = {""};
+
+	return rotate_run(&call->config, &why) == OK ? EXIT_SUCCESS : complain(&why);
+}
+
 static const struct {
 	const char *name, *words;
 	int (*run)(struct call *call);
@@ -95,6 +104,7 @@ static const struct {
     {"stop", "stop it; sandboxes go on running (--sandboxes stops them too)", run_stop},
     {"status", "show whether it runs, and its processes (-o json)", run_status},
     {"check-config", "read the configuration and say what is wrong with it", run_check},
+    {"rotate-key", "seal the stored secrets of a running gateway under a new key", run_rotate},
     {"reset", "remove all it made: sandboxes, database, keys, the client's entry (--yes)", run_reset},
 };
 
@@ -178,7 +188,7 @@ main(int argc, char **argv)
 			return run(call, i);
 	if (argc > 1)
 		fprintf(stderr,
-		    "openshell-gateway: there is no command \"%s\"; start, stop, status, check-config and reset are; "
+		    "openshell-gateway: there is no command \"%s\"; start, stop, status, check-config, rotate-key and reset are; "
 		    "see "
 		    "--help\n",
 		    log_quote(span_of_text(argv[1])));

@@ -136,7 +136,8 @@ is_gone(struct process *process)
 		state_set(process, PROCESS_OFF);
 		return;
 	}
-	delay_ms = backoff_next(&process->backoff, clock_ms() - process->started_ms);
+	delay_ms = process->again ? 0 : backoff_next(&process->backoff, clock_ms() - process->started_ms);
+	process->again = false;
 	loop_timer_set(process->loop, &process->timer, delay_ms, start_again, process);
 	state_set(process, PROCESS_WAITING);
 }
@@ -159,7 +160,7 @@ ended(void *self, int status)
 	process->said[strcspn(process->said, "\n")] = '\0';
 	snprintf(how, sizeof(how), WIFSIGNALED(status) ? "signal=%d" : "code=%d",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (process->state == PROCESS_STOPPING)
+	if (process->state == PROCESS_STOPPING || process->again)
 		log_info("child.ended", "name=%s pid=%d %s", process->name, (int)process->child.pid, how);
 	else
 		log_warning("child.died", "name=%s pid=%d %s why=\"%s\"", process->name, (int)process->child.pid, how,
@@ -233,6 +234,16 @@ process_stop(struct process *process, int number, uint32_t limit_ms)
 	child_kill(&process->child, number == 0 ? process->stop_signal : number);
 	loop_timer_set(process->loop, &process->timer, limit_ms, kill_now, process);
 	state_set(process, PROCESS_STOPPING);
+}
+
+void
+process_again(struct process *process, uint32_t limit_ms)
+{
+	if (!process->keep || (process->state != PROCESS_UP && process->state != PROCESS_STARTING))
+		return;
+	process->again = true;
+	child_kill(&process->child, process->stop_signal);
+	loop_timer_set(process->loop, &process->timer, limit_ms, kill_now, process);
 }
 
 void

@@ -50,6 +50,7 @@ struct process {
 	enum process_state state;
 	struct child child;
 	bool keep; /* served once: start it again when it dies */
+	bool again; /* was asked to end so that it starts again */
 	uint32_t restarts;
 	uint64_t started_ms;  /* clock_ms of the last start */
 	int64_t since_ms;     /* wall clock of the last change of state */
@@ -70,6 +71,9 @@ void process_start(struct process *process);
  * that does not run is PROCESS_OFF at once, without a word.
  */
 void process_stop(struct process *process, int signal, uint32_t limit_ms);
+
+/* Ask it to end and start it again at once; one that does not serve is about to be started, or given up, anyway. */
+void process_again(struct process *process, uint32_t limit_ms);
 
 /* Kill it now, wait and release everything. */
 void process_end(struct process *process);

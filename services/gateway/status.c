@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +33,21 @@ add_time(struct text *text, int64_t wall_ms)
 	text_add(text, "\"%s\"", words);
 }
 
+/* The last words of one that is started again and again; quotes and the like would have to be escaped in JSON. */
+static void
+add_why(struct text *text, const struct process *process)
+{
+	char words[PROCESS_WORDS_BYTES];
+
+	if (process->state != PROCESS_WAITING || strncmp(process->said, "failed: ", 8) != 0)
+		return;
+	snprintf(words, sizeof(words), "%s", process->said + 8);
+	for (char *at = words; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || (unsigned char)*at > '~' || *at == '"' || *at == '\\')
+			*at = '\'';
+	text_add(text, ", \"why\": \"%s\"", words);
+}
+
 static void
 add_process(struct text *text, const struct process *process)
 {
@@ -43,6 +57,7 @@ add_process(struct text *text, const struct process *process)
 	text_add(text, "    {\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"restarts\": %u, \"since\": ",
 	    process->name, runs ? (int)process->child.pid : 0, process_state_name(process->state), process->restarts);
 	add_time(text, process->since_ms);
+	add_why(text, process);
 	text_add(text, "}");
 }
 
@@ -92,6 +107,9 @@ table_print(const struct yaml_node *root, const struct config *config)
 	for (const struct yaml_node *item = list->first; item != NULL; item = item->next)
 		printf("  %-14s %-9s %-9s %-9s %s\n", value(item, "name"), value(item, "pid"), value(item, "state"),
 		    value(item, "restarts"), value(item, "since"));
+	for (const struct yaml_node *item = list->first; item != NULL; item = item->next)
+		if (yaml_get(item, "why") != NULL)
+			printf("\n%s does not start: %s\n", value(item, "name"), value(item, "why"));
 }
 
 enum err
@@ -159,7 +177,7 @@ enum err
 status_stop(const struct config *config, bool sandboxes, struct why *why)
 {
 	auto_fd int pidfd = -1;
-	pid_t pid, again;
+	pid_t pid;
 	enum err r;
 
 	if ((r = lock_holder(config, &pid, why)) != OK)
@@ -168,16 +186,9 @@ status_stop(const struct config *config, bool sandboxes, struct why *why)
 		printf("No gateway is running with the data directory %s.\n", config->data_dir);
 		return OK;
 	}
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	/* The pid is the gateway's if the gateway is still there after it was opened. */
-	if ((r = lock_holder(config, &again, why)) != OK)
+	if ((r = lock_signal(config, sandboxes ? SIGUSR1 : SIGTERM, &pidfd, why)) != OK ||
+	    (pidfd >= 0 && (r = wait_gone(pidfd, pid, why)) != OK))
 		return r;
-	if (again == pid) {
-		if (syscall(SYS_pidfd_send_signal, pidfd, sandboxes ? SIGUSR1 : SIGTERM, NULL, 0) < 0)
-			return fail_errno(why, ERR_SYSTEM, "signal the gateway (pid %d)", (int)pid);
-		if ((r = wait_gone(pidfd, pid, why)) != OK)
-			return r;
-	}
 	printf("The gateway has stopped.%s\n", sandboxes ? "" : " Sandboxes that were running go on and reconnect at the next start.");
 	return OK;
 }

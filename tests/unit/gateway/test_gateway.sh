@@ -66,6 +66,7 @@ END
 done
 
 run status; says 3 "No gateway is running"; ok "status before a start: 3"
+run rotate-key; says 1 "no gateway is running with the data directory $data: start it first"; ok "rotate-key needs one"
 run stop; says 0 "No gateway is running"; ok "stop when nothing runs: 0, with words"
 "$gateway" > "$work/out" 2>&1; says 2 "usage:"; ok "no command: usage"
 "$gateway" begin > "$work/out" 2>&1; says 2 'there is no command "begin"'; ok "unknown command"
@@ -99,6 +100,8 @@ grep -qF 'tcp://127.0.0.1:17671' "$work/relay.yaml"; ok "the relay is told its f
 run status; says 0 "driver-local"; ok "status: a table"
 run status -o json; says 0 '"state": "running"'; ok "status: JSON"
 run start; says 1 "already running with the data directory $data (pid"; ok "a second start is refused"
+flock "$data/keys" "$gateway" rotate-key --data-dir "$data" > "$work/out" 2>&1
+says 1 "another rotate-key is running"; ok "one rotation at a time"
 run start --foreground; says 1 "already running with the data directory $data (pid"; ok "also in the foreground"
 run status; says 0 "driver-local"; ok "and leaves the status of the first alone"
 [ -S "$data/run/postgres/.s.PGSQL.5432" ]; ok "the database listens on its socket"
