@@ -27,6 +27,7 @@ sandbox/supervisor common proto
 sandbox/link common proto
 sandbox/policyd common openshell proto
 sandbox/proxy common proto
+sandbox/router common proto
 sandbox/launcher
 sandbox/fence
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
@@ -55,6 +56,7 @@ sandbox/supervisor seccomp sodium
 sandbox/link sodium
 sandbox/policyd sodium
 sandbox/proxy ssl cares nghttp2
+sandbox/router ssl nghttp2 sodium
 sandbox/launcher
 sandbox/fence nftables nl nl_route
 clients/sdk protobuf_c jansson

@@ -1,0 +1,399 @@
+/* Requests: first who may go where, then what is written; a request that would be anything else is refused whole. */
+#include "sandbox/router/request.h"
+
+#include <stdio.h>
+
+#include "common/wire/http_head.h"
+#include "common/wire/http_target.h"
+
+static enum err
+unsafe(const char **code, enum err r)
+{
+	*code = "credential_unsafe";
+	return r;
+}
+
+/* ---- secrets ---- */
+
+/* One request that asks for them. */
+struct asking {
+	const struct vault *vault;
+	struct request *request;
+	uint64_t now_ms;
+	const char *code;
+	struct vault_entry *used[REQUEST_USES_MAX]; /* checked already */
+	size_t used_n;
+};
+
+static enum err
+check_entry(struct asking *asking, struct vault_entry *entry, struct why *why)
+{
+	const struct msg_secret_entry *secret = entry->secret;
+	const struct request *request = asking->request;
+
+	if (!reach_covers(&entry->reach, secret->bindings, secret->bindings_n, span_of_text(request->host), request->port,
+		request->shown)) {
+		asking->code = "credential_endpoint_mismatch";
+		return fail(why, ERR_DENIED, "Credential is not authorized for this request endpoint");
+	}
+	if (secret->expires_ms != 0 && secret->expires_ms <= asking->now_ms) {
+		asking->code = "credential_expired";
+		return fail(why, ERR_DENIED, "the credential has expired");
+	}
+	if (!request->tls && !secret->plain) {
+		asking->code = "credential_unsafe";
+		return fail(why, ERR_DENIED, "the credential may not go over a connection in clear");
+	}
+	return OK;
+}
+
+static enum err
+use(struct asking *asking, struct vault_entry *entry, struct why *why)
+{
+	enum err r;
+
+	for (size_t i = 0; i < asking->used_n; i++)
+		if (asking->used[i] == entry)
+			return OK;
+	if (asking->used_n == REQUEST_USES_MAX) {
+		asking->code = "credential_unsafe";
+		return fail(why, ERR_LIMIT, "over %d credentials in one request", REQUEST_USES_MAX);
+	}
+	if ((r = check_entry(asking, entry, why)) != OK)
+		return r;
+	asking->used[asking->used_n++] = entry;
+	if (entry->secret->redact)
+		mask_add(&asking->request->mask, entry->secret->value);
+	return OK;
+}
+
+/* An agent's request names tokens; a backend's its own key and no other. */
+static struct vault_entry *
+entry_of(const struct asking *asking, struct span slot)
+{
+	struct span backend = asking->request->backend;
+
+	if (asking->vault == NULL)
+		return NULL;
+	if (backend.length == 0)
+		return vault_token(asking->vault, slot);
+	return span_equal(slot, backend) ? vault_backend(asking->vault, slot) : NULL;
+}
+
+static bool
+value_of(void *self, struct span slot, struct span *out, struct why *why)
+{
+	struct asking *asking = self;
+	struct vault_entry *entry = entry_of(asking, slot);
+
+	if (entry == NULL || (entry->secret->value.length == 0 && asking->request->backend.length == 0)) {
+		asking->code = "credential_unavailable";
+		fail(why, ERR_NOT_FOUND, "no credential of this sandbox goes by that placeholder");
+		return false;
+	}
+	if (use(asking, entry, why) != OK)
+		return false;
+	*out = entry->secret->value;
+	return true;
+}
+
+static enum err
+fill(struct asking *asking, const struct msg_piece *pieces, size_t n, uint32_t places, struct bytes *out, const char **code,
+    struct why *why)
+{
+	struct filler filler = {.value = value_of, .self = asking};
+	enum err r = template_write(pieces, n, places, &filler, out, why);
+
+	if (r != OK)
+		*code = asking->code != NULL ? asking->code : "credential_unsafe";
+	return r;
+}
+
+/* ---- where to ---- */
+
+static enum err
+read_host(const struct msg_route_open *in, struct request *out, struct why *why)
+{
+	struct address address;
+	bool numbers, usual = in->port == (in->tls ? 443 : 80);
+	char *text;
+
+	if ((out->host = arena_text(&out->memory, in->host)) == NULL || memchr(in->host.at, 0, in->host.length) != NULL)
+		return fail(why, ERR_INVALID, "the host cannot be read");
+	for (char *at = out->host; *at != 0; at++) {
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at | 0x20);
+		if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr("/?#@[]\\%", *at) != NULL)
+			return fail(why, ERR_INVALID, "the host holds a byte that none may");
+	}
+	numbers = address_parse(span_of_text(out->host), &address) && address.length == 16;
+	if (!numbers && strchr(out->host, ':') != NULL)
+		return fail(why, ERR_INVALID, "the host holds a byte that none may");
+	text = usual ? arena_format(&out->memory, numbers ? "[%s]" : "%s", out->host)
+		     : arena_format(&out->memory, numbers ? "[%s]:%u" : "%s:%u", out->host, in->port);
+	if (text == NULL)
+		return fail(why, ERR_LIMIT, "too long a host");
+	out->authority = span_of_text(text);
+	out->port = in->port;
+	return OK;
+}
+
+static enum err
+read_addresses(const struct msg_route_open *in, struct request *out, struct why *why)
+{
+	for (size_t i = 0; i < in->addresses_n && out->addresses_n < REQUEST_ADDRESSES_MAX; i++)
+		if (!address_parse(in->addresses[i], &out->addresses[out->addresses_n++]))
+			return fail(why, ERR_INVALID, "an address that is none");
+	return out->addresses_n > 0 ? OK : fail(why, ERR_INVALID, "there is no address to dial");
+}
+
+/* ---- the target ---- */
+
+/* Is what the bindings are compared with what upstream will read? Slots stand for letters here. */
+static enum err
+check_path(const struct msg_route_open *in, struct why *why)
+{
+	char room[HTTP_PATH_BYTES];
+	struct http_target target;
+	struct bytes path = {0};
+	enum err r;
+	bool same;
+
+	template_show(in->path, in->path_n, "x", &path);
+	r = http_target_parse(bytes_span(&path), true, room, &target, why);
+	same = r == OK && !target.has_query && target.scheme.length == 0 && span_equal(target.path, bytes_span(&path));
+	bytes_free(&path);
+	if (r == OK && !same)
+		return fail(why, ERR_INVALID, "the path is not canonical");
+	return r;
+}
+
+/* A literal and a secret beside each other must not be a dot segment. */
+static bool
+climbs(struct span path)
+{
+	while (path.length > 0) {
+		struct span segment = span_cut(&path, '/');
+
+		if (span_is(segment, ".") || span_is(segment, ".."))
+			return true;
+	}
+	return false;
+}
+
+/* Slots are values: "key=" stands before each within its pair. */
+static enum err
+check_query(const struct msg_route_open *in, struct why *why)
+{
+	bool value = false;
+
+	for (size_t i = 0; i < in->query_n; i++) {
+		struct span literal = in->query[i].literal;
+
+		if (in->query[i].slot.length > 0 && !value)
+			return fail(why, ERR_INVALID, "a slot stands in the key of a query");
+		for (size_t k = 0; k < literal.length; k++) {
+			unsigned char byte = (unsigned char)literal.at[k];
+
+			if (byte <= ' ' || byte >= 0x7f || byte == '#')
+				return fail(why, ERR_INVALID, "the query holds a byte that none may");
+			value = byte == '=' || (value && byte != '&');
+		}
+	}
+	return in->query_n == 0 || in->has_query ? OK : fail(why, ERR_INVALID, "a query without its question mark");
+}
+
+static enum err
+fill_target(struct asking *asking, const struct msg_route_open *in, const char **code, struct why *why)
+{
+	struct request *out = asking->request;
+	enum err r;
+
+	if ((r = fill(asking, in->path, in->path_n, IN_PATH, &out->written, code, why)) != OK)
+		return r;
+	if (climbs(bytes_span(&out->written)))
+		return unsafe(code, fail(why, ERR_INVALID, "the credential would change the path"));
+	if (in->has_query)
+		bytes_add(&out->written, SPAN("?"));
+	return fill(asking, in->query, in->query_n, IN_QUERY, &out->written, code, why);
+}
+
+/* ---- fields ---- */
+
+/* Framing, connection and authority are written here; what is passed on of the rest is what a proxy may pass on. */
+static bool
+may_be_field(struct span name, struct span value, bool upgrade)
+{
+	struct http_field field = http_field_of(name, value);
+
+	if (!http_token(name) || !http_value_ok(value) || (value.length > 0 && (value.at[0] == ' ' || value.at[value.length - 1] == ' ')))
+		return false;
+	for (size_t i = 0; i < name.length; i++)
+		if (name.at[i] >= 'A' && name.at[i] <= 'Z')
+			return false;
+	if (field.known == HTTP_TE)
+		return span_is(value, "trailers");
+	if (field.known == HTTP_EXPECT)
+		return span_is(value, "100-continue");
+	if (field.known == HTTP_WEBSOCKET_KEY || field.known == HTTP_WEBSOCKET_VERSION)
+		return upgrade;
+	return !field.hop && field.known != HTTP_HOST && field.known != HTTP_CONTENT_LENGTH &&
+	    field.known != HTTP_TRANSFER_ENCODING && field.known != HTTP_CONNECTION && field.known != HTTP_UPGRADE;
+}
+
+static bool
+has_slot(const struct msg_piece *pieces, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pieces[i].slot.length > 0)
+			return true;
+	return false;
+}
+
+static enum err
+fill_fields(struct asking *asking, const struct msg_route_open *in, size_t ends[REQUEST_FIELDS_MAX], const char **code,
+    struct why *why)
+{
+	struct request *out = asking->request;
+	enum err r;
+
+	for (size_t i = 0; i < in->fields_n; i++) {
+		const struct msg_route_field *field = &in->fields[i];
+		size_t from = bytes_length(&out->written);
+		struct span value;
+
+		if ((r = fill(asking, field->value, field->value_n, IN_FIELD, &out->written, code, why)) != OK)
+			return r;
+		ends[i] = bytes_length(&out->written);
+		value = span_tail(bytes_span(&out->written), from);
+		if (!may_be_field(field->name, value, in->upgrade))
+			return unsafe(code, fail(why, ERR_INVALID, "a header field that may not be sent, or holds a byte that none may"));
+		if (ends[i] > REQUEST_BYTES_MAX)
+			return unsafe(code, fail(why, ERR_LIMIT, "a head of over %u bytes", REQUEST_BYTES_MAX));
+		out->fields[i].secret = has_slot(field->value, field->value_n);
+		if ((r = arena_span(&out->memory, field->name, &out->fields[i].name)) != OK)
+			return unsafe(code, r);
+	}
+	out->fields_n = in->fields_n;
+	return OK;
+}
+
+static bool
+any_slot(const struct msg_route_open *in)
+{
+	if (has_slot(in->path, in->path_n) || has_slot(in->query, in->query_n))
+		return true;
+	for (size_t i = 0; i < in->fields_n; i++)
+		if (has_slot(in->fields[i].value, in->fields[i].value_n))
+			return true;
+	return false;
+}
+
+/* ---- all of it ---- */
+
+static enum err
+read_plain(const struct msg_route_open *in, struct request *out, struct why *why)
+{
+	struct bytes shown = {0};
+	enum err r;
+
+	if (!http_token(in->method) || span_is(in->method, "CONNECT"))
+		return fail(why, ERR_INVALID, "a method that is none, or opens a tunnel");
+	template_show(in->path, in->path_n, TEMPLATE_SHOWN, &shown);
+	r = arena_span(&out->memory, bytes_span(&shown), &out->shown);
+	bytes_free(&shown);
+	if (r != OK || (r = arena_span(&out->memory, in->method, &out->method)) != OK ||
+	    (r = arena_span(&out->memory, in->backend, &out->backend)) != OK)
+		return fail(why, r, "the request is too long");
+	out->tls = in->tls;
+	out->h2 = in->h2 && in->tls && !in->upgrade;
+	out->upgrade = in->upgrade;
+	out->head = span_is(in->method, "HEAD");
+	out->replayable = out->head || span_is(in->method, "GET") || span_is(in->method, "OPTIONS");
+	out->body = (enum request_body)in->body;
+	out->length = in->length;
+	out->head_ms = in->head_ms;
+	if ((out->fields = arena_array(&out->memory, in->fields_n + 1, sizeof(*out->fields))) == NULL)
+		return fail(why, ERR_LIMIT, "too many fields");
+	if (in->upgrade && in->body != REQUEST_EMPTY)
+		return fail(why, ERR_INVALID, "an upgrade with a body");
+	if ((r = read_host(in, out, why)) != OK || (r = read_addresses(in, out, why)) != OK ||
+	    (r = check_path(in, why)) != OK)
+		return r;
+	return check_query(in, why);
+}
+
+/* The key of a backend is bound whether it is written or not: its name alone opens no way to elsewhere. */
+static enum err
+use_backend(struct asking *asking, const char **code, struct why *why)
+{
+	struct vault_entry *entry;
+	enum err r;
+
+	if (asking->request->backend.length == 0)
+		return OK;
+	if ((entry = entry_of(asking, asking->request->backend)) == NULL) {
+		*code = "credential_unavailable";
+		return fail(why, ERR_NOT_FOUND, "there is no such inference backend");
+	}
+	if ((r = use(asking, entry, why)) != OK)
+		*code = asking->code;
+	return r;
+}
+
+/* Bytes have stopped moving: where the spans are. */
+static void
+settle_spans(struct request *out, size_t target, const size_t ends[REQUEST_FIELDS_MAX])
+{
+	struct span all = bytes_span(&out->written);
+	size_t from = target;
+
+	out->target = span_head(all, target);
+	for (size_t i = 0; i < out->fields_n; i++) {
+		out->fields[i].value = span_head(span_tail(all, from), ends[i] - from);
+		from = ends[i];
+	}
+}
+
+enum err
+request_make(const struct vault *vault, const struct msg_route_open *in, uint64_t now_ms, struct request *out,
+    const char **code, struct why *why)
+{
+	struct asking asking = {.vault = vault, .request = out, .now_ms = now_ms};
+	size_t ends[REQUEST_FIELDS_MAX], target;
+	enum err r;
+
+	*out = (struct request){0};
+	if ((r = read_plain(in, out, why)) != OK)
+		return unsafe(code, r);
+	out->slots = any_slot(in);
+	if (!out->slots && in->backend.length == 0 && in->body != REQUEST_PIECES && !in->upgrade)
+		return unsafe(code, fail(why, ERR_INVALID, "a request without slots is none of the router's"));
+	if ((r = use_backend(&asking, code, why)) != OK || (r = fill_target(&asking, in, code, why)) != OK)
+		return r;
+	target = bytes_length(&out->written);
+	if ((r = fill_fields(&asking, in, ends, code, why)) != OK)
+		return r;
+	settle_spans(out, target, ends);
+	return OK;
+}
+
+enum err
+request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n, uint64_t now_ms,
+    struct bytes *out, const char **code, struct why *why)
+{
+	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms};
+
+	request->slots |= has_slot(pieces, n);
+	return fill(&asking, pieces, n, IN_BODY, out, code, why);
+}
+
+void
+request_done(struct request *request)
+{
+	if (request->written.at != NULL)
+		explicit_bzero(request->written.at, request->written.size);
+	bytes_free(&request->written);
+	mask_done(&request->mask);
+	arena_reset(&request->memory);
+}
