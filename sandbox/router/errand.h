@@ -8,7 +8,6 @@
 #include "sandbox/router/router.h"
 
 #define ERRAND_ANSWER_BYTES 65536 /* read ahead of the proxy's credit, where an answer is looked through */
-#define ERRAND_PIECES_BYTES (256u << 10)
 
 enum errand_state {
 	ERRAND_GATHERS, /* its body comes in pieces */
@@ -19,6 +18,14 @@ enum errand_state {
 };
 
 struct upstream;
+struct errand;
+
+/* What its upstream does with it. */
+struct errand_kind {
+	void (*pump)(struct errand *errand);   /* there is more of its body, or its end */
+	void (*resume)(struct errand *errand); /* there is room for its answer again */
+	void (*leave)(struct errand *errand);  /* it is over, or is given up */
+};
 
 struct errand {
 	struct router *router;
@@ -27,6 +34,7 @@ struct errand {
 	enum errand_state state;
 	struct request request;
 	struct upstream *upstream; /* NULL: none (any more) */
+	const struct errand_kind *kind; /* of the upstream */
 	struct stream_in in;	   /* channel 0: the body, or an upgraded connection's bytes up */
 	struct stream_out out;	   /* channel 1 */
 	struct bytes body;	   /* waits for room upstream */
@@ -46,9 +54,6 @@ struct errand {
 	void *flow;	   /* h2.c's */
 };
 
-/* handlers */
-handler route_open, route_pieces, route_close, route_data, route_grant, route_finish;
-
 /* ---- for upstreams ---- */
 
 /* How many bytes of the answer may be handed over now. */
@@ -67,10 +72,13 @@ void errand_fail(struct errand *errand, const char *code, const struct why *why)
 /* Over: leave the upstream, forget it. */
 void errand_free(struct errand *errand);
 
-/* The proxy is gone: so are all of them. */
-void errands_drop(struct router *router);
+/* The proxy takes nothing: it is gone, or as good as gone. */
+void errand_untold(struct errand *errand, const struct why *why);
 
-/* The end of a callback: what was queued is written, what is over is buried. */
-void router_settle(void *self);
+/* It needs its upstream no more. */
+void errand_leave(struct errand *errand);
+
+/* There is credit again: what waits of the answer goes. */
+void errand_flush(struct errand *errand);
 
 #endif

@@ -319,4 +319,4 @@ drop(struct upstream *upstream)
 	(void)upstream;
 }
 
-const struct upstream_kind h1_kind = {.start = start, .pump = pump, .resume = resume, .leave = leave, .drop = drop};
+const struct upstream_kind h1_kind = {.start = start, .drop = drop, .errand = {.pump = pump, .resume = resume, .leave = leave}};

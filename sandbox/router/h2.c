@@ -531,4 +531,4 @@ drop(struct upstream *upstream)
 	free(reading);
 }
 
-const struct upstream_kind h2_kind = {.start = start, .pump = pump, .resume = resume, .leave = leave, .drop = drop};
+const struct upstream_kind h2_kind = {.start = start, .drop = drop, .errand = {.pump = pump, .resume = resume, .leave = leave}};

@@ -1,5 +1,5 @@
 /* Routes: which message goes where in the router, and in which state. */
-#include "sandbox/router/errand.h"
+#include "sandbox/router/ask.h"
 #include "sandbox/router/serve.h"
 
 const struct route router_routes[] = {

@@ -6,6 +6,38 @@
 #include "sandbox/router/upstream.h"
 #include "sandbox/router/vault.h"
 
+/* The end of a callback: what was queued is written, what is over is buried. */
+static void
+settle(void *self)
+{
+	struct router *router = self;
+	struct errand *errand;
+	bool over;
+
+	do {
+		over = false;
+		sides_flush(&router->sides);
+		list_each (errand, &router->errands, struct errand, link)
+			if (errand->state == ERRAND_OVER) {
+				over = true;
+				errand_free(errand);
+			}
+		upstreams_bury(router);
+	} while (over);
+}
+
+/* The proxy is gone: nobody waits for any of them. */
+static void
+errands_drop(struct router *router)
+{
+	struct errand *errand;
+
+	list_each (errand, &router->errands, struct errand, link) {
+		errand_leave(errand);
+		errand->state = ERRAND_OVER;
+	}
+}
+
 static void
 peer_down(void *self, struct peer *peer, const struct why *why)
 {
@@ -22,7 +54,7 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 	router->proxy = NULL;
 	peer_unref(peer);
 	tell_forget(router);
-	router_settle(router);
+	settle(router);
 }
 
 void
@@ -34,7 +66,7 @@ router_init(struct router *router, struct loop *loop)
 	list_init(&router->upstreams);
 	list_init(&router->dead);
 	list_init(&router->sides.dirty);
-	router->sides.settle = router_settle;
+	router->sides.settle = settle;
 	router->sides.self = router;
 	router->bus = (struct bus){.loop = loop, .role = ROLE_ROUTER, .name = "router", .routes = router_routes, .self = router,
 	    .peer_down = peer_down, .state = ROUTER_WAITING};
@@ -46,7 +78,7 @@ router_done(struct router *router)
 {
 	router->bus.peer_down = NULL;
 	errands_drop(router);
-	router_settle(router);
+	settle(router);
 	upstreams_done(router);
 	peer_unref(router->proxy);
 	peer_unref(router->supervisor);

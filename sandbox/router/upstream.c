@@ -59,7 +59,7 @@ idle_fired(void *self)
 	struct upstream *upstream = self;
 
 	upstream_dead(upstream);
-	router_settle(upstream->router);
+	upstream->router->sides.settle(upstream->router);
 }
 
 /* The one that has waited longest makes room. */
@@ -144,10 +144,11 @@ hand_over(struct errand *errand)
 		loop_timer_stop(router->loop, &upstream->idle);
 		list_remove(&errand->waiting);
 		errand->upstream = upstream;
+		errand->kind = &upstream->kind->errand;
 		if (upstream->kind->start(upstream, errand)) {
 			errand->state = ERRAND_SENT;
 			errand->begun = true;
-			upstream->kind->pump(errand);
+			errand->kind->pump(errand);
 			return true;
 		}
 		errand->upstream = NULL;
@@ -170,7 +171,7 @@ dial_failed(struct upstream *upstream, enum err r, const struct why *why)
 	list_each (errand, &router->waiting, struct errand, waiting)
 		if (same_place(upstream, &errand->request))
 			errand_fail(errand, code, why);
-	router_settle(router);
+	router->sides.settle(router);
 }
 
 static void
@@ -187,7 +188,7 @@ opened(struct upstream *upstream, struct leg *leg)
 	serve_waiting(upstream->router);
 	if (upstream->state == UPSTREAM_OPEN && upstream->errand == NULL && upstream->streams == 0)
 		upstream_idle(upstream); /* whom it was for has left */
-	router_settle(upstream->router);
+	upstream->router->sides.settle(upstream->router);
 }
 
 /* What failed in the handshake is the certificate's, but where the other side went or was silent. */

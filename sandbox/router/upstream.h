@@ -18,10 +18,8 @@ enum upstream_state { UPSTREAM_DIALLING, UPSTREAM_OPEN, UPSTREAM_DEAD };
 struct upstream_kind {
 	/* Send the head; false: not on this connection. */
 	bool (*start)(struct upstream *upstream, struct errand *errand);
-	void (*pump)(struct errand *errand);   /* there is more of its body, or its end */
-	void (*resume)(struct errand *errand); /* there is room for its answer again */
-	void (*leave)(struct errand *errand);  /* it is over, or is given up */
 	void (*drop)(struct upstream *upstream);
+	struct errand_kind errand;
 };
 
 extern const struct upstream_kind h1_kind, h2_kind;
