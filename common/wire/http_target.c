@@ -297,3 +297,11 @@ http_authority_is(const struct http_authority *authority, struct span host, uint
 	return (authority->has_port ? authority->port : default_port) == port &&
 	    authority->host.length == host.length && strncasecmp(authority->host.at, host.at, host.length) == 0;
 }
+
+struct span
+http_behind_base(struct span base, struct span path)
+{
+	bool begins = span_starts(base, SPAN("/v1/")), ends = base.length >= 3 && span_is(span_tail(base, base.length - 3), "/v1");
+
+	return (begins || ends) && span_starts(path, SPAN("/v1/")) ? span_tail(path, 3) : path;
+}

@@ -50,4 +50,10 @@ enum err http_authority_parse(struct span text, struct http_authority *out, stru
  */
 bool http_authority_is(const struct http_authority *authority, struct span host, uint16_t port, uint16_t default_port);
 
+/*
+ * What of an API's path goes behind the path of a base address: where the base says the version already (it ends in /v1,
+ * or begins with /v1/), not a second /v1.
+ */
+struct span http_behind_base(struct span base, struct span path);
+
 #endif

@@ -180,7 +180,7 @@ request_make(struct model_call *call, struct msg_route_open *open, struct why *w
 	bytes_free(&exchange->collected);
 	bytes_add(&exchange->collected, body);
 	*open = (struct msg_route_open){.backend = backend->slot, .host = backend->host, .port = backend->port,
-	    .method = span_of_text(call->api->method), .path = path, .path_n = 1, .fields = fields,
+	    .tls = backend->tls, .method = span_of_text(call->api->method), .path = path, .path_n = 1, .fields = fields,
 	    .fields_n = inference_fields(backend, &exchange->request, arena, fields), .h2 = backend->tls,
 	    .body = call->api->body ? 1 : 0, .length = body.length, .head_ms = backend->timeout_ms};
 	return OK;

@@ -3,6 +3,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/wire/http_target.h"
 #include "common/wire/json_edit.h"
 
 #define PATH_MAX_BYTES 1024
@@ -55,12 +56,6 @@ inference_speaks(const struct msg_inference_backend *backend, const char *route,
 
 /* ---- the path ---- */
 
-static bool
-has_v1(struct span base)
-{
-	return span_starts(base, SPAN("/v1/")) || (base.length >= 3 && span_is(span_tail(base, base.length - 3), "/v1"));
-}
-
 /* Vertex: a stream of raw predictions has a name of its own. */
 static void
 override_add(struct text *text, struct span path, bool stream)
@@ -91,7 +86,7 @@ inference_path(const struct msg_inference_backend *backend, const struct inferen
 		text_add(&text, "/invoke");
 	} else {
 		text_add_span(&text, backend->base_path);
-		text_add_span(&text, has_v1(backend->base_path) && span_starts(path, SPAN("/v1/")) ? span_tail(path, 3) : path);
+		text_add_span(&text, http_behind_base(backend->base_path, path));
 	}
 	if (text.cut || arena_span(arena, text_span(&text), out) != OK)
 		return fail(why, ERR_LIMIT, "the path is over %d bytes", PATH_MAX_BYTES);
