@@ -5,32 +5,6 @@
 #include "common/base/clean.h"
 #include "common/policy/checking.h"
 
-/* Read and kept; what acts by them is not built yet (docs/policy.md, "What has no effect yet"). */
-static void
-advise_credentials(const struct check *check)
-{
-	const Endpoint *endpoint = check->endpoint;
-	const struct {
-		const char *field;
-		const void *at;
-		bool set;
-	} keys[] = {
-	    {"credential_binding", endpoint->credential_binding, endpoint->credential_binding != NULL},
-	    {"credential_signing", &endpoint->credential_signing, *text_or(endpoint->credential_signing) != '\0'},
-	    {"websocket_credential_rewrite", &endpoint->websocket_credential_rewrite,
-		endpoint->websocket_credential_rewrite},
-	    {"request_body_credential_rewrite", &endpoint->request_body_credential_rewrite,
-		endpoint->request_body_credential_rewrite},
-	    {"allow_uninspected_credentials", &endpoint->allow_uninspected_credentials,
-		endpoint->allow_uninspected_credentials},
-	};
-
-	for (size_t i = 0; i < COUNT(keys); i++)
-		if (keys[i].set)
-			check_warning(check, keys[i].at, keys[i].field, NULL,
-			    "has no effect in this release: no credential is put into a request yet");
-}
-
 void
 policy_check_advise(const struct check *check)
 {
@@ -44,7 +18,6 @@ policy_check_advise(const struct check *check)
 	if (strcasecmp(text_or(endpoint->host), "localhost") == 0)
 		check_warning(check, &endpoint->host, "host", endpoint->host,
 		    "cannot be reached: the addresses of this machine's loopback are always blocked");
-	advise_credentials(check);
 }
 
 void

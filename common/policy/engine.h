@@ -45,6 +45,7 @@ struct engine_admission {
 	struct span policy; /* smallest key that matched */
 	bool inspect;	    /* requests must be judged */
 	bool tls_skip, encoded_slash;
+	bool must_inspect; /* what cannot be inspected is refused: a provider's credentials may go there (9.6) */
 	struct destination_rule destination;
 	const uint32_t *endpoints; /* of all matched policies, for engine_request: numbers within the engine */
 	size_t endpoints_n;
@@ -65,6 +66,7 @@ bool engine_name(const struct engine *engine, struct span name);
 enum engine_kind { ENGINE_HTTP = 1, ENGINE_TEXT, ENGINE_BINARY }; /* the last two: WebSocket messages */
 enum engine_body { ENGINE_BODY_NONE, ENGINE_BODY_GRAPHQL, ENGINE_BODY_RPC };
 enum engine_look { ENGINE_LOOK_NOT, ENGINE_LOOK_GRAPHQL, ENGINE_LOOK_JSON_RPC, ENGINE_LOOK_MCP };
+enum engine_signing { ENGINE_SIGN_NOT, ENGINE_SIGN_AS_CLIENT, ENGINE_SIGN_BODY, ENGINE_SIGN_NO_BODY }; /* 9.5 */
 enum engine_what { ENGINE_ALLOW = 1, ENGINE_AUDIT, ENGINE_REFUSE, ENGINE_READ_BODY };
 
 struct engine_operation { /* GraphQL, 4.8 */
@@ -100,6 +102,9 @@ struct engine_verdict {
 	uint32_t body_max;
 	bool tool_names;
 	bool messages, messages_graphql; /* after an upgrade */
+	bool rewrite_body, rewrite_messages; /* placeholders in the body, in messages after an upgrade, are filled too */
+	enum engine_signing signing;
+	struct span sign_service, sign_region; /* with signing; region empty: from the host */
 	struct span protocol, policy, rule, reason;
 	const char *code; /* deny_rule, no_rule; refused in both modes: no_path, body, upgrade, encoded_slash, syntax */
 };

@@ -138,6 +138,7 @@ endpoint_count(struct connecting *c, uint32_t number, bool *declared)
 	out->endpoints_n++;
 	out->tls_skip = out->tls_skip && endpoint->tls_skip;
 	out->inspect = out->inspect || endpoint->protocol >= PROTOCOL_REST;
+	out->must_inspect = out->must_inspect || endpoint->must_inspect;
 	out->encoded_slash = out->encoded_slash || (endpoint->protocol >= PROTOCOL_REST && endpoint->encoded_slash);
 	if (out->destination.allowed_ips_n == 0 && endpoint->allowed_ips_n > 0) {
 		out->destination.allowed_ips = endpoint->allowed_ips;

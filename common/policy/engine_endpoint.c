@@ -134,6 +134,29 @@ settings_read(struct engine_endpoint *endpoint, const Endpoint *from)
 	endpoint->body_max = body_max(endpoint->protocol, from);
 }
 
+/* 9.2, 9.5, 9.6. The two spellings of nothing are one. */
+static enum err
+credentials_read(struct engine_building *b, struct engine_endpoint *endpoint, const Endpoint *from)
+{
+	static const struct {
+		const char *word;
+		enum engine_signing signing;
+	} words[] = {{"sigv4", ENGINE_SIGN_AS_CLIENT}, {"sigv4:body", ENGINE_SIGN_BODY}, {"sigv4:no_body", ENGINE_SIGN_NO_BODY}};
+	const char *signing = from->credential_signing == NULL ? "" : from->credential_signing;
+
+	endpoint->rewrite_body = from->request_body_credential_rewrite;
+	endpoint->rewrite_messages = from->websocket_credential_rewrite;
+	endpoint->must_inspect = from->provider_credentialed && !from->allow_uninspected_credentials;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(signing, words[i].word) == 0)
+			endpoint->signing = words[i].signing;
+	if (endpoint->signing == ENGINE_SIGN_NOT)
+		return OK;
+	endpoint->sign_service = building_text(b, from->signing_service, false);
+	endpoint->sign_region = building_text(b, from->signing_region, false);
+	return endpoint->sign_service.at == NULL || endpoint->sign_region.at == NULL ? building_limit(b) : OK;
+}
+
 enum err
 building_endpoint(struct engine_building *b, uint32_t policy, const Endpoint *from)
 {
@@ -144,7 +167,7 @@ building_endpoint(struct engine_building *b, uint32_t policy, const Endpoint *fr
 	endpoint->policy = policy;
 	endpoint->allowed_ips_n = from->n_allowed_ips;
 	settings_read(endpoint, from);
-	if ((r = ports_read(b, endpoint, from)) != OK || (r = host_read(b, endpoint, number, from)) != OK ||
+	if ((r = ports_read(b, endpoint, from)) != OK || (r = credentials_read(b, endpoint, from)) != OK || (r = host_read(b, endpoint, number, from)) != OK ||
 	    (r = path_read(b, endpoint, from)) != OK || (r = registry_read(b, endpoint, from)) != OK ||
 	    (r = texts_read(b, from->allowed_ips, from->n_allowed_ips, &endpoint->allowed_ips)) != OK ||
 	    (r = building_rules(b, endpoint, number, from)) != OK)

@@ -64,6 +64,10 @@ struct engine_endpoint {
 	enum engine_protocol protocol;
 	bool enforce, tls_skip, encoded_slash, advisor, exact; /* exact: host without a wildcard */
 	bool registered_only, strict_tools, graphql_rules;
+	bool rewrite_body, rewrite_messages; /* placeholders in them are filled too */
+	bool must_inspect; /* a provider's credentials may go there, and nowhere unread (9.6) */
+	enum engine_signing signing;
+	struct span sign_service, sign_region;
 	uint32_t body_max;
 	struct names registry; /* ids, with the operations beside them */
 	const struct engine_registered *registered;

@@ -164,6 +164,34 @@ what_of(const struct judging *j, enum outcome_kind kind)
 	return kind == OUTCOME_HARD || j->selected->enforce ? ENGINE_REFUSE : ENGINE_AUDIT;
 }
 
+/* What becomes of placeholders, which the proxy asks about with each request that is let through. */
+static void
+credentials_write(const struct engine_endpoint *endpoint, const struct engine_request *request, struct engine_verdict *out)
+{
+	if (out->what == ENGINE_REFUSE || request->kind != ENGINE_HTTP)
+		return;
+	out->rewrite_body = endpoint->rewrite_body;
+	out->rewrite_messages = endpoint->rewrite_messages && request->upgrade;
+	out->signing = endpoint->signing;
+	out->sign_service = endpoint->sign_service;
+	out->sign_region = endpoint->sign_region;
+}
+
+/* Nothing is judged there: of those that matched, the first with something to say (they may not contradict each other). */
+static void
+unjudged_write(const struct engine *engine, const struct engine_admission *admission, const struct engine_request *request,
+    struct engine_verdict *out)
+{
+	for (size_t i = 0; i < admission->endpoints_n; i++) {
+		const struct engine_endpoint *endpoint = &engine->endpoints[admission->endpoints[i]];
+
+		if (endpoint->rewrite_body || endpoint->rewrite_messages || endpoint->signing != ENGINE_SIGN_NOT) {
+			credentials_write(endpoint, request, out);
+			return;
+		}
+	}
+}
+
 static void
 verdict_write(const struct judging *j, const struct outcome *outcome, struct engine_verdict *out)
 {
@@ -187,6 +215,7 @@ verdict_write(const struct judging *j, const struct outcome *outcome, struct eng
 		out->body_max = endpoint->body_max;
 		out->tool_names = endpoint->protocol == PROTOCOL_MCP && endpoint->strict_tools;
 	}
+	credentials_write(endpoint, j->request, out);
 	upgraded = endpoint->protocol == PROTOCOL_WEBSOCKET && j->request->kind == ENGINE_HTTP && j->request->upgrade;
 	out->messages = upgraded && out->what != ENGINE_REFUSE;
 	out->messages_graphql = out->messages && endpoint->graphql_rules;
@@ -207,6 +236,8 @@ engine_request(const struct engine *engine, const struct engine_admission *admis
 	if (r != OK)
 		return fail(why, r, "a decision needs too much memory");
 	verdict_write(&j, &outcome, out);
+	if (admission->allowed && !admission->inspect)
+		unjudged_write(engine, admission, request, out);
 	if (out->policy.length == 0)
 		out->policy = admission->policy;
 	return OK;

@@ -174,6 +174,7 @@ fill_admission(const struct engine_admission *admission, struct msg_connection_j
 	out->inspect = admission->inspect;
 	out->tls_skip = admission->tls_skip;
 	out->encoded_slash = admission->encoded_slash;
+	out->credentials = admission->must_inspect;
 	out->destination = (uint8_t)admission->destination.mode;
 	out->allowed_ips = (struct span *)admission->destination.allowed_ips;
 	out->allowed_ips_n = admission->destination.allowed_ips_n;

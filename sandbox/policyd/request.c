@@ -138,6 +138,11 @@ verdict_of(const struct engine_verdict *from, struct msg_verdict *out)
 	out->tool_names = from->tool_names;
 	out->messages = from->messages;
 	out->messages_graphql = from->messages_graphql;
+	out->rewrite_body = from->rewrite_body;
+	out->rewrite_messages = from->rewrite_messages;
+	out->signing = (uint8_t)from->signing;
+	out->sign_service = show_fit(from->sign_service, 64);
+	out->sign_region = show_fit(from->sign_region, 64);
 	out->protocol = show_fit(from->protocol, 16);
 	out->policy = show_fit(from->policy, 253);
 	out->rule = show_fit(from->rule, 512);
@@ -166,8 +171,6 @@ judge(struct policyd *policyd, const struct msg_question *in, struct arena *aren
 		close_it(out, "generation", "the policy under which the connection was admitted is gone");
 	else if (check(policyd, connection, &why) != OK)
 		close_it(out, "owner", "the process behind the connection is another now");
-	else if (!connection->admission.inspect)
-		out->what = VERDICT_ALLOW;
 	else if (request_of(in, arena, &request) != OK ||
 	    engine_request(policyd->force.engine, &connection->admission, &request, arena, &verdict, &why) != OK)
 		close_it(out, "owner", "the request is too large to be judged");

@@ -77,7 +77,7 @@ static const struct {
     {"policy lint -", DOUBT, 0, "", "<stdin>:2:20: warning: network policy 'a': binaries: is empty", "", NULL},
     {"policy lint -", HALF, 0, "", "<stdin>:2:36: warning: network policy 'a': endpoint 0: enforcement: is missing", "", NULL},
     {"policy lint -", LOCAL, 0, "", "host: 'localhost': cannot be reached", "", NULL},
-    {"policy lint -", SIGNED, 0, "", "credential_signing: has no effect in this release", "", NULL},
+    {"policy lint -", SIGNED, 0, "", "All checks passed\n", "", NULL},
     {"policy lint -", MIDDLE, 0, "", "<stdin>:2:23: warning: network middleware 'm': middleware: has no effect", "", NULL},
     {"policy set demo --policy -", HALF, 0, NULL, "", "Policy version 5 submitted", NULL},
     {"policy lint -", "network_policies: {}\n", 1, "", "<stdin>:1:1: error: version: is missing", "", NULL},

@@ -392,6 +392,94 @@ what_is_inspected(void **state)
 }
 
 /* A preset that nobody knows allows nothing (2.3). */
+/* As compose.c marks it, beside what a provider's credentials may reach. */
+static struct engine *
+marked_engine(const char *policies, const char *host)
+{
+	const char *yaml = arena_format(&memory, "version: 1\nnetwork_policies:\n%s", policies);
+	Openshell__Sandbox__V1__SandboxPolicy *policy;
+	Openshell__Sandbox__V1__NetworkPolicyRule *rule;
+	struct engine *engine = NULL;
+	struct why why = {0};
+
+	assert_int_equal(policy_from_yaml(span_of_text(yaml), "t", &memory, &policy, &why), OK);
+	rule = policy->network_policies[0]->value;
+	for (size_t i = 0; i < rule->n_endpoints; i++)
+		if (strcmp(rule->endpoints[i]->host, host) == 0)
+			rule->endpoints[i]->has_provider_credentialed = rule->endpoints[i]->provider_credentialed = true;
+	if (engine_new(policy, NULL, NULL, &engine, &why) != OK)
+		fail_msg("%s", why.text);
+	return engine;
+}
+
+static const char credentials[] =
+    "  a:\n"
+    "    endpoints:\n"
+    "      - {host: body.test.lan, port: 443, protocol: rest, access: full, enforcement: enforce, request_body_credential_rewrite: true}\n"
+    "      - {host: ws.test.lan, port: 443, protocol: websocket, access: full, enforcement: enforce, websocket_credential_rewrite: true}\n"
+    "      - {host: bytes.test.lan, port: 443, websocket_credential_rewrite: true}\n"
+    "      - {host: sign.test.lan, port: 443, protocol: rest, access: full, enforcement: enforce, credential_signing: sigv4,\n"
+    "         signing_service: s3}\n"
+    "      - {host: signed.test.lan, port: 443, protocol: rest, access: read-only, enforcement: enforce,\n"
+    "         credential_signing: 'sigv4:no_body', signing_service: sts, signing_region: eu-west-1}\n"
+    "      - {host: plain.test.lan, port: 443, protocol: rest, access: full, enforcement: enforce}\n" CURL;
+
+static void
+what_becomes_of_credentials(void **state)
+{
+	static const struct {
+		const char *host, *method;
+		bool upgrade, body, messages;
+		enum engine_signing signing;
+		const char *service, *region;
+	} cases[] = {
+	    {"body.test.lan", "POST", false, true, false, ENGINE_SIGN_NOT, "", ""},
+	    {"ws.test.lan", "GET", true, false, true, ENGINE_SIGN_NOT, "", ""},
+	    {"ws.test.lan", "GET", false, false, false, ENGINE_SIGN_NOT, "", ""},
+	    {"bytes.test.lan", "GET", true, false, true, ENGINE_SIGN_NOT, "", ""}, /* nothing is judged there */
+	    {"sign.test.lan", "PUT", false, false, false, ENGINE_SIGN_AS_CLIENT, "s3", ""},
+	    {"signed.test.lan", "GET", false, false, false, ENGINE_SIGN_NO_BODY, "sts", "eu-west-1"},
+	    {"signed.test.lan", "PUT", false, false, false, ENGINE_SIGN_NOT, "", ""}, /* refused */
+	    {"plain.test.lan", "GET", false, false, false, ENGINE_SIGN_NOT, "", ""},
+	};
+	struct engine *engine = engine_of(credentials);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct engine_request request = ask(cases[i].method, "/a", "");
+		struct engine_verdict verdict;
+
+		request.upgrade = cases[i].upgrade;
+		verdict = judge(engine, cases[i].host, request);
+		assert_int_equal(verdict.rewrite_body, cases[i].body);
+		assert_int_equal(verdict.rewrite_messages, cases[i].messages);
+		assert_int_equal(verdict.signing, cases[i].signing);
+		assert_true(span_is(verdict.sign_service, cases[i].service) && span_is(verdict.sign_region, cases[i].region));
+	}
+	engine_free(engine);
+}
+
+/* 9.6: all endpoints of the destination must allow it, where a provider has credentials for one. */
+static void
+what_must_be_inspected(void **state)
+{
+	static const char policies[] =
+	    "  a:\n"
+	    "    endpoints:\n"
+	    "      - {host: skip.test.lan, port: 443, tls: skip}\n"
+	    "      - {host: open.test.lan, port: 443, tls: skip, allow_uninspected_credentials: true}\n"
+	    "      - {host: other.test.lan, port: 443, tls: skip}\n" CURL;
+	struct engine *engine = marked_engine(policies, "skip.test.lan");
+
+	(void)state;
+	assert_true(connect_to(engine, "skip.test.lan", 443, "/usr/bin/curl").must_inspect);
+	assert_false(connect_to(engine, "other.test.lan", 443, "/usr/bin/curl").must_inspect);
+	engine_free(engine);
+	engine = marked_engine(policies, "open.test.lan");
+	assert_false(connect_to(engine, "open.test.lan", 443, "/usr/bin/curl").must_inspect);
+	engine_free(engine);
+}
+
 static void
 unknown_presets_allow_nothing(void **state)
 {
@@ -467,6 +555,8 @@ main(void)
 	    cmocka_unit_test(reasons_have_a_bound),
 	    cmocka_unit_test(names_for_dns),
 	    cmocka_unit_test(what_is_inspected),
+	    cmocka_unit_test(what_becomes_of_credentials),
+	    cmocka_unit_test(what_must_be_inspected),
 	    cmocka_unit_test(unknown_presets_allow_nothing),
 	    cmocka_unit_test(policies_that_are_refused),
 	};
