@@ -126,7 +126,8 @@ allowed(struct exchange *exchange, const struct msg_verdict *verdict)
 {
 	http_event(exchange->http, exchange, NULL, verdict->what == VERDICT_AUDIT ? EVENT_AUDITED : EVENT_ALLOWED,
 	    verdict->policy, verdict->rule, verdict->code, verdict->reason);
-	exchange->messages = exchange->websocket && verdict->messages;
+	exchange->messages = exchange->websocket && (verdict->messages || verdict->rewrite_messages);
+	exchange->messages_free = !verdict->messages;
 	exchange->messages_graphql = verdict->messages_graphql;
 	exchange->policy = exchange_copy(exchange, verdict->policy);
 	if (inject_allowed(exchange, verdict))

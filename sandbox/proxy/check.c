@@ -117,7 +117,8 @@ static enum check
 check_upgrade(struct exchange *exchange, struct refusal *refusal)
 {
 	const struct http_head *request = &exchange->request;
-	bool inspect = exchange->http->connection->judged.inspect || exchange->http->forward;
+	const struct msg_connection_judged *judged = &exchange->http->connection->judged;
+	bool inspect = judged->inspect || judged->credentials || exchange->http->forward;
 
 	if (request->upgrade.length == 0)
 		return CHECK_OK;

@@ -120,6 +120,8 @@ connect_admitted(struct connection *connection, enum err r, const struct why *wh
 {
 	if (r != OK)
 		refuse_admission(connection, r, why);
+	else if (connection->judged.credentials && connection->judged.tls_skip)
+		sniff_begin(connection); /* which refuses it; the agent is not told that its way is open */
 	else
 		connection->dialling = upstream_open(connection, false, NULL, connect_dialled, connection);
 }

@@ -96,6 +96,7 @@ struct exchange {
 	bool close;	  /* answer nothing, close */
 	struct refusal refusal;
 	bool messages, messages_graphql; /* of a WebSocket */
+	bool messages_free; /* they are read for placeholders only, and pass unjudged */
 	bool deflate_offered, deflate;	 /* permessage-deflate, to the server; agreed */
 	struct span policy;
 	uint8_t look; /* of a body: enum engine_look */

@@ -141,6 +141,10 @@ ask(struct tunnel *tunnel, struct msg_question *question)
 {
 	struct exchange *exchange = tunnel->exchange;
 
+	if (exchange->messages_free) {
+		message_send(tunnel);
+		return;
+	}
 	exchange->request.method = tunnel->opcode == WEBSOCKET_TEXT ? SPAN("WEBSOCKET_TEXT") : SPAN("WEBSOCKET_BINARY");
 	question->kind = tunnel->opcode == WEBSOCKET_TEXT ? KIND_TEXT : KIND_BINARY;
 	question->method = exchange->request.method;

@@ -13,6 +13,8 @@
 #include "sandbox/proxy/reply.h"
 #include "sandbox/proxy/sniff_inside.h"
 
+#define UNINSPECTED "credentials of a provider may go there, and this cannot be inspected"
+
 void
 sniff_ended(struct connection *connection, const char *why)
 {
@@ -55,11 +57,32 @@ serve_http(struct connection *connection)
 	http_serve(connection);
 }
 
+/* 9.6: a provider's credentials may go there, so nothing passes unread. */
+static void
+refuse_unread(struct connection *connection)
+{
+	struct event finding = {.class = EVENT_FINDING,
+	    .severity = EVENT_HIGH,
+	    .action = EVENT_DENIED,
+	    .activity = "CREATE",
+	    .head = "openshell.credentials.traffic_uninspectable",
+	    .code = SPAN("uninspected_credentials")};
+
+	admit_tell(connection, false, "proxy", SPAN("uninspected_credentials"), SPAN(UNINSPECTED));
+	connection_event(connection, &finding);
+	reply_error(connection->agent, 403, "uninspected_credentials", SPAN(UNINSPECTED), SPAN_NONE);
+	connection_end(connection);
+}
+
 void
 serve_raw(struct connection *connection)
 {
 	struct leg *dialled = connection->dialled;
 
+	if (connection->judged.credentials) {
+		refuse_unread(connection);
+		return;
+	}
 	hand_over(connection);
 	connection->dialled = NULL;
 	connection->relay_end = sniff_ended;
