@@ -121,7 +121,7 @@ is_own(const struct applied *it, bool *out, struct why *why)
 	if ((r = settings_effective(it->state, it->in->sandbox, &arena, &settings, why)) != OK)
 		return r;
 	*out = it->in->config_revision ==
-	    config_revision(revision_flags(it->state, false), it->in->policy_version, it->hash, settings.settings, settings.settings_n);
+	    config_revision(revision_flags(it->state, false), it->in->policy_version, it->hash, &settings);
 	return OK;
 }
 

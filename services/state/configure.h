@@ -20,6 +20,7 @@ struct effective {
 	uint32_t global_version; /* the policy is this revision of the gateway's own; 0: the sandbox's */
 	struct span *settings, *managed; /* "KEY=value"; keys that the gateway sets */
 	size_t settings_n, managed_n;
+	struct span layers; /* changes when what providers add does; empty: none */
 	bool retain;	   /* a policy that cannot be loaded leaves the last good one in force */
 	uint64_t revision; /* of all of it */
 };
@@ -28,10 +29,17 @@ struct effective {
 enum err effective_read(struct state *state, struct id sandbox, struct arena *arena, struct effective *out,
     struct why *why) must_check;
 
+/* The same with the policy as it is stored: without what providers add. The revision is the same. */
+enum err effective_stored(struct state *state, struct id sandbox, struct arena *arena, struct effective *out,
+    struct why *why) must_check;
+
+/* Do attached providers add rules of their own? The gateway's setting says so, and a policy of its own ends it. */
+bool effective_derives(const struct effective *of);
+
 /* The number alone, without the policy's bytes. ERR_NOT_FOUND. */
 enum err effective_revision(struct state *state, struct id sandbox, uint64_t *out, struct why *why) must_check;
 
-/* "KEY=value" of all settings in force for a sandbox, and which of them are the gateway's. */
+/* "KEY=value" of all settings in force for a sandbox, and which of them are the gateway's; and the layers. */
 enum err settings_effective(struct state *state, struct id sandbox, struct arena *arena, struct effective *out,
     struct why *why) must_check;
 
@@ -41,10 +49,10 @@ enum err sandbox_named(struct state *state, struct id id, struct span workspace,
 
 /*
  * Changes whenever anything effective does: the first eight bytes of SHA-256 over all of it, little endian.
- * (client-surface b.12)
+ * (client-surface b.12) Of the last only settings and layers count; hash is of the policy as it is stored.
  */
 enum { REVISION_GLOBAL = 1 << 0, REVISION_RETAIN = 1 << 1 }; /* the gateway's own policy; what a failure leaves in force */
-uint64_t config_revision(unsigned flags, uint32_t version, struct span hash, const struct span *settings, size_t n);
+uint64_t config_revision(unsigned flags, uint32_t version, struct span hash, const struct effective *of);
 
 /* The flags of this gateway, with REVISION_GLOBAL or not. */
 unsigned revision_flags(const struct state *state, bool global);

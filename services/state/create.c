@@ -4,6 +4,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "services/state/change.h"
+#include "services/state/inference.h"
+#include "services/state/providers.h"
 
 #define CHECK_DEADLINE_MS 5000
 #define ROW_BYTES_MAX	  1400000u /* spec, labels and annotations: so that every row fits an answer */
@@ -12,10 +14,7 @@
 struct creation {
 	struct state *state;
 	struct reply reply;
-	struct msg m;
-	struct arena arena;
-	char *bytes; /* what m borrows from */
-	size_t room;
+	struct kept kept;
 	struct id sandbox;
 	const char *driver; /* roster name */
 	bool connected;
@@ -26,27 +25,22 @@ struct creation {
 static void
 creation_free(struct creation *creation)
 {
-	arena_reset(&creation->arena);
-	explicit_bzero(creation->bytes, creation->room); /* environment may hold what only the sandbox is to know */
-	free(creation->bytes);
+	kept_free(&creation->kept); /* environment may hold what only the sandbox is to know */
 	free(creation);
 }
 
-/* The message outlives its handler: by way of its encoded form, which has no pointers. */
 static enum err
 creation_new(struct creation **out, struct state *state, const struct msg *m, struct why *why)
 {
 	struct creation *creation = calloc(1, sizeof(*creation));
-	size_t length;
 	enum err r;
 
 	if (creation == NULL)
 		abort();
 	creation->state = state;
 	creation->sandbox = id_new();
-	if ((r = msg_encode(m, &creation->bytes, &creation->room, &length, why)) != OK ||
-	    (r = msg_decode(span_of_bytes(creation->bytes, length), &creation->arena, &creation->m, why)) != OK) {
-		creation_free(creation);
+	if ((r = kept_take(&creation->kept, m, why)) != OK) {
+		free(creation);
 		return r;
 	}
 	*out = creation;
@@ -56,7 +50,7 @@ creation_new(struct creation **out, struct state *state, const struct msg *m, st
 static enum err
 insert_sandbox(const struct creation *c, uint64_t now_ms, int *inserted, struct why *why)
 {
-	const struct msg_sandbox_create *in = &c->m.sandbox_create;
+	const struct msg_sandbox_create *in = &c->kept.m.sandbox_create;
 	auto_arena struct arena arena = {0};
 	struct args args = {.arena = &arena};
 	auto_rows rows = {0};
@@ -107,12 +101,12 @@ already_there(struct creation *c, struct why *why)
 	auto_rows rows = {0};
 	enum err r;
 
-	args_id(&args, c->m.sandbox_create.request);
+	args_id(&args, c->kept.m.sandbox_create.request);
 	if ((r = db_run(&c->state->db, SQL_ROW_REQUEST, &args, &rows, why)) != OK)
 		return r;
 	if (rows.n == 0)
 		return fail(why, ERR_EXISTS, "sandbox '" SPAN_FORMAT "' already exists",
-		    SPAN_ARGS(c->m.sandbox_create.name));
+		    SPAN_ARGS(c->kept.m.sandbox_create.name));
 	c->sandbox = rows_id(&rows, 0, 0);
 	return OK;
 }
@@ -124,18 +118,18 @@ workspace_there(struct creation *c, struct why *why)
 	auto_rows rows = {0};
 	enum err r;
 
-	args_text(&args, c->m.sandbox_create.workspace);
+	args_text(&args, c->kept.m.sandbox_create.workspace);
 	if ((r = db_run(&c->state->db, SQL_WORKSPACE, &args, &rows, why)) != OK)
 		return r;
 	return rows.n == 1 ? OK : fail(why, ERR_NOT_FOUND, "workspace '" SPAN_FORMAT "' not found",
-	    SPAN_ARGS(c->m.sandbox_create.workspace));
+	    SPAN_ARGS(c->kept.m.sandbox_create.workspace));
 }
 
 static enum err
 store(void *arg, struct why *why)
 {
 	struct creation *c = arg;
-	const struct msg_sandbox_create *in = &c->m.sandbox_create;
+	const struct msg_sandbox_create *in = &c->kept.m.sandbox_create;
 	uint64_t now_ms = (uint64_t)clock_wall_ms();
 	int inserted = 0;
 	enum err r;
@@ -145,12 +139,14 @@ store(void *arg, struct why *why)
 	if (inserted == 0)
 		return already_there(c, why);
 	if ((r = insert_policy(c, now_ms, why)) != OK ||
+	    (r = attach_all(c->state, c->sandbox, in->workspace, in->providers, in->providers_n, why)) != OK ||
+	    (r = inference_begin(c->state, c->sandbox, in->workspace, why)) != OK ||
 	    (r = log_say(c->state, c->sandbox, "INFO", "sandbox is provisioning: created", why)) != OK)
 		return r;
 	log_info("sandbox.create", "sandbox=%s name=" SPAN_FORMAT " workspace=" SPAN_FORMAT " driver=%s",
 	    id_text(c->sandbox), SPAN_ARGS(in->name), SPAN_ARGS(in->workspace), c->driver);
 	return audit_add(c->state, in->subject, "sandbox.create",
-	    arena_format(&c->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name)), "OK",
+	    arena_format(&c->kept.arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name)), "OK",
 	    why);
 }
 
@@ -163,14 +159,14 @@ store_and_read(struct creation *c, struct msg *answer, struct why *why)
 	    (r = db_transaction(&c->state->db, DURABLE, store, c, why)) != OK)
 		return r;
 	answer->id = SANDBOX_ROW;
-	return sandbox_load(c->state, c->sandbox, &c->arena, &answer->sandbox_row, why);
+	return sandbox_load(c->state, c->sandbox, &c->kept.arena, &answer->sandbox_row, why);
 }
 
 /* Answer, whichever way it went; what was refused for its own sake is in the audit too. */
 static void
 creation_end(struct creation *c, enum err r, const struct why *because_of)
 {
-	const struct msg_sandbox_create *in = &c->m.sandbox_create;
+	const struct msg_sandbox_create *in = &c->kept.m.sandbox_create;
 	struct msg answer = {0};
 	struct why why = {0};
 
@@ -184,7 +180,7 @@ creation_end(struct creation *c, enum err r, const struct why *because_of)
 		reply_fail(&c->reply, r, &why);
 		if (r != ERR_UNAVAILABLE)
 			audit_refusal(c->state, in->subject, "sandbox.create",
-			    arena_format(&c->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace),
+			    arena_format(&c->kept.arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace),
 				SPAN_ARGS(in->name)), r);
 	}
 	creation_free(c);
@@ -243,9 +239,9 @@ creation_fill(struct creation *c, struct why *why)
 {
 	enum err r = OK;
 
-	c->policy = c->m.sandbox_create.policy;
+	c->policy = c->kept.m.sandbox_create.policy;
 	if (c->policy.length == 0)
-		r = policy_builtin(&c->arena, &c->policy, why);
+		r = policy_builtin(&c->kept.arena, &c->policy, why);
 	policy_hash(c->policy, c->hash);
 	return r;
 }
@@ -253,7 +249,7 @@ creation_fill(struct creation *c, struct why *why)
 static void
 ask_driver(struct creation *c, const struct driver *driver, bool driver_config)
 {
-	const struct msg_sandbox_create *in = &c->m.sandbox_create;
+	const struct msg_sandbox_create *in = &c->kept.m.sandbox_create;
 	struct msg ask = {.id = CREATE_CHECK, .create_check = {in->image, in->cpu_milli, in->memory_bytes, driver_config}};
 
 	c->driver = driver->roster_name;

@@ -2,10 +2,14 @@
 #include <endian.h>
 #include <sodium.h>
 
-#include "services/state/configure.h"
+#include "common/base/log.h"
+#include "common/policy/hash.h"
+#include "services/state/planning.h"
+
+#define POLICY_BYTES_MAX 262144u /* as in bus.def */
 
 uint64_t
-config_revision(unsigned flags, uint32_t version, struct span hash, const struct span *settings, size_t n)
+config_revision(unsigned flags, uint32_t version, struct span hash, const struct effective *of)
 {
 	crypto_hash_sha256_state state;
 	uint32_t big = htobe32(version);
@@ -16,10 +20,12 @@ config_revision(unsigned flags, uint32_t version, struct span hash, const struct
 	crypto_hash_sha256_update(&state, &source, sizeof(source));
 	crypto_hash_sha256_update(&state, (const uint8_t *)&big, sizeof(big));
 	crypto_hash_sha256_update(&state, (const uint8_t *)hash.at, hash.length);
-	for (size_t i = 0; i < n; i++) { /* NUL is in no setting */
-		crypto_hash_sha256_update(&state, (const uint8_t *)settings[i].at, settings[i].length);
+	for (size_t i = 0; i < of->settings_n; i++) { /* NUL is in no setting */
+		crypto_hash_sha256_update(&state, (const uint8_t *)of->settings[i].at, of->settings[i].length);
 		crypto_hash_sha256_update(&state, (const uint8_t *)"", 1);
 	}
+	if (of->layers.length > 0)
+		crypto_hash_sha256_update(&state, (const uint8_t *)of->layers.at, of->layers.length);
 	crypto_hash_sha256_final(&state, digest);
 	memcpy(&first, digest, sizeof(first));
 	return le64toh(first);
@@ -48,6 +54,22 @@ setting_add(struct effective *out, struct arena *arena, const struct rows *rows,
 	return arena_span(arena, key, &out->managed[out->managed_n++]);
 }
 
+static enum err
+layers_read(struct state *state, struct id sandbox, struct arena *arena, struct effective *out, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	out->layers = SPAN_NONE;
+	if (id_none(sandbox))
+		return OK;
+	args_id(&args, sandbox);
+	if ((r = db_run(&state->db, SQL_LAYERS, &args, &rows, why)) != OK)
+		return r;
+	return arena_span(arena, rows_span(&rows, 0, 0), &out->layers);
+}
+
 enum err
 settings_effective(struct state *state, struct id sandbox, struct arena *arena, struct effective *out, struct why *why)
 {
@@ -66,7 +88,47 @@ settings_effective(struct state *state, struct id sandbox, struct arena *arena, 
 	r = out->settings == NULL || out->managed == NULL ? ERR_LIMIT : OK;
 	for (int i = 0; i < rows.n && r == OK; i++)
 		r = setting_add(out, arena, &rows, i);
-	return r == OK ? OK : fail(why, ERR_LIMIT, "the settings are too long");
+	if (r != OK)
+		return fail(why, ERR_LIMIT, "the settings are too long");
+	return layers_read(state, sandbox, arena, out, why);
+}
+
+bool
+effective_derives(const struct effective *of)
+{
+	bool managed = false, on = false;
+
+	for (size_t i = 0; i < of->managed_n; i++)
+		managed |= span_is(of->managed[i], "providers_v2_enabled");
+	for (size_t i = 0; i < of->settings_n; i++)
+		on |= span_is(of->settings[i], "providers_v2_enabled=true");
+	return managed && on && of->global_version == 0;
+}
+
+/* What providers add to the policy, and which endpoints are theirs. Where they do not go together, nothing. */
+static enum err
+layered(struct state *state, struct id sandbox, struct arena *arena, struct effective *out, struct why *why)
+{
+	Openshell__Sandbox__V1__SandboxPolicy *policy;
+	struct planned planned;
+	struct policy_form form;
+	enum err r;
+
+	if ((r = plan_make(state, sandbox, out->policy, effective_derives(out), arena, &planned, why)) == OK &&
+	    (r = policy_compose(planned.question.policy, planned.plan.layers, planned.plan.layers_count, arena, &policy,
+		 why)) == OK)
+		r = policy_form(policy, arena, &form, why);
+	if (r == OK && form.bytes.length > POLICY_BYTES_MAX)
+		r = fail(why, ERR_LIMIT, "the policy with what providers add has %zu bytes, at most %u", form.bytes.length,
+		    POLICY_BYTES_MAX);
+	if (r == ERR_UNAVAILABLE)
+		return r;
+	if (r != OK) {
+		log_warning("policy.layers", "sandbox=%s why=%s", id_text(sandbox), log_quote(span_of_text(why->text)));
+		return OK;
+	}
+	out->policy = form.bytes;
+	return arena_span(arena, span_of_bytes(form.hash, sizeof(form.hash)), &out->hash);
 }
 
 static enum err
@@ -104,7 +166,7 @@ gateway_read(const struct rows *rows, struct arena *arena, struct effective *out
 }
 
 enum err
-effective_read(struct state *state, struct id sandbox, struct arena *arena, struct effective *out, struct why *why)
+effective_stored(struct state *state, struct id sandbox, struct arena *arena, struct effective *out, struct why *why)
 {
 	bool gateway = id_none(sandbox);
 	struct args args = {0};
@@ -123,9 +185,16 @@ effective_read(struct state *state, struct id sandbox, struct arena *arena, stru
 	if ((r = settings_effective(state, sandbox, arena, out, why)) != OK)
 		return r;
 	out->retain = state->config.policy_validation_failure_mode == RETAIN_LAST_VALID;
-	out->revision = config_revision(revision_flags(state, out->global_version != 0), out->version, out->hash, out->settings,
-	    out->settings_n);
+	out->revision = config_revision(revision_flags(state, out->global_version != 0), out->version, out->hash, out);
 	return OK;
+}
+
+enum err
+effective_read(struct state *state, struct id sandbox, struct arena *arena, struct effective *out, struct why *why)
+{
+	enum err r = effective_stored(state, sandbox, arena, out, why);
+
+	return r != OK || out->layers.length == 0 ? r : layered(state, sandbox, arena, out, why);
 }
 
 enum err
@@ -145,7 +214,7 @@ effective_revision(struct state *state, struct id sandbox, uint64_t *out, struct
 	if ((r = settings_effective(state, sandbox, &arena, &effective, why)) != OK)
 		return r;
 	*out = config_revision(revision_flags(state, rows_flag(&rows, 0, 2)), (uint32_t)rows_number(&rows, 0, 0), rows_span(&rows, 0, 1),
-	    effective.settings, effective.settings_n);
+	    &effective);
 	return OK;
 }
 

@@ -4,7 +4,7 @@
 
 #include "common/base/log.h"
 #include "services/state/change.h"
-#include "services/state/configure.h"
+#include "services/state/secrets.h"
 
 #define CREDENTIALS_DEADLINE_MS 5000
 
@@ -12,15 +12,6 @@ static void
 token_hash(struct span token, uint8_t hash[32])
 {
 	crypto_generichash(hash, 32, (const uint8_t *)token.at, token.length, NULL, 0);
-}
-
-static enum err
-credentials_peer(struct state *state, struct peer **out, struct why *why)
-{
-	*out = bus_peer(&state->bus, ROLE_CREDENTIALS, NULL);
-	if (*out == NULL || !(*out)->up)
-		return fail(why, ERR_UNAVAILABLE, "credentials is not connected");
-	return OK;
 }
 
 /* ---- tickets ---- */
@@ -139,7 +130,7 @@ struct enrolment {
 	struct reply reply;
 	struct id sandbox, instance;
 	uint32_t epoch;
-	uint8_t bus_key[32];
+	uint8_t bus_key[32], router_key[32], router_mac[32];
 	struct arena arena;
 };
 
@@ -188,6 +179,8 @@ enrol_bind(void *arg, struct why *why)
 	args_number(&args, e->epoch);
 	args_bytes(&args, span_of_bytes(e->bus_key, sizeof(e->bus_key)));
 	args_id(&args, e->instance);
+	args_bytes(&args, span_of_bytes(e->router_key, sizeof(e->router_key)));
+	args_bytes(&args, span_of_bytes(e->router_mac, sizeof(e->router_mac)));
 	if ((r = db_run(&e->state->db, SQL_ENROL_BIND, &args, &rows, why)) != OK)
 		return r;
 	return rows.touched == 1 ? OK : fail(why, ERR_UNAUTHENTICATED, "the token was used by another key");
@@ -197,9 +190,11 @@ static enum err
 enrolled_read(struct enrolment *e, struct msg_enrolled *out, struct why *why)
 {
 	struct effective now;
+	uint64_t secrets;
 	enum err r;
 
-	if ((r = effective_read(e->state, e->sandbox, &e->arena, &now, why)) != OK)
+	if ((r = effective_read(e->state, e->sandbox, &e->arena, &now, why)) != OK ||
+	    (r = secrets_revision(e->state, e->sandbox, &secrets, why)) != OK)
 		return r == ERR_NOT_FOUND ? not_it(why) : r;
 	*out = (struct msg_enrolled){
 		.name = now.name,
@@ -215,6 +210,7 @@ enrolled_read(struct enrolment *e, struct msg_enrolled *out, struct why *why)
 		.settings_n = now.settings_n,
 		.config_revision = now.revision,
 		.retain = now.retain,
+		.secrets_revision = secrets,
 	};
 	return OK;
 }
@@ -276,6 +272,8 @@ enrol_check(void *self, struct msg *m, struct msg *answer, struct why *why)
 	*e = (struct enrolment){.state = state, .reply = reply_later(m), .sandbox = in->sandbox,
 	    .instance = in->instance, .epoch = in->epoch};
 	memcpy(e->bus_key, in->bus_key.at, sizeof(e->bus_key));
+	memcpy(e->router_key, in->router_key.at, sizeof(e->router_key));
+	memcpy(e->router_mac, in->router_mac.at, sizeof(e->router_mac));
 	peer_call(credentials, &ask, CREDENTIALS_DEADLINE_MS, vouched, e);
 	return OK;
 }

@@ -1,6 +1,6 @@
 /* The feed: LISTEN on a connection of its own, and the change log behind it. The one path to watches, drivers, relays. */
 #include "common/base/log.h"
-#include "services/state/configure.h"
+#include "services/state/secrets.h"
 #include "services/state/migrate.h"
 #include "services/state/state.h"
 
@@ -16,6 +16,8 @@ pass_on(struct state *state, const struct rows *rows, struct why *why)
 
 		if (rows_flag(rows, i, 4))
 			push_config(state, sandbox);
+		if (rows_flag(rows, i, 5))
+			deliver_secrets(state, sandbox);
 		if (rows_flag(rows, i, 2))
 			r = driver_tell(state, sandbox, why);
 		if (!id_none(sandbox))
@@ -81,6 +83,7 @@ feed_begin(struct state *state, struct why *why)
 		watches_tell_rows(state);
 		watches_tell_logs(state);
 		push_config(state, (struct id){{0}});
+		deliver_secrets(state, (struct id){{0}});
 	} else
 		state->serving = false;
 	return r;

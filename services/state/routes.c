@@ -1,5 +1,7 @@
 /* Which message goes where. */
-#include "services/state/state.h"
+#include "services/state/inference.h"
+#include "services/state/providers.h"
+#include "services/state/secrets.h"
 
 const struct route routes[] = {
 	/* message        handler          states  per second, per peer */
@@ -29,5 +31,24 @@ const struct route routes[] = {
 	{ SANDBOX_FAILED, sandbox_failed,  0,      5000 },
 	{ MAIN_EXITED,    main_exited,     0,      5000 },
 	{ CONFIG_APPLIED, config_applied,  0,      5000 },
+	{ SECRETS_APPLIED, secrets_applied, 0,     5000 },
+	{ PROVIDER_CREATE, provider_create, 0,      500 },
+	{ PROVIDER_GET,    provider_get,    0,     5000 },
+	{ PROVIDER_LIST,   provider_list,   0,     1000 },
+	{ PROVIDER_UPDATE, provider_update, 0,      500 },
+	{ PROVIDER_DELETE, provider_delete, 0,      500 },
+	{ PROVIDER_ATTACH, provider_attach, 0,      500 },
+	{ PROVIDERS_OF,    providers_of,    0,     1000 },
+	{ PROFILE_LIST,    profile_list,    0,     1000 },
+	{ PROFILE_STORE,   profile_store,   0,      100 },
+	{ PROFILE_DELETE,  profile_delete,  0,      100 },
+	{ REFRESH_GET,     refresh_get,     0,     1000 },
+	{ REFRESH_CONFIGURE, refresh_configure, 0,  100 },
+	{ REFRESH_ROTATE,  refresh_rotate,  0,      100 },
+	{ REFRESH_DELETE,  refresh_delete,  0,      100 },
+	{ INFERENCE_PUT,    inference_put,    0,    100 },
+	{ INFERENCE_GET,    inference_get,    0,   1000 },
+	{ INFERENCE_DELETE, inference_delete, 0,    100 },
+	{ KEYS_HAVE,       keys_have,       0,        0 },
 	{ 0 },
 };

@@ -30,6 +30,19 @@ wall_condition(struct span wall, uint64_t since_ms, struct arena *arena, struct 
 	return OK;
 }
 
+/* Whether the secrets that it should have are in use. */
+static enum err
+secrets_condition(const struct rows *rows, int row, struct arena *arena, struct msg_sandbox_row *out)
+{
+	struct msg_condition *at = &out->conditions[out->conditions_n++];
+
+	*at = (struct msg_condition){.type = SPAN("Secrets"), .since_ms = rows_number(rows, row, 22)};
+	if (arena_span(arena, rows_span(rows, row, 19), &at->status) != OK ||
+	    arena_span(arena, rows_span(rows, row, 20), &at->reason) != OK)
+		return ERR_LIMIT;
+	return arena_span(arena, rows_span(rows, row, 21), &at->message);
+}
+
 static enum err
 conditions_read(const struct rows *rows, int row, struct arena *arena, struct msg_sandbox_row *out)
 {
@@ -38,13 +51,15 @@ conditions_read(const struct rows *rows, int row, struct arena *arena, struct ms
 	struct msg_condition *at;
 	enum err r;
 
-	if (walls == NULL || (out->conditions = arena_array(arena, walls_n + 1, sizeof(*at))) == NULL)
+	if (walls == NULL || (out->conditions = arena_array(arena, walls_n + 2, sizeof(*at))) == NULL)
 		return ERR_LIMIT;
 	at = &out->conditions[out->conditions_n++];
 	*at = (struct msg_condition){.type = SPAN("Ready"), .since_ms = rows_number(rows, row, 16)};
 	if (arena_span(arena, rows_span(rows, row, 13), &at->status) != OK ||
 	    arena_span(arena, rows_span(rows, row, 14), &at->reason) != OK ||
 	    arena_span(arena, rows_span(rows, row, 15), &at->message) != OK)
+		return ERR_LIMIT;
+	if (rows_span(rows, row, 19).length > 0 && secrets_condition(rows, row, arena, out) != OK)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < walls_n && out->conditions_n < CONDITIONS_MAX; i++)
 		if ((r = wall_condition(walls[i], rows_number(rows, row, 18), arena,
@@ -71,6 +86,7 @@ sandbox_read(const struct rows *rows, int row, struct arena *arena, struct msg_s
 	    (out->labels = rows_texts(rows, row, 3, arena, &out->labels_n)) == NULL ||
 	    (out->annotations = rows_texts(rows, row, 4, arena, &out->annotations_n)) == NULL ||
 	    arena_span(arena, rows_span(rows, row, 12), &out->spec) != OK ||
+	    (out->providers = rows_texts(rows, row, 23, arena, &out->providers_n)) == NULL ||
 	    conditions_read(rows, row, arena, out) != OK)
 		return fail(why, ERR_LIMIT, "the sandbox's row is too long for an answer");
 	return OK;
@@ -157,7 +173,7 @@ sandbox_list(void *self, struct msg *m, struct msg *answer, struct why *why)
 	for (int i = 0; i < rows.n && r == OK; i++)
 		r = sandbox_read(&rows, i, m->arena, &out->sandboxes[i], why);
 	out->sandboxes_n = (size_t)rows.n;
-	out->more = rows.n > 0 && rows_number(&rows, 0, 19) > (uint64_t)rows.n;
+	out->more = rows.n > 0 && rows_number(&rows, 0, 24) > (uint64_t)rows.n;
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "services/state/change.h"
 #include "services/state/configure.h"
+#include "services/state/secrets.h"
 #include "services/state/sessions.h"
 
 static struct list *
@@ -26,6 +27,7 @@ session_find(struct state *state, struct id sandbox)
 static void
 session_free(struct session *session)
 {
+	delivery_end(session);
 	list_remove(&session->link);
 	peer_unref(session->relay);
 	free(session);
@@ -36,7 +38,8 @@ session_keep(struct state *state, const struct change *change, struct peer *rela
 {
 	struct session *session = session_find(state, change->sandbox), was = {0};
 
-	if (session != NULL && session->epoch > change->epoch)
+	if (session != NULL && (session->epoch > change->epoch || (session->epoch == change->epoch &&
+	    session->relay == relay && id_equal(session->instance, change->instance))))
 		return;
 	if (session != NULL) {
 		was = *session;
@@ -49,8 +52,11 @@ session_keep(struct state *state, const struct change *change, struct peer *rela
 	if (id_equal(was.instance, session->instance)) {
 		session->config_revision = was.config_revision;
 		session->owed = was.owed;
+		session->secrets_revision = was.secrets_revision;
 	}
 	list_append(bucket(state, change->sandbox), &session->link);
+	if (was.secrets_owed || was.delivery != NULL)
+		deliver_secrets(state, change->sandbox);
 }
 
 /* A session of a start that is over, or of a sandbox that should not run: its relay is to end it. */
@@ -94,9 +100,12 @@ session_up(void *self, struct msg *m, struct msg *answer, struct why *why)
 	answer->id = DONE;
 	if ((r = session_change(&change, m->from, why)) != OK)
 		return r;
-	if ((session = session_find(self, in->sandbox)) != NULL && session->epoch == in->epoch)
+	if ((session = session_find(self, in->sandbox)) != NULL && session->epoch == in->epoch) {
 		session->config_revision = in->config_revision;
+		session->secrets_revision = in->secrets_revision;
+	}
 	push_config(self, in->sandbox); /* it may have changed since the sandbox was given what it has */
+	deliver_secrets(self, in->sandbox);
 	return OK;
 }
 

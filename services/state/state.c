@@ -13,8 +13,12 @@
 static void
 peer_up(void *self, struct peer *peer)
 {
-	(void)self;
 	log_info("peer.up", "role=%s name=%s", role_name(peer->role), peer->name);
+	if (peer->role != ROLE_CREDENTIALS)
+		return;
+	deliver_owed(self);
+	drops_kick(self);
+	refresh_kick(self);
 }
 
 static void
@@ -38,6 +42,8 @@ state_init(struct state *state, struct loop *loop)
 	state->loop = loop;
 	list_init(&state->watches);
 	list_init(&state->drivers);
+	list_init(&state->secrets_owed);
+	list_init(&state->jobs);
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
 		list_init(&state->sessions[i]);
 	state->bus = (struct bus){
@@ -65,6 +71,11 @@ state_done(struct state *state)
 	loop_timer_stop(state->loop, &state->sweep);
 	loop_timer_stop(state->loop, &state->again);
 	loop_timer_stop(state->loop, &state->pushing);
+	loop_timer_stop(state->loop, &state->delivering);
+	loop_timer_stop(state->loop, &state->drops);
+	loop_timer_stop(state->loop, &state->rewrapping);
+	loop_timer_stop(state->loop, &state->refreshing);
+	arena_reset(&state->builtins_arena);
 	db_close(&state->db);
 	db_close(&state->feed);
 	conninfo_free(&state->conninfo);
@@ -77,6 +88,15 @@ state_serving(const struct state *state, struct why *why)
 {
 	if (!state->serving || !state->db.up)
 		return fail(why, ERR_UNAVAILABLE, DB_AWAY);
+	return OK;
+}
+
+enum err
+credentials_peer(struct state *state, struct peer **out, struct why *why)
+{
+	*out = bus_peer(&state->bus, ROLE_CREDENTIALS, NULL);
+	if (*out == NULL || !(*out)->up)
+		return fail(why, ERR_UNAVAILABLE, "credentials is not connected");
 	return OK;
 }
 
@@ -118,6 +138,9 @@ state_began(struct state *state)
 	if (r != OK && r != ERR_UNAVAILABLE)
 		log_failure("workspace.add", r, &why);
 	log_info("state.serving", NULL);
+	drops_kick(state);
+	rewrap_kick(state);
+	refresh_kick(state);
 	loop_timer_set(state->loop, &state->sweep, SWEEP_MS, sweep, state);
 	tell_parent(state);
 }
@@ -153,6 +176,12 @@ start_check(void *self)
 void
 state_start(struct state *state)
 {
+	struct why why = {0};
+
+	if (provider_builtins(&state->builtins_arena, &state->builtins, &why) != OK) {
+		state_refused(state, &why);
+		return;
+	}
 	state->start_ms = clock_ms();
 	loop_timer_set(state->loop, &state->start_limit, START_CHECK_MS, start_check, state);
 	feed_open(state);

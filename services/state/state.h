@@ -3,6 +3,7 @@
 #define SERVICES_STATE_STATE_H
 
 #include "common/bus/peer.h"
+#include "common/provider/profile.h"
 #include "services/state/config.h"
 #include "services/state/db.h"
 
@@ -24,6 +25,18 @@ struct state {
 	struct list drivers; /* struct driver: connected or known */
 	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox: sessions.h */
 	struct timer start_limit, sweep, again, pushing;
+	struct provider_profiles builtins; /* in builtins_arena */
+	struct arena builtins_arena;
+	struct list secrets_owed; /* struct session, by secrets_queue */
+	size_t deliveries;	  /* on their way */
+	struct list jobs;	  /* refreshes under way */
+	size_t jobs_n;
+	struct timer delivering, drops, rewrapping, refreshing;
+	uint8_t older_keys[16][8]; /* storage keys that nothing should lie under any more */
+	size_t older_keys_n;
+	bool rewrap_running;
+	uint8_t newest_key[8]; /* and what all records that come are to lie under */
+	bool newest_known;
 	uint64_t start_ms;
 	struct why refusal; /* why it will never serve */
 	bool told;	    /* the parent knows how the start went */
@@ -40,6 +53,9 @@ void state_start(struct state *state);
 
 /* ERR_UNAVAILABLE while the database is away or is being read. */
 enum err state_serving(const struct state *state, struct why *why) must_check;
+
+/* ERR_UNAVAILABLE: it is away, in words for a caller. */
+enum err credentials_peer(struct state *state, struct peer **out, struct why *why) must_check;
 
 /* Both connections are there and everything has been read. */
 void state_began(struct state *state);
@@ -135,6 +151,12 @@ void policy_hash(struct span policy, uint8_t hash[32]);
 
 /* Does the spec carry settings for a driver? ERR_SYNTAX: it is no SandboxSpec. */
 enum err spec_has_driver_config(struct span spec, bool *out, struct why *why) must_check;
+
+/* ---- what waits for credentials or the database, when either is back ---- */
+void deliver_owed(struct state *state);	 /* deliver.c: secrets for sandboxes */
+void drops_kick(struct state *state);	 /* drops.c: what credentials is to forget */
+void rewrap_kick(struct state *state);	 /* rewrap.c: records under older storage keys */
+void refresh_kick(struct state *state); /* refresh_run.c: what is to be renewed; look now whether any is due */
 
 /* ---- handlers, described where they stand ---- */
 handler sandbox_create, sandbox_get, sandbox_list, sandbox_stop, sandbox_start, sandbox_delete, gateway_get;

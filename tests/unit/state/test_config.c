@@ -133,20 +133,24 @@ a_spec_is_looked_into(void **unused)
 static void
 a_revision_changes_with_anything_in_force(void **unused)
 {
-	struct span one[] = {SPAN("a=b"), SPAN("c=d")}, other[] = {SPAN("a=bc"), SPAN("=d")};
+	struct span texts[] = {SPAN("a=b"), SPAN("c=d")}, others[] = {SPAN("a=bc"), SPAN("=d")};
+	const struct effective one = {.settings = texts, .settings_n = 2}, fewer = {.settings = texts, .settings_n = 1},
+			       other = {.settings = others, .settings_n = 2},
+			       layered = {.settings = texts, .settings_n = 2, .layers = SPAN("p github 0 t f")};
 	uint8_t hash[32] = {1};
 	struct span of = span_of_bytes(hash, sizeof(hash));
-	uint64_t revision = config_revision(0, 1, of, one, 2);
+	uint64_t revision = config_revision(0, 1, of, &one);
 
 	(void)unused;
-	assert_int_equal(config_revision(0, 1, of, one, 2), revision);
-	assert_int_not_equal(config_revision(0, 2, of, one, 2), revision);
-	assert_int_not_equal(config_revision(REVISION_GLOBAL, 1, of, one, 2), revision); /* the gateway's revision 1 is another */
-	assert_int_not_equal(config_revision(0, 1, of, one, 1), revision);
-	assert_int_not_equal(config_revision(REVISION_RETAIN, 1, of, one, 2), revision); /* its sandboxes are told */
-	assert_int_not_equal(config_revision(0, 1, of, other, 2), revision);
+	assert_int_equal(config_revision(0, 1, of, &one), revision);
+	assert_int_not_equal(config_revision(0, 2, of, &one), revision);
+	assert_int_not_equal(config_revision(REVISION_GLOBAL, 1, of, &one), revision); /* the gateway's revision 1 is another */
+	assert_int_not_equal(config_revision(0, 1, of, &fewer), revision);
+	assert_int_not_equal(config_revision(REVISION_RETAIN, 1, of, &one), revision); /* its sandboxes are told */
+	assert_int_not_equal(config_revision(0, 1, of, &other), revision);
+	assert_int_not_equal(config_revision(0, 1, of, &layered), revision); /* what providers add */
 	hash[31] = 1;
-	assert_int_not_equal(config_revision(0, 1, of, one, 2), revision);
+	assert_int_not_equal(config_revision(0, 1, of, &one), revision);
 }
 
 int

@@ -1,0 +1,187 @@
+/* Rewrapping: records under older storage keys are sealed again under the newest, in the background, each compared before
+ * it is replaced; at any moment each record can be opened. */
+#include <stdlib.h>
+
+#include "common/base/clean.h"
+#include "common/base/log.h"
+#include "services/state/providers.h"
+
+#define REWRAP_DEADLINE_MS 30000
+#define BATCH_MAX	   64
+#define AGAIN_MS	   1000
+
+/* A batch of one provider; texts borrowed from its rows. */
+struct batch {
+	struct state *state;
+	struct rows rows;
+	struct msg_secret_record records[BATCH_MAX];
+	int at[BATCH_MAX]; /* which row each is */
+	size_t n;
+	struct id provider;
+};
+
+static void next(void *self);
+
+static void
+batch_free(struct batch *batch)
+{
+	batch->state->rewrap_running = false;
+	rows_free(&batch->rows);
+	free(batch);
+}
+
+/* One record, unless it is another by now. */
+static enum err
+save(const struct batch *batch, size_t i, struct span record, struct why *why)
+{
+	struct args args = {0};
+
+	args_id(&args, batch->provider);
+	args_text(&args, rows_span(&batch->rows, batch->at[i], 1));
+	args_text(&args, batch->records[i].key);
+	args_bytes(&args, batch->records[i].record);
+	args_bytes(&args, record);
+	return db_run(&batch->state->db, SQL_REWRAP_SAVE, &args, NULL, why);
+}
+
+static void
+rewrapped(void *self, enum err r, struct msg *answer, const struct why *because_of)
+{
+	struct batch *batch = self;
+	struct state *state = batch->state;
+	struct why why = {0};
+
+	if (because_of != NULL)
+		why = *because_of;
+	if (r == OK && answer->secrets_stored.records_n != batch->n)
+		r = fail(&why, ERR_PROTOCOL, "credentials answered with another number of records");
+	for (size_t i = 0; r == OK && i < batch->n; i++)
+		r = save(batch, i, answer->secrets_stored.records[i].record, &why);
+	if (r == OK)
+		log_info("secrets.rewrap", "provider=%s records=%zu", id_text(batch->provider), batch->n);
+	else
+		log_warning("secrets.rewrap", "error=%s why=%s", err_name(r), log_quote(span_of_text(why.text)));
+	batch_free(batch);
+	loop_timer_set(state->loop, &state->rewrapping, r == OK ? 0 : AGAIN_MS, next, state);
+}
+
+/* The rows of the first provider among them. */
+static void
+batch_fill(struct batch *batch)
+{
+	batch->provider = rows_id(&batch->rows, 0, 0);
+	for (int i = 0; i < batch->rows.n && batch->n < BATCH_MAX; i++)
+		if (id_equal(rows_id(&batch->rows, i, 0), batch->provider)) {
+			batch->at[batch->n] = i;
+			batch->records[batch->n++] =
+			    (struct msg_secret_record){rows_span(&batch->rows, i, 2), rows_span(&batch->rows, i, 3)};
+		}
+}
+
+/* Some records under one of the older keys; false: there are none, or the database is late. */
+static bool
+batch_take(struct state *state, struct batch *batch)
+{
+	struct why why;
+
+	for (size_t i = 0; i < state->older_keys_n; i++) {
+		struct args args = {0};
+
+		args_bytes(&args, span_of_bytes(state->older_keys[i], sizeof(state->older_keys[i])));
+		if (db_run(&state->db, SQL_REWRAP_TAKE, &args, &batch->rows, &why) != OK)
+			return false;
+		if (batch->rows.n > 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+next(void *self)
+{
+	struct state *state = self;
+	struct msg ask = {.id = SECRETS_REWRAP};
+	struct peer *credentials;
+	struct batch *batch;
+	struct why why;
+
+	if (state->rewrap_running || !state->serving || credentials_peer(state, &credentials, &why) != OK)
+		return; /* keys_have comes again with the connection */
+	if ((batch = calloc(1, sizeof(*batch))) == NULL)
+		abort();
+	batch->state = state;
+	state->rewrap_running = true;
+	if (!batch_take(state, batch)) {
+		batch_free(batch);
+		return;
+	}
+	batch_fill(batch);
+	ask.secrets_rewrap = (struct msg_secrets_rewrap){batch->provider, batch->records, batch->n};
+	peer_call(credentials, &ask, REWRAP_DEADLINE_MS, rewrapped, batch);
+}
+
+void
+rewrap_kick(struct state *state)
+{
+	if (state->older_keys_n > 0)
+		loop_timer_set(state->loop, &state->rewrapping, 0, next, state);
+}
+
+/* The first fingerprint that was ever told is the one that counts. */
+static enum err
+fingerprint(struct state *state, struct span told, struct arena *arena, struct span *kept, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_bytes(&args, told);
+	if ((r = db_run(&state->db, SQL_FINGERPRINT_KEEP, &args, NULL, why)) != OK ||
+	    (r = db_run(&state->db, SQL_FINGERPRINT, NULL, &rows, why)) != OK)
+		return r;
+	return rows.n == 1 ? arena_span(arena, rows_span(&rows, 0, 0), kept) : OK;
+}
+
+static enum err
+used_read(const struct rows *rows, struct arena *arena, struct msg_keys_used *out, struct why *why)
+{
+	if ((out->keys = arena_array(arena, (size_t)rows->n + 1, sizeof(*out->keys))) == NULL)
+		return fail(why, ERR_LIMIT, "too many keys");
+	for (int i = 0; i < rows->n; i++) {
+		struct msg_key_use *use = &out->keys[out->keys_n++];
+
+		if (arena_span(arena, rows_span(rows, i, 0), &use->key) != OK)
+			return fail(why, ERR_LIMIT, "too many keys");
+		use->records = rows_number(rows, i, 1);
+	}
+	return OK;
+}
+
+/*
+ * Which storage keys there are: what lies under the older ones is sealed again from here on.
+ *
+ * in      keys_have, from credentials; again whenever it wants to know how far it is
+ * out     keys_used
+ */
+enum err
+keys_have(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_keys_have *in = &m->keys_have;
+	struct state *state = self;
+	auto_rows rows = {0};
+	enum err r;
+
+	if ((r = state_serving(state, why)) != OK)
+		return r;
+	memcpy(state->newest_key, in->newest.at, sizeof(state->newest_key));
+	state->newest_known = true; /* from here on nothing is kept under another: what is counted below is all there is */
+	if ((r = fingerprint(state, in->fingerprint, m->arena, &answer->keys_used.fingerprint, why)) != OK ||
+	    (r = db_run(&state->db, SQL_KEYS_USED, NULL, &rows, why)) != OK)
+		return r;
+	state->older_keys_n = 0;
+	for (size_t i = 0; i < in->others_n && i < COUNT(state->older_keys); i++)
+		memcpy(state->older_keys[state->older_keys_n++], in->others[i].key.at, sizeof(state->older_keys[0]));
+	rewrap_kick(state);
+	answer->id = KEYS_USED;
+	return used_read(&rows, m->arena, &answer->keys_used, why);
+}
