@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/bus/channel.h"
+#include "common/leg/openssl.h"
 #include "common/seal/bundle_box.h"
 
 struct loop *loop;
@@ -305,6 +306,21 @@ void
 world_expect(struct tls_client *world, const char *text)
 {
 	tls_expect(world, text, until_readable);
+}
+
+void
+world_read(struct tls_client *world, char *bytes, size_t n)
+{
+	for (size_t got = 0; got < n;) {
+		int r = SSL_read(world->ssl, bytes + got, (int)(n - got));
+
+		if (r > 0)
+			got += (size_t)r;
+		else if (SSL_get_error(world->ssl, r) == SSL_ERROR_WANT_READ)
+			until_readable(world->fd);
+		else
+			fail_msg("TLS ended");
+	}
 }
 
 void

@@ -81,6 +81,7 @@ int world_listen(uint16_t *port);
 /* Someone comes, and TLS stands, with a certificate of that name. */
 void world_accept(int listener, struct tls_client *world, const char *name);
 void world_expect(struct tls_client *world, const char *text);
+void world_read(struct tls_client *world, char *bytes, size_t n);
 void world_say(struct tls_client *world, const char *text);
 void until_readable(int fd);
 
