@@ -9,7 +9,7 @@
 
 #define STREAM_BYTES	 (256 << 10) /* of an answer that the proxy has not taken */
 #define CONNECTION_BYTES (4 << 20)
-#define NV_MAX		 (REQUEST_FIELDS_MAX + 8)
+#define NV_MAX		 (REQUEST_FIELDS_MAX + 16)
 #define LIST_BYTES	 (4 * HTTP_HEAD_BYTES)
 #define FRAMES_SECOND	 1000 /* that lead nowhere: a server that only makes us work is left */
 

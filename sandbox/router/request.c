@@ -5,6 +5,7 @@
 
 #include "common/wire/http_head.h"
 #include "common/wire/http_target.h"
+#include "sandbox/router/sign.h"
 
 static enum err
 unsafe(const char **code, enum err r)
@@ -313,7 +314,7 @@ read_plain(const struct msg_route_open *in, struct request *out, struct why *why
 	out->body = (enum request_body)in->body;
 	out->length = in->length;
 	out->head_ms = in->head_ms;
-	if ((out->fields = arena_array(&out->memory, in->fields_n + 1, sizeof(*out->fields))) == NULL)
+	if ((out->fields = arena_array(&out->memory, in->fields_n + SIGN_FIELDS, sizeof(*out->fields))) == NULL)
 		return fail(why, ERR_LIMIT, "too many fields");
 	if (in->upgrade && in->body != REQUEST_EMPTY)
 		return fail(why, ERR_INVALID, "an upgrade with a body");
@@ -339,6 +340,41 @@ use_backend(struct asking *asking, const char **code, struct why *why)
 	if ((r = use(asking, entry, why)) != OK)
 		*code = asking->code;
 	return r;
+}
+
+static bool
+signer(struct asking *asking, size_t which, struct span *out, struct why *why)
+{
+	struct vault_entry *entry = asking->vault == NULL ? NULL : asking->vault->signers[which];
+
+	if (entry == NULL || entry->secret->value.length == 0) {
+		asking->code = "credential_unavailable";
+		return fail(why, ERR_NOT_FOUND, "this sandbox has no AWS keys to sign with") == OK;
+	}
+	*out = entry->secret->value;
+	return use(asking, entry, why) == OK;
+}
+
+/* The keys go where they are bound, as every secret; a session's token only where there is one. */
+static enum err
+sign(struct asking *asking, const struct msg_route_open *in, const char **code, struct why *why)
+{
+	struct sign_keys keys = {.token = SPAN_NONE};
+	enum err r;
+
+	if (in->sign_service.length == 0)
+		return OK;
+	if (!signer(asking, VAULT_ACCESS_KEY, &keys.access, why) || !signer(asking, VAULT_SECRET_KEY, &keys.secret, why) ||
+	    (asking->vault->signers[VAULT_SESSION_TOKEN] != NULL && !signer(asking, VAULT_SESSION_TOKEN, &keys.token, why))) {
+		*code = asking->code;
+		return ERR_DENIED;
+	}
+	if (!http_value_ok(keys.access) || !http_value_ok(keys.token))
+		return unsafe(code, fail(why, ERR_INVALID, "the credential holds a control byte, which no header may"));
+	asking->request->slots = true;
+	if ((r = sign_request(asking->request, in, &keys, (int64_t)asking->now_ms, why)) != OK)
+		return unsafe(code, r);
+	return OK;
 }
 
 /* Bytes have stopped moving: where the spans are. */
@@ -367,7 +403,8 @@ request_make(const struct vault *vault, const struct msg_route_open *in, uint64_
 	if ((r = read_plain(in, out, why)) != OK)
 		return unsafe(code, r);
 	out->slots = any_slot(in);
-	if (!out->slots && in->backend.length == 0 && in->body != REQUEST_PIECES && !in->upgrade)
+	if (!out->slots && in->backend.length == 0 && in->body != REQUEST_PIECES && !in->upgrade &&
+	    in->sign_service.length == 0)
 		return unsafe(code, fail(why, ERR_INVALID, "a request without slots is none of the router's"));
 	if ((r = use_backend(&asking, code, why)) != OK || (r = fill_target(&asking, in, code, why)) != OK)
 		return r;
@@ -375,7 +412,7 @@ request_make(const struct vault *vault, const struct msg_route_open *in, uint64_
 	if ((r = fill_fields(&asking, in, ends, code, why)) != OK)
 		return r;
 	settle_spans(out, target, ends);
-	return OK;
+	return sign(&asking, in, code, why);
 }
 
 enum err

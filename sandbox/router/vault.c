@@ -136,6 +136,16 @@ tables_make(struct vault *vault, struct why *why)
 	return OK;
 }
 
+static void
+note_signer(struct vault *vault, struct vault_entry *entry)
+{
+	static const char *const names[VAULT_SIGNERS] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+
+	for (size_t i = 0; i < VAULT_SIGNERS; i++)
+		if (entry->secret->tokens_n > 0 && span_is(entry->secret->slot, names[i]))
+			vault->signers[i] = entry;
+}
+
 enum err
 vault_close(struct vault *vault, struct why *why)
 {
@@ -151,6 +161,7 @@ vault_close(struct vault *vault, struct why *why)
 			vault->tokens_n += entry->secret->tokens_n;
 			if ((r = put_all(vault, entry, why)) != OK)
 				return r;
+			note_signer(vault, entry);
 		}
 	return OK;
 }

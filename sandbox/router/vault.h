@@ -19,6 +19,9 @@ struct vault_key {
 	struct vault_entry *entry; /* NULL: empty place */
 };
 
+/* Secrets that are used by the name of their key, and stand in no request themselves. */
+enum { VAULT_ACCESS_KEY, VAULT_SECRET_KEY, VAULT_SESSION_TOKEN, VAULT_SIGNERS };
+
 struct vault {
 	uint64_t revision;
 	uint16_t chunks, got;
@@ -28,6 +31,7 @@ struct vault {
 	struct msg_bundle bundle[VAULT_CHUNKS_MAX];
 	struct vault_entry *entries;
 	size_t entries_n, tokens_n;
+	struct vault_entry *signers[VAULT_SIGNERS]; /* what signs for AWS; NULL: not there */
 	struct vault_key *places; /* a power of two of them */
 	size_t places_n;
 };

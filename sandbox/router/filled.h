@@ -1,0 +1,43 @@
+/* Filled: a request as it will be written, secrets and all. */
+#ifndef ROUTER_FILLED_H
+#define ROUTER_FILLED_H
+
+#include "common/base/arena.h"
+#include "common/leg/bytes.h"
+#include "common/policy/destination.h"
+#include "sandbox/router/mask.h"
+
+#define REQUEST_USES_MAX      32 /* secrets in one request */
+#define REQUEST_ADDRESSES_MAX 16
+#define REQUEST_FIELDS_MAX    128 /* that come; those of a signature are added */
+#define REQUEST_BYTES_MAX     (256u << 10) /* of head with secrets */
+
+enum request_body { REQUEST_EMPTY, REQUEST_LENGTH, REQUEST_STREAMED, REQUEST_PIECES };
+
+struct request_field {
+	struct span name, value;
+	bool secret; /* holds one: in no table of HTTP/2 */
+};
+
+/* As it will be written. Spans are within arena and written; all is wiped with them. */
+struct request {
+	struct arena memory;
+	struct bytes written; /* target and values of fields */
+	struct span method, target, authority;
+	char *host; /* lower case, without brackets */
+	uint16_t port;
+	bool tls, h2, upgrade, head, replayable;
+	enum request_body body;
+	uint64_t length;
+	struct span shown; /* path as bindings see it */
+	struct request_field *fields;
+	size_t fields_n;
+	struct address addresses[REQUEST_ADDRESSES_MAX];
+	size_t addresses_n;
+	struct span backend;
+	bool slots;	/* some were in its head */
+	struct mask mask; /* of secrets that were used and ask for it */
+	uint32_t head_ms;
+};
+
+#endif
