@@ -4,6 +4,8 @@
 #include "clients/cli/check.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/sandbox.h"
+#include "common/provider/builtin.h"
+#include "common/provider/type.h"
 
 #define CANDIDATES_MAX 200
 
@@ -154,8 +156,7 @@ complete_sandboxes(struct cli *cli, const char *prefix, const char *gateway)
 	if (cli_connect(cli, NULL) != OK || call_ListSandboxes(&cli->connection, &request, &list, NULL) != OK)
 		return;
 	for (size_t i = 0; i < list->n_sandboxes; i++)
-		if (list->sandboxes[i]->metadata !=
-			NULL && /* a shell puts it into a command line: no other bytes */
+		if (list->sandboxes[i]->metadata != NULL && /* a shell puts it into a command line: no other bytes */
 		    check_sandbox(span_of_text(list->sandboxes[i]->metadata->name), NULL) == OK)
 			candidate(cli, prefix, list->sandboxes[i]->metadata->name,
 			    phase_name(sandbox_phase(list->sandboxes[i])));
@@ -163,8 +164,51 @@ complete_sandboxes(struct cli *cli, const char *prefix, const char *gateway)
 }
 
 static void
-complete_kind(struct cli *cli, const struct place *place, const char *prefix, enum complete kind,
-    const char *const *choices)
+complete_providers(struct cli *cli, const char *prefix, const char *gateway)
+{
+	Openshell__V1__ListProvidersRequest request = OPENSHELL__V1__LIST_PROVIDERS_REQUEST__INIT;
+	Openshell__V1__ListProvidersResponse *list;
+
+	if (gateway != NULL)
+		cli->args.values[FLAG_GATEWAY].text = gateway;
+	request.has_limit = true;
+	request.limit = CANDIDATES_MAX;
+	request.workspace = cli_workspace(cli);
+	if (cli_connect(cli, NULL) != OK || call_ListProviders(&cli->connection, &request, &list, NULL) != OK)
+		return;
+	for (size_t i = 0; i < list->n_providers; i++)
+		if (list->providers[i]->metadata != NULL &&
+		    provider_name_check(span_of_text(list->providers[i]->metadata->name), NULL) == OK)
+			candidate(cli, prefix, list->providers[i]->metadata->name,
+			    shown(&cli->arena, list->providers[i]->type));
+	call_free(list);
+}
+
+static void
+complete_profiles(struct cli *cli, const char *prefix, const char *gateway, bool own)
+{
+	Openshell__V1__ListProviderProfilesRequest request = OPENSHELL__V1__LIST_PROVIDER_PROFILES_REQUEST__INIT;
+	Openshell__V1__ListProviderProfilesResponse *list;
+
+	if (gateway != NULL)
+		cli->args.values[FLAG_GATEWAY].text = gateway;
+	request.has_limit = true;
+	request.limit = CANDIDATES_MAX;
+	request.workspace = cli_workspace(cli);
+	if (cli_connect(cli, NULL) != OK || call_ListProviderProfiles(&cli->connection, &request, &list, NULL) != OK)
+		return;
+	for (size_t i = 0; i < list->n_profiles; i++)
+		if (list->profiles[i]->id != NULL &&
+		    provider_name_check(span_of_text(list->profiles[i]->id), NULL) == OK &&
+		    !(own && provider_builtin(span_of_text(list->profiles[i]->id))))
+			candidate(
+			    cli, prefix, list->profiles[i]->id, shown(&cli->arena, list->profiles[i]->display_name));
+	call_free(list);
+}
+
+static void
+complete_kind(
+    struct cli *cli, const struct place *place, const char *prefix, enum complete kind, const char *const *choices)
 {
 	for (size_t i = 0; choices != NULL && choices[i] != NULL; i++)
 		candidate(cli, prefix, choices[i], NULL);
@@ -176,6 +220,10 @@ complete_kind(struct cli *cli, const struct place *place, const char *prefix, en
 		complete_gateways(cli, prefix);
 	else if (kind == COMPLETE_SANDBOX)
 		complete_sandboxes(cli, prefix, place->gateway);
+	else if (kind == COMPLETE_PROVIDER)
+		complete_providers(cli, prefix, place->gateway);
+	else if (kind == COMPLETE_PROFILE || kind == COMPLETE_PROFILE_OWN)
+		complete_profiles(cli, prefix, place->gateway, kind == COMPLETE_PROFILE_OWN);
 }
 
 enum err
@@ -196,8 +244,11 @@ run_complete(struct cli *cli, struct why *why)
 	} else if (place.command->commands != NULL) {
 		complete_commands(cli, prefix, place.command);
 	} else if (place.operands < place.command->operand.most) {
-		complete_kind(
-		    cli, &place, prefix, place.command->operand.complete, place.command->operand.choices);
+		const struct operand *operand = &place.command->operand;
+
+		complete_kind(cli, &place, prefix,
+		    place.operands > 0 && operand->rest != COMPLETE_NONE ? operand->rest : operand->complete,
+		    operand->choices);
 	}
 	return OK;
 }

@@ -4,6 +4,7 @@
 
 #include "clients/cli/commands.h"
 #include "clients/cli/create_request.h"
+#include "clients/cli/provider_auto.h"
 #include "clients/cli/sandbox.h"
 #include "clients/sdk/watch.h"
 
@@ -254,6 +255,7 @@ create_call(struct creation *creation, struct why *why)
 	enum err r;
 
 	if ((r = create_request(cli, &request, why)) != OK || (r = cli_connect(cli, why)) != OK ||
+	    (r = provider_auto(cli, &request->spec->providers, &request->spec->n_providers, why)) != OK ||
 	    (r = cli_signals(cli, why)) != OK)
 		return r;
 	progress_start(&cli->progress, cli->loop, STDERR_FILENO,

@@ -2,8 +2,8 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/check.h"
 #include "clients/cli/policy_update.h"
+#include "clients/cli/rows.h"
 
-static const char *const formats[] = {"table", "yaml", "json", NULL};
 static const char *const shells[] = {"bash", "fish", "zsh", NULL};
 static const char *const sources[] = {"all", "gateway", "sandbox", NULL};
 static const char *const line_formats[] = {"table", "json", NULL};
@@ -11,20 +11,10 @@ static const char *const levels[] = {"error", "warn", "info", "debug", "trace", 
 
 /* clang-format off */
 
-#define OUTPUT(...)									\
-	{.id = FLAG_OUTPUT, .name = "output", .letter = 'o', .kind = KIND_CHOICE,	\
-	 .value = "FORMAT", .fallback = "table", .choices = formats,			\
-	 .excludes = {__VA_ARGS__}, .help = "what to print: table, yaml or json"}
 #define TTY(text)									\
 	{.id = FLAG_TTY, .name = "tty", .kind = KIND_SWITCH, .help = text},		\
 	{.id = FLAG_TTY, .name = "no-tty", .kind = KIND_SWITCH, .negative = true,	\
 	 .help = "give it none"}
-#define LATER(flag)	{.id = FLAG_LATER, .name = flag, .kind = KIND_LATER, .hidden = true}
-#define END		{.id = FLAG_NONE}
-#define SANDBOX_OPTIONAL								\
-	{.name = "[NAME]", .most = 1, .complete = COMPLETE_SANDBOX,			\
-	 .help = "the sandbox; without it the one that was used last"}
-
 const struct flag flags_global[] = {
 	{.id = FLAG_GATEWAY, .name = "gateway", .letter = 'g', .kind = KIND_TEXT, .value = "NAME",
 	 .variable = "OPENSHELL_GATEWAY", .check = check_gateway, .complete = COMPLETE_GATEWAY,
@@ -95,8 +85,14 @@ static const struct flag flags_sandbox_create[] = {
 	{.id = FLAG_KEEP, .name = "keep", .kind = KIND_SWITCH, .hidden = true, .help = "keep it (the default)"},
 	OUTPUT(FLAG_OPERANDS, FLAG_KEEP),
 	LATER("upload"), LATER("no-git-ignore"), LATER("editor"), LATER("gpu"), LATER("driver-config-json"),
-	LATER("provider"), LATER("forward"), LATER("auto-providers"), LATER("no-auto-providers"),
-	LATER("no-credential-warnings"), LATER("approval-mode"),
+	LIST(FLAG_PROVIDER, "provider", "NAME", NULL, COMPLETE_PROVIDER, "provider whose credentials it may use"),
+	{.id = FLAG_AUTO_PROVIDERS, .name = "auto-providers", .kind = KIND_SWITCH,
+	 .help = "create missing providers from this machine's credentials without asking"},
+	{.id = FLAG_AUTO_PROVIDERS, .name = "no-auto-providers", .kind = KIND_SWITCH, .negative = true,
+	 .help = "create none, and look for none that the command could need"},
+	{.id = FLAG_CREDENTIAL_WARNINGS, .name = "no-credential-warnings", .kind = KIND_SWITCH,
+	 .help = "do not warn of --env that looks like a secret"},
+	LATER("forward"), LATER("approval-mode"),
 	END
 };
 
@@ -172,10 +168,6 @@ static const struct flag flags_logs[] = {
 	{.id = FLAG_TIMEOUT, .name = "timeout", .kind = KIND_NUMBER, .value = "SECONDS",	\
 	 .fallback = "60", .low = 1, .high = 86400,					\
 	 .help = "how long --wait waits; past it the exit code is 124"}
-#define LIST(flag, word, what, test, text)						\
-	{.id = flag, .name = word, .kind = KIND_LIST, .value = what, .check = test,	\
-	 .help = text "; may be repeated"}
-
 static const struct flag flags_policy_set[] = {
 	{.id = FLAG_POLICY, .name = "policy", .kind = KIND_TEXT, .value = "FILE",
 	 .complete = COMPLETE_FILE, .help = "the policy, as YAML; - is standard input"},
@@ -186,13 +178,13 @@ static const struct flag flags_policy_set[] = {
 };
 
 static const struct flag flags_policy_update[] = {
-	LIST(FLAG_ADD_ENDPOINT, "add-endpoint", "ENDPOINT", check_add_endpoint,
+	LIST(FLAG_ADD_ENDPOINT, "add-endpoint", "ENDPOINT", check_add_endpoint, COMPLETE_NONE,
 	    "allow HOST:PORT[:ACCESS[:PROTOCOL[:ENFORCEMENT[:OPTIONS]]]]"),
-	LIST(FLAG_REMOVE_ENDPOINT, "remove-endpoint", "HOST:PORT", check_host_port, "take an endpoint away"),
-	LIST(FLAG_ADD_ALLOW, "add-allow", "RULE", check_rule, "allow requests, as HOST:PORT:METHOD:PATH"),
-	LIST(FLAG_ADD_DENY, "add-deny", "RULE", check_rule, "refuse requests, as HOST:PORT:METHOD:PATH"),
-	LIST(FLAG_REMOVE_RULE, "remove-rule", "NAME", NULL, "take a whole rule away"),
-	LIST(FLAG_BINARY, "binary", "PATH", NULL, "the program that may use what --add-endpoint adds"),
+	LIST(FLAG_REMOVE_ENDPOINT, "remove-endpoint", "HOST:PORT", check_host_port, COMPLETE_NONE, "take an endpoint away"),
+	LIST(FLAG_ADD_ALLOW, "add-allow", "RULE", check_rule, COMPLETE_NONE, "allow requests, as HOST:PORT:METHOD:PATH"),
+	LIST(FLAG_ADD_DENY, "add-deny", "RULE", check_rule, COMPLETE_NONE, "refuse requests, as HOST:PORT:METHOD:PATH"),
+	LIST(FLAG_REMOVE_RULE, "remove-rule", "NAME", NULL, COMPLETE_NONE, "take a whole rule away"),
+	LIST(FLAG_BINARY, "binary", "PATH", NULL, COMPLETE_NONE, "the program that may use what --add-endpoint adds"),
 	{.id = FLAG_RULE_NAME, .name = "rule-name", .kind = KIND_TEXT, .value = "NAME",
 	 .help = "the rule that the one --add-endpoint goes into; without it allow_HOST_PORT"},
 	{.id = FLAG_DRY_RUN, .name = "dry-run", .kind = KIND_SWITCH, .excludes = {FLAG_WAIT},
@@ -341,7 +333,11 @@ static const struct command commands_sandbox[] = {
 	 .examples = "openshell sandbox delete demo\nopenshell sandbox delete --all",
 	 .operand = {.name = "NAME...", .most = 1000, .complete = COMPLETE_SANDBOX, .help = "the sandboxes"}},
 	{.name = "connect", .later = true}, {.name = "upload", .later = true}, {.name = "download", .later = true},
-	{.name = "ssh-config", .later = true}, {.name = "provider", .later = true},
+	{.name = "ssh-config", .later = true},
+	{.name = "provider", .commands = commands_sandbox_provider,
+	 .summary = "Credentials that a sandbox may use",
+	 .about = "What attaching does, and what the agent sees, is in docs/providers.md.",
+	 .examples = "openshell sandbox provider attach demo github\nopenshell sandbox provider list demo"},
 	{.name = NULL}
 };
 
@@ -469,8 +465,22 @@ static const struct command commands_all[] = {
 	 .about = "They are kept for every OpenShell client; none of them changes what sandboxes do in this release.",
 	 .examples = "openshell settings get --global\nopenshell settings set demo --key ocsf_json_enabled --value true"},
 	{.name = "rule", .alias = "rl", .later = true},
-	{.name = "provider", .later = true},
-	{.name = "inference", .later = true},
+	{.name = "provider", .commands = commands_provider,
+	 .summary = "Credentials that sandboxes may use without seeing them",
+	 .about =
+	    "A provider holds the keys of one service. A sandbox it is attached to finds placeholders in its\n"
+	    "environment; the real key is put into requests on their way out, and only into those that go where the\n"
+	    "profile of the provider's type says. docs/providers.md tells more.",
+	 .examples =
+	    "openshell provider create --name github --type github --credential GITHUB_TOKEN\n"
+	    "openshell sandbox provider attach demo github\n"
+	    "openshell provider list-profiles"},
+	{.name = "inference", .commands = commands_inference,
+	 .summary = "Which model answers at inference.local",
+	 .about =
+	    "Agents call https://inference.local without a key. The route says which provider and model answer;\n"
+	    "docs/providers.md tells how a model server of your own is used.",
+	 .examples = "openshell inference set --provider openai --model gpt-5\nopenshell inference get"},
 	{.name = "workspace", .alias = "ws", .later = true},
 	{.name = "doctor", .alias = "dr", .later = true},
 	{.name = "term", .later = true},

@@ -35,4 +35,33 @@ enum err run_settings_get(struct cli *cli, struct why *why);
 enum err run_settings_set(struct cli *cli, struct why *why);
 enum err run_settings_delete(struct cli *cli, struct why *why);
 
+enum err run_provider_create(struct cli *cli, struct why *why);
+enum err run_provider_get(struct cli *cli, struct why *why);
+enum err run_provider_list(struct cli *cli, struct why *why);
+enum err run_provider_update(struct cli *cli, struct why *why);
+enum err run_provider_delete(struct cli *cli, struct why *why);
+enum err run_list_profiles(struct cli *cli, struct why *why);
+enum err run_profile_export(struct cli *cli, struct why *why);
+enum err run_profile_import(struct cli *cli, struct why *why);
+enum err run_profile_update(struct cli *cli, struct why *why);
+enum err run_profile_lint(struct cli *cli, struct why *why);
+enum err run_profile_delete(struct cli *cli, struct why *why);
+enum err run_refresh_status(struct cli *cli, struct why *why);
+enum err run_refresh_configure(struct cli *cli, struct why *why);
+enum err run_refresh_rotate(struct cli *cli, struct why *why);
+enum err run_refresh_delete(struct cli *cli, struct why *why);
+enum err run_sandbox_provider_list(struct cli *cli, struct why *why);
+enum err run_sandbox_provider_attach(struct cli *cli, struct why *why);
+enum err run_sandbox_provider_detach(struct cli *cli, struct why *why);
+
+enum err run_inference_set(struct cli *cli, struct why *why);
+enum err run_inference_update(struct cli *cli, struct why *why);
+enum err run_inference_get(struct cli *cli, struct why *why);
+enum err run_inference_delete(struct cli *cli, struct why *why);
+
+/* Groups whose tables are in files of their own. */
+extern const struct command commands_provider[];	 /* commands_provider.c */
+extern const struct command commands_sandbox_provider[]; /* commands_provider.c */
+extern const struct command commands_inference[];	 /* commands_inference.c */
+
 #endif

@@ -83,8 +83,8 @@ body_fix(json_t *body)
 	json_object_del(body, "params");
 }
 
-static void
-endpoint_fix(json_t *endpoint)
+void
+endpoint_json_fix(json_t *endpoint)
 {
 	json_t *limit = json_object_get(endpoint, "json_rpc_max_body_bytes"), *mcp = json_object_get(endpoint, "mcp"),
 	       *rule;
@@ -114,7 +114,7 @@ rules_fix(json_t *policies)
 
 	json_object_foreach(policies, key, rule)
 	{
-		json_array_foreach(json_object_get(rule, "endpoints"), i, item) endpoint_fix(item);
+		json_array_foreach(json_object_get(rule, "endpoints"), i, item) endpoint_json_fix(item);
 		json_array_foreach(json_object_get(rule, "binaries"), i, item) json_object_del(item, "harness");
 	}
 }

@@ -9,4 +9,7 @@
 /* A new reference; null for NULL. What never stands in a file (marks of the gateway and of proposals) is left out. */
 json_t *policy_json(const Openshell__Sandbox__V1__SandboxPolicy *policy);
 
+/* Bring the JSON of one endpoint from the names of its message to those of a file. */
+void endpoint_json_fix(json_t *endpoint);
+
 #endif

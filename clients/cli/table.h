@@ -67,6 +67,27 @@ enum flag_id {
 	FLAG_KEY,
 	FLAG_VALUE,
 	FLAG_JSON,
+	FLAG_TYPE,
+	FLAG_FROM_EXISTING,
+	FLAG_CREDENTIAL,
+	FLAG_FROM_ADC,
+	FLAG_RUNTIME,
+	FLAG_CONFIG,
+	FLAG_GLOBAL_PROFILE,
+	FLAG_EXPIRES_AT,
+	FLAG_CREDENTIAL_KEY,
+	FLAG_STRATEGY,
+	FLAG_MATERIAL,
+	FLAG_SECRET_ENV,
+	FLAG_SECRET_KEY,
+	FLAG_FILE,
+	FLAG_SERVER,
+	FLAG_PROVIDER,
+	FLAG_MODEL,
+	FLAG_SYSTEM,
+	FLAG_VERIFY,
+	FLAG_AUTO_PROVIDERS,
+	FLAG_CREDENTIAL_WARNINGS,
 	FLAG_LATER,
 	FLAG_COUNT
 };
@@ -87,7 +108,10 @@ enum complete {
 	COMPLETE_FILE,
 	COMPLETE_DIRECTORY,
 	COMPLETE_GATEWAY, /* names of the configuration directory */
-	COMPLETE_SANDBOX, /* asks the gateway */
+	COMPLETE_SANDBOX, /* asks the gateway, as all below */
+	COMPLETE_PROVIDER,
+	COMPLETE_PROFILE,
+	COMPLETE_PROFILE_OWN, /* without the built-in ones */
 };
 
 #define EXCLUDES_MAX 5
@@ -114,6 +138,7 @@ struct operand {
 	const char *name; /* NULL: the command takes none */
 	size_t least, most;
 	enum complete complete;
+	enum complete rest; /* of the second and further ones, where they are something else */
 	const char *const *choices;
 	enum {
 		OPERAND_PLAIN,

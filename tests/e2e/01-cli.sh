@@ -42,7 +42,7 @@ mistaken "an argument too few" 'wants ENDPOINT' gateway add
 mistaken "an endpoint that is none" 'begins with https:// or http://' --gateway-endpoint nonsense status
 mistaken "a choice that is none" 'json' sandbox list -o xml
 mistaken "a number that is none" '--limit' sandbox list --limit many
-mistaken "what is not in this release" 'not in this release' provider list
+mistaken "what is not in this release" 'not in this release' workspace list
 mistaken "control bytes of a word are escaped" '\\x1b' "$(printf '\033[31mx')"
 
 # ---- no gateway ----

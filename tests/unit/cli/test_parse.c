@@ -162,7 +162,7 @@ static const struct {
     {"sandbox create --cpu 0m", "--cpu \"0m\": there must be more than 0 processors"},
     {"sandbox exec", "openshell sandbox exec wants CMD...: `openshell sandbox exec --help` shows how"},
     {"sandbox delete --all x", "--all cannot be used together with NAME..."},
-    {"provider", "`openshell provider` is not in this release"},
+    {"workspace", "`openshell workspace` is not in this release"},
     {"fwd start 80", "`openshell forward` is not in this release"},
     {"policy set --global demo", "--global cannot be used together with [NAME]"},
     {"policy set --global --wait", "--wait and --global cannot be used together"},
