@@ -195,7 +195,7 @@ exchange_body(struct exchange *exchange, struct span bytes)
 	if (bytes.length == 0)
 		return;
 	if (exchange->state == EXCHANGE_SENT) {
-		if (!inject_passes(exchange, bytes, false))
+		if (!inject_passes(exchange, bytes))
 			return;
 		exchange->body_begun = true;
 		exchange->back->kind->body(exchange, bytes);
@@ -217,7 +217,7 @@ exchange_body_end(struct exchange *exchange, const struct http_field *trailers, 
 {
 	exchange->request_done = true;
 	if (exchange->state == EXCHANGE_SENT) {
-		if (exchange->tail != NULL && !inject_passes(exchange, SPAN_NONE, true))
+		if (exchange->tail != NULL && !inject_passes(exchange, SPAN_NONE))
 			return;
 		exchange->request_sent = true;
 		exchange->back->kind->end(exchange, trailers, n);

@@ -112,6 +112,7 @@ struct exchange {
 	uint8_t signing; /* as its verdict says; 0: not */
 	struct span sign_service, sign_region;
 	struct placeholder_tail *tail; /* of a body that passes unread */
+	uint64_t passed; /* bytes of it */
 	/* the answer */
 	bool head;	    /* to HEAD */
 	bool answer_begun;  /* its head went to the agent */

@@ -45,8 +45,8 @@ void inject_too_large(struct exchange *exchange);
 bool inject_wanted(const struct exchange *exchange);
 void inject_send(struct exchange *exchange);
 
-/* Some of a body that is not rewritten passes; false: it held a known placeholder, and the exchange is refused. */
-bool inject_passes(struct exchange *exchange, struct span bytes, bool last);
+/* Some of a body that is not rewritten passes, or (empty) its end; false: it held a known placeholder, and the exchange is refused. */
+bool inject_passes(struct exchange *exchange, struct span bytes);
 
 /* The exchange leaves what it waits for; then its memory goes. */
 void inject_let_go(struct exchange *exchange);

@@ -229,7 +229,7 @@ inject_collected(struct exchange *exchange)
 	else if (is_rewritten(exchange) && exchange->inject != NULL)
 		r = body_take(exchange, &why);
 	if (r == OK && exchange->collected_whole && !is_rewritten(exchange) &&
-	    !inject_passes(exchange, bytes_span(&exchange->collected), true))
+	    !inject_passes(exchange, bytes_span(&exchange->collected)))
 		return;
 	if (r == OK)
 		exchange_decide(exchange);
@@ -239,12 +239,21 @@ inject_collected(struct exchange *exchange)
 
 /* ---- bodies that pass ---- */
 
+/* Is there nothing behind these bytes? Where the length was told, the server would take them for the end. */
+static bool
+is_last(const struct exchange *exchange, struct span bytes)
+{
+	return bytes.length == 0 || exchange->collected_whole ||
+	    (exchange->request.body == HTTP_BODY_LENGTH && exchange->passed == exchange->request.length);
+}
+
 bool
-inject_passes(struct exchange *exchange, struct span bytes, bool last)
+inject_passes(struct exchange *exchange, struct span bytes)
 {
 	const struct proxy *proxy = exchange->http->connection->proxy;
 	const struct placeholder_tokens tokens = tokens_of(proxy);
 
+	exchange->passed += bytes.length;
 	if (!tokens_any(proxy))
 		return true;
 	if (exchange->tail == NULL && (exchange->tail = exchange_alloc(exchange, sizeof(*exchange->tail))) != NULL)
@@ -253,7 +262,7 @@ inject_passes(struct exchange *exchange, struct span bytes, bool last)
 		refuse(exchange, 403, "credential_injection_failed", "the request is too large");
 		return false;
 	}
-	if (placeholder_passes(exchange->tail, bytes, last, &tokens))
+	if (placeholder_passes(exchange->tail, bytes, is_last(exchange, bytes), &tokens))
 		return true;
 	refuse(exchange, 403, "credential_injection_failed", "a placeholder in a body, where none is filled");
 	return false;
