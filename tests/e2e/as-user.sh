@@ -11,6 +11,12 @@ chmod 755 "$copy"
 mkdir -p "$copy/build/tests/e2e" "$copy/tests"
 cp -aL "$build/bin" "$build/libexec" "$copy/build/"
 cp -a "$build/tests/e2e/probe" "$build/tests/e2e/escape" "$build/tests/e2e/evade" "$copy/build/tests/e2e/"
+[ ! -f "$build/tests/e2e/fetch" ] || cp -a "$build/tests/e2e/fetch" "$copy/build/tests/e2e/"
+agent=
+if [ -n "${OPENSHELL_TEST_AGENT:-}" ] && grep -q OPENSHELL_TEST_AGENT "$here/$1"; then
+	cp -a "$OPENSHELL_TEST_AGENT" "$copy/agent"
+	agent=$copy/agent
+fi
 mkdir -p "$copy/build/tests/bench"
 cp -a "$build/tests/bench/hold" "$copy/build/tests/bench/"
 cp -a "$here/examples" "$copy/"
@@ -20,5 +26,5 @@ for file in soak bench quickstart; do [ ! -f "$here/$file" ] || cp -a "$here/$fi
 chmod -R go+rX "$copy"
 cd "$copy"
 exec_code=0
-runuser -u "$user" -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" LANG=C.UTF-8 KEEP="${KEEP:-}" "$copy/$1" "${@:2}" || exec_code=$?
+runuser -u "$user" -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-dumb}" LANG=C.UTF-8 KEEP="${KEEP:-}" OPENSHELL_TEST_AGENT="$agent" "$copy/$1" "${@:2}" || exec_code=$?
 exit $exec_code
