@@ -1,0 +1,196 @@
+/* Requests: what is bound where, and what is written. */
+#include "tests/unit/test.h"
+
+#include "sandbox/router/request.h"
+#include "tests/unit/router/fixture.h"
+
+#define NOW 1440938160000ull /* 2015-08-30 12:36 */
+
+/* A GET with one slot in a header. */
+static const struct {
+	const char *host;
+	uint16_t port;
+	const char *path, *token, *code; /* NULL: it may go */
+} reaches[] = {
+	{"up.test",	443,  "/repos/x",     "v1_TOK",  NULL},
+	{"UP.test",	443,  "/repos/x/y/z", "v1_TOK",  NULL},
+	{"up.test",	443,  "/repos",	      "v1_TOK",  NULL},	/* the directory itself, as routes have it */
+	{"up.test",	443,  "/repositories", "v1_TOK", "credential_endpoint_mismatch"},
+	{"up.test",	443,  "/Repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
+	{"up.test",	443,  "/",	      "v1_TOK",  "credential_endpoint_mismatch"},
+	{"up.test",	444,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
+	{"sub.up.test",	443,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
+	{"up.test.",	443,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
+	{"up.tes",	443,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
+	{"a.test",	8443, "/",	      "v1_ANY",  NULL},
+	{"a.b.test",	8443, "/",	      "v1_ANY",  "credential_endpoint_mismatch"},
+	{"test",	443,  "/",	      "v1_ANY",  "credential_endpoint_mismatch"},
+	{"a.test",	443,  "/",	      "v1_OLD",  "credential_expired"},
+	{"a.test",	443,  "/",	      "v1_LINE", "credential_unsafe"},
+	{"a.test",	443,  "/",	      "v2_TOK",  "credential_unavailable"},
+	{"a.test",	443,  "/",	      "model",	 "credential_unavailable"},
+	{"a.test",	443,  "/a/../b",      "v1_ANY",  "credential_unsafe"},
+	{"a.test",	443,  "/a b",	      "v1_ANY",  "credential_unsafe"},
+	{"a.test",	443,  "a",	      "v1_ANY",  "credential_unsafe"},
+	{"a test",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
+	{"a.test:443",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
+};
+
+static struct span loopback[] = {SPAN("127.0.0.1")};
+
+static struct msg_route_open
+open_of(const char *host, uint16_t port, struct msg_piece *path, struct msg_route_field *fields, size_t fields_n)
+{
+	return (struct msg_route_open){.stream = 1, .host = span_of_text(host), .port = port, .addresses = loopback, .addresses_n = 1,
+	    .method = SPAN("GET"), .path = path, .path_n = 1, .fields = fields, .fields_n = fields_n, .tls = true};
+}
+
+static void
+a_secret_goes_where_it_is_bound(void **unused)
+{
+	struct vault *vault = fixture_vault();
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(reaches) / sizeof(reaches[0]); i++) {
+		struct msg_piece path = {.literal = span_of_text(reaches[i].path)};
+		struct msg_piece value[] = {{.literal = SPAN("token ")}, {.slot = span_of_text(reaches[i].token), .place = 1}};
+		struct msg_route_field field = {SPAN("x-key"), value, 2};
+		struct msg_route_open in = open_of(reaches[i].host, reaches[i].port, &path, &field, 1);
+		struct request request;
+		const char *code = NULL;
+		struct why why = {0};
+		enum err r = request_make(vault, &in, NOW, &request, &code, &why);
+
+		if ((r == OK) != (reaches[i].code == NULL) || (r != OK && strcmp(code, reaches[i].code) != 0))
+			fail_msg("case %zu: %s %s", i, code == NULL ? "" : code, why.text);
+		if (r == OK)
+			assert_true(request.fields[0].secret && span_is(request.target, reaches[i].path));
+		request_done(&request);
+	}
+	vault_free(vault);
+}
+
+static void
+a_literal_and_a_secret_make_no_dot_segment(void **unused)
+{
+	static const struct {
+		const char *before, *after;
+		bool fine;
+	} cases[] = {{"/a/.", "/b", false}, {"/a/", "/b", false}, {"/a/", ".", false}, {"/a/x", "", true}, {"/a/", "x/b", true}};
+	struct vault *vault = fixture_vault();
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct msg_piece path[] = {{.literal = span_of_text(cases[i].before)}, {.slot = SPAN("v1_DOT"), .place = 4},
+		    {.literal = span_of_text(cases[i].after)}};
+		struct msg_route_open in = open_of("a.test", 443, path, NULL, 0);
+		struct request request;
+		const char *code = "";
+		struct why why;
+
+		in.path_n = 3;
+		assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why) == OK, cases[i].fine);
+		request_done(&request);
+	}
+	vault_free(vault);
+}
+
+static void
+bindings_see_credential_in_place_of_the_slot(void **unused)
+{
+	struct vault *vault = fixture_vault();
+	struct msg_piece path[] = {{.literal = SPAN("/bot")}, {.slot = SPAN("v1_ANY"), .place = 4}, {.literal = SPAN("/send")}};
+	struct msg_route_open in = open_of("a.test", 443, path, NULL, 0);
+	struct request request;
+	const char *code = "";
+	struct why why;
+
+	(void)unused;
+	in.path_n = 3;
+	assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_true(span_is(request.shown, "/bot[CREDENTIAL]/send"));
+	assert_true(span_is(request.target, "/botany-secret/send"));
+	assert_true(span_is(request.authority, "a.test"));
+	request_done(&request);
+	vault_free(vault);
+}
+
+static void
+in_clear_goes_only_what_may(void **unused)
+{
+	struct vault *vault = fixture_vault();
+	struct msg_piece path = {.literal = SPAN("/v1/chat")}, value = {.slot = SPAN("model"), .place = 1};
+	struct msg_route_field field = {SPAN("x-api-key"), &value, 1};
+	struct msg_route_open in = open_of("up.test", 80, &path, &field, 1);
+	struct request request;
+	const char *code = "";
+	struct why why;
+
+	(void)unused;
+	in.tls = false;
+	in.backend = SPAN("model");
+	assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_true(span_is(request.fields[0].value, "model-key"));
+	request_done(&request);
+	path.literal = SPAN("/v2/chat"); /* out of its reach */
+	assert_int_not_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_string_equal(code, "credential_endpoint_mismatch");
+	request_done(&request);
+	vault_free(vault);
+}
+
+static struct span
+field_of(const struct request *request, const char *name)
+{
+	for (size_t i = 0; i < request->fields_n; i++)
+		if (span_is(request->fields[i].name, name))
+			return request->fields[i].value;
+	return SPAN_NONE;
+}
+
+static void
+requests_are_signed_for_aws(void **unused)
+{
+	struct vault *vault = fixture_vault();
+	struct msg_piece path = {.literal = SPAN("/")}, value = {.literal = SPAN("x")};
+	struct msg_route_field field = {SPAN("x-amz-date"), &value, 1};
+	struct msg_route_open in = open_of("service.eu-central-1.amazonaws.com", 443, &path, &field, 0);
+	struct request request;
+	const char *code = "";
+	struct why why;
+
+	(void)unused;
+	in.sign_service = SPAN("service");
+	in.payload_hash = SPAN("UNSIGNED-PAYLOAD");
+	if (request_make(vault, &in, NOW, &request, &code, &why) != OK)
+		fail_msg("%s", why.text);
+	assert_true(span_is(field_of(&request, "x-amz-date"), "20150830T123600Z"));
+	assert_true(span_starts(field_of(&request, "authorization"),
+	    SPAN("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-central-1/service/aws4_request, "
+		 "SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=")));
+	request_done(&request);
+	in.fields_n = 1; /* the client's own */
+	assert_int_not_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_string_equal(code, "credential_unsafe");
+	request_done(&request);
+	in.fields_n = 0;
+	in.host = SPAN("a.test"); /* where the keys are not bound */
+	assert_int_not_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_string_equal(code, "credential_endpoint_mismatch");
+	request_done(&request);
+	vault_free(vault);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_secret_goes_where_it_is_bound),
+	    cmocka_unit_test(a_literal_and_a_secret_make_no_dot_segment),
+	    cmocka_unit_test(bindings_see_credential_in_place_of_the_slot),
+	    cmocka_unit_test(in_clear_goes_only_what_may),
+	    cmocka_unit_test(requests_are_signed_for_aws),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
