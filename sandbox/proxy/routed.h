@@ -48,6 +48,6 @@ bool routed_holds(const struct exchange *exchange); /* one waits for credit: tak
 void routed_down(struct proxy *proxy);
 
 /* From the router. */
-handler route_head, route_end, stream_data, stream_grant, stream_end;
+handler route_head, route_end, routed_data, routed_credit, routed_data_end;
 
 #endif

@@ -181,7 +181,7 @@ route_head(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 /* Some of its body. */
 enum err
-stream_data(void *self, struct msg *m, struct msg *answer, struct why *why)
+routed_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct routed *routed = find(self, m, m->stream_data.stream);
 	struct http *http = routed == NULL ? NULL : routed->back.http;
@@ -208,7 +208,7 @@ stream_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 /* Credit for a request's body. */
 enum err
-stream_grant(void *self, struct msg *m, struct msg *answer, struct why *why)
+routed_credit(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct routed *routed = find(self, m, m->stream_grant.stream);
 	struct http *http = routed == NULL ? NULL : routed->back.http;
@@ -231,7 +231,7 @@ stream_grant(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 /* No more of its body comes. */
 enum err
-stream_end(void *self, struct msg *m, struct msg *answer, struct why *why)
+routed_data_end(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct routed *routed = find(self, m, m->stream_end.stream);
 	struct http *http = routed == NULL ? NULL : routed->back.http;

@@ -17,9 +17,9 @@ const struct route proxy_routes[] = {
 	{SLOTS, slots, PROXY_RUNNING, 0},
 	{ROUTE_HEAD, route_head, PROXY_RUNNING, 0},
 	{ROUTE_END, route_end, PROXY_RUNNING, 0},
-	{STREAM_DATA, stream_data, PROXY_RUNNING, 0},
-	{STREAM_GRANT, stream_grant, PROXY_RUNNING, 0},
-	{STREAM_END, stream_end, PROXY_RUNNING, 0},
+	{STREAM_DATA, routed_data, PROXY_RUNNING, 0},
+	{STREAM_GRANT, routed_credit, PROXY_RUNNING, 0},
+	{STREAM_END, routed_data_end, PROXY_RUNNING, 0},
 	{INFERENCE_SET, inference_set, PROXY_RUNNING, 0},
 	{0},
 };

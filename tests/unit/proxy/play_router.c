@@ -111,9 +111,9 @@ static const struct route proxys_routes[] = {
 	{SLOTS, slots, 0, 0},
 	{ROUTE_HEAD, route_head, 0, 0},
 	{ROUTE_END, route_end, 0, 0},
-	{STREAM_DATA, stream_data, 0, 0},
-	{STREAM_GRANT, stream_grant, 0, 0},
-	{STREAM_END, stream_end, 0, 0},
+	{STREAM_DATA, routed_data, 0, 0},
+	{STREAM_GRANT, routed_credit, 0, 0},
+	{STREAM_END, routed_data_end, 0, 0},
 	{0},
 };
 
