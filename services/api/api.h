@@ -3,6 +3,7 @@
 #define API_API_H
 
 #include "common/bus/curve.h"
+#include "common/provider/profile.h"
 #include "common/rpc/server.h"
 #include "common/service/service.h"
 
@@ -16,6 +17,7 @@ struct config {
 	bool tls;
 	char tls_cert[SERVICE_PATH_BYTES], tls_key[SERVICE_PATH_BYTES], tls_client_ca[SERVICE_PATH_BYTES];
 	bool allow_unauthenticated;
+	uint8_t credentials_key[32]; /* X25519 key that secrets are sealed for; zero: none are taken */
 	char version[64];
 	uint32_t connections_max;
 	char *certificate_pem, *key_pem, *client_ca_pem; /* the files, read before the jail; NULL: plaintext */
@@ -35,6 +37,8 @@ struct api {
 	struct rpc_method *methods;
 	struct rpc_server *server;
 	uint64_t next_number;
+	struct provider_profiles builtins; /* in builtins_arena */
+	struct arena builtins_arena;
 	struct list watches[API_BUCKETS], execs[API_BUCKETS];
 	struct timer patience; /* for state and relay, before the first caller is let in */
 	bool serving;

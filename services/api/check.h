@@ -63,8 +63,8 @@ enum err check_memory(const char *field, struct span text, uint64_t *bytes, stru
 /* What the bus wants to know of a spec, apart from its bytes. */
 struct wanted {
 	struct span image;
-	struct span *command, *environment;
-	size_t command_n, environment_n;
+	struct span *command, *environment, *providers;
+	size_t command_n, environment_n, providers_n;
 	struct span policy; /* encoded */
 	uint32_t cpu_milli;
 	uint64_t memory_bytes;
@@ -74,7 +74,7 @@ struct wanted {
  * Check a spec whose command has been completed.
  *
  * out     in the arena, or borrowed from the spec
- * errors  ERR_INVALID a limit; ERR_STATE something that this gateway has not: providers, GPUs, driver settings
+ * errors  ERR_INVALID a limit; ERR_STATE something that this gateway has not: GPUs, driver settings
  */
 enum err check_spec(struct arena *arena, const Openshell__V1__SandboxSpec *spec, struct wanted *out,
     struct why *why) must_check;

@@ -13,6 +13,8 @@ static const struct setting rows[] = {
     TEXT_SETTING(config, tls_client_ca, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the CA of client certificates"),
     FLAG_SETTING(config, allow_unauthenticated, "false",
 	"callers without a certificate are the local developer; loopback only"),
+    {"credentials_key", SETTING_KEY, SETTING_FIELD(config, credentials_key), 0, 0, "",
+	"X25519 key of credentials, for which secrets are sealed; without it none are taken", NULL, NULL, NULL, NULL},
     TEXT_SETTING(config, version, 1, 63, OPENSHELL_VERSION, "release of the gateway, as Health tells it"),
     NUMBER_SETTING(config, connections_max, 1, 65536, "1024", "client connections at one time"),
     {0},

@@ -166,7 +166,8 @@ api_open(struct api *api, const struct config *config, struct why *why)
 		list_init(&api->watches[i]);
 		list_init(&api->execs[i]);
 	}
-	if ((r = loop_new(&api->loop, why)) != OK)
+	if ((r = loop_new(&api->loop, why)) != OK ||
+	    (r = provider_builtins(&api->builtins_arena, &api->builtins, why)) != OK)
 		return r;
 	api->bus = (struct bus){.loop = api->loop, .role = ROLE_API, .name = config->service.process, .routes = routes,
 	    .self = api, .peer_up = peer_up, .peer_down = peer_down};
@@ -197,6 +198,7 @@ api_close(struct api *api)
 	bus_done(&api->bus);
 	loop_free(api->loop);
 	free(api->methods);
+	arena_reset(&api->builtins_arena);
 }
 
 int

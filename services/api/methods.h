@@ -22,6 +22,10 @@ method sandbox_config_get, sandbox_logs_get; /* logs.c */
 method config_update; /* update.c */
 method policy_status_get, policies_list, gateway_config_get; /* policies.c */
 method inference_route_set, inference_route_get, inference_route_delete; /* inference.c */
+method provider_create, provider_get, providers_list, provider_update, provider_delete; /* providers.c */
+method provider_attach, provider_detach, sandbox_providers_list; /* attach.c */
+method profiles_list, profile_get, profiles_import, profile_update, profiles_lint, profile_delete; /* profiles.c */
+method refresh_status_get, refresh_configure, credential_rotate, refresh_delete; /* refreshes.c */
 method sandbox_watch; /* watch.c */
 method sandbox_exec; /* exec.c */
 

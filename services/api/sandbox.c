@@ -143,6 +143,8 @@ create_read(struct arena *arena, const Openshell__V1__CreateSandboxRequest *in, 
 	out->environment_n = wanted.environment_n;
 	out->tty = spec.has_tty && spec.tty;
 	out->policy = wanted.policy;
+	out->providers = wanted.providers;
+	out->providers_n = wanted.providers_n;
 	out->cpu_milli = wanted.cpu_milli;
 	out->memory_bytes = wanted.memory_bytes;
 	return OK;

@@ -3,6 +3,7 @@
 
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/provider/type.h"
 #include "common/wire/protobuf.h"
 #include "services/api/candidate.h"
 #include "services/api/check.h"
@@ -10,7 +11,6 @@
 #define TEMPLATE_TEXT_BYTES   1024
 #define TEMPLATE_STRUCT_BYTES 65536
 #define LOG_LEVEL_BYTES	      32
-#define PROVIDERS_MAX	      32
 #define MAIN_ARGUMENTS_MAX    256
 
 static enum err
@@ -178,16 +178,35 @@ check_absent(const Openshell__V1__SandboxSpec *spec, struct why *why)
 {
 	const Openshell__V1__ResourceRequirements *needs = spec->resource_requirements;
 
-	if (spec->n_providers > PROVIDERS_MAX)
-		return fail(why, ERR_INVALID, "spec.providers has %zu entries, at most %d are allowed",
-		    spec->n_providers, PROVIDERS_MAX);
-	if (spec->n_providers > 0)
-		return fail(why, ERR_STATE, "provider '%s' not found", log_quote(span_of_text(spec->providers[0])));
 	if (needs != NULL && needs->gpu != NULL && needs->gpu->has_count && needs->gpu->count == 0)
 		return fail(why, ERR_INVALID, "spec.resource_requirements.gpu.count: 0 is not within 1 to %u",
 		    UINT32_MAX);
 	if (needs != NULL && needs->gpu != NULL)
 		return fail(why, ERR_STATE, "spec.resource_requirements.gpu: no driver of this gateway has GPUs");
+	return OK;
+}
+
+/* Each once, in the order of the first. */
+static enum err
+check_providers(struct arena *arena, const Openshell__V1__SandboxSpec *spec, struct wanted *out, struct why *why)
+{
+	if (spec->n_providers > PROVIDER_ATTACHED_MAX)
+		return fail(why, ERR_INVALID, "spec.providers has %zu entries, at most %d are allowed",
+		    spec->n_providers, PROVIDER_ATTACHED_MAX);
+	if ((out->providers = arena_array(arena, spec->n_providers + 1, sizeof(*out->providers))) == NULL)
+		return fail(why, ERR_LIMIT, "the request needs too much memory");
+	for (size_t i = 0; i < spec->n_providers; i++) {
+		struct span name = span_of_text(spec->providers[i]);
+		struct why ignored;
+		size_t same = 0;
+
+		if (provider_name_check(name, &ignored) != OK)
+			return fail(why, ERR_STATE, "provider '%s' not found", log_quote(span_head(name, 64)));
+		while (same < out->providers_n && !span_equal(out->providers[same], name))
+			same++;
+		out->providers[same] = name;
+		out->providers_n += same == out->providers_n;
+	}
 	return OK;
 }
 
@@ -199,7 +218,7 @@ check_spec(struct arena *arena, const Openshell__V1__SandboxSpec *spec, struct w
 
 	if ((r = check_text("spec.log_level", spec->log_level, LOG_LEVEL_BYTES, why)) != OK ||
 	    (r = check_command("spec.command", spec->command, spec->n_command, MAIN_ARGUMENTS_MAX, why)) != OK ||
-	    (r = check_absent(spec, why)) != OK || (r = check_variables_of(arena, spec, &wanted, why)) != OK ||
+	    (r = check_absent(spec, why)) != OK || (r = check_providers(arena, spec, &wanted, why)) != OK || (r = check_variables_of(arena, spec, &wanted, why)) != OK ||
 	    (r = check_policy(arena, spec->policy, &wanted, why)) != OK)
 		return r;
 	if (spec->template_ != NULL && (r = check_template(arena, spec->template_, &wanted, why)) != OK)

@@ -92,6 +92,19 @@ view_status(struct arena *arena, const struct msg_sandbox_row *row)
 	return status;
 }
 
+/* What is attached now takes the place of what the spec began with. */
+static enum err
+view_attached(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1__SandboxSpec *spec)
+{
+	if ((spec->providers = arena_array(arena, row->providers_n + 1, sizeof(*spec->providers))) == NULL)
+		return ERR_LIMIT;
+	spec->n_providers = 0;
+	for (size_t i = 0; i < row->providers_n; i++)
+		if ((spec->providers[spec->n_providers++] = arena_text(arena, row->providers[i])) == NULL)
+			return ERR_LIMIT;
+	return OK;
+}
+
 enum err
 view_sandbox(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1__Sandbox **out, struct why *why)
 {
@@ -105,6 +118,8 @@ view_sandbox(struct arena *arena, const struct msg_sandbox_row *row, Openshell__
 	if ((r = protobuf_read(&openshell__v1__sandbox_spec__descriptor, row->spec, arena, &spec, why)) != OK)
 		return because(why, r == ERR_SYNTAX ? ERR_INTERNAL : r, "sandbox %s", id_text(row->sandbox));
 	sandbox->spec = (Openshell__V1__SandboxSpec *)spec;
+	if (view_attached(arena, row, sandbox->spec) != OK)
+		return view_too_large(why);
 	*out = sandbox;
 	return OK;
 }

@@ -119,6 +119,8 @@ credentials_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "master_key_file", keys_master_path(source->config, path));
 	add_text(out, "ring_file", keys_ring_path(source->config, path));
 	add_text(out, "progress_file", data_path(source->config, "keys/rotation"));
+	snprintf(path, sizeof(path), "%s/credentials-fetch", source->config->libexec_dir);
+	add_text(out, "fetch_program", path);
 }
 
 static void
@@ -175,6 +177,7 @@ api_yaml(const struct service_source *source, struct text *out)
 	add_peer(out, "relay", "relay", &source->keys->relay, "", "/relay/bus");
 	text_add(out, "listen_fd: 4\n");
 	add_text(out, "gateway_name", config->gateway_name);
+	add_key(out, "credentials_key", source->keys->credentials_box);
 	text_add(out, "tls: %s\nallow_unauthenticated: %s\n", config->disable_tls ? "false" : "true",
 	    config->disable_tls ? "true" : "false");
 	for (size_t i = 0; i < COUNT(files) && !config->disable_tls; i++) {

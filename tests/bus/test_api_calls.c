@@ -103,7 +103,7 @@ create_refuses(void **unused)
 	Openshell__V1__SandboxSpec__EnvironmentEntry *environment[] = {&entry};
 	Openshell__Sandbox__V1__SandboxPolicy policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	Openshell__Sandbox__V1__FilesystemPolicy files = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
-	char *relative[] = {(char *)"etc"}, *providers[] = {(char *)"github"};
+	char *relative[] = {(char *)"etc"}, *providers[] = {(char *)"git/hub"};
 	struct got *got;
 
 	(void)unused;
@@ -134,7 +134,7 @@ create_refuses(void **unused)
 	spec.providers = providers;
 	spec.n_providers = 1;
 	got = create("demo", &spec);
-	got_ended(got, 9, "provider 'github' not found");
+	got_ended(got, 9, "provider 'git/hub' not found");
 	got_free(got);
 	assert_null(actor_heard(&state, SANDBOX_CREATE));
 }
@@ -263,12 +263,12 @@ logs_and_config(void **unused)
 static void
 not_there_yet(void **unused)
 {
-	Openshell__V1__ListProvidersRequest request = OPENSHELL__V1__LIST_PROVIDERS_REQUEST__INIT;
+	Openshell__V1__ListServicesRequest request = OPENSHELL__V1__LIST_SERVICES_REQUEST__INIT;
 
 	(void)unused;
-	call_fails(OPENSHELL "ListProviders", &request.base, &openshell__v1__list_providers_response__descriptor, 12,
-	    "ListProviders");
-	call_fails(OPENSHELL "NoSuchMethod", &request.base, &openshell__v1__list_providers_response__descriptor, 12,
+	call_fails(OPENSHELL "ListServices", &request.base, &openshell__v1__list_services_response__descriptor, 12,
+	    "ListServices");
+	call_fails(OPENSHELL "NoSuchMethod", &request.base, &openshell__v1__list_services_response__descriptor, 12,
 	    "NoSuchMethod");
 }
 
