@@ -4,6 +4,7 @@
 #include "common/wire/sigv4.h"
 
 #define AUTHORIZATION_BYTES 2048
+#define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-" /* of what is said about a signature */
 
 /* What makes the request; what only travels with it may be changed on its way. */
 static bool
@@ -114,6 +115,9 @@ sign_request(struct request *request, const struct msg_route_open *in, const str
 	char date[SIGV4_DATE_BYTES];
 	enum err r;
 
+	if (!span_only(in->sign_service, WORD) || !span_only(in->sign_region, WORD) || !span_only(in->payload_hash, WORD) ||
+	    in->payload_hash.length == 0)
+		return fail(why, ERR_INVALID, "a service, region or payload hash that is none");
 	sigv4_date(wall_ms, date);
 	if ((r = check_fields(request, why)) != OK ||
 	    (r = add(request, SPAN("x-amz-date"), span_of_text(date), false, why)) != OK ||

@@ -169,6 +169,10 @@ requests_are_signed_for_aws(void **unused)
 	    SPAN("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-central-1/service/aws4_request, "
 		 "SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=")));
 	request_done(&request);
+	in.payload_hash = SPAN("UNSIGNED\r\na: b"); /* found by fuzzing: it becomes a field's value */
+	assert_int_not_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	request_done(&request);
+	in.payload_hash = SPAN("UNSIGNED-PAYLOAD");
 	in.fields_n = 1; /* the client's own */
 	assert_int_not_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
 	assert_string_equal(code, "credential_unsafe");
