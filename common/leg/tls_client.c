@@ -130,7 +130,7 @@ host_verify(SSL *ssl, const char *host)
 }
 
 enum err
-tls_client_session(struct tls_client *client, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why)
+tls_client_open(struct tls_client *client, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why)
 {
 	SSL *ssl = SSL_new(client->context);
 	struct session *session;

@@ -26,7 +26,7 @@ enum err tls_refused(struct why *why, const char *what);
  * alpn  "h2,http/1.1", "http/1.1", "h2" or NULL
  * out   for leg_handshake
  */
-enum err tls_client_session(struct tls_client *client, const char *host, uint16_t port, const char *alpn, SSL **out,
+enum err tls_client_open(struct tls_client *client, const char *host, uint16_t port, const char *alpn, SSL **out,
     struct why *why) must_check;
 
 #endif

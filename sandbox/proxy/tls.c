@@ -141,7 +141,7 @@ tls_agent_mismatch(const SSL *ssl)
 enum err
 tls_upstream(struct tls *tls, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why)
 {
-	return tls_client_session(tls->client, host, port, alpn, out, why);
+	return tls_client_open(tls->client, host, port, alpn, out, why);
 }
 
 /* ---- both ---- */

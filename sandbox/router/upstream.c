@@ -225,7 +225,7 @@ connected(void *self, enum err r, int fd, size_t which, const struct why *why)
 		opened(upstream, upstream->leg);
 		return;
 	}
-	r = tls_client_session(upstream->router->tls, upstream->host, upstream->port, upstream->h2 ? "h2,http/1.1" : "http/1.1",
+	r = tls_client_open(upstream->router->tls, upstream->host, upstream->port, upstream->h2 ? "h2,http/1.1" : "http/1.1",
 	    &ssl, &copy);
 	if (r != OK)
 		dial_failed(upstream, r, &copy);
