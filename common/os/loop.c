@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 
 #define BATCH	    64
+#define VAIN_MAX    10 /* one wish in a thousand is still tried */
 #define SIGNALS_MAX 64
 
 struct loop {
@@ -22,6 +23,8 @@ struct loop {
 	struct timer **heap;
 	size_t heap_count, heap_room;
 	struct idle *idle;
+	uint32_t expect_us;	   /* look for so long before sleeping */
+	unsigned vain, pass_over; /* how often that found nothing, one after the other; so many wishes are passed over */
 	struct watch signal_watch;
 	sigset_t signals;
 	struct {
@@ -255,6 +258,34 @@ timers_serve(struct loop *loop)
 	}
 }
 
+void
+loop_expect(struct loop *loop, uint32_t us)
+{
+	if (loop->pass_over > 0)
+		loop->pass_over--;
+	else
+		loop->expect_us = us;
+}
+
+/* As epoll_wait; where something is expected, first without sleeping. */
+static int
+wait_events(struct loop *loop, int wait_ms)
+{
+	uint64_t until;
+	int n;
+
+	if (loop->expect_us == 0 || wait_ms == 0)
+		return epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_ms);
+	until = clock_us() + loop->expect_us;
+	loop->expect_us = 0;
+	do
+		n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, 0);
+	while (n == 0 && clock_us() < until);
+	loop->vain = n != 0 ? 0 : loop->vain < VAIN_MAX ? loop->vain + 1 : VAIN_MAX;
+	loop->pass_over = n != 0 ? 0 : 1u << loop->vain;
+	return n != 0 ? n : epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_ms);
+}
+
 enum err
 loop_turn(struct loop *loop, int wait_ms, struct why *why)
 {
@@ -264,7 +295,7 @@ loop_turn(struct loop *loop, int wait_ms, struct why *why)
 		wait_ms = 0; /* something has happened: whoever waits for it looks again */
 	if (loop->stopping)
 		return OK;
-	n = epoll_wait(loop->epoll_fd, loop->batch, BATCH, wait_limit(loop, wait_ms));
+	n = wait_events(loop, wait_limit(loop, wait_ms));
 	if (n < 0 && errno != EINTR)
 		return fail_errno(why, ERR_SYSTEM, "epoll_wait");
 	loop->batch_count = n < 0 ? 0 : n;

@@ -10,6 +10,7 @@
 
 #define CONNECTION_MS 15000 /* a large binary may have to be hashed first */
 #define JUDGE_MS      5000
+#define ANSWER_US     50 /* a verdict takes 20 or so, and to be woken for it as long again */
 #define BATCH_MAX   32
 #define BATCH_BYTES (512u << 10) /* sent at once when it is that large; a message has at most 2 MiB */
 #define BATCH_CEILING (4u << 20)
@@ -233,8 +234,10 @@ batch_send(void *self)
 	m.requests_judge.questions_n = batch->n;
 	if (judge->proxy->policyd == NULL)
 		loop_timer_set(judge->proxy->loop, &batch->unsent, 0, batch_unsent, batch);
-	else
+	else {
 		peer_call(judge->proxy->policyd, &m, JUDGE_MS, batch_answered, batch);
+		loop_expect(judge->proxy->loop, ANSWER_US);
+	}
 	arena_reset(&batch->memory);
 	return judge->batch != NULL; /* what is due now is due by a timer or the channel: the loop may sleep */
 }

@@ -263,6 +263,61 @@ runs_until_stopped(void **unused)
 	assert_int_equal(loop_run(loop, &why), OK);
 }
 
+/* In place of the C library's: how the loop waits, counted; hasty: nothing sleeps. */
+static unsigned looks, sleeps;
+static bool hasty;
+
+int
+epoll_wait(int fd, struct epoll_event *events, int most, int wait_ms)
+{
+	looks += wait_ms == 0;
+	sleeps += wait_ms != 0;
+	return epoll_pwait(fd, events, most, hasty ? 0 : wait_ms, NULL);
+}
+
+static void
+turn_expecting(uint32_t us)
+{
+	struct why why;
+
+	looks = sleeps = 0;
+	loop_expect(loop, us);
+	assert_int_equal(loop_turn(loop, -1, &why), OK);
+}
+
+static void
+what_is_expected_is_looked_for(void **unused)
+{
+	struct end end;
+	int fd = end_open(&end, 'a', NULL);
+
+	(void)unused;
+	hasty = true;
+	turn_expecting(0);
+	assert_int_equal(looks, 0);
+	for (unsigned vain = 1; vain <= 3; vain++) {
+		turn_expecting(1);
+		assert_true(looks > 0);
+		assert_int_equal(sleeps, 1);
+		for (unsigned i = 0; i < 1u << vain; i++) { /* in vain, so the next ones are passed over */
+			turn_expecting(1);
+			assert_int_equal(looks, 0);
+			assert_int_equal(sleeps, 1);
+		}
+	}
+	for (int i = 0; i < 3; i++) { /* found, so the next one is not */
+		assert_int_equal(write(fd, "x", 1), 1);
+		turn_expecting(1);
+		assert_int_equal(looks, 1);
+		assert_int_equal(sleeps, 0);
+	}
+	assert_string_equal(trace, "aaa");
+	hasty = false;
+	loop_remove(loop, &end.watch);
+	close(end.fd);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -277,6 +332,7 @@ main(void)
 	    CASE(signals_come_through_the_loop),
 	    CASE(idle_work_is_done_before_sleeping),
 	    CASE(runs_until_stopped),
+	    CASE(what_is_expected_is_looked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
