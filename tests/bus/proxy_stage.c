@@ -33,7 +33,7 @@ static char *ca_pem;
 static struct span authority_key, authority_pem; /* of the proxy, as proxy_ready gave them */
 static char key_bytes[4096];
 static const struct msg done = {.id = DONE};
-static int anchors_fd;
+int anchors_fd;
 
 /* ---- sockets ---- */
 
