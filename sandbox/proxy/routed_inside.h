@@ -1,4 +1,4 @@
-/* The inside of requests by the router, for routed.c (there), routed_answer.c (back) and routed_tunnel.c (WebSockets). */
+/* The inside of requests by the router, for routed_send.c (there), routed_answer.c (back) and routed_tunnel.c (WebSockets). */
 #ifndef SANDBOX_PROXY_ROUTED_INSIDE_H
 #define SANDBOX_PROXY_ROUTED_INSIDE_H
 
