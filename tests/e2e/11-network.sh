@@ -93,6 +93,26 @@ done
 "$probe" fast-open-connect >/dev/null && ok "control: fast open is possible outside" || not_ok "control: fast open is possible outside"
 unheard "the DNS listener is no way to anything else" /sandbox/probe hear "$address" 53
 
+# Every address is local to the agent's network, so the agent can listen at any; nothing but ours is ever reached there.
+is "a server of the agent's at a far address is not what its own connections reach" "$(inside python3 -c '
+import socket
+server = socket.create_server(("192.0.2.77", 8081))
+client = socket.socket()
+client.connect(("192.0.2.77", 8081))
+server.settimeout(0.5)
+try: server.accept(); print("reached")
+except TimeoutError: print("not reached")' 2>&1)" "not reached"
+is "... and a socket does not meet itself there" "$(inside python3 -c '
+import socket
+for family, far in (socket.AF_INET, "192.0.2.78"), (socket.AF_INET6, "fd23:6f70:656e::1"):
+    s = socket.socket(family)
+    s.bind((far, 8082))
+    try: s.connect((far, 8082)); print("met")
+    except ConnectionRefusedError: print("refused")
+s = socket.socket()
+s.bind(("127.0.0.1", 8082))
+s.connect(("127.0.0.1", 8082)); print("control: met")' 2>&1 | tr '\n' ' ')" "refused refused control: met "
+
 # ---- what the fence refuses is told: where to, by whom, and what to do instead; how many more there were
 said() { openshell logs net -n 2000 </dev/null | grep -c -- "$1"; }
 told() { said "$1" >"$work/said"; [ "$(cat "$work/said")" -gt 0 ]; }
