@@ -148,7 +148,7 @@ plan_make(struct state *state, struct id sandbox, struct span policy, bool deriv
 	if ((r = db_run(&state->db, SQL_ATTACHED, &args, &rows, why)) != OK ||
 	    (r = all_read(state, &rows, arena, out, why)) != OK)
 		return r;
-	if (policy.length > 0 &&
+	if (policy.length > 0 && rows.n > 0 &&
 	    (r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, policy, arena, &read, why)) != OK)
 		return because(why, r == ERR_LIMIT ? r : ERR_INTERNAL, "stored policy");
 	out->question.policy = (Openshell__Sandbox__V1__SandboxPolicy *)read;

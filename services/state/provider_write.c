@@ -2,7 +2,8 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
-#include "common/provider/lint.h"
+#include "common/provider/inference.h"
+#include "common/provider/profile.h"
 #include "common/provider/type.h"
 #include "common/wire/protobuf.h"
 #include "services/state/inference.h"
@@ -62,6 +63,24 @@ taken(const struct msg_provider_create *in, struct why *why)
 	return fail(why, ERR_EXISTS, "provider '" SPAN_FORMAT "' already exists", SPAN_ARGS(in->name));
 }
 
+/* A model server of one's own may want no key. */
+static bool
+keyless(struct storing *storing)
+{
+	const struct msg_provider_create *in = &storing->kept.m.provider_create;
+	struct provider_pair *pairs = arena_array(&storing->kept.arena, in->config_n + 1, sizeof(*pairs));
+
+	for (size_t i = 0; pairs != NULL && i < in->config_n; i++) {
+		struct span value = in->config[i], key = span_cut(&value, '=');
+
+		pairs[i] = (struct provider_pair){arena_text(&storing->kept.arena, key),
+		    arena_text(&storing->kept.arena, value)};
+		if (pairs[i].key == NULL || pairs[i].value == NULL)
+			return false;
+	}
+	return pairs != NULL && inference_keyless(in->type, pairs, in->config_n);
+}
+
 /* No record without any credential, unless its profile obtains all of them at run time. */
 static enum err
 not_empty(struct storing *storing, struct why *why)
@@ -71,7 +90,7 @@ not_empty(struct storing *storing, struct why *why)
 	struct span bytes;
 	enum err r;
 
-	if (in->secrets_n > 0)
+	if (in->secrets_n > 0 || keyless(storing))
 		return OK;
 	if ((r = provider_profile_bytes(storing->state, storing->provider, &storing->kept.arena, &bytes, why)) != OK)
 		return r;

@@ -1,7 +1,8 @@
 /* Policy revisions: written one at a time for a sandbox, or as the gateway's own policy for all. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "services/state/configure.h"
+#include "services/state/planning.h"
+#include "services/state/providers.h"
 
 /* A policy that is to be put in force. */
 struct writing {
@@ -155,6 +156,20 @@ own_said(struct writing *w, const struct locked_box *box, uint32_t version, stru
 		SPAN_ARGS(in->name), version), "OK", why);
 }
 
+/* What is attached must go with it; where credentials may go can follow from it. */
+static enum err
+own_providers(struct writing *w, struct id sandbox, struct why *why)
+{
+	auto_arena struct arena arena = {0};
+	struct planned planned;
+	enum err r;
+
+	if ((r = plan_read(w->state, sandbox, &arena, &planned, why)) != OK || planned.question.attached_count == 0 ||
+	    (r = provider_policy_check(&planned.question, &planned.plan, why)) != OK)
+		return r;
+	return secrets_changed(w->state, sandbox, true, why);
+}
+
 static enum err
 own_set(void *arg, struct why *why)
 {
@@ -176,7 +191,7 @@ own_set(void *arg, struct why *why)
 		return r;
 	if ((r = run(state, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||
 	    (r = own_insert(w, box.id, version, why)) != OK || (r = own_prune(w, box.id, version, why)) != OK ||
-	    (r = run(state, SQL_BOX_TOUCH, box.id, why)) != OK || (r = config_changed(state, box.id, why)) != OK)
+	    (r = own_providers(w, box.id, why)) != OK || (r = run(state, SQL_BOX_TOUCH, box.id, why)) != OK || (r = config_changed(state, box.id, why)) != OK)
 		return r;
 	return own_said(w, &box, version, why);
 }
@@ -222,6 +237,7 @@ global_set(void *arg, struct why *why)
 	    (r = global_insert(w, version, why)) != OK ||
 	    (r = run_version(state, SQL_GATEWAY_POLICY_USE, version, why)) != OK ||
 	    (r = run_version(state, SQL_GATEWAY_POLICY_PRUNE, version, why)) != OK ||
+	    (r = db_run(&state->db, SQL_SECRETS_CHANGED_ALL, NULL, NULL, why)) != OK ||
 	    (r = config_changed(state, (struct id){{0}}, why)) != OK)
 		return r;
 	return audit_add(state, w->in->subject, "policy.set", arena_format(w->arena, "gateway revision %u", version), "OK",
@@ -282,6 +298,7 @@ global_clear(void *arg, struct why *why)
 	log_info("policy.clear", "global=%lu", (unsigned long)rows_number(&rows, 0, 0));
 	if ((r = run_version(state, SQL_GATEWAY_POLICY_USE, 0, why)) != OK ||
 	    (r = db_run(&state->db, SQL_GATEWAY_POLICY_OVER, NULL, NULL, why)) != OK ||
+	    (r = db_run(&state->db, SQL_SECRETS_CHANGED_ALL, NULL, NULL, why)) != OK ||
 	    (r = config_changed(state, (struct id){{0}}, why)) != OK)
 		return r;
 	return audit_add(state, c->subject, "policy.delete", "gateway", "OK", why);
