@@ -20,6 +20,7 @@ proto common/bus
 services/api common openshell proto
 services/state common openshell proto
 services/credentials common proto
+services/credentials/fetch common proto
 services/relay common proto
 services/driver-local common proto
 services/gateway common proto
@@ -49,6 +50,7 @@ common/service
 services/api protobuf_c sodium
 services/state pq sodium protobuf_c
 services/credentials sodium
+services/credentials/fetch ssl
 services/relay
 services/driver-local sodium seccomp
 services/gateway pq sodium ssl

@@ -148,6 +148,7 @@ static const struct {
     {PROMISE_BUS, 0, CALL(sched_setscheduler), 1, LOW_32, SCHED_OTHER}, /* libzmq sets what is set */
     {PROMISE_BUS, PROMISE_PROC, CALL(clone), 0, CLONE_THREAD | NAMESPACES, CLONE_THREAD},
     {PROMISE_PROC, 0, CALL(clone), 0, NAMESPACES, 0},
+    {PROMISE_PROC, 0, CALL(unshare), 0, UINT64_MAX, CLONE_THREAD}, /* the jail's question: am I one thread? */
 };
 
 /* What nothing below a builder of sandboxes may ever do. */

@@ -18,6 +18,10 @@ struct credentials {
 	struct timer ask_again;	 /* keys_have */
 	uint64_t quiet_since_ms; /* clock_ms: since when no record is under an older key; 0: some are, or nobody knows */
 	int progress_fd;	 /* for rotate-key; -1: none */
+	int keeper_fd;		 /* socket to the keeper of fetches (fetching.h) */
+	struct watch keeper;
+	struct list fetches;
+	unsigned fetches_n;
 };
 
 extern const struct route credentials_routes[]; /* routes.c */

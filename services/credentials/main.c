@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/os/jail.h"
 #include "services/credentials/agree.h"
+#include "services/credentials/fetching.h"
 
 static const struct jail credentials_jail = {
     .process = "credentials",
@@ -60,11 +61,13 @@ serve(struct credentials *credentials, struct why *why)
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, config->master_key_file, config->ring_file, why)) == OK &&
-	    (r = progress_open(credentials, why)) == OK &&
-	    (r = service_jail(&credentials_jail, &config->service, why)) == OK && (r = join(credentials, why)) == OK &&
-	    (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
+	    (r = progress_open(credentials, why)) == OK && (r = keeper_start(credentials, why)) == OK &&
+	    (r = service_jail(&credentials_jail, &config->service, why)) == OK && (r = keeper_watch(credentials, why)) == OK &&
+	    (r = join(credentials, why)) == OK && (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
 		*why = credentials->why;
+	fetches_end(credentials);
 	bus_done(&credentials->bus);
+	keeper_done(credentials);
 	curve_free(credentials->curve);
 	keys_done(&credentials->keys);
 	return r;
@@ -79,6 +82,7 @@ main(int argc, char **argv)
 	enum err r;
 
 	credentials.config = &config;
+	credentials.keeper_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() < 0)
 		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");

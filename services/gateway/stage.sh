@@ -10,4 +10,5 @@ for service in api state relay credentials driver-local; do
 	ln -sfn "../../services/$service/$service" "libexec/openshell/$service"
 done
 ln -sfn ../../services/driver-local/driver-local-box libexec/openshell/driver-local-box
+ln -sfn ../../services/credentials/fetch/credentials-fetch libexec/openshell/credentials-fetch
 ln -sfn ../../bundle libexec/openshell/bundle

@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <sodium.h>
+#include <stdio.h>
 
 #include "tests/bus/credentials_stage.h"
 
@@ -159,6 +160,7 @@ a_wrong_master_key_stops_the_start(void **unused)
 int
 main(int argc, char **argv)
 {
+	static char program[512];
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_claim_opens_with_the_drivers_key),
 	    cmocka_unit_test(a_router_is_known_by_its_claim),
@@ -168,8 +170,10 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_wrong_master_key_stops_the_start),
 	};
 
-	assert_int_equal(argc, 2);
+	assert_true(argc >= 3);
 	stage.program = argv[1];
+	snprintf(program, sizeof(program), "fetch_program: %s\n", argv[2]);
+	stage.more = program;
 	curve_keypair(&box_secret, box_key);
 	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }

@@ -263,6 +263,7 @@ keys_that_are_not_the_stores(void **unused)
 int
 main(int argc, char **argv)
 {
+	static char program[512];
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(records_are_under_the_newest_key),
 	    cmocka_unit_test(boxes_of_others_are_refused),
@@ -271,9 +272,11 @@ main(int argc, char **argv)
 	    cmocka_unit_test(keys_that_are_not_the_stores),
 	};
 
-	assert_int_equal(argc, 2);
+	assert_true(argc >= 3);
 	assert_true(sodium_init() >= 0);
 	stage.program = argv[1];
+	snprintf(program, sizeof(program), "fetch_program: %s\n", argv[2]);
+	stage.more = program;
 	crypto_box_keypair(router_key, router_secret.bytes);
 	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }

@@ -1,0 +1,54 @@
+/* One request to a server of the world and its answer, blocking: the whole life of a fetch. */
+#ifndef CREDENTIALS_FETCH_HTTPS_H
+#define CREDENTIALS_FETCH_HTTPS_H
+
+#include "common/base/arena.h"
+#include "common/base/text.h"
+
+#define HTTPS_ANSWER_MAX  65536 /* bytes of the body of an answer */
+#define HTTPS_REQUEST_MAX 131072
+
+/* Where to; borrowed from the text. */
+struct https_url {
+	bool tls;
+	struct span host; /* without brackets */
+	uint16_t port;
+	struct span authority; /* as it goes into Host */
+	struct span target;    /* path and query, "" is "/" */
+};
+
+/*
+ * Read https://host[:port][/path][?query]; http:// only to loopback (localhost, 127.0.0.0/8, ::1), or where plain is set.
+ *
+ * errors  ERR_INVALID another scheme, user information, a fragment, no host; out untouched
+ */
+enum err https_url_parse(struct span text, bool plain, struct https_url *out, struct why *why) must_check;
+
+struct https_request {
+	struct https_url url;
+	struct span method, target; /* target empty: the URL's own */
+	struct span fields;	    /* "Name: value\r\n" each; Host, Content-Length and Connection are added */
+	struct span body;
+	uint32_t limit_ms; /* for all of it */
+};
+
+struct https_answer {
+	unsigned status;
+	struct span body; /* in the arena */
+};
+
+/*
+ * Ask. No redirect is followed, no proxy is asked, a certificate is verified against the system's authorities and those on
+ * the descriptor; an answer is HTTP/1.1 with at most HTTPS_ANSWER_MAX bytes.
+ *
+ * authorities  a descriptor of a PEM file with more of them, or -1
+ * errors       ERR_UNAVAILABLE no address, no connection, no TLS, an answer that ends early; ERR_TIMEOUT; ERR_LIMIT the answer is
+ *              too long; ERR_PROTOCOL it is no HTTP
+ */
+enum err https_ask(const struct https_request *in, int authorities, struct arena *arena, struct https_answer *out,
+    struct why *why) must_check;
+
+/* Percent-encode for a form or a query: all but letters, digits and -._~ */
+void https_encode(struct text *out, struct span bytes);
+
+#endif

@@ -1,0 +1,225 @@
+/* OAuth 2.0: refresh token and client credentials; the form, and the reading of the answer. */
+#include "services/credentials/fetch/oauth.h"
+
+#include "common/seal/sealed.h"
+#include "common/wire/json.h"
+
+#define FORM_MAX 65536
+
+void
+form_add(struct text *form, const char *name, struct span value)
+{
+	text_add(form, "%s%s=", form->length == 0 ? "" : "&", name);
+	https_encode(form, value);
+}
+
+static void
+form_add_if(struct fetch *fetch, struct text *form, const char *name)
+{
+	struct span value;
+
+	if (job_secret(fetch, name, &value) || job_text(fetch, name, &value))
+		form_add(form, name, value);
+}
+
+struct span
+scopes_text(struct fetch *fetch)
+{
+	struct text text = job_room(fetch, 64 * 513 + 1);
+
+	for (size_t i = 0; i < fetch->job->scopes_n; i++) {
+		text_add(&text, "%s", i == 0 ? "" : " ");
+		text_add_span(&text, fetch->job->scopes[i]);
+	}
+	return text_span(&text);
+}
+
+/* ---- the answer ---- */
+
+/* A token is what may stand in a header field: printable ASCII, and not too long. */
+static enum err
+token_take(struct json value, struct arena *arena, const char *name, struct span *out, struct why *why)
+{
+	struct span text;
+	enum err r;
+
+	if (value.kind != JSON_KIND_STRING || (r = json_unescape(value, arena, &text, why)) != OK || text.length == 0)
+		return fail(why, ERR_PROTOCOL, "the answer has no %s", name);
+	if (text.length > SECRET_VALUE_MAX)
+		return fail(why, ERR_RANGE, "%s has more than %d bytes", name, SECRET_VALUE_MAX);
+	for (size_t i = 0; i < text.length; i++)
+		if (text.at[i] < ' ' || text.at[i] > '~')
+			return fail(why, ERR_PROTOCOL, "%s holds a byte that no token may hold", name);
+	*out = text;
+	return OK;
+}
+
+/* A number, or (as some servers write it) a string of digits; a fraction is cut. */
+static bool
+lifetime_take(struct json value, uint64_t *out)
+{
+	struct span digits = value.text;
+	size_t point;
+
+	if (value.kind == JSON_KIND_STRING && digits.length >= 2)
+		digits = span_head(span_tail(digits, 1), digits.length - 2);
+	else if (value.kind != JSON_KIND_NUMBER)
+		return false;
+	if (span_find(digits, '.', &point))
+		digits = span_head(digits, point);
+	return number_parse(digits, 1, UINT32_MAX, out, NULL) == OK;
+}
+
+enum err
+oauth_token_read(struct span body, struct arena *arena, struct oauth_token *out, struct why *why)
+{
+	struct oauth_token token = {0};
+	struct json object, refresh;
+	enum err r;
+
+	if (json_read(body, &object, NULL) != OK || object.kind != JSON_KIND_OBJECT)
+		return fail(why, ERR_PROTOCOL, "the answer is no JSON object");
+	if ((r = token_take(json_get(object, "access_token"), arena, "access_token", &token.access_token, why)) != OK)
+		return r;
+	refresh = json_get(object, "refresh_token");
+	if (refresh.kind != JSON_KIND_NONE && refresh.kind != JSON_KIND_NULL &&
+	    (r = token_take(refresh, arena, "refresh_token", &token.refresh_token, why)) != OK)
+		return r;
+	token.has_lifetime = lifetime_take(json_get(object, "expires_in"), &token.lifetime_s);
+	*out = token;
+	return OK;
+}
+
+struct span
+oauth_error_read(struct span body)
+{
+	struct json object;
+	struct span text;
+
+	if (json_read(body, &object, NULL) != OK)
+		return SPAN_NONE;
+	text = json_get(object, "error").text;
+	if (text.length < 3 || text.length > 66 || text.at[0] != '"')
+		return SPAN_NONE;
+	text = span_head(span_tail(text, 1), text.length - 2);
+	return span_only(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ? text : SPAN_NONE;
+}
+
+/* ---- asking ---- */
+
+static enum err
+refused(unsigned status, struct span body, struct why *why)
+{
+	struct span error = oauth_error_read(body);
+
+	return fail(why, status >= 500 || status == 429 ? ERR_UNAVAILABLE : ERR_DENIED,
+	    "the token server answered %u%s" SPAN_FORMAT, status, error.length == 0 ? "" : " ", SPAN_ARGS(error));
+}
+
+static void
+token_done(struct fetch *fetch, const struct oauth_token *token, struct msg_fetch_done *out)
+{
+	uint64_t lifetime_ms = fetch->job->lifetime_ms;
+
+	if (token->has_lifetime && token->lifetime_s * 1000 < lifetime_ms)
+		lifetime_ms = token->lifetime_s * 1000;
+	out->expires_ms = (uint64_t)fetch->now_ms + lifetime_ms;
+	out->values = job_values(fetch, 1);
+	out->values[0] = (struct msg_fetch_value){fetch->job->key, token->access_token};
+	out->values_n = 1;
+	if (token->refresh_token.length == 0)
+		return;
+	out->material = job_values(fetch, 1);
+	out->material[0] = (struct msg_fetch_value){SPAN("refresh_token"), token->refresh_token};
+	out->material_n = 1;
+}
+
+enum err
+oauth_ask(struct fetch *fetch, struct span fallback, struct span form, struct msg_fetch_done *out, struct why *why)
+{
+	struct https_request request = {.method = SPAN("POST"), .limit_ms = fetch->job->limit_ms,
+	    .fields = SPAN("Content-Type: application/x-www-form-urlencoded\r\nAccept: application/json\r\n"),
+	    .body = form};
+	struct https_answer answer;
+	struct oauth_token token;
+	struct span url = fallback;
+	enum err r;
+
+	job_text(fetch, "token_url", &url);
+	if (url.length == 0)
+		return fail(why, ERR_INVALID, "no token_url is known");
+	if ((r = https_url_parse(url, false, &request.url, why)) != OK)
+		return because(why, r, "token_url");
+	if ((r = https_ask(&request, fetch->authorities, fetch->arena, &answer, why)) != OK)
+		return r;
+	if (answer.status != 200)
+		return refused(answer.status, answer.body, why);
+	if ((r = oauth_token_read(answer.body, fetch->arena, &token, why)) != OK)
+		return because(why, r, "the token server");
+	token_done(fetch, &token, out);
+	return OK;
+}
+
+/* Azure: the tenant names the server. It becomes part of a path, so it is a name or an id and nothing more. */
+static enum err
+tenant_url(struct fetch *fetch, struct span *out, struct why *why)
+{
+	struct text url = job_room(fetch, 512);
+	struct span tenant;
+
+	*out = SPAN_NONE;
+	if (!job_text(fetch, "tenant_id", &tenant))
+		return OK;
+	if (tenant.length > 253 ||
+	    !span_only(tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") || tenant.at[0] == '.')
+		return fail(why, ERR_INVALID, "tenant_id is no name");
+	text_add(&url, "https://login.microsoftonline.com/" SPAN_FORMAT "/oauth2/v2.0/token", SPAN_ARGS(tenant));
+	*out = text_span(&url);
+	return OK;
+}
+
+static enum err
+form_ask(struct fetch *fetch, struct text *form, struct msg_fetch_done *out, struct why *why)
+{
+	struct span scopes = scopes_text(fetch), fallback;
+	enum err r;
+
+	form_add_if(fetch, form, "client_id");
+	form_add_if(fetch, form, "client_secret");
+	if (scopes.length > 0)
+		form_add(form, "scope", scopes);
+	if (form->cut)
+		return fail(why, ERR_LIMIT, "the material is too long");
+	if ((r = tenant_url(fetch, &fallback, why)) != OK)
+		return r;
+	return oauth_ask(fetch, fallback, text_span(form), out, why);
+}
+
+/* RFC 6749, 6. */
+enum err
+oauth_refresh(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
+{
+	struct text form = job_room(fetch, FORM_MAX);
+	struct span token;
+	enum err r;
+
+	if ((r = job_need(fetch, "refresh_token", &token, why)) != OK)
+		return r;
+	form_add(&form, "grant_type", SPAN("refresh_token"));
+	form_add(&form, "refresh_token", token);
+	return form_ask(fetch, &form, out, why);
+}
+
+/* RFC 6749, 4.4. */
+enum err
+oauth_client(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
+{
+	struct text form = job_room(fetch, FORM_MAX);
+	struct span value;
+	enum err r;
+
+	if ((r = job_need(fetch, "client_id", &value, why)) != OK || (r = job_need(fetch, "client_secret", &value, why)) != OK)
+		return r;
+	form_add(&form, "grant_type", SPAN("client_credentials"));
+	return form_ask(fetch, &form, out, why);
+}

@@ -1,0 +1,346 @@
+/* Fetching: a stream socket for each job; its length in 4 bytes and the message, then the same from the child. */
+#include "services/credentials/fetching.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/os/child.h"
+#include "services/credentials/room.h"
+
+#define HEAD_BYTES 4
+#define JOB_MAX	   (1u << 20)
+#define ANSWER_MAX (512u << 10) /* 20 values of 16 KiB, and the rest */
+
+struct fetching {
+	struct list link; /* in credentials.fetches */
+	struct credentials *credentials;
+	int fd;
+	struct watch watch;
+	struct timer timer;
+	struct room job, answer;
+	size_t sent, length, got;
+	fetch_done *done;
+	void *self;
+};
+
+static void
+fetching_end(struct fetching *fetching, enum err r, const struct msg_fetch_done *done, const struct why *why)
+{
+	struct loop *loop = fetching->credentials->loop;
+
+	loop_timer_stop(loop, &fetching->timer);
+	loop_remove(loop, &fetching->watch);
+	close(fetching->fd);
+	list_remove(&fetching->link);
+	fetching->credentials->fetches_n--;
+	room_close(&fetching->job);
+	if (fetching->done != NULL)
+		fetching->done(fetching->self, r, done, why);
+	room_close(&fetching->answer);
+	free(fetching);
+}
+
+static void
+fetching_failed(struct fetching *fetching, enum err r, const char *words)
+{
+	struct why why;
+
+	fail(&why, r, "%s", words);
+	fetching_end(fetching, r, NULL, &why);
+}
+
+static void
+too_late(void *self)
+{
+	fetching_failed(self, ERR_TIMEOUT, "no answer in time");
+}
+
+/* ---- the answer ---- */
+
+static void
+answer_whole(struct fetching *fetching)
+{
+	auto_arena struct arena arena = {.max_bytes = 64u << 10}; /* for lists: no value is copied */
+	struct span bytes = span_of_bytes(fetching->answer.at + HEAD_BYTES, fetching->got - HEAD_BYTES);
+	struct why why = {""};
+	struct msg answer;
+	enum err r;
+
+	if ((r = msg_decode(bytes, &arena, &answer, &why)) != OK || (answer.id != FETCH_DONE && answer.id != FETCH_FAILED)) {
+		log_warning("fetch.malformed", "why=\"%s\"", why.text);
+		fetching_failed(fetching, ERR_INTERNAL, "what the child answered is malformed");
+	} else if (answer.id == FETCH_FAILED) {
+		r = answer.fetch_failed.error < ERR_COUNT ? (enum err)answer.fetch_failed.error : ERR_INTERNAL;
+		fail(&why, r, SPAN_FORMAT, SPAN_ARGS(answer.fetch_failed.words));
+		fetching_end(fetching, r, NULL, &why);
+	} else {
+		fetching_end(fetching, OK, &answer.fetch_done, NULL);
+	}
+}
+
+static size_t
+answer_length(const struct fetching *fetching)
+{
+	const uint8_t *at = fetching->answer.at;
+
+	if (fetching->got < HEAD_BYTES)
+		return SIZE_MAX;
+	return HEAD_BYTES + ((size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3]);
+}
+
+static void
+job_readable(struct fetching *fetching)
+{
+	size_t room = fetching->answer.size - fetching->got, want;
+	ssize_t n = recv(fetching->fd, fetching->answer.at + fetching->got, room, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		fetching_failed(fetching, ERR_UNAVAILABLE, "the child that was to fetch it ended without an answer");
+		return;
+	}
+	fetching->got += (size_t)n;
+	fetching->answer.used = fetching->got; /* so much of it is wiped */
+	want = answer_length(fetching);
+	if (want != SIZE_MAX && (want > ANSWER_MAX || fetching->got > want))
+		fetching_failed(fetching, ERR_INTERNAL, "what the child answered is malformed");
+	else if (fetching->got == want)
+		answer_whole(fetching);
+	else if (fetching->got == fetching->answer.size)
+		fetching_failed(fetching, ERR_INTERNAL, "what the child answered is too long");
+}
+
+/* ---- the job ---- */
+
+static void
+job_writable(struct fetching *fetching)
+{
+	ssize_t n = send(fetching->fd, fetching->job.at + fetching->sent, fetching->length - fetching->sent,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		fetching_failed(fetching, ERR_UNAVAILABLE, "no child took the job");
+		return;
+	}
+	fetching->sent += (size_t)n;
+	if (fetching->sent < fetching->length)
+		return;
+	room_close(&fetching->job);
+	loop_change(fetching->credentials->loop, &fetching->watch, EPOLLIN);
+}
+
+static void
+ready(void *self, uint32_t events)
+{
+	struct fetching *fetching = self;
+
+	if (fetching->sent < fetching->length && (events & EPOLLOUT) != 0)
+		job_writable(fetching);
+	else
+		job_readable(fetching);
+}
+
+static size_t
+texts_bytes(const struct span *texts, size_t n)
+{
+	size_t bytes = 8;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += 8 + texts[i].length;
+	return bytes;
+}
+
+/* At least as many as its msgpack has. */
+static size_t
+job_bytes(const struct msg_fetch_job *job)
+{
+	size_t bytes = 64 + job->what.length + job->key.length + job->body.length + texts_bytes(job->texts, job->texts_n) +
+	    texts_bytes(job->scopes, job->scopes_n) + texts_bytes(job->outputs, job->outputs_n) +
+	    texts_bytes(job->fields, job->fields_n);
+
+	for (size_t i = 0; i < job->secrets_n; i++)
+		bytes += 24 + job->secrets[i].key.length + job->secrets[i].value.length;
+	return bytes;
+}
+
+static enum err
+job_encode(const struct msg_fetch_job *job, uint32_t limit_ms, struct room *room, size_t *length, struct why *why)
+{
+	struct msg m = {.id = FETCH_JOB, .fetch_job = *job};
+	size_t size = job_bytes(job), clear = 0, given = size;
+	char *at;
+	enum err r;
+
+	if (size > JOB_MAX)
+		return fail(why, ERR_LIMIT, "the material is too long");
+	m.fetch_job.limit_ms = limit_ms;
+	room_open(room, HEAD_BYTES + size);
+	room_take(room, HEAD_BYTES + size);
+	at = (char *)room->at + HEAD_BYTES;
+	r = msg_encode(&m, &at, &given, &clear, why);
+	assert(at == (char *)room->at + HEAD_BYTES); /* it was large enough: nothing was copied elsewhere */
+	for (unsigned i = 0; i < HEAD_BYTES; i++)
+		room->at[i] = (uint8_t)(clear >> (8 * (3 - i)));
+	*length = HEAD_BYTES + clear;
+	return r;
+}
+
+/* ---- the keeper ---- */
+
+static enum err
+socket_hand(struct credentials *credentials, int fd, struct why *why)
+{
+	struct iovec iov = {(char[]){'f'}, 1};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct msghdr header = {
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+	*CMSG_FIRSTHDR(&header) =
+	    (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&header)), &fd, sizeof(fd));
+	if (sendmsg(credentials->keeper_fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return fail_errno(why, ERR_LIMIT, "hand a socket to the keeper");
+	return OK;
+}
+
+enum err
+fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self, struct why *why)
+{
+	struct fetching *fetching;
+	auto_fd int ours = -1, theirs = -1;
+	auto_room struct room room = {0};
+	size_t length = 0;
+	int pair[2];
+	enum err r;
+
+	if (credentials->fetches_n >= FETCHES_MAX)
+		return fail(why, ERR_LIMIT, "%d fetches are under way", FETCHES_MAX);
+	if ((r = job_encode(job, credentials->config->fetch_limit_ms, &room, &length, why)) != OK)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail_errno(why, ERR_LIMIT, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	if ((r = socket_hand(credentials, theirs, why)) != OK)
+		return r;
+	if ((fetching = calloc(1, sizeof(*fetching))) == NULL)
+		abort();
+	if ((r = loop_add(credentials->loop, &fetching->watch, ours, EPOLLIN | EPOLLOUT, ready, fetching, why)) != OK) {
+		free(fetching);
+		return r;
+	}
+	fetching->credentials = credentials;
+	fetching->fd = fd_take(&ours);
+	fetching->job = room;
+	room = (struct room){0};
+	fetching->length = length;
+	room_open(&fetching->answer, ANSWER_MAX);
+	fetching->done = done;
+	fetching->self = self;
+	list_append(&credentials->fetches, &fetching->link);
+	credentials->fetches_n++;
+	loop_timer_set(credentials->loop, &fetching->timer, credentials->config->fetch_limit_ms + FETCH_WAIT_MS, too_late, fetching);
+	return OK;
+}
+
+void
+fetches_end(struct credentials *credentials)
+{
+	struct fetching *fetching;
+
+	if (credentials->fetches.next == NULL)
+		return;
+	while (!list_empty(&credentials->fetches)) {
+		fetching = (struct fetching *)((char *)credentials->fetches.next - offsetof(struct fetching, link));
+		fetching_failed(fetching, ERR_UNAVAILABLE, "credentials ends");
+	}
+}
+
+static enum err
+program_path(char *to, size_t size, struct why *why)
+{
+	ssize_t n = readlink("/proc/self/exe", to, size - 1);
+	char *slash;
+
+	if (n <= 0)
+		return fail_errno(why, ERR_SYSTEM, "readlink /proc/self/exe");
+	to[n] = '\0';
+	slash = strrchr(to, '/');
+	if (slash == NULL || size - (size_t)(slash - to) < sizeof("/credentials-fetch"))
+		return fail(why, ERR_SYSTEM, "no room for a path");
+	snprintf(slash, size - (size_t)(slash - to), "/credentials-fetch");
+	return OK;
+}
+
+enum err
+keeper_start(struct credentials *credentials, struct why *why)
+{
+	const struct service_config *service = &credentials->config->service;
+	char path[SERVICE_PATH_BYTES], uid[16], gid[16];
+	const char *argv[] = {"credentials-fetch", "keeper", uid, gid, NULL};
+	auto_fd int authorities = -1, theirs = -1;
+	struct child_plan plan = {.path = credentials->config->fetch_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 5,
+	    .die_with_parent = true};
+	struct child child;
+	int pair[2];
+	enum err r;
+
+	list_init(&credentials->fetches);
+	if (plan.path[0] == '\0') {
+		if ((r = program_path(path, sizeof(path), why)) != OK)
+			return r;
+		plan.path = path;
+	}
+	if (credentials->config->ca_file[0] != '\0' &&
+	    (authorities = open(credentials->config->ca_file, O_RDONLY | O_CLOEXEC)) < 0)
+		return fail_errno(why, ERR_SYSTEM, "ca_file %s", credentials->config->ca_file);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail_errno(why, ERR_SYSTEM, "socketpair");
+	credentials->keeper_fd = pair[0];
+	theirs = pair[1];
+	snprintf(uid, sizeof(uid), "%u", (unsigned)service->uid);
+	snprintf(gid, sizeof(gid), "%u", (unsigned)service->gid);
+	plan.fds[3] = theirs;
+	plan.fds[4] = authorities;
+	if ((r = child_start(&child, &plan, why)) != OK)
+		return because(why, r, "the keeper of fetches");
+	child_done(&child); /* its end is seen on the socket */
+	return OK;
+}
+
+static void
+keeper_ended(void *self, uint32_t events)
+{
+	struct credentials *credentials = self;
+
+	(void)events;
+	credentials->failed = fail(&credentials->why, ERR_UNAVAILABLE, "the keeper of fetches ended");
+	loop_remove(credentials->loop, &credentials->keeper);
+	loop_stop(credentials->loop);
+}
+
+enum err
+keeper_watch(struct credentials *credentials, struct why *why)
+{
+	return loop_add(credentials->loop, &credentials->keeper, credentials->keeper_fd, EPOLLIN, keeper_ended, credentials, why);
+}
+
+void
+keeper_done(struct credentials *credentials)
+{
+	loop_remove(credentials->loop, &credentials->keeper);
+	clean_fd(&credentials->keeper_fd);
+}

@@ -1,0 +1,39 @@
+/* Fetching: jobs for short-lived children that speak with the world, each holding the one credential of its job. */
+#ifndef CREDENTIALS_FETCHING_H
+#define CREDENTIALS_FETCHING_H
+
+#include "services/credentials/credentials.h"
+
+#define FETCHES_MAX   32    /* at once */
+#define FETCH_WAIT_MS 2000 /* longer than the child's own limit (fetch_limit_ms) */
+
+/*
+ * Start the keeper: the unprivileged process that starts those children when it is handed a socket, as credentials itself may
+ * start nothing once it is jailed. Before the jail.
+ */
+enum err keeper_start(struct credentials *credentials, struct why *why) must_check;
+
+/* After the jail: without its keeper credentials ends. */
+enum err keeper_watch(struct credentials *credentials, struct why *why) must_check;
+void keeper_done(struct credentials *credentials);
+
+/*
+ * How it went, from the loop, once. OK: done is borrowed for the call, and what it says lies in a room that is wiped when
+ * this returns.
+ */
+typedef void fetch_done(void *self, enum err r, const struct msg_fetch_done *done, const struct why *why);
+
+/*
+ * Give a job to a child.
+ *
+ * job     copied into a room that is wiped once the child has it; limit_ms is set here
+ * errors  ERR_LIMIT FETCHES_MAX are under way, or the job is too long; ERR_RANGE a field out of its bounds; done will not be
+ *         called then
+ */
+enum err fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self,
+    struct why *why) must_check;
+
+/* All that is under way is forgotten. */
+void fetches_end(struct credentials *credentials);
+
+#endif
