@@ -23,8 +23,9 @@ struct loop {
 	struct timer **heap;
 	size_t heap_count, heap_room;
 	struct idle *idle;
-	uint32_t expect_us;	   /* look for so long before sleeping */
-	unsigned vain, pass_over; /* how often that found nothing, one after the other; so many wishes are passed over */
+	uint32_t expect_us; /* look for so long before sleeping */
+	unsigned vain;	    /* how often that found nothing, one after the other */
+	unsigned pass_over; /* so many wishes */
 	struct watch signal_watch;
 	sigset_t signals;
 	struct {

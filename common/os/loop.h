@@ -57,9 +57,9 @@ void loop_idle(struct loop *loop, struct idle *idle, bool (*work)(void *), void 
 void loop_idle_remove(struct loop *loop, struct idle *idle);
 
 /*
- * An answer is due within us microseconds: the next wait looks for so long before it sleeps. For the other end of a channel:
- * to sleep and be woken takes as long as its answer. Where that was in vain (there is one core, or the other end is
- * busy), more and more of these wishes are passed over.
+ * An answer is due within us microseconds: the next wait looks for so long before it sleeps. For the other end of a
+ * channel: to sleep and be woken takes as long as its answer. Where that was in vain (there is one core, or the other
+ * end is busy), more and more of these wishes are passed over.
  */
 void loop_expect(struct loop *loop, uint32_t us);
 
