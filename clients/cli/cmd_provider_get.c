@@ -178,6 +178,8 @@ run_sandbox_provider_attach(struct cli *cli, struct why *why)
 	printf(answer->attached ? "Attached provider %s to sandbox %s\n"
 				: "Provider %s is attached to sandbox %s already\n",
 	    shown(&cli->arena, request.provider_name), shown(&cli->arena, request.sandbox_name));
+	for (size_t i = 0; i < answer->n_warnings; i++)
+		cli_note(cli, "Warning: %s", shown(&cli->arena, answer->warnings[i]));
 	if (answer->attached)
 		cli_note(
 		    cli, "Commands that start from now on find its variables; those that run keep their environment");
