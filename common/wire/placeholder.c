@@ -1,6 +1,8 @@
 /* Placeholders found: the mark, its token, and how far both go. */
 #include "common/wire/placeholder.h"
 
+#define FIRST_WORD 9 /* bytes of a mark before its first ':' or '-' */
+
 static bool
 is_key(char c)
 {
@@ -25,15 +27,24 @@ placeholder_key(struct span text)
 	return true;
 }
 
+/* Every field of every request is looked through: by the rarest of its letters, which stands behind the first word. */
 static bool
 find_mark(struct span text, size_t from, const char *mark, size_t *at)
 {
-	const char *found = from >= text.length ? NULL :
-	    memmem(text.at + from, text.length - from, mark, PLACEHOLDER_MARK_BYTES);
+	const char *end = text.at + text.length, *next, *joint;
 
-	if (found != NULL)
-		*at = (size_t)(found - text.at);
-	return found != NULL;
+	if (text.length < PLACEHOLDER_MARK_BYTES || from > text.length - PLACEHOLDER_MARK_BYTES)
+		return false;
+	for (next = text.at + from + FIRST_WORD; (joint = memchr(next, mark[FIRST_WORD], (size_t)(end - next))) != NULL;
+	     next = joint + 1) {
+		if ((size_t)(end - joint) < PLACEHOLDER_MARK_BYTES - FIRST_WORD)
+			return false;
+		if (memcmp(joint - FIRST_WORD, mark, PLACEHOLDER_MARK_BYTES) == 0) {
+			*at = (size_t)(joint - FIRST_WORD - text.at);
+			return true;
+		}
+	}
+	return false;
 }
 
 bool

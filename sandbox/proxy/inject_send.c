@@ -243,6 +243,24 @@ body_send(struct exchange *exchange, struct arena *arena)
 		routed_pieces(exchange, pieces, n);
 }
 
+/* How many are filled, and where: what an operator wants to know of a credential's use. */
+static void
+tell(struct exchange *exchange, const struct inject *inject)
+{
+	size_t n = inject->path.slots + inject->query.slots + inject->body.slots;
+	char words[96];
+	struct text details = TEXT_OF(words);
+	struct event event = {.class = EVENT_HTTP, .severity = EVENT_INFO, .action = EVENT_ALLOWED, .activity = "REQUEST",
+	    .head = "HTTP_REQUEST", .engine = "proxy", .method = exchange->request.method, .path = exchange->target.path,
+	    .policy = exchange->policy};
+
+	for (size_t i = 0; i < inject->fields_n; i++)
+		n += inject->fields[i].pieces.slots;
+	text_add(&details, "credentials_injected=%zu%s", n, exchange->signing != 0 ? " signed=sigv4" : "");
+	event.details = text_span(&details);
+	connection_event(exchange->http->connection, &event);
+}
+
 static void
 send_it(struct exchange *exchange)
 {
@@ -256,6 +274,7 @@ send_it(struct exchange *exchange)
 		refuse(exchange, 403, "credential_injection_failed", why.text);
 		return;
 	}
+	tell(exchange, exchange->inject);
 	routed_send(exchange, &open, NULL);
 	if (open.body == 3)
 		body_send(exchange, &arena);
@@ -295,7 +314,9 @@ inject_send(struct exchange *exchange)
 	const struct connection *connection = exchange->http->connection;
 	struct inject *inject = inject_needed(exchange);
 
-	if (!connection->tls)
+	if (exchange->upgrade && !exchange->websocket)
+		refuse(exchange, 403, "credential_injection_failed", "credentials are put into no upgrade but to a WebSocket");
+	else if (!connection->tls)
 		refuse(exchange, 403, "credential_injection_failed", "credentials are put in over TLS only");
 	else if (inject == NULL)
 		refuse(exchange, 403, "credential_injection_failed", "the request is too large");
