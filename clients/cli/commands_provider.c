@@ -24,7 +24,8 @@ static const char *const strategies[] = {"oauth2-refresh-token", "oauth2-client-
 	{.id = FLAG_GLOBAL, .name = "global", .kind = KIND_SWITCH,			\
 	 .help = "of the platform, for every workspace (platform admins), not of the workspace"}
 #define FILES										\
-	LIST(FLAG_FILE, "file", "FILE", NULL, COMPLETE_FILE, "a profile, as YAML or JSON; - is standard input")
+	{.id = FLAG_FILE, .name = "file", .letter = 'f', .kind = KIND_LIST, .value = "FILE", .complete = COMPLETE_FILE,	\
+	 .help = "a profile, as YAML or JSON; - is standard input; may be repeated"}
 #define KEY_OF(text)									\
 	{.id = FLAG_CREDENTIAL_KEY, .name = "credential-key", .kind = KIND_TEXT, .value = "KEY", .help = text}
 #define PROVIDER_NAMED									\
