@@ -90,6 +90,19 @@ ticket_wanted(struct state *state, const struct msg_ticket *in, const struct dri
 	return OK;
 }
 
+/* A sandbox that cannot begin without credentials says so; that it begins takes the words' place. */
+static void
+waits_say(struct state *state, struct id sandbox, const char *words)
+{
+	struct args args = {0};
+	struct why why;
+
+	args_id(&args, sandbox);
+	args_text(&args, span_of_text(words));
+	if (db_run(&state->db, SQL_BOX_WAITS, &args, NULL, &why) != OK)
+		log_debug("sandbox.waits", "sandbox=%s why=%s", id_text(sandbox), why.text);
+}
+
 /*
  * A driver is about to start an epoch: make its token, of which only the hash is kept, and fetch its claim.
  *
@@ -112,8 +125,12 @@ ticket(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)answer;
 	if (driver == NULL || driver->peer != m->from)
 		return fail(why, ERR_STATE, "driver_join comes first");
-	if ((r = ticket_wanted(state, in, driver, why)) != OK || (r = credentials_peer(state, &credentials, why)) != OK)
+	if ((r = ticket_wanted(state, in, driver, why)) != OK)
 		return r;
+	if ((r = credentials_peer(state, &credentials, why)) != OK) {
+		waits_say(state, in->sandbox, why->text);
+		return r;
+	}
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		abort();
 	*t = (struct ticketing){.state = state, .reply = reply_later(m), .sandbox = in->sandbox, .epoch = in->epoch};

@@ -96,6 +96,8 @@ stored(void *self, enum err r, struct msg *answer, const struct why *because_of)
 
 	if (because_of != NULL)
 		why = *because_of;
+	if (r == ERR_TIMEOUT)
+		r = fail(&why, ERR_UNAVAILABLE, "credentials did not answer in time: try again in a moment");
 	if (r == OK && (r = records_fit(storing, &answer->secrets_stored, &why)) == OK)
 		storing->records = answer->secrets_stored.records;
 	finish(storing, r, &why);

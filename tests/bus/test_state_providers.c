@@ -517,6 +517,171 @@ a_record_under_an_old_key_comes_too_late(void **unused)
 	memcpy(storage, "STORAGE2", 8);
 }
 
+/* ---- refresh ---- */
+
+static struct msg_refresh_state
+refresh_is(const char *status)
+{
+	struct msg m = {.id = REFRESH_GET, .refresh_get = {SPAN("default"), SPAN("cloud"), SPAN("GCP_ADC_ACCESS_TOKEN")}};
+	struct msg_refresh_state it;
+	struct outcome outcome;
+
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_int_equal(outcome.msg.refresh_states.states_n, 1);
+	it = outcome.msg.refresh_states.states[0]; /* its numbers */
+	if (!span_is(it.status, status))
+		fail_msg("it is " SPAN_FORMAT ", not %s", SPAN_ARGS(it.status), status);
+	outcome_done(&outcome);
+	return it;
+}
+
+/* Credentials mints, or does not; a running sandbox is pushed what it minted. */
+static void
+a_credential_is_renewed_and_pushed(void **unused)
+{
+	struct msg_sealed_secret secrets[2] = {sealed("client_secret"), sealed("refresh_token")}, first = sealed("OTHER_KEY");
+	struct span material[] = {SPAN("client_id=me")};
+	struct msg m = creation("cloud", "google-cloud", &first, 1);
+	struct msg configure = {.id = REFRESH_CONFIGURE, .refresh_configure = {.key = SPAN("GCP_ADC_ACCESS_TOKEN"),
+	    .strategy = 3, .material = material, .material_n = 1, .secrets = secrets, .secrets_n = 2, .subject = SPAN("t")}};
+	struct msg rotate = {.id = REFRESH_ROTATE, .refresh_rotate = {SPAN("default"), SPAN("cloud"),
+	    SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("t")}};
+	struct msg end = {.id = REFRESH_DELETE, .refresh_delete = {SPAN("default"), SPAN("cloud"),
+	    SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("t")}};
+	struct msg_secret_record minted[] = {{SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("STORAGE2minted")}};
+	struct msg_secret_record renewed[] = {{SPAN("refresh_token"), SPAN("STORAGE2rotated")}};
+	struct msg answer = {.id = REFRESHED};
+	struct msg_refresh_state at;
+	struct outcome outcome;
+	struct heard *heard;
+	struct why why = {0};
+
+	(void)unused;
+	ask(&outcome, api.peer, &m);
+	store(actor_hear(&credentials, SECRETS_STORE), 1);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	configure.refresh_configure.provider = outcome.msg.provider_row.provider;
+	outcome_done(&outcome);
+	refused(&rotate, ERR_NOT_FOUND, "no refresh is configured");
+	ask(&outcome, api.peer, &configure);
+	store(actor_hear(&credentials, SECRETS_STORE), 1);
+	outcome_wait(&outcome);
+	if (outcome.r != OK)
+		fail_msg("%s", outcome.why.text);
+	outcome_done(&outcome);
+	refresh_is("configured");
+
+	ask(&outcome, api.peer, &rotate); /* which fails */
+	heard = actor_hear(&credentials, REFRESH_RUN);
+	assert_true(id_equal(heard->msg.refresh_run.provider_id, configure.refresh_configure.provider));
+	assert_int_equal(heard->msg.refresh_run.strategy, 3);
+	assert_int_equal(heard->msg.refresh_run.secrets_n, 2);
+	assert_int_equal(heard->msg.refresh_run.material_n, 1);
+	(void)!fail(&why, ERR_DENIED, "the token endpoint said invalid_grant");
+	reply_fail(&heard->reply, ERR_DENIED, &why);
+	heard_free(heard);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_DENIED);
+	outcome_done(&outcome);
+	at = refresh_is("error");
+	assert_true(at.next_ms > (uint64_t)clock_wall_ms() + 50000);
+
+	answer.refreshed = (struct msg_refreshed){minted, 1, renewed, 1, (uint64_t)clock_wall_ms() + 3600000};
+	ask(&outcome, api.peer, &rotate);
+	heard = actor_hear(&credentials, REFRESH_RUN);
+	reply_send(&heard->reply, &answer);
+	heard_free(heard);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	outcome_done(&outcome);
+	at = refresh_is("refreshed");
+	assert_true(at.expires_ms >= (uint64_t)clock_wall_ms() + 3590000 && at.next_ms < at.expires_ms - 290000);
+	sql("do \\$\\$ begin assert (select count(*) from provider_secrets where record = 'STORAGE2rotated' and owner = "
+	    "'GCP_ADC_ACCESS_TOKEN') = 1; assert (select count(*) from provider_refreshes where lease is not null) = 0; "
+	    "end \\$\\$");
+
+	sql("update provider_refreshes set next_ms = 1"); /* it is due */
+	ask(&outcome, api.peer, &configure);		  /* and is looked at */
+	store(actor_hear(&credentials, SECRETS_STORE), 2);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	outcome_done(&outcome);
+	drops_answer();
+	m = (struct msg){.id = PROVIDER_UPDATE, .provider_update = {.provider = configure.refresh_configure.provider,
+	    .secrets_remove = &minted[0].key, .secrets_remove_n = 1}};
+	refused(&m, ERR_STATE, "renewed by the gateway");
+	ask(&outcome, api.peer, &end);
+	outcome_wait(&outcome);
+	assert_true(outcome.msg.refresh_deleted.deleted);
+	outcome_done(&outcome);
+	refused(&rotate, ERR_NOT_FOUND, "no refresh is configured");
+	drops_answer();
+}
+
+/* ---- profiles ---- */
+
+static void
+profiles_are_kept_by_tier(void **unused)
+{
+	struct msg_profile_new one = {SPAN("forge"), SPAN("\x0a\x05" "forge")};
+	struct msg add = {.id = PROFILE_STORE, .profile_store = {.workspace = SPAN("default"), .profiles = &one,
+	    .profiles_n = 1, .subject = SPAN("t")}};
+	struct msg list = {.id = PROFILE_LIST, .profile_list = {.workspace = SPAN("default"), .limit = 10}};
+	struct msg end = {.id = PROFILE_DELETE, .profile_delete = {SPAN("default"), SPAN("forge"), SPAN("t")}};
+	struct outcome outcome;
+
+	(void)unused;
+	ask(&outcome, api.peer, &add);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_int_equal(outcome.msg.profile_listed.profiles[0].resource_version, 1);
+	outcome_done(&outcome);
+	refused(&add, ERR_EXISTS, "'forge' already exists");
+	add.profile_store.expected = 7;
+	refused(&add, ERR_CONFLICT, "current resource_version: 1");
+	add.profile_store.expected = 1;
+	assert_int_equal(ask_now(api.peer, &add), OK);
+	add.profile_store.expected = 0;
+	add.profile_store.workspace = SPAN_NONE;
+	assert_int_equal(ask_now(api.peer, &add), OK);
+	ask(&outcome, api.peer, &list);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.profile_listed.profiles_n, 2);
+	assert_true(span_is(outcome.msg.profile_listed.profiles[0].workspace, "default"));
+	assert_int_equal(outcome.msg.profile_listed.profiles[0].resource_version, 2);
+	outcome_done(&outcome);
+	assert_int_equal(ask_now(api.peer, &end), OK);
+	ask(&outcome, api.peer, &end);
+	outcome_wait(&outcome);
+	assert_false(outcome.msg.profile_deleted.deleted);
+	outcome_done(&outcome);
+}
+
+/* ---- the last: credentials is away ---- */
+
+static void
+without_credentials_nothing_is_half_made(void **unused)
+{
+	struct msg_sealed_secret secret = sealed("GITHUB_TOKEN");
+	struct msg m = creation("away", "github", &secret, 1), up = {.id = SESSION_UP, .session_up = {box, 1, {{0}}, 0, 1}};
+	struct outcome outcome;
+
+	(void)unused;
+	get(&outcome, box);
+	up.session_up.instance = outcome.msg.sandbox_row.instance;
+	outcome_done(&outcome);
+	actor_done(&credentials);
+	join(&credentials, ROLE_CREDENTIALS, "credentials"); /* with a key that nobody knows */
+	refused(&m, ERR_UNAVAILABLE, "credentials"); /* at once, or because it went while it was asked */
+	refused(&m, ERR_UNAVAILABLE, "credentials is not connected");
+	sql("do \\$\\$ begin assert (select count(*) from providers where name = 'away') = 0; end \\$\\$");
+	tell(relay.peer, &up);
+	condition_is("False", "CredentialsAway");
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(records_are_made_before_a_provider_is),
 	cmocka_unit_test(what_nothing_refers_to_is_forgotten),
@@ -528,6 +693,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_session_that_comes_back_is_given_what_is_new),
 	cmocka_unit_test(records_are_rewrapped),
 	cmocka_unit_test(a_record_under_an_old_key_comes_too_late),
+	cmocka_unit_test(a_credential_is_renewed_and_pushed),
+	cmocka_unit_test(profiles_are_kept_by_tier),
+	cmocka_unit_test(without_credentials_nothing_is_half_made),
 };
 
 STAGE_MAIN(tests)
