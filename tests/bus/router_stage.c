@@ -26,6 +26,7 @@ const struct id own_sandbox = {{7}};
 
 static const char *program;
 static int anchors_fd;
+static char *pem;
 static struct secret router_secret, credentials_secret, stranger_secret;
 static uint8_t router_key[32], credentials_key[32];
 
@@ -261,6 +262,12 @@ expect_answer(uint64_t stream, const char *text)
 
 /* ---- the world ---- */
 
+const char *
+stage_trust(void)
+{
+	return pem;
+}
+
 void
 until_readable(int fd)
 {
@@ -390,8 +397,6 @@ teardown(void **unused)
 bool
 stage_begin(int argc, char **argv)
 {
-	char *pem;
-
 	if (argc < 2)
 		return false;
 	program = argv[1];
@@ -401,7 +406,6 @@ stage_begin(int argc, char **argv)
 	tls_test_begin(&pem);
 	anchors_fd = memfd_create("anchors", MFD_CLOEXEC);
 	assert_int_equal(write(anchors_fd, pem, strlen(pem)), strlen(pem));
-	free(pem);
 	crypto_box_keypair(router_key, router_secret.bytes);
 	crypto_box_keypair(credentials_key, credentials_secret.bytes);
 	randombytes_buf(stranger_secret.bytes, 32);

@@ -77,6 +77,8 @@ void expect_answer(uint64_t stream, const char *text);
 
 /* ---- the world ---- */
 
+const char *stage_trust(void); /* PEM of its authority */
+
 int world_listen(uint16_t *port);
 /* Someone comes, and TLS stands, with a certificate of that name. */
 void world_accept(int listener, struct tls_client *world, const char *name);
