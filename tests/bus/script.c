@@ -18,7 +18,7 @@
 #include "common/base/text.h"
 #include "common/bus/channel.h"
 
-#define ROUTES_MAX 128
+#define ROUTES_MAX 512
 
 void
 turn(struct loop *loop, uint64_t until_ms, const char *what)
