@@ -18,6 +18,7 @@
 #include "common/rpc/server.h"
 #include "openshell/openshell.pb-c.h"
 #include "openshell/sandbox.pb-c.h"
+#include "tests/unit/cli/fake_provider.h"
 
 #define ID   "11111111-2222-4333-8444-555555555555"
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -36,8 +37,8 @@ note(const char *text)
 	}
 }
 
-static void
-note_call(struct rpc_call *call, const ProtobufCMessage *message)
+void
+fake_note_call(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	json_t *json = message_json(message);
 	char *text = json_dumps(json, JSON_COMPACT);
@@ -97,8 +98,8 @@ sample_make(struct sample *s, const char *name, int phase)
 	s->sandbox.status = &s->status;
 }
 
-static void
-refuse(struct rpc_call *call, enum err r, const char *words)
+void
+fake_refuse(struct rpc_call *call, enum err r, const char *words)
 {
 	struct why why = {0};
 
@@ -112,7 +113,7 @@ answer_sandbox(struct rpc_call *call, const char *name, int phase)
 	struct sample sample;
 
 	if (strcmp(name, "missing") == 0) {
-		refuse(call, ERR_NOT_FOUND, "sandbox not found");
+		fake_refuse(call, ERR_NOT_FOUND, "sandbox not found");
 		return;
 	}
 	sample_make(&sample, name, phase);
@@ -127,7 +128,7 @@ on_health(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	Openshell__V1__HealthResponse answer = OPENSHELL__V1__HEALTH_RESPONSE__INIT;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	answer.version = (char *)"9.9.9";
 	rpc_send(call, &answer.base);
 	rpc_finish(call, OK, NULL);
@@ -140,7 +141,7 @@ on_who(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	char *roles[] = {(char *)"openshell-user", (char *)"openshell-admin"};
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	answer.subject = (char *)"dev";
 	answer.roles = roles;
 	answer.n_roles = 2;
@@ -158,7 +159,7 @@ on_info(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	Openshell__V1__ComputeDriverCapabilities can = OPENSHELL__V1__COMPUTE_DRIVER_CAPABILITIES__INIT;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	answer.has_status = true;
 	answer.status = OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_HEALTHY;
 	answer.gateway_version = (char *)"9.9.9";
@@ -179,9 +180,9 @@ on_create(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	const char *name = in->name == NULL || in->name[0] == '\0' ? "made-up" : in->name;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	if (strcmp(name, "taken") == 0)
-		refuse(call, ERR_EXISTS, "sandbox 'taken' already exists");
+		fake_refuse(call, ERR_EXISTS, "sandbox 'taken' already exists");
 	else
 		answer_sandbox(call, name, 1);
 	snprintf(self, 64, "%s", name);
@@ -193,7 +194,7 @@ on_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	const Openshell__V1__GetSandboxRequest *in = (const Openshell__V1__GetSandboxRequest *)message;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	snprintf(looked_up, sizeof(looked_up), "%s", in->name);
 	answer_sandbox(call, in->name,
 	    strcmp(in->name, "starting") == 0 ? 1
@@ -210,7 +211,7 @@ on_list(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	struct sample samples[2];
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	sample_make(&samples[0], "demo", 2);
 	sample_make(&samples[1], "longer-name", 7);
 	sandboxes[0] = &samples[0].sandbox;
@@ -229,9 +230,9 @@ on_delete(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	Openshell__V1__DeleteSandboxResponse answer = OPENSHELL__V1__DELETE_SANDBOX_RESPONSE__INIT;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	if (strcmp(in->name, "missing") == 0) {
-		refuse(call, ERR_NOT_FOUND, "sandbox not found");
+		fake_refuse(call, ERR_NOT_FOUND, "sandbox not found");
 		return;
 	}
 	answer.has_deleted = true;
@@ -245,7 +246,7 @@ on_stop(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Openshell__V1__StopSandboxRequest *in = (const Openshell__V1__StopSandboxRequest *)message;
 
-	note_call(call, message);
+	fake_note_call(call, message);
 	snprintf(self, 64, "stop %s", in->name);
 	answer_sandbox(call, in->name, strcmp(in->name, "at-once") == 0 ? 7 : 6);
 }
@@ -255,7 +256,7 @@ on_start(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const Openshell__V1__StartSandboxRequest *in = (const Openshell__V1__StartSandboxRequest *)message;
 
-	note_call(call, message);
+	fake_note_call(call, message);
 	snprintf(self, 64, "%s", in->name);
 	answer_sandbox(call, in->name, 8);
 }
@@ -274,7 +275,7 @@ on_config(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	char *paths[] = {(char *)"/usr", (char *)"/a b: c"};
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	policy.has_version = files.has_include_workdir = answer.has_version = answer.has_policy_source = true;
 	policy.version = 1;
 	files.include_workdir = true;
@@ -309,7 +310,7 @@ on_gateway_config(void *self, struct rpc_call *call, const ProtobufCMessage *mes
 	Openshell__Sandbox__V1__SettingValue mode = OPENSHELL__SANDBOX__V1__SETTING_VALUE__INIT;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	setting.key = (char *)"proposal_approval_mode";
 	setting.value = &mode;
 	mode.value_case = OPENSHELL__SANDBOX__V1__SETTING_VALUE__VALUE_STRING_VALUE;
@@ -349,7 +350,7 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 	int status = 2;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	if (in->version > 3)
 		status = strcmp(name, "stuck") == 0 || (strcmp(name, "slow") == 0 && !waited) ? 1
 		    : strcmp(name, "bad") == 0						      ? 3
@@ -357,11 +358,11 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 											      : 2;
 	waited = in->version > 3;
 	if (away) {
-		refuse(call, ERR_UNAVAILABLE, "state is away");
+		fake_refuse(call, ERR_UNAVAILABLE, "state is away");
 		return;
 	}
 	if (strcmp(name, "fresh") == 0 && in->version == 0) {
-		refuse(call, ERR_NOT_FOUND, "no policy");
+		fake_refuse(call, ERR_NOT_FOUND, "no policy");
 		return;
 	}
 	revision_make(&revision, in->version == 0 ? 3 : in->version, status);
@@ -380,7 +381,7 @@ on_policies(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	Openshell__V1__SandboxPolicyRevision revisions[2], *list[] = {&revisions[0], &revisions[1]};
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	revision_make(&revisions[0], 12, 3);
 	revision_make(&revisions[1], 3, 2);
 	answer.revisions = list;
@@ -396,9 +397,9 @@ on_update(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	Openshell__V1__UpdateConfigResponse answer = OPENSHELL__V1__UPDATE_CONFIG_RESPONSE__INIT;
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	if (in->name != NULL && strcmp(in->name, "managed") == 0) {
-		refuse(call, ERR_STATE, "policy is managed globally");
+		fake_refuse(call, ERR_STATE, "policy is managed globally");
 		return;
 	}
 	answer.has_version = answer.has_deleted = true;
@@ -440,7 +441,7 @@ on_logs(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	Openshell__V1__SandboxLogLine line, *lines[] = {&line};
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	log_make(&line, fields, list);
 	answer.logs = lines;
 	answer.n_logs = 1;
@@ -485,7 +486,7 @@ on_watch(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	const Openshell__V1__WatchSandboxRequest *in = (const Openshell__V1__WatchSandboxRequest *)message;
 	const char *name = self;
 
-	note_call(call, message);
+	fake_note_call(call, message);
 	rpc_begin(call);
 	if (!in->follow_status) { /* logs --tail */
 		send_state(call, "demo", 2, -1);
@@ -501,7 +502,7 @@ on_watch(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	send_state(call, name, 1, -1);
 	if (strcmp(name, "flaky") == 0) {
 		snprintf(self, 64, "steady");
-		refuse(call, ERR_UNAVAILABLE, "state is away");
+		fake_refuse(call, ERR_UNAVAILABLE, "state is away");
 		return;
 	}
 	if (strcmp(name, "lost") == 0)
@@ -560,7 +561,7 @@ on_exec(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	static uint8_t big[32768];
 
 	(void)self;
-	note_call(call, message);
+	fake_note_call(call, message);
 	rpc_begin(call);
 	for (size_t i = 0; i < sizeof(all); i++)
 		all[i] = (uint8_t)i;
@@ -581,7 +582,7 @@ on_exec(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	} else if (strcmp(word, "noexit") == 0) {
 		rpc_finish(call, OK, NULL);
 	} else if (strcmp(word, "lost") == 0) {
-		refuse(call, ERR_UNAVAILABLE, "relay lost");
+		fake_refuse(call, ERR_UNAVAILABLE, "relay lost");
 	}
 }
 
@@ -618,6 +619,7 @@ static const struct rpc_method methods[] = {
     ROW("GetSandboxPolicyStatus", RPC_UNARY, get_sandbox_policy_status_request, on_policy_status),
     ROW("ListSandboxPolicies", RPC_UNARY, list_sandbox_policies_request, on_policies),
     ROW("UpdateConfig", RPC_UNARY, update_config_request, on_update),
+    FAKE_PROVIDER_METHODS,
     {NULL},
 };
 
