@@ -58,6 +58,7 @@ struct report {
 
 struct reports {
 	struct report of[REPORT_KINDS];
+	struct report *sent; /* in the call that is open; others may have come before it in order since */
 	uint64_t call;
 	uint32_t delay_ms;
 	struct timer again;

@@ -30,10 +30,11 @@ told(void *self, enum err r, struct msg *answer, const struct why *why)
 {
 	struct link *link = self;
 	struct reports *reports = &link->reports;
-	struct report *report = first_untold(reports);
+	struct report *report = reports->sent;
 
 	(void)answer;
 	reports->call = 0;
+	reports->sent = NULL;
 	if (backoff_helps(r)) {
 		if (link->enrolment.done)
 			loop_timer_set(
@@ -62,6 +63,7 @@ send_next(struct link *link)
 		return;
 	if (msg_decode(span_of_bytes(report->bytes, report->length), &arena, &m, &why) != OK)
 		abort(); /* we wrote it */
+	reports->sent = report;
 	reports->call = peer_call(link->relay, &m, CALL_DEADLINE_MS, told, link);
 }
 
@@ -81,6 +83,7 @@ reports_pause(struct link *link)
 	loop_timer_stop(link->loop, &link->reports.again);
 	call_cancel(link->relay, link->reports.call);
 	link->reports.call = 0;
+	link->reports.sent = NULL;
 }
 
 void
@@ -123,7 +126,7 @@ report_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return r;
 	if (m->id == SECRETS_APPLIED && m->secrets_applied.loaded)
 		link->secrets_revision = m->secrets_applied.revision;
-	if (link->reports.call != 0 && first_untold(&link->reports) == report)
+	if (link->reports.sent == report)
 		reports_pause(link); /* the old one is on its way: its answer says nothing of this one */
 	free(report->bytes);
 	*report = (struct report){.bytes = bytes, .length = length};

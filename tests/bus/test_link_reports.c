@@ -36,6 +36,60 @@ reports_are_told_until_answered(void **unused)
 	assert_null(actor_heard(&relay, SANDBOX_READY)); /* it is ready no more */
 }
 
+static struct msg
+secrets_of(uint64_t revision, bool loaded)
+{
+	return (struct msg){.id = SECRETS_APPLIED,
+	    .secrets_applied = {.sandbox = sandbox, .epoch = 2, .revision = revision, .loaded = loaded,
+		.message = loaded ? SPAN_NONE : SPAN("no")}};
+}
+
+/* The answer to one is no answer to another that has come before it in order since (the first was lost so). */
+static void
+a_report_is_not_lost_beside_another_under_way(void **unused)
+{
+	struct msg secrets = secrets_of(1, true);
+	struct heard *heard;
+
+	(void)unused;
+	running();
+	assert_int_equal(ask_now(supervisor.peer, &secrets), OK);
+	heard = actor_hear(&relay, SECRETS_APPLIED);
+	assert_int_equal(ask_now(supervisor.peer, &ready), OK);
+	reply_send(&heard->reply, &done);
+	heard_free(heard);
+	actor_answer(&relay, SANDBOX_READY, &done);
+	assert_null(actor_heard(&relay, SECRETS_APPLIED)); /* once was enough */
+}
+
+/* What is in use is said with each enrolment, so that nothing is pushed again. */
+static void
+secrets_go_up_and_down(void **unused)
+{
+	struct msg push = {.id = SECRETS_PUSH}, refused = secrets_of(6, false), loaded = secrets_of(5, true);
+	char box[40] = "sealed";
+	struct heard *heard;
+
+	(void)unused;
+	running();
+	push.secrets_push = (struct msg_secrets_push){.sandbox = sandbox, .epoch = 2,
+	    .revision = 5, .chunks = 1, .box = span_of_bytes(box, sizeof(box))};
+	assert_int_equal(ask_now(relay.peer, &push), OK);
+	heard = actor_hear(&supervisor, SECRETS_PUSH);
+	assert_int_equal(heard->msg.secrets_push.revision, 5);
+	heard_free(heard);
+	push.secrets_push.epoch++;
+	assert_int_equal(ask_now(relay.peer, &push), ERR_STATE);
+	assert_int_equal(ask_now(supervisor.peer, &loaded), OK);
+	actor_answer(&relay, SECRETS_APPLIED, &done);
+	assert_int_equal(ask_now(supervisor.peer, &refused), OK);
+	actor_answer(&relay, SECRETS_APPLIED, &done);
+	relay_cuts();
+	heard = actor_hear(&relay, ENROL);
+	assert_int_equal(heard->msg.enrol.secrets_revision, 5);
+	heard_free(heard);
+}
+
 static void
 ready_is_told_again_on_each_connection(void **unused)
 {
@@ -264,6 +318,8 @@ main(int argc, char **argv)
 	    TEST(what_was_applied_is_told_until_answered),
 	    TEST(helpers_log_through_channels_of_their_own),
 	    TEST(helpers_may_do_nothing_else),
+	    TEST(a_report_is_not_lost_beside_another_under_way),
+	    TEST(secrets_go_up_and_down),
 	    TEST(ready_is_told_again_on_each_connection),
 	    TEST(logs_are_kept_and_the_dropped_are_counted),
 	};
