@@ -20,6 +20,8 @@ static const struct {
     {"google-cloud", "GCP_LOCATION", {"GCP_LOCATION", "CLOUD_ML_REGION", "region"}, NULL, false},
     {"google-cloud", "GCP_SERVICE_ACCOUNT_EMAIL", {"GCP_SERVICE_ACCOUNT_EMAIL", "client_email"}, NULL, false},
     {"google-cloud", "GCE_METADATA_HOST", {NULL}, METADATA_HOST, true},
+    {"google-cloud", "GCE_METADATA_IP", {NULL}, METADATA_HOST, true},
+    {"google-cloud", "METADATA_SERVER_DETECTION", {NULL}, "assume-present", true},
     {"google-vertex-ai", "GCP_PROJECT_ID", {"VERTEX_AI_PROJECT_ID"}, NULL, false},
     {"google-vertex-ai", "GOOGLE_CLOUD_PROJECT", {"VERTEX_AI_PROJECT_ID"}, NULL, false},
     {"google-vertex-ai", "ANTHROPIC_VERTEX_PROJECT_ID", {"VERTEX_AI_PROJECT_ID"}, NULL, false},

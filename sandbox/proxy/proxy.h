@@ -32,6 +32,13 @@ struct accept;
 struct dns;
 struct backends;
 struct tokens;
+struct metadata;
+
+/* What the Google metadata emulator answers. */
+struct metadata_told {
+	bool known;
+	char token[404], email[324], project[260];
+};
 
 struct proxy {
 	struct loop *loop;
@@ -62,6 +69,8 @@ struct proxy {
 	struct events *events;
 	struct accept *accept;
 	struct dns *dns;
+	struct metadata *metadata;
+	struct metadata_told metadata_told;
 	struct tokens *tokens;	   /* that the router can fill */
 	struct list routed;	   /* requests under way by it */
 	struct slots routes;	   /* the same by their numbers */

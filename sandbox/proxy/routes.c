@@ -3,6 +3,7 @@
 
 #include "sandbox/proxy/generation.h"
 #include "sandbox/proxy/inference.h"
+#include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/setup.h"
@@ -14,6 +15,7 @@ const struct route proxy_routes[] = {
 	{PROXY_NAMES, proxy_names, PROXY_RUNNING, 0},
 	{CHANNEL_GIVE, channel_give, PROXY_RUNNING, 0},
 	{GENERATION, generation, PROXY_RUNNING, 0},
+	{METADATA_SET, metadata_set, PROXY_RUNNING, 0},
 	{SLOTS, slots, PROXY_RUNNING, 0},
 	{ROUTE_HEAD, route_head, PROXY_RUNNING, 0},
 	{ROUTE_END, route_end, PROXY_RUNNING, 0},

@@ -9,6 +9,7 @@
 #include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/judge.h"
 #include "sandbox/proxy/linger.h"
+#include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/names.h"
 #include "sandbox/proxy/resolve.h"
 #include "sandbox/proxy/routed.h"
@@ -75,6 +76,7 @@ proxy_done(struct proxy *proxy)
 	proxy->ending = true;
 	accept_free(proxy->accept);
 	connections_end(proxy, NULL, "the proxy ends");
+	metadata_free(proxy->metadata);
 	linger_done(proxy);
 	dns_free(proxy->dns);
 	bus_done(&proxy->bus);

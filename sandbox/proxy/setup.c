@@ -11,6 +11,7 @@
 #include "sandbox/proxy/ca.h"
 #include "sandbox/proxy/dns.h"
 #include "sandbox/proxy/events.h"
+#include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/names.h"
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/resolve.h"
@@ -77,7 +78,7 @@ proxy_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 /*
  * The agent's network stands: accept.
  *
- * in      proxy_listen with five descriptors, from the supervisor
+ * in      proxy_listen with five descriptors, or six with the metadata emulator's, from the supervisor
  * out     done
  * errors  ERR_PROTOCOL another number of descriptors; ERR_EXISTS it listens already
  */
@@ -87,12 +88,14 @@ proxy_listen(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct proxy *proxy = self;
 	enum err r;
 
-	if (m->fds_n != LISTENERS + 2)
+	if (m->fds_n != LISTENERS + 2 && m->fds_n != LISTENERS + 3)
 		return fail(why, ERR_PROTOCOL, "proxy_listen came with %zu descriptors", m->fds_n);
 	if (proxy->accept != NULL)
 		return fail(why, ERR_EXISTS, "it listens already");
 	if ((r = accept_new(proxy, m->fds, &proxy->accept, why)) != OK ||
-	    (r = dns_new(proxy, fd_take(&m->fds[LISTENERS]), fd_take(&m->fds[LISTENERS + 1]), &proxy->dns, why)) != OK)
+	    (r = dns_new(proxy, fd_take(&m->fds[LISTENERS]), fd_take(&m->fds[LISTENERS + 1]), &proxy->dns, why)) != OK ||
+	    (m->fds_n > LISTENERS + 2 &&
+		(r = metadata_new(proxy, fd_take(&m->fds[LISTENERS + 2]), &proxy->metadata, why)) != OK))
 		return r;
 	answer->id = DONE;
 	return OK;

@@ -41,6 +41,7 @@ struct secrets {
 	struct msg_inference_backend *backends;
 	size_t backends_n;
 	bool inference_told; /* the proxy was told of backends once */
+	bool metadata_told;  /* and of a credential of Google's */
 	struct secrets_report applied, refused;
 };
 

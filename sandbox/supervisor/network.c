@@ -62,6 +62,7 @@ static const struct {
 	{AF_INET,  SOCK_STREAM, "10.200.0.1", 3128 },
 	{AF_INET,  SOCK_DGRAM,  "127.0.0.1",  53	},
 	{AF_INET,  SOCK_STREAM, "127.0.0.1",  53	},
+	{AF_INET,  SOCK_STREAM, "127.0.0.1",  8174 }, /* where tools of Google's are told to find their metadata */
 };
 
 /*
@@ -179,7 +180,7 @@ network_build(bool closed, struct network *out, struct why *why)
 {
 	enum err r;
 
-	*out = (struct network){.fds = {-1, -1, -1, -1, -1, -1, -1}};
+	*out = (struct network){.fds = {-1, -1, -1, -1, -1, -1, -1, -1}};
 	if ((r = lo_up(why)) != OK)
 		return r;
 	if (closed)

@@ -4,8 +4,8 @@
 
 #include "common/base/err.h"
 
-/* The order of spawner_ready: transparent IPv4 and IPv6, explicit, DNS UDP and TCP; and then */
-enum { NETWORK_SOCK_DIAG = 5, NETWORK_REFUSALS, NETWORK_FDS };
+/* The order of spawner_ready: transparent IPv4 and IPv6, explicit, DNS UDP and TCP, metadata emulator; and then */
+enum { NETWORK_SOCK_DIAG = 6, NETWORK_REFUSALS, NETWORK_FDS };
 
 struct network {
 	bool fenced;	 /* the rules stand and do what they say: fds are open */

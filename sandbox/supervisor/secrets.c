@@ -132,6 +132,7 @@ secrets_proxy_greeted(struct supervisor *s)
 {
 	s->secrets.introduced = false;
 	inference_tell(s);
+	metadata_tell(s);
 }
 
 /* The router answers when the proxy knows what it can fill. */
@@ -202,6 +203,7 @@ take_over(struct supervisor *s)
 	secrets->backends_n = m.secrets_push.backends_n;
 	secrets->applied = (struct secrets_report){.revision = secrets->good.revision, .loaded = true};
 	inference_tell(s);
+	metadata_tell(s);
 	linkage_say(s, "INFO", "secrets of revision %llu are in use", (unsigned long long)secrets->good.revision);
 	report_one(s, &secrets->applied);
 }

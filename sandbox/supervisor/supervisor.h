@@ -107,6 +107,7 @@ void secrets_begin(struct supervisor *s); /* enrolled: start what will be needed
 bool secrets_ready(struct supervisor *s); /* the agent may start; says once why it may not */
 void secrets_report(struct supervisor *s); /* tell link about the last revisions */
 void secrets_introduce(struct supervisor *s); /* router and proxy, where both are there */
+void metadata_tell(struct supervisor *s); /* metadata.c: the proxy, what the Google metadata emulator answers */
 void secrets_proxy_greeted(struct supervisor *s); /* a new proxy: it knows of no backends */
 handler secrets_pushed, secrets_applied;
 

@@ -22,7 +22,7 @@
 struct loop *loop;
 struct actor supervisor, policyd, link_;
 struct child child;
-uint16_t dns_port;
+uint16_t dns_port, metadata_port;
 char pem_bytes[16384];
 
 #define CAPTURED 15001
@@ -253,14 +253,16 @@ setup_send(void)
 void
 listen_send(void)
 {
-	struct msg m = {.id = PROXY_LISTEN, .fds_n = 5};
+	struct msg m = {.id = PROXY_LISTEN, .fds_n = 6};
 
 	m.fds[0] = captured("127.0.0.1", CAPTURED, SOCK_STREAM);
 	m.fds[1] = captured("::1", CAPTURED, SOCK_STREAM);
 	m.fds[2] = bound(EXPLICIT, EXPLICIT_PORT, SOCK_STREAM);
 	m.fds[3] = bound("127.0.0.1", 0, SOCK_DGRAM);
 	m.fds[4] = bound("127.0.0.1", port_of(m.fds[3]), SOCK_STREAM);
+	m.fds[5] = bound("127.0.0.1", 0, SOCK_STREAM);
 	dns_port = port_of(m.fds[3]);
+	metadata_port = port_of(m.fds[5]);
 	assert_int_equal(ask_now(supervisor.peer, &m), OK);
 	for (size_t i = 0; i < m.fds_n; i++)
 		close(m.fds[i]);

@@ -16,6 +16,7 @@ extern struct loop *loop;
 extern struct actor supervisor, policyd, link_;
 extern struct child child;
 extern uint16_t dns_port;     /* of the proxy's DNS, UDP and TCP */
+extern uint16_t metadata_port; /* of its metadata emulator */
 extern int anchors_fd;	      /* whom the world trusts, a PEM file */
 extern char pem_bytes[16384]; /* the sandbox's authority, as proxy_ready gave it */
 

@@ -25,9 +25,9 @@ static struct {
 	struct loop *loop;
 	struct bus bus;
 	struct peer *supervisor;
-	struct watch listener, sockets[5];
-	int fds[5];
-	size_t index[5];
+	struct watch listener, sockets[6];
+	int fds[6];
+	size_t index[6];
 	unsigned names;
 } me;
 

@@ -186,7 +186,7 @@ is "the environment of a way out" "$(inside 'echo $https_proxy $HTTP_PROXY $ALL_
 is "policyd dies: a connect waits for the next" "$(heard '@kill policyd /sandbox/probe hear 1.1.1.1 443')" "0 transparent 1.1.1.1 443;possible|"
 is "... which has the policy, and is introduced" "$(grep -c '^POLICY 1$' "$work/heard") $(grep -c '^GIVEN policyd' "$work/heard") $(grep -c '^GIVEN link policyd' "$work/heard")" "2 4 2"
 is "the proxy dies: a connection waits for the next" "$(heard '@kill proxy /sandbox/probe hear 1.1.1.1 443')" "0 transparent 1.1.1.1 443;possible|"
-is "... which has the CA and the names" "$(grep -c '^PROXY setup.*key=secret$' "$work/heard") $(sed -n 's/^PROXY listens //p' "$work/heard" | tail -n 1)" "1 fds=5 names=2"
+is "... which has the CA and the names" "$(grep -c '^PROXY setup.*key=secret$' "$work/heard") $(sed -n 's/^PROXY listens //p' "$work/heard" | tail -n 1)" "1 fds=6 names=2"
 again=()
 for i in 1 2 3; do again+=('@kill proxy /sandbox/probe hear 1.1.1.1 1' '@kill policyd /sandbox/probe hear 1.1.1.1 1'); done
 is "both again and again: back each time" "$(heard "${again[@]}" | tr '|' '\n' | sort | uniq -c | tr -s ' ')" " 6 0 transparent 1.1.1.1 1;possible"
