@@ -30,6 +30,8 @@ keep(struct backends *backends, const struct msg *m, struct why *why)
 		return r;
 	backends->list = copy.inference_set.backends;
 	backends->n = copy.inference_set.backends_n;
+	if ((backends->where = arena_array(&backends->arena, backends->n + 1, sizeof(*backends->where))) == NULL)
+		return fail(why, ERR_LIMIT, "the backends are too large");
 	backends->revision = copy.inference_set.revision;
 	return OK;
 }

@@ -1,11 +1,13 @@
 /* Model calls: the request is recognised, its body collected, then sent to the first backend that answers. */
 #include "sandbox/proxy/inference_inside.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/resolve.h"
 
 #define REQUEST_BYTES  (INFERENCE_BODY_MAX + (256u << 10))
 
@@ -43,6 +45,7 @@ inference_forget(struct exchange *exchange)
 		return;
 	inference_tell(call, EVENT_ENDED, SPAN("left"), SPAN("the agent has left"));
 	exchange->inference = NULL;
+	resolve_cancel(exchange->http->connection->proxy->resolver, call->resolving);
 	loop_timer_stop(exchange->http->loop, &call->timer);
 	bytes_free(&call->body);
 	arena_reset(&call->request);
@@ -151,6 +154,8 @@ late(void *self)
 	struct exchange *exchange = call->exchange;
 	struct http *http = exchange->http;
 
+	resolve_cancel(http->connection->proxy->resolver, call->resolving);
+	call->resolving = 0;
 	exchange_let_go(exchange);
 	if (!inference_watch.end(exchange, false)) {
 		if (exchange->answer_begun)
@@ -186,20 +191,58 @@ request_make(struct model_call *call, struct msg_route_open *open, struct why *w
 	return OK;
 }
 
-/* Refused as a whole: no other backend would take it. */
-static bool
-unfit(struct model_call *call, const struct why *why)
+static struct whereabouts *
+where_of(const struct model_call *call)
 {
-	inference_refuse(call->exchange, 400, "the request cannot be sent on", span_of_text(why->text), SPAN("body"));
-	return true;
+	return &call->backends->where[call->backend - call->backends->list];
+}
+
+static void
+send_now(struct model_call *call)
+{
+	struct exchange *exchange = call->exchange;
+	struct whereabouts *where = where_of(call);
+	struct msg_route_open open;
+	struct why why = {0};
+
+	if (request_make(call, &open, &why) != OK) {
+		inference_refuse(exchange, 400, "the request cannot be sent on", span_of_text(why.text), SPAN("body"));
+		return;
+	}
+	open.addresses = where->texts;
+	open.addresses_n = where->n;
+	routed_send(exchange, &open, &inference_watch);
+}
+
+static void
+where_keep(struct whereabouts *where, const struct address *addresses, size_t n)
+{
+	*where = (struct whereabouts){.until_ms = clock_ms() + INFERENCE_NAME_MS};
+	for (size_t i = 0; i < n && i < CONNECTION_ADDRESSES; i++)
+		if (inet_ntop(addresses[i].length == 4 ? AF_INET : AF_INET6, addresses[i].bytes, where->rooms[i],
+			sizeof(where->rooms[i])) != NULL)
+			where->texts[where->n++] = span_of_text(where->rooms[i]);
+}
+
+static void
+resolved(void *self, enum err r, const struct address *addresses, size_t n, const struct why *why)
+{
+	struct model_call *call = self;
+	struct http *http = call->exchange->http;
+
+	call->resolving = 0;
+	if (r == OK) {
+		where_keep(where_of(call), addresses, n);
+		send_now(call);
+	} else
+		inference_watch.failed(call->exchange, SPAN("upstream_unreachable"), span_of_text(why->text), false);
+	http_settle(http);
 }
 
 bool
 inference_next(struct model_call *call)
 {
 	struct exchange *exchange = call->exchange;
-	struct msg_route_open open;
-	struct why why = {0};
 
 	while (call->next < call->backends->n &&
 	    !inference_speaks(&call->backends->list[call->next], INFERENCE_ROUTE, call->api->protocol))
@@ -209,10 +252,14 @@ inference_next(struct model_call *call)
 	call->backend = &call->backends->list[call->next++];
 	call->tried++;
 	arena_reset(&call->request);
-	if (request_make(call, &open, &why) != OK)
-		return unfit(call, &why);
 	loop_timer_set(exchange->http->loop, &call->timer, call->backend->timeout_ms, late, call);
-	exchange->state = EXCHANGE_DECIDED;
-	routed_send(exchange, &open, &inference_watch);
+	exchange->state = EXCHANGE_WAITING;
+	if (where_of(call)->until_ms > clock_ms()) {
+		send_now(call);
+		return true;
+	}
+	if ((call->host = arena_text(&call->request, call->backend->host)) == NULL)
+		abort();
+	call->resolving = resolve(exchange->http->connection->proxy->resolver, call->host, resolved, call);
 	return true;
 }

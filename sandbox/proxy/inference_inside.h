@@ -10,6 +10,16 @@
 #define INFERENCE_ROUTE	  "inference.local"
 #define INFERENCE_IDLE_MS 120000 /* between two pieces of a stream */
 
+#define INFERENCE_NAME_MS 5000 /* for so long addresses of a backend are not asked for again */
+
+/* Where a backend is, as the name servers said last. */
+struct whereabouts {
+	struct span texts[CONNECTION_ADDRESSES]; /* in rooms */
+	char rooms[CONNECTION_ADDRESSES][48];
+	size_t n;
+	uint64_t until_ms; /* of the clock */
+};
+
 /* What the supervisor has told; counted, as calls under way hold it. */
 struct backends {
 	unsigned references;
@@ -17,6 +27,7 @@ struct backends {
 	char *bytes; /* of the message */
 	struct arena arena; /* and its lists */
 	struct msg_inference_backend *list;
+	struct whereabouts *where; /* of each */
 	size_t n;
 };
 
@@ -27,7 +38,9 @@ struct model_call {
 	struct backends *backends;
 	const struct msg_inference_backend *backend; /* that is tried */
 	size_t next;	      /* of backends, to be tried after it */
+	uint64_t resolving;   /* its name, or 0 */
 	unsigned tried;
+	char *host;	      /* of backend, in request */
 	struct bytes body;    /* as the agent sent it */
 	struct json object;   /* in it */
 	struct arena request; /* what is sent to this backend */
