@@ -121,6 +121,12 @@ stored_under(struct span record, uint8_t out[STORAGE_NAME_BYTES], struct why *wh
 	return r;
 }
 
+bool
+stored_says_handle(struct span record)
+{
+	return record.length > KIND_AT && record.at[KIND_AT] == STORED_HANDLE;
+}
+
 static enum err
 data_open(const struct storage_key *key, const struct stored_owner *owner, struct span record, struct secret *data,
     struct why *why)

@@ -3,31 +3,13 @@
 
 #include "common/seal/bundle_box.h"
 #include "services/credentials/claim.h"
-#include "services/credentials/store.h"
+#include "services/credentials/opening.h"
+#include "services/credentials/room.h"
 
-static size_t
-records_bytes(const struct msg_bundle_seal *in)
+static struct msg_secret_entry
+entry_of(const struct msg_bundle_item *item, struct span value)
 {
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < in->items_n; i++)
-		for (size_t j = 0; j < in->items[i].record_n; j++)
-			bytes += in->items[i].record[j].record.length;
-	return bytes;
-}
-
-static enum err
-entry_open(const struct credentials *credentials, const struct msg_bundle_item *item, struct room *room,
-    struct msg_secret_entry *out, struct why *why)
-{
-	struct span value = SPAN_NONE;
-	enum stored_kind kind;
-	enum err r;
-
-	if (item->record_n > 0 &&
-	    (r = record_open(credentials, item->provider_id, &item->record[0], room, &kind, &value, why)) != OK)
-		return r;
-	*out = (struct msg_secret_entry){.slot = item->slot,
+	return (struct msg_secret_entry){.slot = item->slot,
 	    .tokens = item->tokens,
 	    .tokens_n = item->tokens_n,
 	    .provider = item->provider,
@@ -37,29 +19,6 @@ entry_open(const struct credentials *credentials, const struct msg_bundle_item *
 	    .expires_ms = item->expires_ms,
 	    .redact = item->redact,
 	    .plain = item->plain};
-	return OK;
-}
-
-static enum err
-bundle_make(const struct credentials *credentials, const struct msg_bundle_seal *in, struct room *room,
-    struct arena *arena, struct msg_bundle *out, struct why *why)
-{
-	struct msg_secret_entry *entries = arena_array(arena, in->items_n, sizeof(*entries));
-	enum err r;
-
-	if (entries == NULL)
-		return fail(why, ERR_LIMIT, "no room for the entries");
-	for (size_t i = 0; i < in->items_n; i++)
-		if ((r = entry_open(credentials, &in->items[i], room, &entries[i], why)) != OK)
-			return because(why, r, "entry %s", log_quote(in->items[i].slot));
-	*out = (struct msg_bundle){.sandbox = in->sandbox,
-	    .epoch = in->epoch,
-	    .revision = in->revision,
-	    .chunk = in->chunk,
-	    .chunks = in->chunks,
-	    .entries = entries,
-	    .entries_n = in->items_n};
-	return OK;
 }
 
 static enum err
@@ -81,29 +40,50 @@ bundle_box(const struct credentials *credentials, const struct msg_bundle *bundl
 	return r;
 }
 
+/* The values are here: into the box with them. */
+static enum err
+bundle_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
+    struct why *why)
+{
+	const struct msg_bundle_seal *in = &m->bundle_seal;
+	struct msg_secret_entry entries[OPENED_MAX];
+	const struct msg_bundle bundle = {.sandbox = in->sandbox,
+	    .epoch = in->epoch,
+	    .revision = in->revision,
+	    .chunk = in->chunk,
+	    .chunks = in->chunks,
+	    .entries = entries,
+	    .entries_n = in->items_n};
+	enum err r;
+
+	(void)reply;
+	for (size_t i = 0; i < in->items_n; i++)
+		entries[i] = entry_of(&in->items[i], values[i]);
+	if ((r = bundle_box(credentials, &bundle, in->router_key, m->arena, &answer->bundle_sealed.box, why)) == OK)
+		answer->id = BUNDLE_SEALED;
+	return r;
+}
+
 /*
  * Box stored secrets for a router whose key this start's claim vouches for, and for no other.
  *
  * in      bundle_seal, from state
  * out     bundle_sealed
  * errors  ERR_DENIED the key is not vouched for, or a record is not its provider's; ERR_STATE a record is under a key that
- *         the ring does not have; ERR_LIMIT the chunk is too long; ERR_INVALID router_key is no key
+ *         the ring does not have, or its value is not where the record says; ERR_UNAVAILABLE the secret store outside;
+ *         ERR_LIMIT the chunk is too long; ERR_INVALID router_key is no key
  */
 enum err
 bundle_seal(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	const struct credentials *credentials = self;
+	struct credentials *credentials = self;
 	const struct msg_bundle_seal *in = &m->bundle_seal;
-	auto_room struct room room = {0};
-	struct msg_bundle bundle;
-	enum err r;
+	struct wanted wanted[OPENED_MAX];
 
 	if (!claim_vouches(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac))
 		return fail(why, ERR_DENIED, NOT_VOUCHED);
-	room_open(&room, records_bytes(in));
-	if ((r = bundle_make(credentials, in, &room, m->arena, &bundle, why)) != OK ||
-	    (r = bundle_box(credentials, &bundle, in->router_key, m->arena, &answer->bundle_sealed.box, why)) != OK)
-		return r;
-	answer->id = BUNDLE_SEALED;
-	return OK;
+	for (size_t i = 0; i < in->items_n; i++)
+		wanted[i] = (struct wanted){
+		    in->items[i].provider_id, in->items[i].record_n > 0 ? &in->items[i].record[0] : NULL};
+	return records_open(credentials, m, wanted, in->items_n, bundle_opened, answer, why);
 }

@@ -1,6 +1,8 @@
 /* Settings of credentials, each with its bounds and what it is for. */
 #include "services/credentials/config.h"
 
+#include "services/credentials/outside.h"
+
 const struct setting credentials_settings[] = {
 	TEXT_SETTING(config, master_key_file, 1, SERVICE_PATH_BYTES - 1, NULL,
 	    "file of the master key: 32 random bytes, closed to other users"),
@@ -11,6 +13,15 @@ const struct setting credentials_settings[] = {
 	TEXT_SETTING(config, fetch_program, 0, SERVICE_PATH_BYTES - 1, "",
 	    "the program that speaks with the world; empty: credentials-fetch beside this one"),
 	NUMBER_SETTING(config, fetch_limit_ms, 100, 600000, "30000", "how long a token server or secret store may take"),
+	WORD_SETTING(config, store, store_words, "postgres", "where values are kept; records are state's in any case"),
+	TEXT_SETTING(config, store_address, 0, 1023, "", "of Vault, or of the Kubernetes API: https://HOST[:PORT]"),
+	TEXT_SETTING(config, store_mount, 0, 127, "secret", "Vault: where its KV version 2 is mounted"),
+	TEXT_SETTING(config, store_namespace, 0, 63, "", "Kubernetes: namespace of the Secrets"),
+	TEXT_SETTING(config, store_auth, 0, 31, "token_file", "Vault: token_file, or kubernetes"),
+	TEXT_SETTING(config, store_auth_mount, 0, 127, "kubernetes", "Vault: where its method kubernetes is mounted"),
+	TEXT_SETTING(config, store_role, 0, 127, "", "Vault: role, with the method kubernetes"),
+	TEXT_SETTING(config, store_token_file, 0, SERVICE_PATH_BYTES - 1, "",
+	    "file of Vault's token, or of the service account's; read for each call, as the user of credentials"),
 	TEXT_SETTING(config, ca_file, 0, SERVICE_PATH_BYTES - 1, "",
 	    "further authorities (PEM) that token servers and secret stores are verified against"),
 	{0},

@@ -20,8 +20,8 @@ struct credentials {
 	int progress_fd;	 /* for rotate-key; -1: none */
 	int keeper_fd;		 /* socket to the keeper of fetches (fetching.h) */
 	struct watch keeper;
-	struct list fetches;
-	unsigned fetches_n;
+	struct list fetches, waiting; /* under way; and not yet */
+	unsigned fetches_n, waiting_n;
 };
 
 extern const struct route credentials_routes[]; /* routes.c */

@@ -30,21 +30,27 @@ struct fetching {
 	void *self;
 };
 
+static void next_begin(struct credentials *credentials);
+
 static void
 fetching_end(struct fetching *fetching, enum err r, const struct msg_fetch_done *done, const struct why *why)
 {
-	struct loop *loop = fetching->credentials->loop;
+	struct credentials *credentials = fetching->credentials;
+	struct loop *loop = credentials->loop;
 
 	loop_timer_stop(loop, &fetching->timer);
 	loop_remove(loop, &fetching->watch);
-	close(fetching->fd);
 	list_remove(&fetching->link);
-	fetching->credentials->fetches_n--;
+	if (fetching->fd >= 0)
+		credentials->fetches_n--;
+	else
+		credentials->waiting_n--;
+	clean_fd(&fetching->fd);
 	room_close(&fetching->job);
-	if (fetching->done != NULL)
-		fetching->done(fetching->self, r, done, why);
+	fetching->done(fetching->self, r, done, why);
 	room_close(&fetching->answer);
 	free(fetching);
+	next_begin(credentials);
 }
 
 static void
@@ -216,43 +222,84 @@ socket_hand(struct credentials *credentials, int fd, struct why *why)
 	return OK;
 }
 
-enum err
-fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self, struct why *why)
+static enum err
+begin(struct fetching *fetching, struct why *why)
 {
-	struct fetching *fetching;
+	struct credentials *credentials = fetching->credentials;
 	auto_fd int ours = -1, theirs = -1;
-	auto_room struct room room = {0};
-	size_t length = 0;
 	int pair[2];
 	enum err r;
 
-	if (credentials->fetches_n >= FETCHES_MAX)
-		return fail(why, ERR_LIMIT, "%d fetches are under way", FETCHES_MAX);
-	if ((r = job_encode(job, credentials->config->fetch_limit_ms, &room, &length, why)) != OK)
-		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail_errno(why, ERR_LIMIT, "socketpair");
 	ours = pair[0];
 	theirs = pair[1];
-	if ((r = socket_hand(credentials, theirs, why)) != OK)
+	if ((r = loop_add(credentials->loop, &fetching->watch, ours, EPOLLIN | EPOLLOUT, ready, fetching, why)) != OK)
+		return r;
+	if ((r = socket_hand(credentials, theirs, why)) != OK) {
+		loop_remove(credentials->loop, &fetching->watch);
+		return r;
+	}
+	fetching->fd = fd_take(&ours);
+	room_open(&fetching->answer, ANSWER_MAX);
+	list_remove(&fetching->link);
+	list_append(&credentials->fetches, &fetching->link);
+	credentials->waiting_n--;
+	credentials->fetches_n++;
+	loop_timer_set(credentials->loop, &fetching->timer, credentials->config->fetch_limit_ms + FETCH_WAIT_MS, too_late, fetching);
+	return OK;
+}
+
+static struct fetching *
+first(struct list *list)
+{
+	struct fetching *fetching;
+
+	list_each (fetching, list, struct fetching, link)
+		return fetching;
+	return NULL;
+}
+
+static void
+could_not_begin(void *self)
+{
+	fetching_failed(self, ERR_LIMIT, "no child could be started");
+}
+
+/* One that cannot begin is told so by the loop, never from within the call that wanted it. */
+static void
+next_begin(struct credentials *credentials)
+{
+	struct fetching *fetching;
+	struct why why;
+
+	while (credentials->fetches_n < FETCHES_MAX && (fetching = first(&credentials->waiting)) != NULL)
+		if (begin(fetching, &why) != OK) {
+			log_failure("fetch.begin", ERR_LIMIT, &why);
+			loop_timer_set(credentials->loop, &fetching->timer, 0, could_not_begin, fetching);
+			return;
+		}
+}
+
+enum err
+fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self, struct why *why)
+{
+	struct fetching *fetching;
+	auto_room struct room room = {0};
+	size_t length = 0;
+	enum err r;
+
+	if (credentials->waiting_n >= FETCHES_WAIT)
+		return fail(why, ERR_LIMIT, "%d fetches are waiting", FETCHES_WAIT);
+	if ((r = job_encode(job, credentials->config->fetch_limit_ms, &room, &length, why)) != OK)
 		return r;
 	if ((fetching = calloc(1, sizeof(*fetching))) == NULL)
 		abort();
-	if ((r = loop_add(credentials->loop, &fetching->watch, ours, EPOLLIN | EPOLLOUT, ready, fetching, why)) != OK) {
-		free(fetching);
-		return r;
-	}
-	fetching->credentials = credentials;
-	fetching->fd = fd_take(&ours);
-	fetching->job = room;
+	*fetching = (struct fetching){.credentials = credentials, .fd = -1, .job = room, .length = length, .done = done, .self = self};
 	room = (struct room){0};
-	fetching->length = length;
-	room_open(&fetching->answer, ANSWER_MAX);
-	fetching->done = done;
-	fetching->self = self;
-	list_append(&credentials->fetches, &fetching->link);
-	credentials->fetches_n++;
-	loop_timer_set(credentials->loop, &fetching->timer, credentials->config->fetch_limit_ms + FETCH_WAIT_MS, too_late, fetching);
+	list_append(&credentials->waiting, &fetching->link);
+	credentials->waiting_n++;
+	next_begin(credentials);
 	return OK;
 }
 
@@ -263,10 +310,10 @@ fetches_end(struct credentials *credentials)
 
 	if (credentials->fetches.next == NULL)
 		return;
-	while (!list_empty(&credentials->fetches)) {
-		fetching = (struct fetching *)((char *)credentials->fetches.next - offsetof(struct fetching, link));
+	while ((fetching = first(&credentials->waiting)) != NULL)
 		fetching_failed(fetching, ERR_UNAVAILABLE, "credentials ends");
-	}
+	while ((fetching = first(&credentials->fetches)) != NULL)
+		fetching_failed(fetching, ERR_UNAVAILABLE, "credentials ends");
 }
 
 static enum err
@@ -290,7 +337,7 @@ keeper_start(struct credentials *credentials, struct why *why)
 {
 	const struct service_config *service = &credentials->config->service;
 	char path[SERVICE_PATH_BYTES], uid[16], gid[16];
-	const char *argv[] = {"credentials-fetch", "keeper", uid, gid, NULL};
+	const char *argv[] = {"credentials-fetch", "keeper", uid, gid, credentials->config->store_token_file, NULL};
 	auto_fd int authorities = -1, theirs = -1;
 	struct child_plan plan = {.path = credentials->config->fetch_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 5,
 	    .die_with_parent = true};
@@ -299,6 +346,7 @@ keeper_start(struct credentials *credentials, struct why *why)
 	enum err r;
 
 	list_init(&credentials->fetches);
+	list_init(&credentials->waiting);
 	if (plan.path[0] == '\0') {
 		if ((r = program_path(path, sizeof(path), why)) != OK)
 			return r;

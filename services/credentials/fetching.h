@@ -4,7 +4,8 @@
 
 #include "services/credentials/credentials.h"
 
-#define FETCHES_MAX   32    /* at once */
+#define FETCHES_MAX   32   /* at once */
+#define FETCHES_WAIT  1024 /* that wait for one of those to end */
 #define FETCH_WAIT_MS 2000 /* longer than the child's own limit (fetch_limit_ms) */
 
 /*
@@ -27,7 +28,7 @@ typedef void fetch_done(void *self, enum err r, const struct msg_fetch_done *don
  * Give a job to a child.
  *
  * job     copied into a room that is wiped once the child has it; limit_ms is set here
- * errors  ERR_LIMIT FETCHES_MAX are under way, or the job is too long; ERR_RANGE a field out of its bounds; done will not be
+ * errors  ERR_LIMIT FETCHES_WAIT are waiting already, or the job is too long; ERR_RANGE a field out of its bounds; done will not be
  *         called then
  */
 enum err fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self,

@@ -6,7 +6,10 @@
 
 #include "common/base/clean.h"
 #include "services/credentials/fetching.h"
-#include "services/credentials/store.h"
+#include "services/credentials/keep.h"
+#include "services/credentials/opening.h"
+
+#define KEPT_MAX 20 /* values and material of one fetch_done, as bus.def has it */
 
 /* By the numbers of openshell.v1.ProviderCredentialRefreshStrategy. */
 static const char *const strategies[] = {
@@ -16,10 +19,12 @@ static const char *const strategies[] = {
 struct refresh {
 	struct credentials *credentials;
 	struct reply reply;
-	struct id provider;
+	struct id provider, attempt;
 	struct arena arena;
 	struct span *names; /* keys of the secret material, whole */
 	size_t names_n;
+	size_t values_n; /* of what was brought: then comes material */
+	uint64_t expires_ms;
 };
 
 static void
@@ -48,71 +53,43 @@ whole_name(const struct refresh *refresh, struct span name)
 	return name;
 }
 
-static enum err
-values_seal(struct refresh *refresh, const struct msg_fetch_value *values, size_t n, bool material, struct arena *arena,
-    struct msg_secret_record **out, struct why *why)
-{
-	struct msg_secret_record *records = arena_array(arena, n, sizeof(*records));
-	enum err r = OK;
-
-	if (records == NULL)
-		return fail(why, ERR_LIMIT, "no room for the records");
-	for (size_t i = 0; i < n && r == OK; i++) {
-		const struct stored_owner owner = {
-		    refresh->provider, material ? whole_name(refresh, values[i].key) : values[i].key};
-
-		r = record_make(refresh->credentials, &owner, STORED_VALUE, values[i].value, arena, &records[i], why);
-	}
-	*out = records;
-	return r;
-}
-
+/* All were kept: the credential and outputs first, then material. */
 static void
-refreshed(void *self, enum err r, const struct msg_fetch_done *done, const struct why *failed)
+kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, const struct why *why)
 {
 	struct refresh *refresh = self;
-	auto_arena struct arena arena = {0};
 	struct msg answer = {.id = REFRESHED};
-	struct msg_refreshed *out = &answer.refreshed;
-	struct why why = {""};
 
-	if (r != OK) {
-		log_warning("refresh.failed", "provider=%s why=\"%s\"", id_text(refresh->provider), failed->text);
-		reply_fail(&refresh->reply, r, failed);
-	} else if ((r = values_seal(refresh, done->values, done->values_n, false, &arena, &out->records, &why)) != OK ||
-	    (r = values_seal(refresh, done->material, done->material_n, true, &arena, &out->material, &why)) != OK) {
-		reply_fail(&refresh->reply, r, &why);
-	} else {
-		out->records_n = done->values_n;
-		out->material_n = done->material_n;
-		out->expires_ms = done->expires_ms;
+	if (r == OK) {
+		answer.refreshed = (struct msg_refreshed){
+		    records, refresh->values_n, records + refresh->values_n, n - refresh->values_n, refresh->expires_ms};
 		reply_send(&refresh->reply, &answer);
+	} else {
+		reply_fail(&refresh->reply, r, why);
 	}
 	refresh_free(refresh);
 }
 
-static size_t
-records_bytes(const struct msg_secret_record *records, size_t n)
+static void
+refreshed(void *self, enum err r, const struct msg_fetch_done *done, const struct why *why)
 {
-	size_t bytes = 0;
+	struct refresh *refresh = self;
+	struct kept values[KEPT_MAX];
+	size_t n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		bytes += records[i].record.length;
-	return bytes;
-}
-
-static enum err
-secrets_open(const struct credentials *credentials, struct id provider, const struct msg_secret_record *records, size_t n,
-    struct room *room, struct msg_fetch_value *out, struct why *why)
-{
-	enum stored_kind kind;
-	enum err r = OK;
-
-	for (size_t i = 0; i < n && r == OK; i++) {
-		out[i].key = short_name(records[i].key);
-		r = record_open(credentials, provider, &records[i], room, &kind, &out[i].value, why);
+	if (r != OK) {
+		log_warning("refresh.failed", "provider=%s why=\"%s\"", id_text(refresh->provider), why->text);
+		reply_fail(&refresh->reply, r, why);
+		refresh_free(refresh);
+		return;
 	}
-	return r;
+	for (size_t i = 0; i < done->values_n; i++)
+		values[n++] = (struct kept){done->values[i].key, done->values[i].value};
+	for (size_t i = 0; i < done->material_n; i++)
+		values[n++] = (struct kept){whole_name(refresh, done->material[i].key), done->material[i].value};
+	refresh->values_n = done->values_n;
+	refresh->expires_ms = done->expires_ms;
+	values_keep(refresh->credentials, refresh->provider, refresh->attempt, values, n, kept_all, refresh);
 }
 
 static enum err
@@ -129,22 +106,13 @@ names_keep(struct refresh *refresh, const struct msg_refresh_run *in, struct why
 }
 
 static enum err
-job_make(const struct credentials *credentials, struct msg *m, struct room *room, struct msg_fetch_job *job, struct why *why)
+job_run(struct credentials *credentials, struct msg *m, const struct span *values, struct refresh *refresh, struct why *why)
 {
 	const struct msg_refresh_run *in = &m->refresh_run;
-	struct msg_fetch_value *secrets = arena_array(m->arena, in->secrets_n, sizeof(*secrets));
+	struct msg_fetch_value secrets[OPENED_MAX];
 	struct span *texts = arena_array(m->arena, in->material_n + 1, sizeof(*texts));
 	char *url = arena_format(m->arena, "token_url=" SPAN_FORMAT, SPAN_ARGS(in->token_url));
-	enum err r;
-
-	if (secrets == NULL || texts == NULL || url == NULL)
-		return fail(why, ERR_LIMIT, "no room for the material");
-	room_open(room, records_bytes(in->secrets, in->secrets_n));
-	if ((r = secrets_open(credentials, in->provider_id, in->secrets, in->secrets_n, room, secrets, why)) != OK)
-		return r;
-	texts[0] = span_of_text(url); /* first: material may not say another */
-	memcpy(texts + 1, in->material, in->material_n * sizeof(*texts));
-	*job = (struct msg_fetch_job){.what = span_of_text(strategies[in->strategy]),
+	struct msg_fetch_job job = {.what = span_of_text(strategies[in->strategy]),
 	    .key = in->key,
 	    .texts = texts,
 	    .texts_n = in->material_n + 1,
@@ -155,6 +123,48 @@ job_make(const struct credentials *credentials, struct msg *m, struct room *room
 	    .outputs = in->outputs,
 	    .outputs_n = in->outputs_n,
 	    .lifetime_ms = in->lifetime_ms};
+
+	if (texts == NULL || url == NULL)
+		return fail(why, ERR_LIMIT, "no room for the material");
+	for (size_t i = 0; i < in->secrets_n; i++)
+		secrets[i] = (struct msg_fetch_value){short_name(in->secrets[i].key), values[i]};
+	texts[0] = span_of_text(url); /* first: material may not say another */
+	for (size_t i = 0; i < in->material_n; i++)
+		texts[i + 1] = in->material[i];
+	return fetch_start(credentials, &job, refreshed, refresh, why);
+}
+
+static struct reply
+reply_taken(struct reply *reply, const struct msg *m)
+{
+	struct reply taken;
+
+	if (reply == NULL)
+		return reply_later(m);
+	taken = *reply;
+	*reply = (struct reply){0};
+	return taken;
+}
+
+static enum err
+refresh_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
+    struct why *why)
+{
+	struct refresh *refresh = calloc(1, sizeof(*refresh));
+	enum err r;
+
+	(void)answer;
+	if (refresh == NULL)
+		abort();
+	refresh->credentials = credentials;
+	refresh->provider = m->refresh_run.provider_id;
+	refresh->attempt = m->refresh_run.attempt;
+	if ((r = names_keep(refresh, &m->refresh_run, why)) != OK ||
+	    (r = job_run(credentials, m, values, refresh, why)) != OK) {
+		refresh_free(refresh);
+		return r;
+	}
+	refresh->reply = reply_taken(reply, m);
 	return OK;
 }
 
@@ -169,24 +179,12 @@ job_make(const struct credentials *credentials, struct msg *m, struct room *room
 enum err
 refresh_run(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	struct credentials *credentials = self;
-	struct refresh *refresh = calloc(1, sizeof(*refresh));
-	auto_room struct room room = {0};
-	struct msg_fetch_job job;
-	enum err r;
+	const struct msg_refresh_run *in = &m->refresh_run;
+	struct wanted wanted[OPENED_MAX];
 
-	(void)answer;
-	if (refresh == NULL)
-		abort();
-	refresh->credentials = credentials;
-	refresh->provider = m->refresh_run.provider_id;
-	if ((r = names_keep(refresh, &m->refresh_run, why)) != OK || (r = job_make(credentials, m, &room, &job, why)) != OK ||
-	    (r = fetch_start(credentials, &job, refreshed, refresh, why)) != OK) {
-		refresh_free(refresh);
-		return r;
-	}
-	refresh->reply = reply_later(m);
-	return OK;
+	for (size_t i = 0; i < in->secrets_n; i++)
+		wanted[i] = (struct wanted){in->provider_id, &in->secrets[i]};
+	return records_open(self, m, wanted, in->secrets_n, refresh_opened, answer, why);
 }
 
 /* ---- model_probe ---- */
@@ -221,6 +219,31 @@ probe_url(const struct msg_model_probe *in, struct arena *arena)
 	    SPAN_ARGS(in->host), six ? "]" : "", in->port, in->path.at[0] == '/' ? "" : "/", SPAN_ARGS(in->path));
 }
 
+static enum err
+probe_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
+    struct why *why)
+{
+	static const char *const auths[] = {"auth=", "auth=bearer", "auth=x-api-key"};
+	const struct msg_model_probe *in = &m->model_probe;
+	struct msg_fetch_value key = {SPAN("key"), values[0]};
+	char *url = probe_url(in, m->arena);
+	struct span texts[] = {span_of_text(url), span_of_text(auths[in->auth])};
+	const struct msg_fetch_job job = {.what = SPAN("probe"), .texts = texts, .texts_n = COUNT(texts), .secrets = &key,
+	    .secrets_n = in->record_n, .fields = in->fields, .fields_n = in->fields_n, .body = in->body};
+	struct probe *probe;
+	enum err r;
+
+	(void)answer;
+	if ((probe = calloc(1, sizeof(*probe))) == NULL || url == NULL)
+		abort();
+	if ((r = fetch_start(credentials, &job, probed, probe, why)) != OK) {
+		free(probe);
+		return r;
+	}
+	probe->reply = reply_taken(reply, m);
+	return OK;
+}
+
 /*
  * Ask a model server something.
  *
@@ -231,30 +254,8 @@ probe_url(const struct msg_model_probe *in, struct arena *arena)
 enum err
 model_probe(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	static const char *const auths[] = {"auth=", "auth=bearer", "auth=x-api-key"};
-	struct credentials *credentials = self;
 	const struct msg_model_probe *in = &m->model_probe;
-	struct msg_fetch_value key = {.key = SPAN("key")};
-	char *url = probe_url(in, m->arena);
-	struct span texts[] = {span_of_text(url), span_of_text(auths[in->auth])};
-	const struct msg_fetch_job job = {.what = SPAN("probe"), .texts = texts, .texts_n = COUNT(texts), .secrets = &key,
-	    .secrets_n = in->record_n, .fields = in->fields, .fields_n = in->fields_n, .body = in->body};
-	auto_room struct room room = {0};
-	struct probe *probe;
-	enum stored_kind kind;
-	enum err r;
+	const struct wanted wanted = {in->provider_id, in->record_n > 0 ? &in->record[0] : NULL};
 
-	(void)answer;
-	room_open(&room, records_bytes(in->record, in->record_n));
-	if (in->record_n > 0 &&
-	    (r = record_open(credentials, in->provider_id, &in->record[0], &room, &kind, &key.value, why)) != OK)
-		return r;
-	if ((probe = calloc(1, sizeof(*probe))) == NULL || url == NULL)
-		abort();
-	if ((r = fetch_start(credentials, &job, probed, probe, why)) != OK) {
-		free(probe);
-		return r;
-	}
-	probe->reply = reply_later(m);
-	return OK;
+	return records_open(self, m, &wanted, 1, probe_opened, answer, why);
 }

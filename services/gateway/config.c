@@ -19,6 +19,7 @@
 #field, kind, SETTING_FIELD(config, field), low, high, initial, help, NULL, NULL, flag, environment    \
 	}
 
+const char *const config_secret_stores[] = {"postgres", "vault", "kubernetes", NULL};
 const char *const config_failure_modes[] = {"fail_closed", "retain_last_valid", NULL};
 
 const struct setting config_settings[] = {
@@ -37,6 +38,26 @@ const struct setting config_settings[] = {
     ROW(master_key_file, SETTING_TEXT, 0, 511, "", "master-key-file", "OPENSHELL_MASTER_KEY_FILE",
 	"The master key of stored secrets: 32 random bytes, closed to other users. Default: made at the first start, "
 	"keys/credentials.master in the data directory."),
+    {"secret_store", SETTING_WORD, SETTING_FIELD(config, secret_store), 0, 0, "postgres",
+	"Where the values of stored secrets are kept: sealed in the database, in HashiCorp Vault (KV version 2), or in "
+	"Kubernetes Secrets.",
+	config_secret_stores, NULL, "secret-store", "OPENSHELL_SECRET_STORE"},
+    ROW(secret_store_address, SETTING_TEXT, 0, 511, "", "secret-store-address", NULL,
+	"Of Vault, or of the Kubernetes API: https://HOST[:PORT]; http:// on this machine alone."),
+    ROW(secret_store_token_file, SETTING_TEXT, 0, 511, "", "secret-store-token-file", NULL,
+	"File of Vault's token, or of a service account's; read for each call, by the user that credentials runs as."),
+    ROW(secret_store_mount, SETTING_TEXT, 1, 127, "secret", "secret-store-mount", NULL,
+	"Vault: where its KV engine of version 2 is mounted."),
+    ROW(secret_store_auth, SETTING_TEXT, 1, 31, "token_file", "secret-store-auth", NULL,
+	"Vault: token_file (the file holds a token of Vault's) or kubernetes (it holds a service account's, with which "
+	"credentials logs in)."),
+    ROW(secret_store_auth_mount, SETTING_TEXT, 1, 127, "kubernetes", "secret-store-auth-mount", NULL,
+	"Vault: where its method kubernetes is mounted."),
+    ROW(secret_store_role, SETTING_TEXT, 0, 127, "", "secret-store-role", NULL, "Vault: the role to log in as."),
+    ROW(secret_store_namespace, SETTING_TEXT, 0, 63, "", "secret-store-namespace", NULL,
+	"Kubernetes: the namespace of the Secrets."),
+    ROW(authorities_file, SETTING_TEXT, 0, 511, "", "authorities-file", NULL,
+	"Further authorities (PEM) that token servers and secret stores are verified against, beside the system's."),
     ROW(drivers, SETTING_TEXTS, 1, 4, "local", "drivers", "OPENSHELL_DRIVERS",
 	"Which drivers run sandboxes. This release has: local."),
     {"log_level", SETTING_WORD, SETTING_FIELD(config, log_level), 0, 0, "info", "Least severe events that are logged.",
@@ -205,7 +226,8 @@ paths_absolute(struct config *config, struct why *why)
 	} paths[] = {{config->data_dir, "data_dir"}, {config->tls_dir, "tls_dir"}, {config->tls_cert, "tls_cert"},
 	    {config->tls_key, "tls_key"}, {config->tls_client_ca, "tls_client_ca"}, {config->client_dir, "client_dir"},
 	    {config->libexec_dir, "libexec_dir"}, {config->bundle, "bundle"}, {config->postgres_dir, "postgres_dir"},
-	    {config->master_key_file, "master_key_file"}};
+	    {config->master_key_file, "master_key_file"}, {config->secret_store_token_file, "secret_store_token_file"},
+	    {config->authorities_file, "authorities_file"}};
 	char before[CONFIG_PATH_BYTES], here[PATH_MAX];
 
 	for (size_t i = 0; i < COUNT(paths); i++) {
@@ -233,6 +255,24 @@ check_tls(const struct config *config, struct why *why)
 		return fail(why, ERR_INVALID,
 		    "bind_address %s without TLS would let anyone in: keep TLS, or bind to 127.0.0.1",
 		    config->bind_address);
+	return OK;
+}
+
+static enum err
+check_store(const struct config *config, struct why *why)
+{
+	const char *name = config_secret_stores[config->secret_store];
+
+	if (config->secret_store == 0)
+		return OK;
+	if (config->secret_store_address[0] == '\0' || config->secret_store_token_file[0] == '\0')
+		return fail(why, ERR_INVALID, "secret_store %s needs secret_store_address and secret_store_token_file", name);
+	if (config->secret_store == 2 && config->secret_store_namespace[0] == '\0')
+		return fail(why, ERR_INVALID, "secret_store kubernetes needs secret_store_namespace");
+	if (strcmp(config->secret_store_auth, "token_file") != 0 && strcmp(config->secret_store_auth, "kubernetes") != 0)
+		return fail(why, ERR_INVALID, "secret_store_auth is token_file or kubernetes");
+	if (strcmp(config->secret_store_auth, "kubernetes") == 0 && config->secret_store_role[0] == '\0')
+		return fail(why, ERR_INVALID, "secret_store_auth kubernetes needs secret_store_role");
 	return OK;
 }
 
@@ -287,7 +327,8 @@ config_check(struct config *config, struct why *why)
 	if (config->drivers.count > 1)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
 	if ((r = check_tls(config, why)) != OK || (r = check_relay(config->relay_endpoint, why)) != OK ||
-	    (r = check_name(config->gateway_name, why)) != OK || (r = paths_complete(config, why)) != OK ||
+	    (r = check_name(config->gateway_name, why)) != OK || (r = check_store(config, why)) != OK ||
+	    (r = paths_complete(config, why)) != OK ||
 	    (r = paths_absolute(config, why)) != OK)
 		return r;
 	if (strlen(config->data_dir) + strlen("/run") > RUN_DIR_MAX)

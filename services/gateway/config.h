@@ -26,6 +26,10 @@ struct config {
 	char database_url[1024];
 	char postgres_dir[CONFIG_PATH_BYTES];
 	char postgres_user[33];
+	unsigned secret_store; /* place among config_secret_stores */
+	char secret_store_address[CONFIG_PATH_BYTES], secret_store_mount[128], secret_store_namespace[64], secret_store_auth[32],
+	    secret_store_auth_mount[128], secret_store_role[128], secret_store_token_file[CONFIG_PATH_BYTES],
+	    authorities_file[CONFIG_PATH_BYTES];
 	char master_key_file[CONFIG_PATH_BYTES]; /* "": made at the first start, in DATA/keys */
 	struct setting_texts drivers;
 	enum log_level log_level;
@@ -42,7 +46,7 @@ struct config {
 };
 
 extern const struct setting config_settings[];
-extern const char *const config_failure_modes[];
+extern const char *const config_failure_modes[], *const config_secret_stores[];
 
 /* What a command line says besides settings. */
 struct invocation {

@@ -113,6 +113,13 @@ state_yaml(const struct service_source *source, struct text *out)
 static void
 credentials_yaml(const struct service_source *source, struct text *out)
 {
+	const struct config *config = source->config;
+	const struct {
+		const char *key, *value;
+	} told[] = {{"store_address", config->secret_store_address}, {"store_token_file", config->secret_store_token_file},
+	    {"store_mount", config->secret_store_mount}, {"store_auth", config->secret_store_auth},
+	    {"store_auth_mount", config->secret_store_auth_mount}, {"store_role", config->secret_store_role},
+	    {"store_namespace", config->secret_store_namespace}, {"ca_file", config->authorities_file}};
 	char path[PATH_BYTES];
 
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
@@ -121,6 +128,10 @@ credentials_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "progress_file", data_path(source->config, "keys/rotation"));
 	snprintf(path, sizeof(path), "%s/credentials-fetch", source->config->libexec_dir);
 	add_text(out, "fetch_program", path);
+	text_add(out, "store: %s\n", config_secret_stores[source->config->secret_store]);
+	for (size_t i = 0; i < COUNT(told); i++)
+		if (told[i].value[0] != '\0')
+			add_text(out, told[i].key, told[i].value);
 }
 
 static void

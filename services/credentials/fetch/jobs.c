@@ -14,6 +14,12 @@ static const struct {
     {"google_jwt", google_jwt},
     {"aws_role", aws_role},
     {"probe", probe},
+    {"vault_put", vault_put},
+    {"vault_get", vault_get},
+    {"vault_drop", vault_drop},
+    {"kubernetes_put", kubernetes_put},
+    {"kubernetes_get", kubernetes_get},
+    {"kubernetes_drop", kubernetes_drop},
 };
 
 enum err

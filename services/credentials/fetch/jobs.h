@@ -18,6 +18,8 @@ enum err job_run(struct fetch *fetch, struct msg_fetch_done *out, struct why *wh
 
 typedef enum err job(struct fetch *fetch, struct msg_fetch_done *out, struct why *why);
 job oauth_refresh, oauth_client, google_jwt, aws_role, probe;
+job vault_put, vault_get, vault_drop;		     /* KV version 2 of HashiCorp Vault's HTTP API */
+job kubernetes_put, kubernetes_get, kubernetes_drop; /* Secrets of the Kubernetes API, v1 */
 
 /* What the job says under that name, among its texts or secrets; false when it does not. */
 bool job_text(const struct fetch *fetch, const char *name, struct span *out);
@@ -31,6 +33,13 @@ struct text job_room(struct fetch *fetch, size_t size);
 
 /* Room for n values. */
 struct msg_fetch_value *job_values(struct fetch *fetch, size_t n);
+
+/* What the file says that the job's text of that name names, without space at its ends: a token. ERR_SYSTEM, ERR_INVALID. */
+enum err job_file(struct fetch *fetch, const char *name, struct span *out, struct why *why) must_check;
+
+/* Ask a secret store; fields are its own, JSON goes both ways. Its errors become ours by the status. */
+enum err store_ask(struct fetch *fetch, const char *method, struct span target, struct span fields, struct span body,
+    struct https_answer *out, struct why *why) must_check;
 
 /* "NAME" of the job's outputs that are "OUTPUT=NAME"; false when that output is not asked for. */
 bool job_output(const struct fetch *fetch, const char *output, struct span *name);

@@ -23,7 +23,7 @@
 enum { FD_SOCKET = 3, FD_AUTHORITIES = 4, FD_PROGRAM = 5 };
 
 #define JOB_MAX	   (2u << 20)
-#define PATHS_MAX  24
+#define PATHS_MAX  32
 #define ALARM_S	   2 /* after the job's limit: for what does not heed it, as the resolver */
 
 /* What names, certificates and programs are read from; those that a machine does not have are left out. */
@@ -105,8 +105,9 @@ answer_write(const struct msg *answer)
 }
 
 static enum err
-fetch_jail(struct why *why)
+fetch_jail(const char *token_file, struct why *why)
 {
+	const char *const own[] = {token_file[0] == '\0' ? NULL : token_file, NULL};
 	const char *paths[PATHS_MAX] = {NULL};
 	const struct jail jail = {.process = "credentials-fetch",
 	    .root = "/",
@@ -116,12 +117,12 @@ fetch_jail(struct why *why)
 	    .keep_from = FD_SOCKET,
 	    .keep_to = FD_AUTHORITIES};
 
-	paths_add(paths, 0, world_paths);
+	paths_add(paths, paths_add(paths, 0, world_paths), own);
 	return jail_enter(&jail, why);
 }
 
 static int
-run_fetch(void)
+run_fetch(const char *token_file)
 {
 	struct arena arena = {.max_bytes = 16u << 20}; /* never given back: the process ends */
 	struct msg asked, done = {.id = FETCH_DONE};
@@ -132,7 +133,7 @@ run_fetch(void)
 
 	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	fetch.authorities = fstat(FD_AUTHORITIES, &st) == 0 ? FD_AUTHORITIES : -1;
-	if ((r = fetch_jail(&why)) == OK && (r = job_read(&arena, &asked, &why)) == OK) {
+	if ((r = fetch_jail(token_file, &why)) == OK && (r = job_read(&arena, &asked, &why)) == OK) {
 		alarm(ALARM_S + asked.fetch_job.limit_ms / 1000);
 		r = job_run(&fetch, &done.fetch_done, &why);
 	}
@@ -168,9 +169,9 @@ socket_receive(void)
 }
 
 static void
-fetch_start(int socket, bool authorities)
+fetch_start(int socket, bool authorities, const char *token_file)
 {
-	static const char *const argv[] = {"credentials-fetch", "fetch", NULL};
+	const char *const argv[] = {"credentials-fetch", "fetch", token_file, NULL};
 	struct child_plan plan = {.path = "credentials-fetch", .exec_fd = FD_PROGRAM, .argv = argv,
 	    .fds = {-1, STDERR_FILENO, STDERR_FILENO, socket, authorities ? FD_AUTHORITIES : -1}, .fds_count = 5,
 	    .die_with_parent = true};
@@ -185,8 +186,9 @@ fetch_start(int socket, bool authorities)
 }
 
 static enum err
-keeper_jail(uid_t uid, gid_t gid, const char *directory, struct why *why)
+keeper_jail(uid_t uid, gid_t gid, const char *directory, const char *token_file, struct why *why)
 {
+	const char *const own[] = {directory, token_file[0] == '\0' ? NULL : token_file, NULL};
 	const char *paths[PATHS_MAX + 1] = {NULL};
 	const struct jail jail = {.process = "credentials-keeper",
 	    .uid = uid,
@@ -200,7 +202,7 @@ keeper_jail(uid_t uid, gid_t gid, const char *directory, struct why *why)
 	size_t n = paths_add(paths, 0, world_paths);
 
 	n = paths_add(paths, n, program_paths);
-	paths[n] = directory;
+	paths_add(paths, n, own);
 	return jail_enter(&jail, why);
 }
 
@@ -225,7 +227,7 @@ program_open(char directory[1024], struct why *why)
 }
 
 static int
-run_keeper(const char *uid_text, const char *gid_text)
+run_keeper(const char *uid_text, const char *gid_text, const char *token_file)
 {
 	char directory[1024];
 	struct why why = {""};
@@ -239,12 +241,12 @@ run_keeper(const char *uid_text, const char *gid_text)
 	if ((r = number_parse(span_of_text(uid_text), 0, UINT32_MAX - 1, &uid, &why)) != OK ||
 	    (r = number_parse(span_of_text(gid_text), 0, UINT32_MAX - 1, &gid, &why)) != OK ||
 	    (r = program_open(directory, &why)) != OK ||
-	    (r = keeper_jail((uid_t)uid, (gid_t)gid, directory, &why)) != OK) {
+	    (r = keeper_jail((uid_t)uid, (gid_t)gid, directory, token_file, &why)) != OK) {
 		log_failure("keeper.stopped", r, &why);
 		return EXIT_FAILURE;
 	}
 	while ((socket = socket_receive()) >= 0) {
-		fetch_start(socket, fstat(FD_AUTHORITIES, &st) == 0);
+		fetch_start(socket, fstat(FD_AUTHORITIES, &st) == 0, token_file);
 		close(socket);
 	}
 	return EXIT_SUCCESS;
@@ -253,10 +255,10 @@ run_keeper(const char *uid_text, const char *gid_text)
 int
 main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "keeper") == 0)
-		return run_keeper(argv[2], argv[3]);
-	if (argc == 2 && strcmp(argv[1], "fetch") == 0)
-		return run_fetch();
+	if (argc == 5 && strcmp(argv[1], "keeper") == 0)
+		return run_keeper(argv[2], argv[3], argv[4]);
+	if (argc == 3 && strcmp(argv[1], "fetch") == 0)
+		return run_fetch(argv[2]);
 	fprintf(stderr, "credentials-fetch: credentials starts it\n");
 	return 2;
 }

@@ -1,0 +1,260 @@
+/* Values in a secret store outside: Vault and Kubernetes, played by stand-ins that know the real paths, shapes and statuses. */
+#include "tests/unit/test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/clean.h"
+#include "common/seal/bundle_box.h"
+#include "common/seal/sealed.h"
+#include "tests/bus/credentials_stage.h"
+
+static const struct id provider = {{7}}, sandbox = {{1}}, attempts[] = {{{1}}, {{2}}};
+static const char *server_script, *program;
+static char log_path[128], base_settings[512];
+static unsigned port;
+static pid_t server;
+static uint8_t router_key[32];
+static struct secret router_secret;
+
+static const struct {
+	const char *name, *settings;
+} stores[] = {
+    {"vault", "store: vault\nstore_mount: kv\n"},
+    {"vault by login", "store: vault\nstore_mount: kv\nstore_auth: kubernetes\nstore_auth_mount: k8s\nstore_role: openshell\n"},
+    {"kubernetes", "store: kubernetes\nstore_namespace: agents\n"},
+};
+
+static int
+outside_setup(void **unused)
+{
+	char text[16] = "";
+	int ends[2];
+
+	stage_setup(unused);
+	snprintf(log_path, sizeof(log_path), "%s/log", stage.directory);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	if ((server = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(ends[1], 1);
+		execlp("python3", "python3", server_script, log_path, NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	for (size_t used = 0; strchr(text, '\n') == NULL; used++)
+		assert_true(used < sizeof(text) - 1 && read(ends[0], text + used, 1) == 1);
+	close(ends[0]);
+	port = (unsigned)strtoul(text, NULL, 10);
+	return 0;
+}
+
+static int
+outside_teardown(void **unused)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	return stage_teardown(unused);
+}
+
+static void
+restart(size_t store, const char *token)
+{
+	stage_file("token", token, strlen(token), 0600);
+	snprintf(base_settings, sizeof(base_settings),
+	    "fetch_program: %s\nfetch_limit_ms: 10000\nstore_address: http://127.0.0.1:%u\nstore_token_file: %s/token\n%s", program, port,
+	    stage.directory, stores[store].settings);
+	stage.more = base_settings;
+	stage_stop();
+	stage_start_well();
+}
+
+static const char *
+token_of(size_t store)
+{
+	return strcmp(stores[store].name, "vault") == 0 ? "hvs.file\n" : "service-account-token\n";
+}
+
+/* How often the word stands in what the stores hold. */
+static int
+held(const char *word)
+{
+	char command[512];
+	FILE *from;
+	int n = 0;
+
+	snprintf(command, sizeof(command),
+	    "python3 -c 'import urllib.request,sys; print(urllib.request.urlopen(\"http://127.0.0.1:%u/dump\").read().decode().count(\"%s\"))'",
+	    port, word);
+	assert_non_null(from = popen(command, "r"));
+	assert_int_equal(fscanf(from, "%d", &n), 1);
+	pclose(from);
+	return n;
+}
+
+static void
+store(const char *const *values, size_t n, struct id attempt, struct outcome *outcome)
+{
+	static uint8_t boxes[4][SEALED_BYTES(8, 64)];
+	static char keys[4][8];
+	struct msg_sealed_secret secrets[4];
+	const struct msg m = {
+	    .id = SECRETS_STORE, .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = n, .attempt = attempt}};
+	struct why why;
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "KEY_%zu", i);
+		assert_int_equal(sealed_make(stage.keys.box_public, provider, span_of_text(keys[i]), span_of_text(values[i]),
+				     boxes[i], &why), OK);
+		secrets[i] = (struct msg_sealed_secret){
+		    span_of_text(keys[i]), span_of_bytes(boxes[i], SEALED_BYTES(5, strlen(values[i])))};
+	}
+	ask(outcome, stage.state.peer, &m);
+	outcome_wait(outcome);
+}
+
+/* What a router would find in a bundle of these records. */
+static enum err
+bundled(const struct msg_secret_record *records, size_t n, const char *const *values, char *words, size_t size)
+{
+	auto_arena struct arena arena = {0};
+	struct msg_bundle_item items[4] = {{.redact = false}};
+	static uint8_t room[65536];
+	struct msg_bundle out;
+	struct outcome outcome;
+	struct secret claim;
+	uint8_t mac[32];
+	struct msg m = {.id = BUNDLE_SEAL,
+	    .bundle_seal = {sandbox, 1, span_of_bytes(router_key, 32), span_of_bytes(mac, 32), 1, 0, 1, items, n}};
+	struct why why;
+	enum err r;
+
+	keys_claim(&stage.keys, sandbox, 1, &claim);
+	claim_mac(&claim, sandbox, 1, router_key, mac);
+	for (size_t i = 0; i < n; i++)
+		items[i] = (struct msg_bundle_item){.slot = records[i].key,
+		    .provider_id = provider, .record = (struct msg_secret_record *)&records[i], .record_n = 1};
+	ask(&outcome, stage.state.peer, &m);
+	outcome_wait(&outcome);
+	snprintf(words, size, "%.200s", outcome.why.text);
+	if ((r = outcome.r) == OK) {
+		assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret, room,
+				     &arena, &out, &why), OK);
+		for (size_t i = 0; i < n; i++)
+			assert_true(span_is(out.entries[i].value, values[i]));
+	}
+	outcome_done(&outcome);
+	return r;
+}
+
+static enum err
+drop(struct msg_secret_record *records, size_t n, struct id attempt)
+{
+	const struct msg m = {.id = SECRETS_DROP, .secrets_drop = {provider, records, n, attempt}};
+
+	return ask_now(stage.state.peer, &m);
+}
+
+static void
+values_live_outside(void **unused)
+{
+	static const char *const values[] = {"value-\"one\"\n", "value-two", "\xff\xfe not text", ""};
+	struct outcome first, second;
+	char words[256];
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(stores); i++) {
+		restart(i, token_of(i));
+		store(values, 4, attempts[0], &first);
+		if (first.r != OK)
+			fail_msg("%s: %s", stores[i].name, first.why.text);
+		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 1); /* in clear, or as Kubernetes has it in base64 */
+		assert_int_equal(bundled(first.msg.secrets_stored.records, 4, values, words, sizeof(words)), OK);
+		/* A second attempt has places of its own: what the first one put is not touched. */
+		store(values, 2, attempts[1], &second);
+		assert_int_equal(second.r, OK);
+		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 2);
+		assert_int_equal(drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK);
+		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 1);
+		assert_int_equal(drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK); /* again: it is gone anyway */
+		assert_int_equal(bundled(second.msg.secrets_stored.records, 2, values, words, sizeof(words)), OK);
+		assert_int_equal(bundled(first.msg.secrets_stored.records, 1, values, words, sizeof(words)), ERR_STATE);
+		assert_non_null(strstr(words, "answered 404"));
+		/* An attempt that state never finished: by its number alone. */
+		assert_int_equal(drop(NULL, 0, attempts[1]), OK);
+		assert_int_equal(drop(NULL, 0, attempts[1]), OK);
+		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 0);
+		outcome_done(&first);
+		outcome_done(&second);
+	}
+}
+
+static void
+a_store_that_refuses(void **unused)
+{
+	static const char *const values[] = {"value-x"};
+	struct outcome outcome;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(stores); i++) {
+		restart(i, "wrong\n");
+		store(values, 1, attempts[0], &outcome);
+		assert_int_equal(outcome.r, ERR_UNAVAILABLE);
+		assert_non_null(strstr(outcome.why.text, "the secret store answered 40"));
+		assert_null(strstr(outcome.why.text, "value-x"));
+		outcome_done(&outcome);
+		assert_int_equal(drop(NULL, 0, attempts[0]), ERR_UNAVAILABLE); /* state asks again */
+	}
+	restart(0, "");
+	store(values, 1, attempts[0], &outcome);
+	assert_int_equal(outcome.r, ERR_INVALID);
+	outcome_done(&outcome);
+	assert_int_equal(held("value-x"), 0);
+}
+
+/* A store that is no longer configured, and the way back to Postgres. */
+static void
+another_store(void **unused)
+{
+	static const char *const values[] = {"value-y"};
+	struct outcome outcome;
+	char words[256];
+
+	(void)unused;
+	restart(0, token_of(0));
+	store(values, 1, attempts[0], &outcome);
+	assert_int_equal(outcome.r, OK);
+	restart(2, token_of(2));
+	assert_int_equal(bundled(outcome.msg.secrets_stored.records, 1, values, words, sizeof(words)), ERR_STATE);
+	assert_non_null(strstr(words, "a secret store that is not configured: vault"));
+	assert_int_equal(drop(outcome.msg.secrets_stored.records, 1, (struct id){{0}}), ERR_STATE);
+	restart(0, token_of(0));
+	assert_int_equal(drop(outcome.msg.secrets_stored.records, 1, (struct id){{0}}), OK);
+	outcome_done(&outcome);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(values_live_outside),
+	    cmocka_unit_test(a_store_that_refuses),
+	    cmocka_unit_test(another_store),
+	};
+	static char more[512];
+
+	assert_true(argc >= 3);
+	assert_true(sodium_init() >= 0);
+	stage.program = argv[1];
+	program = argv[2];
+	server_script = argv[argc - 1];
+	snprintf(more, sizeof(more), "fetch_program: %s\n", program);
+	stage.more = more;
+	crypto_box_keypair(router_key, router_secret.bytes);
+	return cmocka_run_group_tests(tests, outside_setup, outside_teardown);
+}
