@@ -143,7 +143,7 @@ plan_make(struct state *state, struct id sandbox, struct span policy, bool deriv
 
 	if (arena->max_bytes < ARENA_BYTES)
 		arena->max_bytes = ARENA_BYTES;
-	*out = (struct planned){.question = {.derive = derive, .now_ms = clock_wall_ms()}};
+	*out = (struct planned){.question = {.derive = derive, .metadata = true, .now_ms = clock_wall_ms()}};
 	args_id(&args, sandbox);
 	if ((r = db_run(&state->db, SQL_ATTACHED, &args, &rows, why)) != OK ||
 	    (r = all_read(state, &rows, arena, out, why)) != OK)

@@ -68,7 +68,7 @@ all_up(int ups)
 void
 run(const char *words)
 {
-	char line[1024];
+	char line[4096];
 
 	snprintf(line, sizeof(line), "%s", words);
 	assert_int_equal(system(line), 0);
@@ -77,7 +77,7 @@ run(const char *words)
 void
 sql(const char *text)
 {
-	char line[1024];
+	char line[4096];
 
 	snprintf(line, sizeof(line), "psql -q -v ON_ERROR_STOP=1 -c \"%s\"", text);
 	run(line);

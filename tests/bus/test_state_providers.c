@@ -160,8 +160,8 @@ pushed_now(void)
 	return revision;
 }
 
-static void
-condition_is(const char *status, const char *reason)
+static bool
+condition_now(const char *status, const char *reason)
 {
 	struct outcome outcome;
 	bool found = false;
@@ -170,15 +170,21 @@ condition_is(const char *status, const char *reason)
 	for (size_t i = 0; i < outcome.msg.sandbox_row.conditions_n; i++) {
 		const struct msg_condition *at = &outcome.msg.sandbox_row.conditions[i];
 
-		if (!span_is(at->type, "Secrets"))
-			continue;
-		found = span_is(at->status, status) && span_is(at->reason, reason);
-		if (!found)
-			fail_msg(SPAN_FORMAT " " SPAN_FORMAT ", not %s %s", SPAN_ARGS(at->status), SPAN_ARGS(at->reason), status,
-			    reason);
+		found |= span_is(at->type, "Secrets") && span_is(at->status, status) && span_is(at->reason, reason);
 	}
-	assert_true(found);
 	outcome_done(&outcome);
+	return found;
+}
+
+/* What relay tells and what api asks come by different ways: it may take a moment. */
+static void
+condition_is(const char *status, const char *reason)
+{
+	uint64_t until_ms = clock_ms() + PATIENCE_MS;
+
+	while (!condition_now(status, reason))
+		if (clock_ms() > until_ms)
+			fail_msg("its secrets are not %s, %s", status, reason);
 }
 
 /* ---- tests ---- */
@@ -660,6 +666,58 @@ profiles_are_kept_by_tier(void **unused)
 	outcome_done(&outcome);
 }
 
+/* ---- many ---- */
+
+static const char many[] =
+    "insert into sandboxes (id, request, workspace, name, labels, annotations, created_ms, phase, want, driver, ready, "
+    "reason, message, ready_since_ms, spec, image, command, environment, tty, cpu_milli, memory_bytes) "
+    "select gen_random_uuid(), gen_random_uuid(), 'default', 'many-' || i, '{}', '{}', 1, 7, 2, 'driver-local', 'False', "
+    "'Stopped', 'x', 1, '', '', '{sh}', '{}', false, 0, 0 from generate_series(1, 400) i; "
+    "insert into providers (id, workspace, name, type, profile_workspace, labels, annotations, config, created_ms) "
+    "select gen_random_uuid(), 'default', 'many-' || i, 'nvidia', '', '{}', '{}', '{}', 1 from generate_series(1, 2000) i; "
+    "insert into provider_secrets (provider, owner, key, record) select id, '', case when name = 'many-7' then "
+    "'NVIDIA_API_KEY' else 'KEY_' || substring(name from 6) end, 'STORAGE2many' "
+    "from providers where name like 'many-%'; "
+    "insert into sandbox_secrets (sandbox, revision, generation) select id, 1, 1 from sandboxes where name like 'many-%'; "
+    "insert into sandbox_providers (sandbox, provider) select s.id, p.id from (select id, row_number() over () n from "
+    "sandboxes where name like 'many-%') s join (select id, row_number() over () n from providers where name like "
+    "'many-%') p on p.n / 5 = s.n or (p.n % 400 = s.n - 1 and p.n / 5 <> s.n) or (p.n + 7) % 400 = s.n or "
+    "(p.n + 31) % 400 = s.n or (p.n + 77) % 400 = s.n; analyze;";
+
+/* 2,000 providers and 10,000 attachments: one that changes reaches its sandboxes as fast as if it were alone. */
+static void
+thousands_do_not_slow_one(void **unused)
+{
+	struct msg_sealed_secret secret = sealed("NVIDIA_API_KEY");
+	struct msg m = {.id = PROVIDER_UPDATE, .provider_update = {.secrets = &secret, .secrets_n = 1}};
+	struct msg get_it = {.id = PROVIDER_GET, .provider_get = {SPAN("default"), SPAN("many-7"), false}};
+	struct outcome outcome;
+	uint64_t began;
+
+	(void)unused;
+	sql(many);
+	sql("do \\$\\$ begin assert (select count(*) from sandbox_providers) between 9000 and 12000; end \\$\\$");
+	ask(&outcome, api.peer, &get_it);
+	outcome_wait(&outcome);
+	m.provider_update.provider = outcome.msg.provider_row.provider;
+	outcome_done(&outcome);
+	began = clock_ms();
+	assert_true(attach("many-7", false, NULL));
+	(void)pushed_now();
+	assert_true(clock_ms() - began < 500);
+	began = clock_ms();
+	ask(&outcome, api.peer, &m);
+	store(actor_hear(&credentials, SECRETS_STORE), 1);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	outcome_done(&outcome);
+	(void)pushed_now();
+	print_message("attached and pushed among thousands, changed and pushed in %lu ms\n",
+	    (unsigned long)(clock_ms() - began));
+	assert_true(clock_ms() - began < 500);
+	drops_answer();
+}
+
 /* ---- the last: credentials is away ---- */
 
 static void
@@ -695,6 +753,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_record_under_an_old_key_comes_too_late),
 	cmocka_unit_test(a_credential_is_renewed_and_pushed),
 	cmocka_unit_test(profiles_are_kept_by_tier),
+	cmocka_unit_test(thousands_do_not_slow_one),
 	cmocka_unit_test(without_credentials_nothing_is_half_made),
 };
 
