@@ -619,12 +619,68 @@ a_credential_is_renewed_and_pushed(void **unused)
 	m = (struct msg){.id = PROVIDER_UPDATE, .provider_update = {.provider = configure.refresh_configure.provider,
 	    .secrets_remove = &minted[0].key, .secrets_remove_n = 1}};
 	refused(&m, ERR_STATE, "renewed by the gateway");
+	sql("update provider_refreshes set lease = gen_random_uuid(), lease_until_ms = 4102444800000, next_ms = 1");
+	refused(&rotate, ERR_BUSY, "being renewed already"); /* another process has it, and it is not run here */
+	assert_null(actor_heard(&credentials, REFRESH_RUN));
 	ask(&outcome, api.peer, &end);
 	outcome_wait(&outcome);
 	assert_true(outcome.msg.refresh_deleted.deleted);
 	outcome_done(&outcome);
 	refused(&rotate, ERR_NOT_FOUND, "no refresh is configured");
 	drops_answer();
+}
+
+/* ---- rules ---- */
+
+static void
+setting(const char *value)
+{
+	struct msg m = {.id = SETTING_SET, .setting_set = {.key = SPAN("providers_v2_enabled"),
+	    .value = span_of_text(value), .remove = value[0] == '\0', .subject = SPAN("t")}};
+
+	assert_int_equal(ask_now(api.peer, &m), OK);
+}
+
+/* Until a configuration is pushed that has a rule of the provider, or has none. */
+static void
+pushed_rules(bool there)
+{
+	static const char name[] = "_provider_hub";
+	bool found = !there;
+
+	while (found != there) {
+		struct heard *heard = actor_hear(&relay, CONFIG_PUSH);
+		struct span policy = heard->msg.config_push.policy;
+
+		found = memmem(policy.at, policy.length, name, sizeof(name) - 1) != NULL;
+		heard_free(heard);
+	}
+}
+
+/* With the gateway's setting each attached provider adds a rule; a policy of the gateway's own takes its place. */
+static void
+providers_add_rules(void **unused)
+{
+	struct msg set = {.id = POLICY_SET, .policy_set = {.policy = SPAN("\x08\x01"), .subject = SPAN("t")}};
+	struct msg clear = {.id = POLICY_CLEAR, .policy_clear.subject = SPAN("t")};
+	struct msg get_it = {.id = CONFIG_GET, .config_get.sandbox = box};
+	struct outcome outcome;
+
+	(void)unused;
+	setting("true");
+	pushed_rules(true);
+	assert_int_equal(ask_now(api.peer, &set), OK);
+	pushed_rules(false);
+	(void)pushed_now(); /* credentials may go elsewhere by another policy */
+	assert_int_equal(ask_now(api.peer, &clear), OK);
+	pushed_rules(true);
+	(void)pushed_now();
+	setting("");
+	pushed_rules(false);
+	ask(&outcome, api.peer, &get_it);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.config.version, 1); /* nothing of it was stored */
+	outcome_done(&outcome);
 }
 
 /* ---- profiles ---- */
@@ -752,6 +808,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(records_are_rewrapped),
 	cmocka_unit_test(a_record_under_an_old_key_comes_too_late),
 	cmocka_unit_test(a_credential_is_renewed_and_pushed),
+	cmocka_unit_test(providers_add_rules),
 	cmocka_unit_test(profiles_are_kept_by_tier),
 	cmocka_unit_test(thousands_do_not_slow_one),
 	cmocka_unit_test(without_credentials_nothing_is_half_made),
