@@ -46,6 +46,19 @@ ticket_store(void *arg, struct why *why)
 	return db_run(&t->state->db, SQL_TICKETS_PAST, &args, NULL, why);
 }
 
+/* A sandbox that cannot begin without credentials says so; that it begins takes the words' place. */
+static void
+waits_say(struct state *state, struct id sandbox, const char *words)
+{
+	struct args args = {0};
+	struct why why;
+
+	args_id(&args, sandbox);
+	args_text(&args, span_of_text(words));
+	if (db_run(&state->db, SQL_BOX_WAITS, &args, NULL, &why) != OK)
+		log_debug("sandbox.waits", "sandbox=%s why=%s", id_text(sandbox), why.text);
+}
+
 static void
 claim_came(void *self, enum err r, struct msg *claim, const struct why *because_of)
 {
@@ -54,9 +67,10 @@ claim_came(void *self, enum err r, struct msg *claim, const struct why *because_
 	struct why why = {0};
 	struct msg answer = {.id = TICKET_GIVEN};
 
-	if (r != OK)
+	if (r != OK) {
 		why = *because_of;
-	else {
+		waits_say(t->state, t->sandbox, why.text);
+	} else {
 		randombytes_buf(token.bytes, sizeof(token.bytes));
 		token_hash(span_of_bytes(token.bytes, sizeof(token.bytes)), t->hash);
 		answer.ticket_given.token = span_of_bytes(token.bytes, sizeof(token.bytes));
@@ -88,19 +102,6 @@ ticket_wanted(struct state *state, const struct msg_ticket *in, const struct dri
 	if (!rows_null(&rows, 0, 3))
 		return fail(why, ERR_CONFLICT, "start %u has enrolled already", in->epoch);
 	return OK;
-}
-
-/* A sandbox that cannot begin without credentials says so; that it begins takes the words' place. */
-static void
-waits_say(struct state *state, struct id sandbox, const char *words)
-{
-	struct args args = {0};
-	struct why why;
-
-	args_id(&args, sandbox);
-	args_text(&args, span_of_text(words));
-	if (db_run(&state->db, SQL_BOX_WAITS, &args, NULL, &why) != OK)
-		log_debug("sandbox.waits", "sandbox=%s why=%s", id_text(sandbox), why.text);
 }
 
 /*

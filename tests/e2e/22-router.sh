@@ -50,6 +50,8 @@ is "... a list of system calls, no new privileges" "$(field Seccomp) $(field NoN
 is "... may not dump core" "$(awk '/Max core/ { print $5 $6 }' "/proc/$router/limits")" "00"
 [ "$(id -u)" != 0 ] || is "... no file but an empty root" "$(ls -A "/proc/$router/root/" 2>&1)" ""
 
+echo "# an idle router: $(awk '$1 == "Pss:" { print $2 }' "/proc/$router/smaps_rollup") KiB PSS"
+
 # ---- only there ----
 is "at another host: refused" "$(with /bytes/256 static.acme.test)" 403
 is "at another path: refused" "$(with /open/x)" 403
@@ -86,7 +88,15 @@ stopped=$(pid_of credentials)
 kill -STOP "$stopped"
 FORGE_TOKEN=$first timeout 5 "$bin/openshell" provider update forge --credential FORGE_TOKEN >/dev/null 2>&1
 is "the broker is away: what runs keeps what it has" "$(with)" 200
+(timeout 60 "$bin/openshell" sandbox create --name late --policy "$work/policy.yaml" --provider forge --detach -- sleep infinity >"$work/late.log" 2>&1; echo $? >"$work/late.code") &
+late() { openshell sandbox get late -o json 2>/dev/null | jq -r '"\(.phase) " + ([.conditions[]? | .message] | join("; "))'; }
+waits() { late | grep -qE 'Provisioning .*(credentials|broker|secrets|claim)'; }
+wait_for 20 waits; like "... what is new waits, and says for what" "$(late)" 'Provisioning .*(credentials|broker|secrets|claim)'
 kill -CONT "$stopped"
+starts() { [ -f "$work/late.code" ]; }
+wait_for 30 starts; is "... and starts when it is back" "$(cat "$work/late.code")" 0
+is "... with its secret" "$(box=late; has && placeholder=$(run printenv FORGE_TOKEN) && with)" 200
+succeeds "the late one is deleted" openshell sandbox delete late
 succeeds "it is detached" openshell sandbox provider detach demo forge
 gone() { [ "$(with)" = 403 ]; }
 wait_for 5 gone; is "detached, its placeholder is refused" $? 0
