@@ -36,7 +36,7 @@ before_proxy=$(memory "$proxy") before_policyd=$(memory "$policyd")
 before_fds="$(descriptors "$proxy") $(descriptors "$policyd")"
 client crowd 17 </dev/null >"$work/crowd" &
 crowd=$!
-if wait_for 15 grep -q ^standing "$work/crowd"; then ok "$(grep ^standing "$work/crowd") that do as little as they can"; else not_ok "a thousand connections stand" "$(cat "$work/crowd")"; fi
+if wait_for 30 grep -q ^standing "$work/crowd"; then ok "$(grep ^standing "$work/crowd") that do as little as they can"; else not_ok "a thousand connections stand" "$(cat "$work/crowd")"; fi
 client control 12 </dev/null >"$work/control" &
 control=$!
 wait_for 10 grep -q ^begun "$work/control"
