@@ -4,8 +4,10 @@
 
 #include "clients/cli/commands.h"
 #include "clients/cli/sandbox.h"
+#include "clients/sdk/watch.h"
 
 #define DELETE_ALL_MAX 1000
+#define GONE_MS	       60000
 
 static const char *
 meta_name(const Openshell__V1__Sandbox *sandbox)
@@ -83,6 +85,31 @@ run_sandbox_list(struct cli *cli, struct why *why)
 	return OK;
 }
 
+static enum watch_next
+still_there(void *self, const Openshell__V1__SandboxStreamEvent *event, struct why *why)
+{
+	(void)self;
+	(void)event;
+	(void)why;
+	return WATCH_ON;
+}
+
+/* It is recorded; the name is free once the sandbox is gone. */
+static enum err
+gone_wait(struct cli *cli, char *id, struct why *why)
+{
+	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
+	struct watching watching = {.request = &request, .idle_ms = GONE_MS, .event = still_there, .interrupted = &cli->signal};
+	enum err r;
+
+	request.id = id;
+	request.has_follow_status = request.follow_status = true;
+	r = watch_sandbox(&cli->connection, &watching, why);
+	if (r == ERR_TIMEOUT)
+		return fail(why, r, "its deletion is recorded, but it is not gone after %d s", GONE_MS / 1000);
+	return r == ERR_NOT_FOUND ? OK : r;
+}
+
 static enum err
 delete_one(struct cli *cli, const char *name, struct why *why)
 {
@@ -95,6 +122,8 @@ delete_one(struct cli *cli, const char *name, struct why *why)
 	r = call_DeleteSandbox(&cli->connection, &request, &answer, why);
 	if (r == ERR_NOT_FOUND && cli_on(cli, FLAG_ALL)) /* another was quicker: it is gone, which is what was asked */
 		return OK;
+	if (r == OK && answer->deleted && answer->sandbox_id != NULL && answer->sandbox_id[0] != '\0')
+		r = gone_wait(cli, answer->sandbox_id, why);
 	if (r != OK)
 		return because(why, r, "sandbox %s", shown(&cli->arena, name));
 	progress_stop(&cli->progress);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/bus/codec.h"
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/inference_inside.h"
 #include "sandbox/proxy/proxy.h"
 

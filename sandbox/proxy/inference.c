@@ -1,4 +1,5 @@
 /* Model calls: the request is recognised, its body collected, then sent to the first backend that answers. */
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/inference_inside.h"
 
 #include <arpa/inet.h>

@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "sandbox/proxy/event.h"
+#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/inference_inside.h"
 
 /* ---- what is told ---- */

@@ -3,7 +3,7 @@
 #define SANDBOX_PROXY_INFERENCE_INSIDE_H
 
 #include "common/wire/usage.h"
-#include "sandbox/proxy/inference.h"
+#include "sandbox/proxy/http.h"
 #include "sandbox/proxy/inference_call.h"
 #include "sandbox/proxy/routed.h"
 

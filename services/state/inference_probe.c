@@ -116,7 +116,7 @@ bad(struct probing *probing, const char *words)
 	const struct inference_place *place = &probing->places[probing->at];
 	struct why why;
 
-	end(probing, fail(&why, ERR_STATE, "model '" SPAN_FORMAT "' of provider '" SPAN_FORMAT "' %s" NO_VERIFY,
+	end(probing, fail(&why, ERR_STATE, "failed to verify inference endpoint: model '" SPAN_FORMAT "' of provider '" SPAN_FORMAT "' %s" NO_VERIFY,
 	    SPAN_ARGS(place->model), SPAN_ARGS(place->row.name), words), &why);
 }
 

@@ -128,7 +128,6 @@ static const struct {
     {"GET ftp://up.test/ HTTP/1.1\r\nHost: up.test\r\n\r\n", "HTTP/1.1 400 ", "\"unsupported_proxy_scheme\""},
     {"GET http:/// HTTP/1.1\r\nHost: up.test\r\n\r\n", "HTTP/1.1 400 ", ""},
     {"GET http://up.test/#a HTTP/1.1\r\nHost: up.test\r\n\r\n", "HTTP/1.1 400 ", "Content-Length: 0"},
-    {"CONNECT inference.local:443 HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 503 ", "inference is not configured"},
     {"GET http://policy.local/v1/policy/current HTTP/1.1\r\nHost: policy.local\r\n\r\n", "HTTP/1.1 404 ",
 	"\"feature_disabled\""},
 };
