@@ -178,6 +178,72 @@ state_is_told_what_each_sandbox_has(void **unused)
 	link_close(&link);
 }
 
+/* Boxes go to the one session they are for; what is in use there is remembered, and said to a state that comes anew. */
+static void
+secrets_go_down_and_what_is_in_use_comes_up(void **unused)
+{
+	struct actor link = {0}, other = {0};
+	struct id sandbox = link_open(&link), another = link_open(&other);
+	const char box[40] = "sealed";
+	struct msg push = {.id = SECRETS_PUSH,
+	    .secrets_push = {.sandbox = sandbox, .epoch = 2, .revision = 8, .chunks = 1, .box = span_of_bytes(box, sizeof(box))}};
+	const struct msg applied = {.id = SECRETS_APPLIED,
+	    .secrets_applied = {.sandbox = another, .epoch = 9, .revision = 8, .loaded = true}};
+	struct outcome outcome;
+	struct heard *heard;
+	int ups = state.ups;
+
+	(void)unused;
+	tell(state.peer, &push); /* of a start that is not connected */
+	push.secrets_push.epoch = 1;
+	tell(state.peer, &push);
+	heard = actor_hear(&link, SECRETS_PUSH);
+	assert_int_equal(heard->msg.secrets_push.epoch, 1);
+	assert_true(span_starts(heard->msg.secrets_push.box, SPAN("sealed")));
+	heard_free(heard);
+	expect_none(&other, SECRETS_PUSH);
+	ask(&outcome, link.peer, &applied);
+	heard = actor_hear(&state, SECRETS_APPLIED);
+	assert_true(id_equal(heard->msg.secrets_applied.sandbox, sandbox)); /* not what it says of itself */
+	assert_int_equal(heard->msg.secrets_applied.epoch, 1);
+	reply_send(&heard->reply, &(struct msg){.id = DONE});
+	heard_free(heard);
+	outcome_wait(&outcome);
+	outcome_done(&outcome);
+	state.peer->transport->cut(state.peer);
+	actor_wait_up(&state, ups + 1);
+	for (int i = 0; i < 2; i++) {
+		heard = actor_hear(&state, SESSION_UP);
+		assert_int_equal(heard->msg.session_up.secrets_revision,
+		    id_equal(heard->msg.session_up.sandbox, sandbox) ? 8 : 0);
+		heard_free(heard);
+	}
+	link_close(&link);
+	link_close(&other);
+}
+
+/* It comes back with what it uses, so that nothing is pushed again. */
+static void
+an_enrolment_says_which_secrets_are_in_use(void **unused)
+{
+	struct actor link = {0};
+	struct msg m = enrol_of(fresh_sandbox(), 1);
+	struct outcome outcome;
+	struct heard *up;
+
+	(void)unused;
+	m.enrol.secrets_revision = 4;
+	stranger_open(&link);
+	ask(&outcome, link.peer, &m);
+	actor_answer(&state, ENROL_CHECK, &enrolled);
+	outcome_wait(&outcome);
+	outcome_done(&outcome);
+	up = actor_hear(&state, SESSION_UP);
+	assert_int_equal(up->msg.session_up.secrets_revision, 4);
+	heard_free(up);
+	link_close(&link);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -187,6 +253,8 @@ main(int argc, char **argv)
 	    cmocka_unit_test(configuration_goes_down_to_its_sandbox_alone),
 	    cmocka_unit_test(what_was_applied_goes_up_under_the_sessions_name),
 	    cmocka_unit_test(state_is_told_what_each_sandbox_has),
+	    cmocka_unit_test(secrets_go_down_and_what_is_in_use_comes_up),
+	    cmocka_unit_test(an_enrolment_says_which_secrets_are_in_use),
 	};
 
 	assert_int_equal(argc, 2);
