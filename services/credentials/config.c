@@ -1,7 +1,7 @@
 /* Settings of credentials, each with its bounds and what it is for. */
 #include "services/credentials/config.h"
 
-#include "services/credentials/outside.h"
+const char *const store_words[] = {"postgres", "vault", "kubernetes", NULL};
 
 const struct setting credentials_settings[] = {
 	TEXT_SETTING(config, master_key_file, 1, SERVICE_PATH_BYTES - 1, NULL,

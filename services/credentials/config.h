@@ -4,6 +4,10 @@
 
 #include "common/service/service.h"
 
+enum store_kind { STORE_POSTGRES, STORE_VAULT, STORE_KUBERNETES }; /* by store_words */
+
+extern const char *const store_words[];
+
 struct config {
 	struct service_config service;
 	char master_key_file[SERVICE_PATH_BYTES];

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "services/credentials/outside.h"
-#include "services/credentials/store.h"
+#include "services/credentials/record.h"
 
 struct keeping {
 	struct arena arena;

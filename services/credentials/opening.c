@@ -7,8 +7,8 @@
 #include "common/bus/codec.h"
 #include "common/seal/sealed.h"
 #include "services/credentials/outside.h"
+#include "services/credentials/record.h"
 #include "services/credentials/room.h"
-#include "services/credentials/store.h"
 
 struct opening {
 	struct credentials *credentials;

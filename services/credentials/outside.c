@@ -10,8 +10,6 @@
 #define TEXT_BYTES 1100
 #define NAME_BYTES 20
 
-const char *const store_words[] = {"postgres", "vault", "kubernetes", NULL};
-
 /* The texts of a job, in one buffer. */
 struct told {
 	char bytes[TEXTS_MAX][TEXT_BYTES];

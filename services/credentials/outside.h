@@ -4,10 +4,6 @@
 
 #include "services/credentials/fetching.h"
 
-enum store_kind { STORE_POSTGRES, STORE_VAULT, STORE_KUBERNETES }; /* by the words of the setting */
-
-extern const char *const store_words[];
-
 /* Where a value is: "vault:ATTEMPT/NAME", in the record as STORED_HANDLE. */
 #define HANDLE_BYTES 96
 struct handle {

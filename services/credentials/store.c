@@ -4,59 +4,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "common/base/text.h"
 #include "common/seal/sealed.h"
 #include "services/credentials/keep.h"
 #include "services/credentials/outside.h"
+#include "services/credentials/record.h"
 
 #define STORE_MAX 64 /* secrets of one message, as bus.def has it */
-
-enum err
-record_make(const struct credentials *credentials, const struct stored_owner *owner, enum stored_kind kind,
-    struct span value, struct arena *arena, struct msg_secret_record *out, struct why *why)
-{
-	uint8_t *record = arena_alloc(arena, STORED_BYTES(value.length));
-	struct span key;
-	enum err r;
-
-	if (record == NULL)
-		return fail(why, ERR_LIMIT, "no room for a record");
-	if ((r = arena_span(arena, owner->key, &key)) != OK)
-		return fail(why, r, "no room for a record");
-	if ((r = stored_make(&credentials->keys.ring.keys[0], owner, kind, value, record, why)) != OK)
-		return r;
-	*out = (struct msg_secret_record){.key = key, .record = span_of_bytes(record, STORED_BYTES(value.length))};
-	return OK;
-}
-
-static enum err
-key_of(const struct credentials *credentials, struct span record, const struct storage_key **out, struct why *why)
-{
-	uint8_t name[STORAGE_NAME_BYTES];
-	char hex[2 * STORAGE_NAME_BYTES + 1];
-	enum err r;
-
-	if ((r = stored_under(record, name, why)) != OK)
-		return r;
-	if ((*out = ring_find(&credentials->keys.ring, name)) != NULL)
-		return OK;
-	hex_write(name, sizeof(name), hex);
-	return fail(why, ERR_STATE, "it is sealed under the storage key %s, which the ring does not have", hex);
-}
-
-enum err
-record_open(const struct credentials *credentials, struct id provider, const struct msg_secret_record *record,
-    struct room *room, enum stored_kind *kind, struct span *value, struct why *why)
-{
-	const struct stored_owner owner = {provider, record->key};
-	const struct storage_key *key;
-	enum err r;
-
-	if ((r = key_of(credentials, record->record, &key, why)) != OK ||
-	    (r = stored_open(key, &owner, record->record, room_take(room, record->record.length), kind, value, why)) != OK)
-		return because(why, r, "record of %s", log_quote(record->key));
-	return OK;
-}
 
 /* ---- secrets_store ---- */
 
@@ -238,7 +191,7 @@ record_rewrap(const struct credentials *credentials, struct id provider, const s
 
 	if (bytes == NULL)
 		return fail(why, ERR_LIMIT, "no room for a record");
-	if ((r = key_of(credentials, record->record, &key, why)) != OK ||
+	if ((r = record_key(credentials, record->record, &key, why)) != OK ||
 	    (r = stored_rewrap(key, &credentials->keys.ring.keys[0], &owner, record->record, bytes, why)) != OK)
 		return r;
 	*out = (struct msg_secret_record){.key = record->key, .record = span_of_bytes(bytes, record->record.length)};

@@ -1,24 +1,9 @@
-/* Stored secrets: records made of what api sealed, and opened again; nothing is kept here. */
+/* Stored secrets: records made of what api sealed, wrapped anew, and dropped; nothing is kept here. */
 #ifndef CREDENTIALS_STORE_H
 #define CREDENTIALS_STORE_H
 
-#include "common/seal/stored.h"
 #include "services/credentials/credentials.h"
-#include "services/credentials/room.h"
 
 handler secrets_store, secrets_drop, secrets_rewrap;
-
-/* Make a record under the newest key, in the arena. ERR_LIMIT its ceiling; ERR_RANGE as stored_make. */
-enum err record_make(const struct credentials *credentials, const struct stored_owner *owner, enum stored_kind kind,
-    struct span value, struct arena *arena, struct msg_secret_record *out, struct why *why) must_check;
-
-/*
- * Open a record.
- *
- * room    has record.length bytes left; the value is borrowed from there
- * errors  ERR_STATE it is under a key that the ring does not have; otherwise as stored_open
- */
-enum err record_open(const struct credentials *credentials, struct id provider, const struct msg_secret_record *record,
-    struct room *room, enum stored_kind *kind, struct span *value, struct why *why) must_check;
 
 #endif
