@@ -217,10 +217,12 @@ breach(struct errand *errand, const struct why *why)
 	errand_fail(errand, "upstream_broken", why);
 }
 
-static bool
-takes_body(const struct errand *errand)
+static enum err
+takes_body(const struct errand *errand, struct why *why)
 {
-	return errand->in.peer != NULL && !errand->body_ended;
+	if (errand->in.peer == NULL || errand->body_ended)
+		return fail(why, ERR_PROTOCOL, "bytes of a body that was not announced, or behind its end");
+	return OK;
 }
 
 static enum err
@@ -250,7 +252,7 @@ route_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)why;
 	if (m->from != router->proxy || errand == NULL || m->stream_data.channel != 0)
 		return OK;
-	if (!takes_body(errand) || stream_take(&errand->in, &m->stream_data, &wrong) != OK ||
+	if (takes_body(errand, &wrong) != OK || stream_take(&errand->in, &m->stream_data, &wrong) != OK ||
 	    body_come(errand, m->stream_data.bytes, &wrong) != OK)
 		breach(errand, &wrong);
 	else
@@ -275,7 +277,7 @@ route_finish(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)why;
 	if (m->from != router->proxy || errand == NULL || m->stream_end.channel != 0)
 		return OK;
-	if (!takes_body(errand) || stream_ended(&errand->in, &m->stream_end, &wrong) != OK)
+	if (takes_body(errand, &wrong) != OK || stream_ended(&errand->in, &m->stream_end, &wrong) != OK)
 		breach(errand, &wrong);
 	else if (errand->request.body == REQUEST_LENGTH && errand->body_came < errand->request.length) {
 		fail(&wrong, ERR_PROTOCOL, "a body shorter than its length");

@@ -46,7 +46,7 @@ errand_fail(struct errand *errand, const char *code, const struct why *why)
 {
 	if (errand->state == ERRAND_OVER)
 		return;
-	log_info("errand.failed", "host=%s code=%s why=%s", errand->request.host == NULL ? "" : errand->request.host, code,
+	log_info("errand.failed", "host=%s code=%s why=%s", log_quote(span_of_text(errand->request.host)), code,
 	    log_quote(span_of_text(why->text)));
 	tell_end(errand, code, why);
 	errand_leave(errand);

@@ -154,6 +154,8 @@ hand_over(struct errand *errand)
 		errand->upstream = NULL;
 		list_append(&router->waiting, &errand->waiting);
 		upstream->going = true;
+		if (upstream->streams == 0)
+			upstream_dead(upstream);
 	}
 	return false;
 }

@@ -88,6 +88,57 @@ a_connection_is_kept_for_the_next(void **unused)
 }
 
 static void
+a_kept_connection_that_ended_is_not_used(void **unused)
+{
+	struct request_script s;
+	struct tls_client world;
+
+	(void)unused;
+	for (uint64_t stream = 1; stream <= 2; stream++) {
+		request_begin(&s, stream, port);
+		request_send(&s);
+		world_accept(listener, &world, "up.test"); /* each time anew */
+		world_expect(&world, head_of("GET /repos/x", BEARER));
+		ok(&world, stream);
+		close(world.fd);
+		tls_client_end(&world);
+	}
+}
+
+/* What was judged since may not allow where the kept one leads. */
+static void
+a_kept_connection_to_another_address_is_not_used(void **unused)
+{
+	struct request_script s;
+	struct tls_client world;
+
+	(void)unused;
+	request_begin(&s, 1, port);
+	request_send(&s);
+	world_accept(listener, &world, "up.test");
+	world_expect(&world, head_of("GET /repos/x", BEARER));
+	ok(&world, 1);
+	request_begin(&s, 2, port);
+	s.addresses[0] = SPAN("127.0.0.2"); /* nobody listens there */
+	request_send(&s);
+	expect_refusal(2, "upstream_unreachable");
+	tls_client_end(&world);
+}
+
+static void
+bytes_that_were_not_announced_end_the_request(void **unused)
+{
+	const struct msg data = {.id = STREAM_DATA, .stream_data = {1, 0, 0, SPAN("GET /admin HTTP/1.1\r\n\r\n")}};
+	struct request_script s;
+
+	(void)unused;
+	request_begin(&s, 1, port);
+	request_send(&s);
+	tell(proxy.peer, &data);
+	expect_refusal(1, "upstream_broken");
+}
+
+static void
 path_query_and_basic_are_encoded(void **unused)
 {
 	struct request_script s;
@@ -589,6 +640,9 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_header_is_filled_and_the_answer_comes_back),
 	    TEST(a_connection_is_kept_for_the_next),
+	    TEST(a_kept_connection_that_ended_is_not_used),
+	    TEST(a_kept_connection_to_another_address_is_not_used),
+	    TEST(bytes_that_were_not_announced_end_the_request),
 	    TEST(path_query_and_basic_are_encoded),
 	    TEST(a_body_of_pieces_is_filled_and_measured),
 	    TEST(bodies_with_and_without_length_are_framed_here),
