@@ -160,6 +160,8 @@ version_of(struct cli *cli, char *name, uint64_t *out, struct why *why)
 	return OK;
 }
 
+#define TRIES 8 /* when the sandbox changes between asking for its version and the change */
+
 enum err
 run_sandbox_provider_attach(struct cli *cli, struct why *why)
 {
@@ -171,9 +173,11 @@ run_sandbox_provider_attach(struct cli *cli, struct why *why)
 	request.provider_name = (char *)(uintptr_t)cli->args.operands[1];
 	request.workspace = cli_workspace(cli);
 	request.has_expected_resource_version = true;
-	if ((r = cli_connect(cli, why)) != OK ||
-	    (r = version_of(cli, request.sandbox_name, &request.expected_resource_version, why)) != OK ||
-	    (r = call_AttachSandboxProvider(&cli->connection, &request, &answer, why)) != OK)
+	r = cli_connect(cli, why);
+	for (int i = 0; i < TRIES && (i == 0 ? r == OK : r == ERR_CONFLICT); i++)
+		if ((r = version_of(cli, request.sandbox_name, &request.expected_resource_version, why)) == OK)
+			r = call_AttachSandboxProvider(&cli->connection, &request, &answer, why);
+	if (r != OK)
 		return r;
 	printf(answer->attached ? "Attached provider %s to sandbox %s\n"
 				: "Provider %s is attached to sandbox %s already\n",
@@ -198,9 +202,11 @@ run_sandbox_provider_detach(struct cli *cli, struct why *why)
 	request.provider_name = (char *)(uintptr_t)cli->args.operands[1];
 	request.workspace = cli_workspace(cli);
 	request.has_expected_resource_version = true;
-	if ((r = cli_connect(cli, why)) != OK ||
-	    (r = version_of(cli, request.sandbox_name, &request.expected_resource_version, why)) != OK ||
-	    (r = call_DetachSandboxProvider(&cli->connection, &request, &answer, why)) != OK)
+	r = cli_connect(cli, why);
+	for (int i = 0; i < TRIES && (i == 0 ? r == OK : r == ERR_CONFLICT); i++)
+		if ((r = version_of(cli, request.sandbox_name, &request.expected_resource_version, why)) == OK)
+			r = call_DetachSandboxProvider(&cli->connection, &request, &answer, why);
+	if (r != OK)
 		return r;
 	printf(
 	    answer->detached ? "Detached provider %s from sandbox %s\n" : "Provider %s is not attached to sandbox %s\n",

@@ -340,12 +340,17 @@ attach(struct rpc_call *call, const ProtobufCMessage *message)
 	const char *name = ((const Openshell__V1__AttachSandboxProviderRequest *)message)->provider_name;
 	Openshell__V1__AttachSandboxProviderResponse answer = OPENSHELL__V1__ATTACH_SANDBOX_PROVIDER_RESPONSE__INIT;
 	char *warnings[] = {TEXT("FORGE_TOKEN is withheld")};
+	static int times;
 
 	answer.has_attached = true;
 	answer.attached = strcmp(name, "used") != 0;
 	answer.warnings = warnings;
 	answer.n_warnings = strcmp(name, "hub") == 0;
-	if (strcmp(name, "taken") == 0)
+	if (strcmp(name, "restless") == 0 && ++times < 3)
+		fake_refuse(call, ERR_CONFLICT, "the sandbox has changed");
+	else if (strcmp(name, "broken") == 0)
+		fake_refuse(call, ERR_CONFLICT, "the sandbox has changed");
+	else if (strcmp(name, "taken") == 0)
 		fake_refuse(call, ERR_STATE, "providers 'a' and 'b' both deliver KEY");
 	else
 		send_one(call, &answer.base);

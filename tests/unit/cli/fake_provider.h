@@ -11,7 +11,7 @@ void fake_note_call(struct rpc_call *call, const ProtobufCMessage *message);
 void fake_refuse(struct rpc_call *call, enum err r, const char *words);
 
 /*
- * One handler for all; what it does, by name: missing (not found), taken (exists already), used (in use), broken (fails);
+ * One handler for all; what it does, by name: missing (not found), taken (exists already), used (in use), broken (fails), restless (the third time);
  * forge and hub are there, of types forge and github. Profile forge is there; id stored is refused with a diagnostic.
  */
 void fake_provider(void *self, struct rpc_call *call, const ProtobufCMessage *message);

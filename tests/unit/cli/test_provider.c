@@ -159,6 +159,8 @@ static const struct {
     {"sandbox provider attach demo hub", NULL, 0, NULL, "Attached", "Warning: FORGE_TOKEN is withheld", NULL},
     {"sandbox provider attach demo used", NULL, 0, NULL, "Provider used is attached to sandbox demo already\n", "", NULL},
     {"sandbox provider attach demo taken", NULL, 1, NULL, "", "both deliver KEY", NULL},
+    {"sandbox provider attach demo restless", NULL, 0, "GetSandbox AttachSandboxProvider GetSandbox AttachSandboxProvider GetSandbox AttachSandboxProvider ", "Attached", "Commands", NULL},
+    {"sandbox provider attach demo broken", NULL, 1, NULL, "", "the sandbox has changed", NULL},
     {"sandbox provider attach missing forge", NULL, 1, "GetSandbox ", "", "sandbox not found", NULL},
     {"sandbox provider attach demo", NULL, 2, "", "", "wants NAME PROVIDER", NULL},
     {"sandbox provider detach demo forge", NULL, 0, NULL, "Detached provider forge from sandbox demo\n", "", NULL},
