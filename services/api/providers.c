@@ -205,8 +205,10 @@ delete_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 		ask_fail(ask, r, why);
 		return;
 	}
-	out.has_deleted = true;
+	out.has_deleted = out.has_outcome = true;
 	out.deleted = answer->provider_deleted.deleted;
+	out.outcome = out.deleted ? OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ACCEPTED :
+				    OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ALREADY_ABSENT;
 	ask_send(ask, &out.base);
 }
 
@@ -276,6 +278,8 @@ list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 	}
 	m->offset += (uint32_t)answer->provider_listed.providers_n;
 	if (!answer->provider_listed.more || listing->out.n_providers == listing->wanted) {
+		if (listing->out.n_providers == listing->wanted) /* there may be more, if only an empty page */
+			listing->out.next_page_token = arena_format(rpc_arena(ask->work.call), "%u", m->offset);
 		ask_send(ask, &listing->out.base);
 		return;
 	}

@@ -14,6 +14,7 @@ import cloudpickle
 import grpc
 import openshell
 from openshell import SandboxClient, SandboxError
+from openshell._proto import datamodel_pb2 as dm
 from openshell._proto import openshell_pb2 as pb
 from openshell._proto import openshell_pb2_grpc as pb_grpc
 from openshell._proto import sandbox_pb2 as sandbox_pb
@@ -305,6 +306,60 @@ def config_errors(stub, ref):
             lambda: stub.ListSandboxPolicies(pb.ListSandboxPoliciesRequest(name="none"), timeout=10))
 
 
+def workspace_of(request):
+    """the default workspace, as this generation names it"""
+    if new and "workspace_scope" in request.DESCRIPTOR.fields_by_name:
+        request.workspace_scope.workspace = "default"
+    return request
+
+
+def providers(stub, ref):
+    code = grpc.StatusCode
+    ask = lambda call, request: call(workspace_of(request), timeout=10)  # noqa: E731
+    names = {"sandbox": ref.name, "provider": "wire-hub"} if new else {"sandbox_name": ref.name, "provider_name": "wire-hub"}
+    record = dm.Provider(metadata=dm.ObjectMeta(name="wire-hub"), type="github", credentials={"GITHUB_TOKEN": "hunter2"},
+                         config={"A": "1"})
+    made = ask(stub.CreateProvider, pb.CreateProviderRequest(provider=record)).provider
+    check("CreateProvider", dict(made.credentials) == {"GITHUB_TOKEN": "REDACTED"} and made.metadata.resource_version == 1, made)
+    refused("CreateProvider again", code.ALREADY_EXISTS, "wire-hub",
+            lambda: ask(stub.CreateProvider, pb.CreateProviderRequest(provider=record)))
+    refused("CreateProvider with handles", code.INVALID_ARGUMENT, "credential_handles",
+            lambda: ask(stub.CreateProvider, pb.CreateProviderRequest(provider=dm.Provider(
+                metadata=dm.ObjectMeta(name="x"), type="github", credential_handles={"A": dm.CredentialHandle()}))))
+    got = ask(stub.GetProvider, pb.GetProviderRequest(name="wire-hub")).provider
+    check("GetProvider", got.type == "github" and got.config["A"] == "1" and "hunter2" not in str(got), got)
+    refused("GetProvider of none", code.NOT_FOUND, "none", lambda: ask(stub.GetProvider, pb.GetProviderRequest(name="none")))
+    listed = ask(stub.ListProviders, pb.ListProvidersRequest())
+    check("ListProviders", [p.metadata.name for p in listed.providers] == ["wire-hub"], listed)
+    change = dm.Provider(metadata=dm.ObjectMeta(name="wire-hub", resource_version=1), config={"A": "", "B": "2"})
+    got = ask(stub.UpdateProvider, pb.UpdateProviderRequest(provider=change)).provider
+    check("UpdateProvider", dict(got.config) == {"B": "2"} and got.metadata.resource_version == 2, got)
+    refused("UpdateProvider of an older one", code.ABORTED, "resource_version",
+            lambda: ask(stub.UpdateProvider, pb.UpdateProviderRequest(provider=change)))
+    got = ask(stub.AttachSandboxProvider, pb.AttachSandboxProviderRequest(**names))
+    check("AttachSandboxProvider", got.attached and list(got.sandbox.spec.providers) == ["wire-hub"], got)
+    got = ask(stub.AttachSandboxProvider, pb.AttachSandboxProviderRequest(**names))
+    check("... again", not got.attached, got)
+    refused("DeleteProvider while it is attached", code.FAILED_PRECONDITION, ref.name,
+            lambda: ask(stub.DeleteProvider, pb.DeleteProviderRequest(name="wire-hub")))
+    which = {k: v for k, v in names.items() if k.startswith("sandbox")}
+    got = ask(stub.ListSandboxProviders, pb.ListSandboxProvidersRequest(**which))
+    check("ListSandboxProviders", [p.metadata.name for p in got.providers] == ["wire-hub"], got)
+    got = ask(stub.DetachSandboxProvider, pb.DetachSandboxProviderRequest(**names))
+    check("DetachSandboxProvider", got.detached, got)
+    profiles = ask(stub.ListProviderProfiles, pb.ListProviderProfilesRequest()).profiles
+    check("ListProviderProfiles", {"github", "aws-s3", "google-vertex-ai"} <= {p.id for p in profiles}, profiles)
+    got = ask(stub.GetProviderProfile, pb.GetProviderProfileRequest(id="github")).profile
+    check("GetProviderProfile", got.source == "builtin" and got.endpoints[0].host == "api.github.com", got)
+    wrong = pb.ProviderProfile(id="Not Kebab")
+    got = ask(stub.LintProviderProfiles, pb.LintProviderProfilesRequest(profiles=[pb.ProviderProfileImportItem(profile=wrong)]))
+    check("LintProviderProfiles", not got.valid and got.diagnostics[0].severity == "error", got)
+    for want in (True, False):
+        got = ask(stub.DeleteProvider, pb.DeleteProviderRequest(name="wire-hub"))
+        gone = got.outcome == pb.DeletionOutcome.Value("DELETION_OUTCOME_ACCEPTED") if new else got.deleted
+        check("DeleteProvider" if want else "... again", gone == want, got)
+
+
 def bare(ref):
     """what upstream's CLI calls and its Python SDK does not, through the stubs that the SDK carries"""
     with grpc.insecure_channel(ENDPOINT.removeprefix("http://")) as channel:
@@ -314,6 +369,7 @@ def bare(ref):
         check("GetGatewayInfo", drivers == ["local"] and got.gateway_version, got)
         got = stub.GetCurrentUser(pb.GetCurrentUserRequest(), timeout=10)
         check("GetCurrentUser", got.subject == "unauthenticated-local-dev", got)
+        tried("an unexpected error of providers", lambda: providers(stub, ref))
         if new:
             return  # these name a sandbox by name from 0.1 on, and we know it by id only
         got = stub.GetSandboxConfig(sandbox_pb.GetSandboxConfigRequest(sandbox_id=ref.id), timeout=10)
