@@ -64,6 +64,40 @@ pay(struct http *http, int64_t price)
 	nghttp2_session_terminate_session(http->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+/* Was the number passed over when a higher one was used (RFC 9113, 5.1.1)? nghttp2 forgets which were. */
+static bool
+passed_over(struct http *http, int32_t stream)
+{
+	if (stream > http->highest) {
+		if (stream > http->highest + 2) {
+			size_t at = http->unused_n++ % UNUSED_MAX;
+
+			http->unused[at].first = http->highest + 1;
+			http->unused[at].last = stream - 1;
+		}
+		http->highest = stream;
+		return false;
+	}
+	for (size_t i = 0; i < http->unused_n && i < UNUSED_MAX; i++)
+		if (stream >= http->unused[i].first && stream <= http->unused[i].last)
+			return true;
+	return false;
+}
+
+static int
+on_begin(nghttp2_session *session, const nghttp2_frame_hd *hd, void *self)
+{
+	struct side *side = self;
+	struct http *http = side->self;
+
+	if (hd->type != NGHTTP2_HEADERS || hd->stream_id % 2 == 0 || !passed_over(http, hd->stream_id) || http->ending)
+		return 0;
+	http->ending = true;
+	http_over(http); /* behind the GOAWAY */
+	nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+	return 0;
+}
+
 static int
 on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 {
@@ -166,6 +200,7 @@ h2_front_open(struct http *http)
 	int r;
 
 	h2_begin(&callbacks, &option);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, h2_request_begin);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, h2_request_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);

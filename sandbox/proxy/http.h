@@ -24,6 +24,7 @@
 #define STREAM_AGENT_BYTES 65535  /* window of a stream towards us, from the agent */
 #define STREAM_BACK_BYTES  262144 /* and from upstream, which is further away */
 #define INTERIM_MAX	   32	  /* 1xx of one answer */
+#define UNUSED_MAX	   16	  /* ranges of stream numbers that an agent passed over */
 #define HELD_MAX_BYTES	   (256u << 20) /* of bodies and heads on their way, of all connections */
 #define EXCHANGE_INLINE	   4096	  /* memory of an exchange without asking for more */
 #define EXCHANGE_BYTES	   (192u << 10)
@@ -208,6 +209,9 @@ struct http {
 	nghttp2_session *session;
 	size_t block_bytes; /* of a header block that has not ended */
 	bool in_block;
+	int32_t highest; /* stream that the agent opened */
+	struct { int32_t first, last; } unused[UNUSED_MAX]; /* below it: numbers that were passed over, the newest such ranges */
+	size_t unused_n;
 	struct h2_budget budget;
 };
 
