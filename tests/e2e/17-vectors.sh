@@ -31,7 +31,7 @@ vectors() {
 		esac
 	done < <(/usr/bin/python3 "$here/tests/e2e/vectors.py" "$here/tests/vectors" "$bin/openshell" "$work" "$WORLD" "$@" 2>&1; echo "ended $?")
 }
-vectors ${PARTS:-plain destination wire identity events validation reload retain}
+vectors ${PARTS:-plain destination wire identity events validation credentials reload retain}
 gateway stop >/dev/null 2>&1
 start_gateway --policy-validation-failure-mode fail_closed && ok "the gateway starts again, with another mode" || not_ok "the gateway starts again, with another mode"
 vectors closed account

@@ -3,13 +3,13 @@
 usage: vectors.py VECTORS OPENSHELL WORK WORLD PART...: a line "ok|not ok TAB what TAB detail" each, and "# ..." for counts; the sandbox
 is called demo, WORK/demo.yaml is its policy; tests/e2e/17-vectors.sh makes the world.
 """
-import collections, csv, json, os, re, signal, subprocess, sys, time
+import base64, collections, csv, json, os, re, signal, subprocess, sys, time, urllib.parse
 
 VECTORS, OPENSHELL, WORK, WORLD = sys.argv[1:5]
 ROOT = "/sandbox/v"  # what a row calls /usr/bin/gh is /sandbox/v/usr/bin/gh here
 
 # What cannot be asked through this sandbox, and why; everything else must be.
-NEXT_ISSUE = {"credentials": "secrets", "inference": "model calls"}
+NEXT_ISSUE = {"inference": "model calls"}
 ELSEWHERE = {
     44: "the operator's switch has no way into a sandbox yet: engine, policyd",
     226: "endpoints that an advisor proposed: proposals come later; engine",
@@ -566,10 +566,123 @@ def grpc_update(name, operation):
     return "OK"
 
 
+# ---- credentials: the rows say what is meant in words; here is how it is asked, @ being the placeholder --------------------
+
+SECRET, DOTS, BROKEN = "s3cret+of/vectors", "a/../b", "a\r\nb: c"
+BASIC = lambda text: "Authorization: Basic " + base64.b64encode(text.encode()).decode()
+CREDENTIALS = {  # number: method, target, fields, body, what upstream has to see
+    302: ("GET", "/repos/o", ["Authorization: Bearer @"], "", lambda r: r["fields"]["authorization"] == "Bearer " + SECRET),
+    303: ("GET", "/repos/o", ["Basic u:@"], "", lambda r: r["fields"]["authorization"] == BASIC("u:" + SECRET)[15:]),
+    304: ("GET", "/repos/o", ["X-Key: prefix-@"], "", None),
+    305: ("GET", "/repos/o?k=@", [], "", lambda r: r["target"] == "/repos/o?k=" + urllib.parse.quote(SECRET, safe="")),
+    306: ("GET", "/repos/o?@=1", [], "", None),
+    307: ("GET", "/repos/o", ["Authorization: Bearer @"], "", None),
+    308: ("GET", "/repos/o", ["Authorization: Bearer openshell:resolve:env:v1_NOBODY"], "", None),
+    309: ("GET", "/repos/o", ["Authorization: Bearer openshell:resolve:env:TOK"], "", None),
+    310: ("POST", "/repos/o/issues", [], '{"title":"@"}', None),
+    311: ("GET", "/repos/o", ["Authorization: Bearer @"], "", None),
+    312: ("GET", "/repos/@", [], "", None),
+}
+PROFILE = """id: vectors
+display_name: Vectors
+category: source_control
+credentials:
+  - {name: token, env_vars: [TOK], required: true, auth_style: bearer, header_name: authorization}
+endpoints:
+  - {host: api.forge.test, port: 443, path: "/repos/**", protocol: rest, access: read-write, enforcement: enforce}
+"""
+UNBOUND = """id: unbound
+display_name: Unbound
+category: other
+credentials:
+  - {name: token, env_vars: [UNBOUND_KEY], required: true}
+"""
+
+
+def provider(env, *words):
+    end = subprocess.run([OPENSHELL, "provider", *words], env=os.environ | env, text=True, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    return end.returncode, end.stdout + end.stderr
+
+
+def wait_until(what, well, seconds=10):
+    end = time.monotonic() + seconds
+    while not well():
+        if time.monotonic() > end:
+            say(False, what)
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def placeholder():
+    code, out = openshell("sandbox", "exec", "-n", "demo", "--", "printenv", "TOK")
+    return out.strip()
+
+
+def credential_ask(number, way="explicit"):
+    """One row: its answer, and what upstream has seen of it."""
+    method, target, fields, body, _ = CREDENTIALS[number]
+    at = placeholder()
+    fields = [BASIC(field[6:].replace("@", at)) if field.startswith("Basic ") else field.replace("@", at) for field in fields]
+    one = job(ROWS[number] | {"method": method, "target": target.replace("@", at), "body": body.replace("@", at)}, [way], "http")
+    one["rows"][0]["fields"] = fields
+    seen()
+    answers = inside([one])
+    tag = "%d-%s" % (number, way)
+    return (answers or [{}])[0], [r for r in seen() if r.get("fields", {}).get("x-vector") == tag]
+
+
+def credential_row(number):
+    wanted = CREDENTIALS[number][4]
+    for way in ("explicit", "transparent"):
+        answer, requests = credential_ask(number, way)
+        if wanted is None:
+            well = answer.get("status") == 403 and not requests
+        else:
+            well = answer.get("status") == 200 and len(requests) == 1 and wanted(requests[0])
+        verdict(number, well, answer | {"upstream": requests}, way)
+
+
+def arrives(value):
+    """Is this the value that is filled in by now?"""
+    answer, requests = credential_ask(302)
+    return [r["fields"]["authorization"] for r in requests] == ["Bearer " + value]
+
+
+def credential_rows():
+    for name, text in (("vectors", PROFILE), ("unbound", UNBOUND)):
+        provider({}, "profile", "import", "--file", policy_file(text, name + ".yaml"))
+    provider({"TOK": SECRET}, "create", "--name", "vectors", "--type", "vectors", "--credential", "TOK")
+    provider({"UNBOUND_KEY": "x"}, "create", "--name", "unbound", "--type", "unbound", "--credential", "UNBOUND_KEY")
+    for name in ("vectors", "unbound"):
+        openshell("sandbox", "provider", "attach", "demo", name)
+    set_policy(fragment("C"))
+    wait_until("a placeholder comes", lambda: placeholder().startswith("openshell:resolve:env:") and arrives(SECRET))
+    for number in (302, 303, 304, 305, 306, 308, 309, 310):
+        credential_row(number)
+    provider({"TOK": DOTS}, "update", "vectors", "--credential", "TOK")
+    wait_until("another value is in use", lambda: arrives(DOTS))
+    credential_row(312)
+    code, out = provider({"TOK": BROKEN}, "update", "vectors", "--credential", "TOK")
+    if code == 0:
+        wait_until("a value with a line break is in use", lambda: credential_ask(302)[0].get("status") == 403)
+        credential_row(311)
+    else:  # it is not even stored
+        verdict(311, "line" in out or "control" in out, out)
+    set_policy(fragment("D"))
+    provider({"TOK": SECRET}, "update", "vectors", "--credential", "TOK")
+    credential_row(307)
+    set_policy(fragment("A", lambda yaml: yaml.replace("host: pkgs.acme.test, port: 443", "host: pkgs.acme.test, port: 443, tls: skip, credential_binding: {provider: unbound}")))
+    answers = inside([job(ROWS[313] | {"method": "CONNECT"}, ["explicit"], "connect")])
+    verdict(313, answers and has(answers[0], {"status": 403, "error": "uninspected_credentials"}), answers)
+    for name in ("vectors", "unbound"):
+        openshell("sandbox", "provider", "detach", "demo", name)
+
+
 # ---- all of them -----------------------------------------------------------------------------------------------------
 
 PARTS = {"plain": plain_rows, "destination": destination_rows, "wire": wire_rows, "identity": identity_rows, "events": event_rows,
-         "validation": validation_rows, "reload": reload_rows, "closed": closed_rows, "retain": retain_rows, "account": lambda: account()}
+         "validation": validation_rows, "credentials": credential_rows, "reload": reload_rows, "closed": closed_rows, "retain": retain_rows, "account": lambda: account()}
 
 
 def account():

@@ -140,6 +140,7 @@ def request_bytes(row, upgrade=False):
         lines += ["Content-Length: 0"]
     if row["body"] == "@gzip":
         lines += ["Content-Encoding: gzip"]
+    lines += row.get("fields", [])
     if row["with"] == "event-stream":
         lines += ["Accept: text/event-stream"]
     if upgrade:
