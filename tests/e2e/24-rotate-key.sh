@@ -1,0 +1,96 @@
+#!/bin/bash
+# The storage key is replaced while the gateway runs, whatever is killed meanwhile: no secret is lost, none stays under an old key.
+# And a gateway with keys that are not its store's does not start, says which file is wrong, and has changed nothing.
+. "$(dirname "$0")/lib.sh"
+psql=$(echo /usr/lib/postgresql/*/bin/psql)
+secrets=30
+
+# sql QUERY: one value, from the gateway's own database
+sql() { PGPASSWORD=$(cat "$data/keys/postgres.password") "$psql" -h "$data/run/postgres" -U openshell openshell -qAtc "$1"; }
+newest() { sed -n 's/^newest=\([0-9a-f]*\) .*/\1/p' "$data/keys/rotation"; }
+under() { sql "select coalesce(string_agg(distinct encode(storage_key, 'hex'), ' '), '') from provider_secrets"; }
+count() { sql "select count(*) from provider_secrets"; }
+ring_keys() { echo $((($(stat -c %s "$data/keys/credentials.ring") - 8) / 72)); }
+# Every secret can be opened: a sandbox that is given all of them starts only then.
+usable() {
+	succeeds "$2" openshell sandbox create --name "use$1" --provider many --detach -- sleep infinity
+	succeeds "... and runs" openshell sandbox exec -n "use$1" -- sh -c 'env | grep -c openshell:resolve:env:'
+	is "... with a placeholder for each" "$out" $secrets
+}
+
+start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
+{
+	echo "id: many
+display_name: Many
+category: other
+credentials:"
+	for i in $(seq $secrets); do echo "  - {name: s$i, env_vars: [SECRET_$i], required: true, auth_style: bearer, header_name: authorization}"; done
+	echo "endpoints:
+  - {host: api.many.test, port: 443, protocol: rest, access: read-write, enforcement: enforce}"
+} >"$work/many.yaml"
+succeeds "a profile of many secrets" openshell provider profile import -f "$work/many.yaml"
+flags=()
+for i in $(seq $secrets); do
+	export "SECRET_$i=value-$i-$RANDOM$RANDOM"
+	flags+=(--credential "SECRET_$i")
+done
+succeeds "a provider with all of them" openshell provider create --name many --type many "${flags[@]}"
+is "the secrets are there" "$(count)" $secrets
+first=$(newest)
+is "all under the first key" "$(under)" "$first"
+
+succeeds "rotate-key" gateway rotate-key
+like "... says what it did" "$out" "All stored secrets are sealed under a new storage key"
+second=$(newest)
+unlike "another key is the newest" "$second" "^($first)?$"
+is "all secrets are under it" "$(under)" "$second"
+is "... and the old key is gone" "$(ring_keys)" 1
+
+# Killed at its first moment: the ring has two keys until another run finishes it.
+"$bin/openshell-gateway" rotate-key --data-dir "$data" >"$work/rotate.log" 2>&1 & rotation=$!
+wait_for 10 eval '[ $(ring_keys) = 2 ]'
+kill -9 $rotation 2>/dev/null; wait $rotation 2>/dev/null
+is "killed: both keys are in the ring" "$(ring_keys)" 2
+kill -9 "$(cat "$data/gateway.pid")"
+fails_with "without a gateway it says what to do" 1 gateway rotate-key
+like "... in words" "$out" "start it first"
+start_gateway && ok "the gateway starts again after kill -9" || not_ok "the gateway starts again after kill -9"
+succeeds "the next run goes on" gateway rotate-key
+like "... and says so" "$out" "Going on with a rotation that was interrupted"
+third=$(newest)
+is "all secrets are under the third key" "$(under)" "$third"
+is "the ring has one key" "$(ring_keys)" 1
+
+# Deaths of the two that do the work, over and over, while it runs.
+"$bin/openshell-gateway" rotate-key --data-dir "$data" >"$work/rotate.log" 2>&1 & rotation=$!
+deaths=0
+while kill -0 $rotation 2>/dev/null && [ $deaths -lt 12 ]; do
+	kill -9 "$(pid_of $([ $((deaths % 2)) = 0 ] && echo credentials || echo state))" 2>/dev/null && deaths=$((deaths + 1))
+	wait_for 20 eval '[ -n "$(pid_of state)" ] && [ -n "$(pid_of credentials)" ]'
+done
+if wait $rotation; then ok "a rotation with $deaths deaths in it ends well"; else not_ok "a rotation with $deaths deaths in it ends well" "$(cat "$work/rotate.log")"; fi
+wait_for 20 eval '[ "$(newest)" != "$third" ]'
+is "all secrets are under the fourth key" "$(under)" "$(newest)"
+is "no secret was lost" "$(count)" $secrets
+wait_for 20 openshell status
+usable 1 "a sandbox gets all of them"
+
+# Keys that are not the store's.
+gateway stop >/dev/null
+before=$(sha256sum "$data/keys/audit.key" "$data/keys/relay.bus")
+cp -p "$data/keys/credentials.ring" "$work/ring"; cp -p "$data/keys/credentials.master" "$work/master"
+head -c 32 /dev/urandom >"$data/keys/credentials.master"
+fails_with "a wrong master key: the gateway does not start" 1 gateway start --port "$port"
+like "... and says why" "$out" "credentials.ring: the master key is not the one it was sealed with"
+rm -f "$data/keys/credentials.ring"
+fails_with "a wrong master key without its ring, too" 1 gateway start --port "$port"
+like "... as the database remembers it" "$out" "credentials could not start: the database belongs to another master key"
+cp -p "$work/master" "$data/keys/credentials.master"; rm -f "$data/keys/credentials.ring"
+fails_with "the right one without the ring" 1 gateway start --port "$port"
+like "... names the key that is missing" "$out" "$secrets stored secrets are sealed under the storage key [0-9a-f]{16}, which .*credentials.ring does not have"
+cp -p "$work/ring" "$data/keys/credentials.ring"
+is "nothing else was touched" "$(sha256sum "$data/keys/audit.key" "$data/keys/relay.bus")" "$before"
+start_gateway && ok "with its own keys it starts" || not_ok "with its own keys it starts"
+is "and has all secrets" "$(count)" $secrets
+usable 2 "which can be used"
+plan
