@@ -179,6 +179,22 @@ plan_check(struct state *state, struct id sandbox, struct arena *arena, struct p
 }
 
 enum err
+plans_check(struct state *state, enum sql sql, const struct args *args, struct why *why)
+{
+	auto_rows rows = {0};
+	enum err r = db_run(&state->db, sql, args, &rows, why);
+
+	for (int i = 0; i < rows.n && r == OK; i++) {
+		auto_arena struct arena arena = {0};
+		struct planned planned;
+
+		if ((r = plan_check(state, rows_id(&rows, i, 0), &arena, &planned, why)) != OK)
+			return because(why, r, "sandbox '" SPAN_FORMAT "'", SPAN_ARGS(rows_span(&rows, i, 1)));
+	}
+	return r;
+}
+
+enum err
 plan_warnings(const struct planned *planned, struct arena *arena, struct span **out, size_t *n, struct why *why)
 {
 	const struct provider_plan *plan = &planned->plan;

@@ -30,6 +30,9 @@ enum err plan_read(struct state *state, struct id sandbox, struct arena *arena, 
 enum err plan_check(struct state *state, struct id sandbox, struct arena *arena, struct planned *out, struct why *why)
     must_check;
 
+/* The same for each sandbox that a statement names (id, name): the first that it does not go with is named. */
+enum err plans_check(struct state *state, enum sql sql, const struct args *args, struct why *why) must_check;
+
 /* "provider 'x': KEY is withheld: why" for each key that is. */
 enum err plan_warnings(const struct planned *planned, struct arena *arena, struct span **out, size_t *n,
     struct why *why) must_check;

@@ -2,6 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "services/state/planning.h"
 #include "services/state/providers.h"
 
 /* A change of profiles of one tier. */
@@ -26,14 +27,17 @@ not_there(struct span id, struct why *why)
 	return fail(why, ERR_NOT_FOUND, "provider profile '" SPAN_FORMAT "' not found", SPAN_ARGS(id));
 }
 
-/* Whoever has a provider of this type attached is given what follows from it. */
+/* Whoever has a provider of this type attached must go with it, and is given what follows from it. */
 static enum err
 tell_users(const struct profiling *it, struct span id, struct why *why)
 {
 	struct args args = {0};
+	enum err r;
 
 	args_text(&args, id);
 	args_text(&args, it->workspace);
+	if ((r = plans_check(it->state, SQL_PROFILE_BOXES, &args, why)) != OK)
+		return r;
 	return db_run(&it->state->db, SQL_SECRETS_CHANGED_BY, &args, NULL, why);
 }
 
@@ -168,7 +172,7 @@ stored_answer(const struct profiling *it, struct msg_profile_listed *out, struct
  *
  * in      profile_store, from api, which has checked them
  * out     profile_listed: what is stored now
- * errors  ERR_EXISTS, ERR_CONFLICT, ERR_NOT_FOUND: which
+ * errors  ERR_EXISTS, ERR_CONFLICT, ERR_NOT_FOUND: which; ERR_STATE a sandbox that it does not go with
  */
 enum err
 profile_store(void *self, struct msg *m, struct msg *answer, struct why *why)

@@ -7,6 +7,7 @@
 #include "common/provider/type.h"
 #include "common/wire/protobuf.h"
 #include "services/state/inference.h"
+#include "services/state/planning.h"
 #include "services/state/providers.h"
 
 static const char *
@@ -337,6 +338,18 @@ update_lock(struct storing *storing, struct rows *rows, struct why *why)
 	return OK;
 }
 
+/* With new variables it may not go with the others of a sandbox. */
+static enum err
+still_fits(const struct storing *storing, struct why *why)
+{
+	struct args args = {0};
+
+	if (storing->kept.m.provider_update.config_n == 0)
+		return OK;
+	args_id(&args, storing->provider);
+	return plans_check(storing->state, SQL_PROVIDER_BOXES, &args, why);
+}
+
 static enum err
 update_work(void *arg, struct why *why)
 {
@@ -346,7 +359,7 @@ update_work(void *arg, struct why *why)
 
 	if ((r = update_lock(storing, &rows, why)) != OK || (r = not_owned(storing, why)) != OK ||
 	    (r = no_clash(storing, why)) != OK || (r = config_merge(storing, &rows, why)) != OK ||
-	    (r = secrets_merge(storing, why)) != OK)
+	    (r = secrets_merge(storing, why)) != OK || (r = still_fits(storing, why)) != OK)
 		return r;
 	return secrets_changed_of(storing->state, storing->provider, false, why);
 }
