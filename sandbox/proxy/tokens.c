@@ -69,13 +69,13 @@ add(struct set *set, struct span token, struct why *why)
 
 	if (token.length == 0)
 		return OK;
-	if (set->n == TOKENS_MAX)
-		return fail(why, ERR_LIMIT, "more than %d tokens", TOKENS_MAX);
 	if (set->n * 2 >= set->room)
 		grow(set);
 	place = place_of(set, token);
 	if (place->length > 0)
 		return OK;
+	if (set->n == TOKENS_MAX)
+		return fail(why, ERR_LIMIT, "more than %d tokens", TOKENS_MAX);
 	set->memory.max_bytes = TOKENS_BYTES;
 	if (arena_span(&set->memory, token, place) != OK) {
 		*place = SPAN_NONE;
