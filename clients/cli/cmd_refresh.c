@@ -89,6 +89,7 @@ material_wipe(const Configure *request)
 {
 	for (size_t i = 0; i < request->n_material; i++)
 		explicit_bzero(request->material[i]->value, strlen(request->material[i]->value));
+	stack_wipe();
 }
 
 /* value is kept, and wiped later. */

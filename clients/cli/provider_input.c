@@ -8,6 +8,8 @@
 #include "common/provider/discovery.h"
 #include "common/provider/type.h"
 
+#define STACK_BYTES 131072 /* more than a call to the gateway takes */
+
 #define Entry  Openshell__Datamodel__V1__Provider__CredentialsEntry
 #define Config Openshell__Datamodel__V1__Provider__ConfigEntry
 #define Meta   Openshell__Datamodel__V1__ObjectMeta
@@ -32,11 +34,21 @@ provider_new(struct cli *cli, const char *name, Provider **out, struct why *why)
 	return OK;
 }
 
+/* Registers that held a secret while it was copied are saved on the stack, as by ld.so when it binds a name. */
+void
+stack_wipe(void)
+{
+	char below[STACK_BYTES];
+
+	explicit_bzero(below, sizeof(below));
+}
+
 void
 provider_wipe(Provider *provider)
 {
 	for (size_t i = 0; i < provider->n_credentials; i++)
 		explicit_bzero(provider->credentials[i]->value, strlen(provider->credentials[i]->value));
+	stack_wipe();
 }
 
 char *

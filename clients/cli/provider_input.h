@@ -12,6 +12,9 @@ enum err provider_new(struct cli *cli, const char *name, Provider **out, struct 
 /* Overwrite its secrets with zeros, those of the command line too: called once the request was sent, or failed. */
 void provider_wipe(Provider *provider);
 
+/* Overwrite the stack below the caller, where calls that are over may have left a secret. */
+void stack_wipe(void) __attribute__((noinline));
+
 /*
  * One credential.
  *
