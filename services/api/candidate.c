@@ -48,10 +48,13 @@ candidate_merged(struct arena *arena, const Openshell__Sandbox__V1__SandboxPolic
     Openshell__V1__PolicyMergeOperation *const *operations, size_t n, struct span *out, struct why *why)
 {
 	struct findings findings = {.arena = arena};
-	Openshell__Sandbox__V1__SandboxPolicy *merged = NULL;
+	Openshell__Sandbox__V1__SandboxPolicy *own = NULL, *merged = NULL;
 	enum err r;
 
-	if ((r = policy_merge(current, operations, n, &findings, &merged, why)) != OK)
+	if ((r = policy_copy(current, arena, &own, why)) != OK)
+		return r;
+	(void)policy_strip_providers(own); /* what is in force has them; what is stored never */
+	if ((r = policy_merge(own, operations, n, &findings, &merged, why)) != OK)
 		return r;
 	return candidate_finish(arena, merged, current, POLICY_CHECK_USER, out, why);
 }

@@ -262,6 +262,8 @@ operations_change_what_is_in_force(void **unused)
 	Openshell__V1__PolicyMergeOperation operation = OPENSHELL__V1__POLICY_MERGE_OPERATION__INIT,
 					    *operations[] = {&operation};
 	Openshell__V1__UpdateConfigRequest request = update(NULL);
+	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry layer, *layers[] = {&layer};
+	Openshell__Sandbox__V1__SandboxPolicy composed;
 	struct msg force = in_force(&arena), answer = changed(5);
 	ProtobufCMessage *stored;
 	struct heard *asked;
@@ -283,6 +285,13 @@ operations_change_what_is_in_force(void **unused)
 	operation.add_rule = &add;
 	request.n_merge_operations = 1;
 	request.merge_operations = operations;
+	openshell__sandbox__v1__sandbox_policy__network_policies_entry__init(&layer);
+	layer.key = (char *)"_provider_hub"; /* what a provider adds is in force, and never stored */
+	layer.value = &rule;
+	composed = policy_with(one_path, 1);
+	composed.n_network_policies = 1;
+	composed.network_policies = layers;
+	assert_int_equal(protobuf_write(&composed.base, &arena, &force.config.policy, &why), OK);
 	got = begin(&request);
 	actor_answer(&state, CONFIG_GET, &force);
 	asked = actor_hear(&state, POLICY_SET);
