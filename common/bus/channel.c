@@ -1,4 +1,5 @@
-/* Channels: SOCK_SEQPACKET with fragments (one byte in front: 1 more follows, 0 the last) and descriptors on the last. */
+/* Channels: SOCK_SEQPACKET with fragments (one byte in front: 1 more follows, 0 the last) and descriptors on the last.
+ */
 #include "common/bus/channel.h"
 
 #include <errno.h>
@@ -10,9 +11,11 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/clock.h"
 
 #define FRAGMENT_BYTES	32768u
 #define QUEUE_MAX_BYTES (8u << 20)
+#define AWAIT_MS	10000
 
 /* A packet that the socket had no room for. */
 struct packet {
@@ -300,4 +303,26 @@ channel_open(struct bus *bus, enum role role, const char *name, int fd, struct p
 	*out = channel->peer = peer_new(bus, role, name, &channel_transport, channel);
 	peer_is_up(channel->peer);
 	return OK;
+}
+
+static void
+late(void *self)
+{
+	loop_stop(self);
+}
+
+enum err
+channel_await(struct loop *loop, const struct peer *peer, const bool *told, const char *unsaid, struct why *why)
+{
+	struct timer deadline = {0};
+	uint64_t until = clock_ms() + AWAIT_MS;
+	enum err r = OK;
+
+	loop_timer_set(loop, &deadline, AWAIT_MS, late, loop);
+	while (r == OK && !*told && peer->up && clock_ms() < until)
+		r = loop_turn(loop, -1, why);
+	loop_timer_stop(loop, &deadline);
+	if (r == OK && !*told)
+		r = fail(why, ERR_TIMEOUT, "the %s did not say %s", peer->name, unsaid);
+	return r;
 }

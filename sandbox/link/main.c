@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/os/ids.h"
@@ -13,7 +12,6 @@
 #include "sandbox/link/serve.h"
 
 #define CHANNEL_FD 3
-#define SETUP_MS   10000
 #define LINK_UID   64301 /* within the box, where it is mapped */
 #define RELAY_DIR  "/run/openshell/relay"
 
@@ -38,29 +36,6 @@ enter(const struct link *link, struct why *why)
 	return jail_enter(&jail, why);
 }
 
-static void
-late(void *self)
-{
-	loop_stop(self);
-}
-
-/* The supervisor says first where to go; nothing else is taken before. */
-static enum err
-wait_for_setup(struct link *link, struct why *why)
-{
-	struct timer deadline = {0};
-	uint64_t until = clock_ms() + SETUP_MS;
-	enum err r = OK;
-
-	loop_timer_set(link->loop, &deadline, SETUP_MS, late, link->loop);
-	while (r == OK && !link->ready && link->supervisor->up && clock_ms() < until)
-		r = loop_turn(link->loop, -1, why);
-	loop_timer_stop(link->loop, &deadline);
-	if (r == OK && !link->ready)
-		r = fail(why, ERR_TIMEOUT, "the supervisor did not say where to connect");
-	return r;
-}
-
 static enum err
 connect_relay(struct link *link, struct why *why)
 {
@@ -81,12 +56,11 @@ run(struct link *link, struct loop *loop, struct why *why)
 
 	link_init(link, loop);
 	bus_init(&link->bus);
-	if ((r = channel_open(
-		 &link->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &link->supervisor, why)) != OK)
+	if ((r = channel_open(&link->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &link->supervisor, why)) != OK)
 		return r;
 	peer_ref(link->supervisor);
-	if ((r = wait_for_setup(link, why)) == OK && (r = enter(link, why)) == OK &&
-	    (r = connect_relay(link, why)) == OK) {
+	if ((r = channel_await(loop, link->supervisor, &link->ready, "where to connect", why)) == OK &&
+	    (r = enter(link, why)) == OK && (r = connect_relay(link, why)) == OK) {
 		rest_soon(loop, &start);
 		r = loop_run(loop, why);
 		loop_timer_stop(loop, &start);

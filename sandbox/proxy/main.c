@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/os/ids.h"
@@ -13,8 +12,7 @@
 #include "sandbox/proxy/serve.h"
 
 #define CHANNEL_FD 3
-#define SETUP_MS   10000
-#define PROXY_UID  64303 /* within the box, where it is mapped */
+#define PROXY_UID  64303		  /* within the box, where it is mapped */
 #define EMPTY_DIR  "/opt/openshell/empty" /* of every bundle */
 
 static const struct jail proxy_jail = {
@@ -37,29 +35,6 @@ enter(struct why *why)
 	return jail_enter(&jail, why);
 }
 
-static void
-late(void *self)
-{
-	loop_stop(self);
-}
-
-/* The supervisor says first what is to be served; nothing else is taken before. */
-static enum err
-wait_for_setup(struct proxy *proxy, struct why *why)
-{
-	struct timer deadline = {0};
-	uint64_t until = clock_ms() + SETUP_MS;
-	enum err r = OK;
-
-	loop_timer_set(proxy->loop, &deadline, SETUP_MS, late, proxy->loop);
-	while (r == OK && !proxy->ready && proxy->supervisor->up && clock_ms() < until)
-		r = loop_turn(proxy->loop, -1, why);
-	loop_timer_stop(proxy->loop, &deadline);
-	if (r == OK && !proxy->ready)
-		r = fail(why, ERR_TIMEOUT, "the supervisor did not say what to serve");
-	return r;
-}
-
 static enum err
 run(struct proxy *proxy, struct loop *loop, struct why *why)
 {
@@ -70,7 +45,8 @@ run(struct proxy *proxy, struct loop *loop, struct why *why)
 	proxy_init(proxy, loop);
 	if ((r = channel_open(&proxy->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &supervisor, why)) == OK) {
 		proxy->supervisor = peer_ref(supervisor);
-		if ((r = wait_for_setup(proxy, why)) == OK && (r = enter(why)) == OK) {
+		if ((r = channel_await(loop, proxy->supervisor, &proxy->ready, "what to serve", why)) == OK &&
+		    (r = enter(why)) == OK) {
 			rest_soon(loop, &start);
 			r = loop_run(loop, why);
 			loop_timer_stop(loop, &start);
@@ -90,7 +66,8 @@ main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_open("proxy", LOG_LEVEL_INFO);
-	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel does it. */
+	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel
+	 * does it. */
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
 		r = fail(&why, ERR_SYSTEM, "OpenSSL cannot start");
 	else if ((r = loop_new(&loop, &why)) == OK)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 #include "common/leg/openssl.h"
@@ -14,8 +13,7 @@
 #include "sandbox/router/serve.h"
 
 #define CHANNEL_FD 3
-#define SETUP_MS   10000
-#define ROUTER_UID 64304 /* within the box, where it is mapped */
+#define ROUTER_UID 64304		  /* within the box, where it is mapped */
 #define EMPTY_DIR  "/opt/openshell/empty" /* of every bundle */
 
 static const struct jail router_jail = {
@@ -38,29 +36,6 @@ enter(struct why *why)
 	return jail_enter(&jail, why);
 }
 
-static void
-late(void *self)
-{
-	loop_stop(self);
-}
-
-/* The supervisor says first who we are; nothing else is taken before. */
-static enum err
-wait_for_setup(struct router *router, struct why *why)
-{
-	struct timer deadline = {0};
-	uint64_t until = clock_ms() + SETUP_MS;
-	enum err r = OK;
-
-	loop_timer_set(router->loop, &deadline, SETUP_MS, late, router->loop);
-	while (r == OK && !router->ready && router->supervisor->up && clock_ms() < until)
-		r = loop_turn(router->loop, -1, why);
-	loop_timer_stop(router->loop, &deadline);
-	if (r == OK && !router->ready)
-		r = fail(why, ERR_TIMEOUT, "the supervisor did not say who we are");
-	return r;
-}
-
 static enum err
 run(struct router *router, struct loop *loop, struct why *why)
 {
@@ -71,7 +46,8 @@ run(struct router *router, struct loop *loop, struct why *why)
 	router_init(router, loop);
 	if ((r = channel_open(&router->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &supervisor, why)) == OK) {
 		router->supervisor = peer_ref(supervisor);
-		if ((r = wait_for_setup(router, why)) == OK && (r = enter(why)) == OK) {
+		if ((r = channel_await(loop, router->supervisor, &router->ready, "who we are", why)) == OK &&
+		    (r = enter(why)) == OK) {
 			rest_soon(loop, &start);
 			r = loop_run(loop, why);
 			loop_timer_stop(loop, &start);
@@ -91,7 +67,8 @@ main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_open("router", LOG_LEVEL_INFO);
-	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel does it. */
+	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel
+	 * does it. */
 	if (sodium_init() < 0 || OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
 		r = fail(&why, ERR_SYSTEM, "libsodium or OpenSSL cannot start");
 	else if ((r = loop_new(&loop, &why)) == OK)

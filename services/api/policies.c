@@ -10,22 +10,47 @@
 #define PAGE_MAX	  1000
 #define ARENA_BYTES	  (32u << 20)
 
+/* Whose policies are asked for: a sandbox's or the gateway's own. */
+struct whose {
+	const char *name, *workspace;
+	bool global;
+};
+
 static enum err
-whose(const char *name, const char *workspace, bool global, struct msg_policies_get *out, struct why *why)
+whose_fill(const struct whose *whose, struct msg_policies_get *out, struct why *why)
 {
 	struct why ignored;
 
-	if (global && name != NULL && name[0] != '\0')
+	if (whose->global && whose->name != NULL && whose->name[0] != '\0')
 		return fail(why, ERR_INVALID, "name: must be empty with global");
-	if (global)
+	if (whose->global)
 		return OK;
-	out->name = span_of_text(name);
-	out->workspace = workspace == NULL || workspace[0] == '\0' ? SPAN(WORKSPACE_DEFAULT) : span_of_text(workspace);
+	out->name = span_of_text(whose->name);
+	if (whose->workspace == NULL || whose->workspace[0] == '\0')
+		out->workspace = SPAN(WORKSPACE_DEFAULT);
+	else
+		out->workspace = span_of_text(whose->workspace);
 	if (out->name.length == 0)
 		return fail(why, ERR_INVALID, "name is required");
 	if (check_name("name", out->name, &ignored) != OK || check_name("workspace", out->workspace, &ignored) != OK)
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
 	return OK;
+}
+
+/* Ask state for some of them, one or a page. */
+static void
+policies_ask(void *self, struct rpc_call *call, const ProtobufCMessage *message, const struct whose *whose,
+    struct msg_policies_get some, ask_answered *answered)
+{
+	struct msg question = {.id = POLICIES_GET, .policies_get = some};
+	struct why why = {0};
+	struct ask *ask;
+	enum err r = whose_fill(whose, &question.policies_get, &why);
+
+	if (r != OK)
+		call_fail(call, r, &why);
+	else if ((ask = ask_new(self, call, message, 0)) != NULL)
+		ask_put(ask, ROLE_STATE, &question, POLICIES, answered);
 }
 
 static void
@@ -53,21 +78,10 @@ policy_status_get(void *self, struct rpc_call *call, const ProtobufCMessage *mes
 {
 	const Openshell__V1__GetSandboxPolicyStatusRequest *in =
 	    (const Openshell__V1__GetSandboxPolicyStatusRequest *)message;
-	struct msg question = {.id = POLICIES_GET};
-	struct msg_policies_get *m = &question.policies_get;
-	struct why why = {0};
-	struct ask *ask;
-	enum err r;
+	const struct whose whose = {in->name, in->workspace, in->has_global && in->global};
 
-	if ((r = whose(in->name, in->workspace, in->has_global && in->global, m, &why)) != OK) {
-		call_fail(call, r, &why);
-		return;
-	}
-	m->one = true;
-	m->version = in->version;
-	m->limit = 1;
-	if ((ask = ask_new(self, call, message, 0)) != NULL)
-		ask_put(ask, ROLE_STATE, &question, POLICIES, status_answered);
+	policies_ask(self, call, message, &whose,
+	    (struct msg_policies_get){.one = true, .version = in->version, .limit = 1}, status_answered);
 }
 
 static uint32_t
@@ -90,7 +104,8 @@ list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 	if (r == OK && n == page_of(in->limit)) /* there may be more, if only an empty page */
 		out.next_page_token = arena_format(&arena, "%u", in->offset + (uint32_t)n);
 	for (; r == OK && out.n_revisions < n; out.n_revisions++)
-		r = view_revision(&arena, &answer->policies.revisions[out.n_revisions], &out.revisions[out.n_revisions], why);
+		r = view_revision(
+		    &arena, &answer->policies.revisions[out.n_revisions], &out.revisions[out.n_revisions], why);
 	if (r != OK)
 		ask_fail(ask, r, why);
 	else
@@ -101,21 +116,12 @@ list_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 void
 policies_list(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__ListSandboxPoliciesRequest *in = (const Openshell__V1__ListSandboxPoliciesRequest *)message;
-	struct msg question = {.id = POLICIES_GET};
-	struct msg_policies_get *m = &question.policies_get;
-	struct why why = {0};
-	struct ask *ask;
-	enum err r;
+	const Openshell__V1__ListSandboxPoliciesRequest *in =
+	    (const Openshell__V1__ListSandboxPoliciesRequest *)message;
+	const struct whose whose = {in->name, in->workspace, in->has_global && in->global};
 
-	if ((r = whose(in->name, in->workspace, in->has_global && in->global, m, &why)) != OK) {
-		call_fail(call, r, &why);
-		return;
-	}
-	m->limit = page_of(in->limit);
-	m->offset = in->offset;
-	if ((ask = ask_new(self, call, message, 0)) != NULL)
-		ask_put(ask, ROLE_STATE, &question, POLICIES, list_answered);
+	policies_ask(self, call, message, &whose,
+	    (struct msg_policies_get){.limit = page_of(in->limit), .offset = in->offset}, list_answered);
 }
 
 static void

@@ -331,6 +331,15 @@ db_run(struct db *db, enum sql sql, const struct args *args, struct rows *out, s
 }
 
 enum err
+db_run_of(struct db *db, enum sql sql, struct id id, struct why *why)
+{
+	struct args args = {0};
+
+	args_id(&args, id);
+	return db_run(db, sql, &args, NULL, why);
+}
+
+enum err
 db_script(struct db *db, const char *text, uint32_t wait_ms, struct rows *out, struct why *why)
 {
 	if (!db->up)

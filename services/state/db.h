@@ -92,6 +92,9 @@ void rows_free(struct rows *rows);
  */
 enum err db_run(struct db *db, enum sql sql, const struct args *args, struct rows *out, struct why *why) must_check;
 
+/* A statement whose one parameter is an id, and which answers nothing. */
+enum err db_run_of(struct db *db, enum sql sql, struct id id, struct why *why) must_check;
+
 /* Run text that is ours (no parameters, several statements): migrations. wait_ms bounds the answer. */
 enum err db_script(struct db *db, const char *text, uint32_t wait_ms, struct rows *out, struct why *why) must_check;
 

@@ -43,20 +43,7 @@ box_lock(struct state *state, struct span workspace, struct span name, uint64_t 
 enum err
 config_changed(struct state *state, struct id sandbox, struct why *why)
 {
-	struct args args = {0};
-
-	args_id(&args, sandbox);
-	return db_run(&state->db, SQL_CONFIG_CHANGED, &args, NULL, why);
-}
-
-/* One statement about a sandbox. */
-static enum err
-run(struct state *state, enum sql sql, struct id sandbox, struct why *why)
-{
-	struct args args = {0};
-
-	args_id(&args, sandbox);
-	return db_run(&state->db, sql, &args, NULL, why);
+	return db_run_of(&state->db, SQL_CONFIG_CHANGED, sandbox, why);
 }
 
 /* One statement about a version. */
@@ -189,9 +176,9 @@ own_set(void *arg, struct why *why)
 	version = same ? box.version : box.newest + 1;
 	if ((r = answer_fill(w, version, why)) != OK || version == box.version)
 		return r;
-	if ((r = run(state, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||
+	if ((r = db_run_of(&state->db, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||
 	    (r = own_insert(w, box.id, version, why)) != OK || (r = own_prune(w, box.id, version, why)) != OK ||
-	    (r = own_providers(w, box.id, why)) != OK || (r = run(state, SQL_BOX_TOUCH, box.id, why)) != OK || (r = config_changed(state, box.id, why)) != OK)
+	    (r = own_providers(w, box.id, why)) != OK || (r = db_run_of(&state->db, SQL_BOX_TOUCH, box.id, why)) != OK || (r = config_changed(state, box.id, why)) != OK)
 		return r;
 	return own_said(w, &box, version, why);
 }

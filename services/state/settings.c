@@ -10,15 +10,6 @@ struct setting_writing {
 	struct arena *arena; /* of the message */
 };
 
-static enum err
-run(struct state *state, enum sql sql, struct id sandbox, struct why *why)
-{
-	struct args args = {0};
-
-	args_id(&args, sandbox);
-	return db_run(&state->db, sql, &args, NULL, why);
-}
-
 /* Save or remove it; touched: something is other than it was. */
 static enum err
 write_one(const struct setting_writing *s, struct id sandbox, int *touched, struct why *why)
@@ -63,8 +54,9 @@ static enum err
 written(const struct setting_writing *s, struct id sandbox, struct why *why)
 {
 	const struct msg_setting_set *in = s->in;
-	const char *whose = id_none(sandbox) ? "gateway" :
-		arena_format(s->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name));
+	const char *whose = id_none(sandbox) ? "gateway"
+					     : arena_format(s->arena, SPAN_FORMAT "/" SPAN_FORMAT,
+						   SPAN_ARGS(in->workspace), SPAN_ARGS(in->name));
 	enum err r;
 
 	s->out->settings_revision++;
@@ -75,7 +67,7 @@ written(const struct setting_writing *s, struct id sandbox, struct why *why)
 	if (id_none(sandbox))
 		r = db_run(&s->state->db, SQL_GATEWAY_SETTINGS_NEXT, NULL, NULL, why);
 	else
-		r = run(s->state, SQL_SETTINGS_NEXT, sandbox, why);
+		r = db_run_of(&s->state->db, SQL_SETTINGS_NEXT, sandbox, why);
 	if (r != OK || (r = config_changed(s->state, sandbox, why)) != OK)
 		return r;
 	return audit_add(s->state, in->subject, in->remove ? "setting.delete" : "setting.set",
@@ -95,7 +87,8 @@ not_managed(const struct setting_writing *s, struct why *why)
 	    (r = db_run(&s->state->db, SQL_SETTING_GATEWAY, &args, &rows, why)) != OK)
 		return r;
 	if (rows.n > 0)
-		return fail(why, ERR_STATE, "setting '" SPAN_FORMAT "' is managed globally: delete the global setting first",
+		return fail(why, ERR_STATE,
+		    "setting '" SPAN_FORMAT "' is managed globally: delete the global setting first",
 		    SPAN_ARGS(s->in->key));
 	return OK;
 }
@@ -155,7 +148,9 @@ setting_change(void *self, struct msg *m, struct msg *answer, struct why *why)
 	r = db_transaction(&state->db, DURABLE, global ? global_set : own_set, &s, why);
 	if (r != OK && r != ERR_UNAVAILABLE && r != ERR_CONFLICT)
 		audit_refusal(state, in->subject, in->remove ? "setting.delete" : "setting.set",
-		    global ? "gateway" : arena_format(m->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace),
-			SPAN_ARGS(in->name)), r);
+		    global ? "gateway"
+			   : arena_format(
+				 m->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name)),
+		    r);
 	return r;
 }

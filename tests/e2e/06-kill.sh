@@ -13,12 +13,13 @@ names() { openshell sandbox list --names </dev/null 2>&1; }
 gone() { ! openshell sandbox list -o json </dev/null | jq -e --arg name "$1" 'any(.[]; .name == $name)'; }
 answers() { openshell sandbox exec -n "$1" -- true </dev/null; }
 
-# The supervisors that run on this gateway's data, whoever their parent is by now: one line a process, its sandbox's id.
+# The supervisors that run on this gateway's data, whoever their parent is by now, by the log that they write: one line a
+# process, its sandbox's id.
 supervisors() {
 	local pid
 	for pid in $(pgrep -f '^/opt/openshell/bin/supervisor$'); do
-		sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]*${data##*/osh.}/sandboxes/boxes/\([0-9a-f-]*\)/workspace .*|\1|p" /proc/"$pid"/mountinfo 2>/dev/null | head -n 1
-	done | sort
+		readlink "/proc/$pid/fd/2" 2>/dev/null
+	done | sed -n "s|^$data/sandboxes/boxes/\([0-9a-f-]*\)/log\$|\1|p" | sort
 }
 # exactly NAME...: these sandboxes and no others, all ready, one supervisor and one directory for each
 exactly() {
