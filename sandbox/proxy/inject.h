@@ -41,6 +41,16 @@ bool inject_allowed(struct exchange *exchange, const struct msg_verdict *verdict
 void inject_collected(struct exchange *exchange);
 void inject_too_large(struct exchange *exchange);
 
+/* Refused by us, and told: the agent gets status and error, or sees its answer break off. */
+void inject_refuse(struct exchange *exchange, unsigned status, const char *error, const char *words);
+
+/*
+ * What the router is to be asked; borrowed from the exchange and the arena.
+ *
+ * errors  ERR_LIMIT
+ */
+enum err inject_open(struct exchange *exchange, struct arena *arena, struct msg_route_open *open, struct why *why) must_check;
+
 /* Does it go by the router? Then inject_send sends it. */
 bool inject_wanted(const struct exchange *exchange);
 void inject_send(struct exchange *exchange);

@@ -13,29 +13,13 @@
 
 enum { SIGNING_NOT, SIGNING_AS_CLIENT, SIGNING_BODY, SIGNING_NO_BODY };
 
-/* ---- refusals ---- */
-
-static void
-refuse(struct exchange *exchange, unsigned status, const char *error, const char *words)
-{
-	struct refusal refusal = {.status = status, .error = error, .detail = span_of_text(words)};
-
-	http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, span_of_text(error), refusal.detail);
-	if (!exchange->answer_begun) {
-		exchange_refuse(exchange, &refusal);
-		return;
-	}
-	exchange_let_go(exchange);
-	exchange->http->front->broken(exchange);
-}
-
 void
 inject_too_large(struct exchange *exchange)
 {
 	if (exchange->signing != SIGNING_NOT)
-		refuse(exchange, 413, "credential_injection_failed", "the body is over 10 MiB, which is what can be signed");
+		inject_refuse(exchange, 413, "credential_injection_failed", "the body is over 10 MiB, which is what can be signed");
 	else
-		refuse(exchange, 413, "credential_injection_failed", "the body is over 256 KiB, which is what placeholders are filled in");
+		inject_refuse(exchange, 413, "credential_injection_failed", "the body is over 256 KiB, which is what placeholders are filled in");
 }
 
 /* ---- which bodies ---- */
@@ -234,7 +218,7 @@ inject_collected(struct exchange *exchange)
 	if (r == OK)
 		exchange_decide(exchange);
 	else
-		refuse(exchange, 403, r == ERR_NOT_FOUND ? "credential_unavailable" : "credential_injection_failed", why.text);
+		inject_refuse(exchange, 403, r == ERR_NOT_FOUND ? "credential_unavailable" : "credential_injection_failed", why.text);
 }
 
 /* ---- bodies that pass ---- */
@@ -259,12 +243,12 @@ inject_passes(struct exchange *exchange, struct span bytes)
 	if (exchange->tail == NULL && (exchange->tail = exchange_alloc(exchange, sizeof(*exchange->tail))) != NULL)
 		exchange->tail->n = 0;
 	if (exchange->tail == NULL) {
-		refuse(exchange, 403, "credential_injection_failed", "the request is too large");
+		inject_refuse(exchange, 403, "credential_injection_failed", "the request is too large");
 		return false;
 	}
 	if (placeholder_passes(exchange->tail, bytes, is_last(exchange, bytes), &tokens))
 		return true;
-	refuse(exchange, 403, "credential_injection_failed", "a placeholder in a body, where none is filled");
+	inject_refuse(exchange, 403, "credential_injection_failed", "a placeholder in a body, where none is filled");
 	return false;
 }
 
