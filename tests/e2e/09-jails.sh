@@ -66,6 +66,11 @@ if [ "$me" = 0 ]; then
 	is "no two services share a user" "$uids" 4
 fi
 
+# The keeper of credentials' children: credentials' user, and nothing of its keys.
+keeper=$(pgrep -P "$(pid_of credentials)")
+check keeper "$keeper" "$(mask)"
+is "keeper: the user of credentials" "$(field "$keeper" Uid)" "$(field "$(pid_of credentials)" Uid)"
+
 # The sandbox's own processes, seen from outside.
 link=$(link_of jails) supervisor=$(supervisor_of jails) spawner=$(spawner_of jails)
 check link "$link" "$(mask)"

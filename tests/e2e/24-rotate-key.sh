@@ -88,7 +88,7 @@ like "... as the database remembers it" "$out" "credentials could not start: the
 cp -p "$work/master" "$data/keys/credentials.master"; rm -f "$data/keys/credentials.ring"
 fails_with "the right one without the ring" 1 gateway start --port "$port"
 like "... names the key that is missing" "$out" "$secrets stored secrets are sealed under the storage key [0-9a-f]{16}, which .*credentials.ring does not have"
-cp -p "$work/ring" "$data/keys/credentials.ring"
+cp -pf "$work/ring" "$data/keys/credentials.ring"
 is "nothing else was touched" "$(sha256sum "$data/keys/audit.key" "$data/keys/relay.bus")" "$before"
 start_gateway && ok "with its own keys it starts" || not_ok "with its own keys it starts"
 is "and has all secrets" "$(count)" $secrets
