@@ -9,9 +9,8 @@
 static const char *
 source_name(const Openshell__Sandbox__V1__GetSandboxConfigResponse *config)
 {
-	return config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
-		   ? "global"
-		   : "sandbox";
+	return config->policy_source == OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL ? "global"
+												    : "sandbox";
 }
 
 static uint32_t
@@ -28,14 +27,14 @@ line(struct cli *cli, const char *name, const char *value)
 	printf("  %s %s\n", cli_colored(cli, "2", name), shown(&cli->arena, value));
 }
 
-#define LINE_PAIRS(cli, name, entries, count)                                                                \
-	do {                                                                                                 \
-		const char *joined_ = (count) == 0 ? "-" : "";                                               \
-                                                                                                             \
-		for (size_t i_ = 0; i_ < (count) && joined_ != NULL; i_++)                                   \
-			joined_ = arena_format(&(cli)->arena, "%s%s%s=%s", joined_, i_ > 0 ? ", " : "",      \
-			    (entries)[i_]->key, (entries)[i_]->value);                                       \
-		line(cli, name, joined_);                                                                    \
+#define LINE_PAIRS(cli, name, entries, count)                                                                          \
+	do {                                                                                                           \
+		const char *joined_ = (count) == 0 ? "-" : "";                                                         \
+                                                                                                                       \
+		for (size_t i_ = 0; i_ < (count) && joined_ != NULL; i_++)                                             \
+			joined_ = arena_format(&(cli)->arena, "%s%s%s=%s", joined_, i_ > 0 ? ", " : "",                \
+			    (entries)[i_]->key, (entries)[i_]->value);                                                 \
+		line(cli, name, joined_);                                                                              \
 	} while (0)
 
 /* Conditions of one kind: the walls, or the others. */
@@ -58,13 +57,24 @@ print_conditions(struct cli *cli, const Openshell__V1__SandboxStatus *status, bo
 			printf("  %-18s %s", name + strlen(WALL_PREFIX),
 			    cli_colored(cli, color, shown(&cli->arena, condition->reason)));
 		else
-			printf("  %-18s %s %s", name,
-			    cli_colored(cli, color, shown(&cli->arena, condition->status)),
+			printf("  %-18s %s %s", name, cli_colored(cli, color, shown(&cli->arena, condition->status)),
 			    shown(&cli->arena, condition->reason));
 		if (condition->message != NULL && condition->message[0] != '\0')
 			printf(": %s", shown(&cli->arena, condition->message));
 		putchar('\n');
 	}
+}
+
+/* "a, b"; NULL: none is attached. */
+static const char *
+providers_text(struct cli *cli, const Openshell__V1__Sandbox *sandbox)
+{
+	const char *all = NULL;
+
+	for (size_t i = 0; sandbox->spec != NULL && i < sandbox->spec->n_providers; i++)
+		all = arena_format(&cli->arena, "%s%s%s", all == NULL ? "" : all, all == NULL ? "" : ", ",
+		    sandbox->spec->providers[i]);
+	return all;
 }
 
 static void
@@ -83,10 +93,11 @@ print_view(struct cli *cli, const Openshell__V1__Sandbox *sandbox,
 	if (sandbox->status != NULL && sandbox->status->has_exit_code)
 		line(cli, "Exit code:", arena_format(&cli->arena, "%d", sandbox->status->exit_code));
 	line(cli, "Created:", time_text(meta->created_at_ms, time));
-	line(cli, "Resource version:",
-	    arena_format(&cli->arena, "%llu", (unsigned long long)meta->resource_version));
+	line(cli, "Resource version:", arena_format(&cli->arena, "%llu", (unsigned long long)meta->resource_version));
 	LINE_PAIRS(cli, "Labels:", meta->labels, meta->n_labels);
 	LINE_PAIRS(cli, "Annotations:", meta->annotations, meta->n_annotations);
+	if (providers_text(cli, sandbox) != NULL)
+		line(cli, "Providers:", providers_text(cli, sandbox));
 	line(cli, "Policy source:", source_name(config));
 	line(cli, "Revision:", arena_format(&cli->arena, "%u", revision_of(config)));
 	print_conditions(cli, sandbox->status, false);
@@ -103,8 +114,11 @@ static void
 print_json(struct cli *cli, const Openshell__V1__Sandbox *sandbox,
     const Openshell__Sandbox__V1__GetSandboxConfigResponse *config)
 {
-	json_t *json = sandbox_json(sandbox), *conditions = json_array();
+	json_t *json = sandbox_json(sandbox), *conditions = json_array(), *providers = json_array();
 
+	for (size_t i = 0; sandbox->spec != NULL && i < sandbox->spec->n_providers; i++)
+		json_array_append_new(providers, json_text(sandbox->spec->providers[i]));
+	json_object_set_new(json, "providers", providers);
 	for (size_t i = 0; sandbox->status != NULL && i < sandbox->status->n_conditions; i++)
 		json_array_append_new(conditions, message_json(&sandbox->status->conditions[i]->base));
 	json_object_set_new(json, "conditions", conditions);

@@ -369,7 +369,9 @@ static const struct command commands_policy[] = {
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "get", .run = run_policy_get, .flags = flags_policy_get,
 	 .summary = "Show a sandbox's policy and its version",
-	 .about = "What --full prints below the line --- can be given to `openshell policy set` again.",
+	 .about = 
+	    "What --base prints below the line --- can be given to `openshell policy set` again; --full has besides\n"
+	    "the rules that attached providers add, which cannot.",
 	 .examples = "openshell policy get demo --full\nopenshell policy get demo --rev 2 -o json",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "list", .run = run_policy_list, .flags = flags_policy_list,

@@ -103,6 +103,7 @@ like "... says so" "$out" 'Attached provider forge to sandbox demo'
 succeeds "... twice is once" openshell sandbox provider attach demo forge
 like "... says so" "$out" 'is attached to sandbox demo already'
 is "... listed" "$(openshell sandbox provider list demo -o json | jq -r '.[].name')" forge
+like "... and part of what the sandbox is" "$(openshell sandbox get demo)" 'Providers: +forge'
 has() { run printenv "$1" | grep -q '^openshell:resolve:env:'; }
 wait_for 5 has FORGE_TOKEN; is "new commands find a placeholder" $? 0
 token=$(run printenv FORGE_TOKEN)

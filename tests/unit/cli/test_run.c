@@ -191,7 +191,7 @@ static const struct {
     {"sandbox create -o json",
 	"annotations created_at current_policy_version id labels name phase resource_version workspace "},
     {"sandbox get demo -o json",
-	"annotations conditions created_at current_policy_version id labels name phase policy policy_source "
+	"annotations conditions created_at current_policy_version id labels name phase policy policy_source providers "
 	"resource_version revision workspace "},
     {"status -o json", "authentication gateway server status version "},
     {"gateway info -o json", "auth compute_drivers gateway server status version "},
