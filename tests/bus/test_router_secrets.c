@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 #include "tests/bus/router_stage.h"
 
@@ -66,6 +67,31 @@ chunks_make_one_revision(void **unused)
 	push_make(&push, 5, 1, 2, &b, 1);
 	push_send(&push);
 	assert_int_equal(slots_hear(5), 2);
+	expect_applied(5, true, NULL);
+}
+
+/* More than one message holds: the proxy hears of all, in two. */
+static void
+thousands_of_secrets_are_told_in_parts(void **unused)
+{
+	enum { CHUNKS = 70, EACH = 64 };
+	static char names[EACH][16];
+	static struct span keys[EACH];
+	struct msg_secret_entry entries[EACH];
+	struct push push;
+
+	(void)unused;
+	for (uint16_t chunk = 0; chunk < CHUNKS; chunk++) {
+		for (size_t i = 0; i < EACH; i++) {
+			snprintf(names[i], sizeof(names[i]), "v1_K%zu", (size_t)chunk * EACH + i);
+			keys[i] = span_of_text(names[i]);
+			entries[i] = entry(0);
+			entries[i].tokens = &keys[i];
+		}
+		push_make(&push, 5, chunk, CHUNKS, entries, EACH);
+		push_send(&push);
+	}
+	assert_int_equal(slots_hear(5), CHUNKS * EACH);
 	expect_applied(5, true, NULL);
 }
 
@@ -219,6 +245,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_revision_is_in_use_when_the_proxy_knows_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(chunks_make_one_revision, setup, teardown),
+	    cmocka_unit_test_setup_teardown(thousands_of_secrets_are_told_in_parts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(another_key_than_credentials_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_changed_byte_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_older_revision_is_refused, setup, teardown),

@@ -50,7 +50,7 @@ is "... a list of system calls, no new privileges" "$(field Seccomp) $(field NoN
 is "... may not dump core" "$(awk '/Max core/ { print $5 $6 }' "/proc/$router/limits")" "00"
 [ "$(id -u)" != 0 ] || is "... no file but an empty root" "$(ls -A "/proc/$router/root/" 2>&1)" ""
 
-echo "# an idle router: $(awk '$1 == "Pss:" { print $2 }' "/proc/$router/smaps_rollup") KiB PSS"
+echo "# an idle router: $(awk '$1 == "Pss:" || $1 == "Private_Dirty:" { printf "%s %s KiB ", $1, $2 }' "/proc/$router/smaps_rollup")"
 
 # ---- only there ----
 is "at another host: refused" "$(with /bytes/256 static.acme.test)" 403
