@@ -177,6 +177,55 @@ unruled() { ! ruled; }
 wait_for 5 unruled; is "... the rule goes with it" $? 0
 fails_with "what profiles do not name is not looked for" 1 openshell provider create --name cloud2 --type google-cloud --from-existing
 
+# ---- renewed by the gateway ----
+cat >"$work/token.py" <<'Y'
+import http.server, json, sys, urllib.parse
+count = 0
+class Token(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        global count
+        form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
+        good = form.get("client_secret") == [open(sys.argv[2]).read()] and form.get("grant_type") == ["client_credentials"]
+        count += good
+        body = json.dumps({"access_token": "minted-%d" % count, "expires_in": 3600, "token_type": "Bearer"} if good else {"error": "invalid_client"}).encode()
+        self.send_response(200 if good else 401)
+        self.send_header("content-length", str(len(body)))
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Token)
+open(sys.argv[1], "w").write(str(server.server_port))
+server.serve_forever()
+Y
+printf %s "$newer" >"$work/client-secret"
+python3 "$work/token.py" "$work/token-port" "$work/client-secret" &
+tokens=$!
+wait_for 10 test -s "$work/token-port"
+sed -e 's/^id: forge/id: minted/; s/FORGE_TOKEN/MINTED_TOKEN/; s/header_name: authorization}/header_name: authorization, refresh: {strategy: oauth2_client_credentials, token_url: "http:\/\/127.0.0.1:'"$(cat "$work/token-port")"'\/token", material: [{name: client_id, required: true}, {name: client_secret, required: true, secret: true}]}}/' \
+	"$work/forge.yaml" >"$work/minted.yaml"
+succeeds "a profile whose token is minted" openshell provider profile import -f "$work/minted.yaml"
+succeeds "a provider of it, empty" openshell provider create --name minted --type minted --runtime-credentials
+fails_with "the material is not whole" 1 openshell provider refresh configure minted --credential-key MINTED_TOKEN --strategy oauth2-client-credentials --material client_id=me
+like "... says what is missing" "$out" 'client_secret is missing'
+CLIENT_SECRET=wrong succeeds "configured, with a wrong secret" openshell provider refresh configure minted --credential-key MINTED_TOKEN --strategy oauth2-client-credentials --material client_id=me --secret-material-env client_secret
+fails_with "... rotate says so" 1 openshell provider refresh rotate minted --credential-key MINTED_TOKEN
+CLIENT_SECRET=$newer succeeds "configured again" openshell provider refresh configure minted --credential-key MINTED_TOKEN --strategy oauth2-client-credentials --material client_id=me --secret-material-env client_secret
+succeeds "minted now" openshell provider refresh rotate minted --credential-key MINTED_TOKEN
+is "... the status says so" "$(openshell provider refresh status minted -o json | jq -r '.[0] | .status + " " + .strategy')" "refreshed oauth2_client_credentials"
+succeeds "attached" openshell sandbox provider attach demo minted
+wait_for 5 has MINTED_TOKEN; token=$(run printenv MINTED_TOKEN)
+like "... its placeholder stays" "$token" '^openshell:resolve:env:s[0-9a-f]{64}_MINTED_TOKEN$'
+minted() { status "$token" https://api.forge.test/open/minted >/dev/null; [ "$(arrived /open/minted)" = "Bearer $1" ]; }
+last=$(status "$token" https://api.forge.test/open/minted >/dev/null; arrived /open/minted)
+like "... and arrives as what was minted" "$last" '^Bearer minted-[0-9]+$'
+succeeds "minted anew" openshell provider refresh rotate minted --credential-key MINTED_TOKEN
+within "... is used within a second, by the same placeholder" 1000 minted "minted-$((${last#Bearer minted-} + 1))"
+fails_with "what is minted is not set by hand" 1 openshell provider update minted --credential "MINTED_TOKEN=x"
+succeeds "renewal ends" openshell provider refresh delete minted --credential-key MINTED_TOKEN
+kill $tokens
+
 # ---- without credentials ----
 kill -STOP "$(pid_of credentials)"
 fails_with "no provider while credentials does not answer" 1 openshell provider create --name late --type github --credential "GITHUB_TOKEN=$secret"
