@@ -774,13 +774,57 @@ thousands_do_not_slow_one(void **unused)
 	drops_answer();
 }
 
+/* ---- another start ---- */
+
+/* It is told that there are secrets to wait for, and has none until they are pushed to the key of this start. */
+static void
+a_new_start_waits_for_its_secrets(void **unused)
+{
+	struct msg m, up = {.id = SESSION_UP, .session_up = {.sandbox = box, .epoch = 2}};
+	struct outcome outcome;
+	uint8_t token[32];
+	uint64_t revision;
+
+	(void)unused;
+	forget(&driver, DESIRED);
+	assert_int_equal(lifecycle_ask(SANDBOX_STOP, "agent"), OK);
+	expect_desired(box, 1, WANT_STOPPED);
+	observe(box, 1, 5);
+	assert_int_equal(lifecycle_ask(SANDBOX_START, "agent"), OK);
+	expect_desired(box, 2, WANT_RUNNING);
+	assert_false(condition_now("True", "Applied")); /* it was another start that used them */
+	ticket_of(box, 2, token);
+	observe(box, 2, 2);
+	up.session_up.instance = id_new();
+	m = enrol(box, 2, up.session_up.instance, span_of_bytes(token, 32), 7);
+	ask(&outcome, relay.peer, &m);
+	actor_answer(&credentials, CLAIM_CHECK, &done);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	revision = outcome.msg.enrolled.secrets_revision;
+	assert_true(revision >= 13);
+	outcome_done(&outcome);
+	tell(relay.peer, &up);
+	assert_int_equal(pushed_now(), revision);
+	m = (struct msg){.id = SECRETS_APPLIED, .secrets_applied = {.sandbox = box, .epoch = 1, .revision = 3, .loaded = true}};
+	assert_int_equal(ask_now(relay.peer, &m), OK); /* late news of the start before */
+	assert_false(condition_now("True", "Applied"));
+	m.secrets_applied = (struct msg_secrets_applied){.sandbox = box, .epoch = 2, .revision = revision, .loaded = false,
+	    .message = SPAN("the box does not open")};
+	assert_int_equal(ask_now(relay.peer, &m), OK);
+	condition_is("False", "SecretsRefused");
+	m.secrets_applied.loaded = true;
+	assert_int_equal(ask_now(relay.peer, &m), OK);
+	condition_is("True", "Applied");
+}
+
 /* ---- the last: credentials is away ---- */
 
 static void
 without_credentials_nothing_is_half_made(void **unused)
 {
 	struct msg_sealed_secret secret = sealed("GITHUB_TOKEN");
-	struct msg m = creation("away", "github", &secret, 1), up = {.id = SESSION_UP, .session_up = {box, 1, {{0}}, 0, 1}};
+	struct msg m = creation("away", "github", &secret, 1), up = {.id = SESSION_UP, .session_up = {box, 2, {{0}}, 0, 1}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -811,6 +855,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(providers_add_rules),
 	cmocka_unit_test(profiles_are_kept_by_tier),
 	cmocka_unit_test(thousands_do_not_slow_one),
+	cmocka_unit_test(a_new_start_waits_for_its_secrets),
 	cmocka_unit_test(without_credentials_nothing_is_half_made),
 };
 
