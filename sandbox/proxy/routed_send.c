@@ -143,8 +143,8 @@ routed_send(struct exchange *exchange, const struct msg_route_open *open, const 
 	}
 	if (open->body == 3)
 		exchange->request_sent = true; /* routed_pieces follows at once */
-	else if (!exchange->collected_whole)
-		exchange_pump(exchange);
+	else
+		routed_pump(routed); /* without credit: one that is empty ends */
 }
 
 void

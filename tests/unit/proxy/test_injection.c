@@ -439,6 +439,25 @@ bodies_to_be_filled_have_a_bound(void **state)
 	free(body);
 }
 
+/* One that was collected is known to be empty; of another the router, which does not know it, wants to see the end. */
+static void
+empty_bodies_end(void **state)
+{
+	static const char *const paths[] = {"POST /body", "POST /a"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		begin(false);
+		ask(paths[i], "X-Key: " MARK "v1_TOK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n");
+		UNTIL(play_heard("open"));
+		if (i == 1)
+			play_grant(100);
+		UNTIL(play_heard("end;"));
+		assert_true(play_heard(i == 0 ? "body=1/0" : "body=2/0"));
+		over();
+	}
+}
+
 /* Vector 310, and the "the same letters inside ordinary content: untouched". */
 static void
 bodies_that_pass_hold_no_known_placeholder(void **state)
@@ -625,6 +644,7 @@ main(void)
 		cmocka_unit_test(bodies_stream_within_credit),
 		cmocka_unit_test(bodies_are_filled_where_that_is_wanted),
 		cmocka_unit_test(bodies_to_be_filled_have_a_bound),
+		cmocka_unit_test(empty_bodies_end),
 		cmocka_unit_test(bodies_that_pass_hold_no_known_placeholder),
 		cmocka_unit_test(signatures_are_made_anew),
 		cmocka_unit_test(messages_are_filled),
