@@ -105,10 +105,6 @@ keys_told(void *self, enum err r, struct msg *answer, const struct why *why)
 			refuse(credentials);
 		return;
 	}
-	if (r == ERR_UNIMPLEMENTED) { /* a state that keeps no secrets */
-		agreed(credentials, 0);
-		return;
-	}
 	if (r == ERR_UNAVAILABLE)
 		return; /* asked again when state is back */
 	log_warning("keys.unanswered", "error=%s why=\"%s\"", err_name(r), why == NULL ? "" : why->text);
