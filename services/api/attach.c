@@ -92,13 +92,14 @@ change_put(struct api *api, struct rpc_call *call, const ProtobufCMessage *messa
 /*
  * AttachSandboxProvider: attached is false where it was already.
  *
- * errors  NOT_FOUND the sandbox; ABORTED another resource_version; FAILED_PRECONDITION no such provider, or it does not go
- *         with the others or with the policy
+ * errors  NOT_FOUND the sandbox; ABORTED another resource_version; FAILED_PRECONDITION no such provider, or it does not
+ * go with the others or with the policy
  */
 void
 provider_attach(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__AttachSandboxProviderRequest *in = (const Openshell__V1__AttachSandboxProviderRequest *)message;
+	const Openshell__V1__AttachSandboxProviderRequest *in =
+	    (const Openshell__V1__AttachSandboxProviderRequest *)message;
 	struct msg question = {.id = PROVIDER_ATTACH, .provider_attach.expected = in->expected_resource_version};
 
 	change_put(self, call, message, in->sandbox_name, in->provider_name, in->workspace, &question, attach_answered);
@@ -108,9 +109,10 @@ provider_attach(void *self, struct rpc_call *call, const ProtobufCMessage *messa
 void
 provider_detach(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__DetachSandboxProviderRequest *in = (const Openshell__V1__DetachSandboxProviderRequest *)message;
-	struct msg question = {.id = PROVIDER_ATTACH,
-	    .provider_attach = {.expected = in->expected_resource_version, .detach = true}};
+	const Openshell__V1__DetachSandboxProviderRequest *in =
+	    (const Openshell__V1__DetachSandboxProviderRequest *)message;
+	struct msg question = {
+	    .id = PROVIDER_ATTACH, .provider_attach = {.expected = in->expected_resource_version, .detach = true}};
 
 	change_put(self, call, message, in->sandbox_name, in->provider_name, in->workspace, &question, detach_answered);
 }
@@ -136,7 +138,8 @@ attached_came(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 void
 sandbox_providers_list(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__ListSandboxProvidersRequest *in = (const Openshell__V1__ListSandboxProvidersRequest *)message;
+	const Openshell__V1__ListSandboxProvidersRequest *in =
+	    (const Openshell__V1__ListSandboxProvidersRequest *)message;
 	struct msg question = {.id = PROVIDERS_OF};
 	struct ask *ask = ask_new(self, call, message, 0);
 	struct why why = {0};

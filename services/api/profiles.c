@@ -107,7 +107,8 @@ profiles_list(void *self, struct rpc_call *call, const ProtobufCMessage *message
 	listing->question.id = PROFILE_LIST;
 	rpc_arena(call)->max_bytes = PROVIDER_ARENA_BYTES;
 	openshell__v1__list_provider_profiles_response__init(&listing->out);
-	if ((r = list_begin(self, call, (const Openshell__V1__ListProviderProfilesRequest *)message, listing, &why)) != OK)
+	if ((r = list_begin(self, call, (const Openshell__V1__ListProviderProfilesRequest *)message, listing, &why)) !=
+	    OK)
 		ask_fail(ask, r, &why);
 	else if (listing->question.profile_list.limit == 0)
 		ask_send(ask, &listing->out.base);
@@ -120,7 +121,8 @@ profiles_list(void *self, struct rpc_call *call, const ProtobufCMessage *message
 static void
 get_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
-	const Openshell__V1__GetProviderProfileRequest *in = (const Openshell__V1__GetProviderProfileRequest *)ask->request;
+	const Openshell__V1__GetProviderProfileRequest *in =
+	    (const Openshell__V1__GetProviderProfileRequest *)ask->request;
 	Openshell__V1__ProviderProfileResponse out = OPENSHELL__V1__PROVIDER_PROFILE_RESPONSE__INIT;
 	auto_arena struct arena arena = {.max_bytes = PROVIDER_ARENA_BYTES};
 
@@ -163,8 +165,8 @@ profile_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 		ask_fail(ask, r, &why);
 		return;
 	}
-	out.profile = (Openshell__V1__ProviderProfile *)provider_profile(&api->builtins,
-	    provider_type(question.profile_list.profile_id));
+	out.profile = (Openshell__V1__ProviderProfile *)provider_profile(
+	    &api->builtins, provider_type(question.profile_list.profile_id));
 	if (out.profile != NULL)
 		ask_send(ask, &out.base);
 	else
@@ -193,8 +195,8 @@ text_or_empty(const char *text)
 
 /* As it is stored: without what only the gateway says of it. */
 static enum err
-stored_form(struct arena *arena, const Openshell__V1__ProviderProfile *profile, struct msg_profile_new *out,
-    struct why *why)
+stored_form(
+    struct arena *arena, const Openshell__V1__ProviderProfile *profile, struct msg_profile_new *out, struct why *why)
 {
 	Openshell__V1__ProviderProfile copy = *profile;
 	enum err r;
@@ -225,11 +227,13 @@ compare(struct checking *checking, const struct msg_profile_listed *listed)
 			if (!span_is(row->profile_id, text_or_empty(profile->id)))
 				continue;
 			if (own && checking->what == IMPORT)
-				profile_finding_add(&checking->findings, false, text_or_empty(checking->items[i]->source),
-				    profile->id, "id", "there is such a profile already: update it");
+				profile_finding_add(&checking->findings, false,
+				    text_or_empty(checking->items[i]->source), profile->id, "id",
+				    "there is such a profile already: update it");
 			else if (!own && row->workspace.length == 0)
-				profile_finding_add(&checking->findings, true, text_or_empty(checking->items[i]->source),
-				    profile->id, "id", "it takes the place of the platform's profile in this workspace");
+				profile_finding_add(&checking->findings, true,
+				    text_or_empty(checking->items[i]->source), profile->id, "id",
+				    "it takes the place of the platform's profile in this workspace");
 		}
 	}
 }
@@ -254,7 +258,8 @@ checked_send(struct ask *ask, const struct msg_profile_listed *stored)
 	enum err r;
 
 	profiles = arena_array(arena, n + 1, sizeof(*profiles));
-	r = profiles == NULL ? fail(&why, ERR_LIMIT, "the answer needs too much memory") : diagnose(checking, arena, &why);
+	r = profiles == NULL ? fail(&why, ERR_LIMIT, "the answer needs too much memory")
+			     : diagnose(checking, arena, &why);
 	for (size_t i = 0; i < n && r == OK; i++)
 		r = view_profile(arena, &stored->profiles[i], &profiles[i], &why);
 	if (r != OK) {
@@ -269,7 +274,9 @@ checked_send(struct ask *ask, const struct msg_profile_listed *stored)
 	imported.n_profiles = n;
 	updated.profile = n == 1 ? profiles[0] : NULL;
 	linted.valid = checking->findings.errors == 0;
-	ask_send(ask, checking->what == IMPORT ? &imported.base : checking->what == UPDATE ? &updated.base : &linted.base);
+	ask_send(ask, checking->what == IMPORT	 ? &imported.base
+		      : checking->what == UPDATE ? &updated.base
+						 : &linted.base);
 }
 
 /* Somebody else was quicker: that is said as what was found before would be. */
@@ -329,15 +336,15 @@ tiers_came(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 static void
 check(struct ask *ask, struct checking *checking)
 {
-	struct msg question = {.id = PROFILE_LIST,
-	    .profile_list = {.workspace = checking->workspace, .limit = PROVIDER_PAGE_MAX}};
+	struct msg question = {
+	    .id = PROFILE_LIST, .profile_list = {.workspace = checking->workspace, .limit = PROVIDER_PAGE_MAX}};
 
 	checking->question.id = PROFILE_STORE;
 	if (checking->n == 0)
 		profile_finding_add(&checking->findings, false, "", "", "profiles", "there is no profile");
 	else if (checking->n > PROFILES_MAX)
-		profile_finding_add(&checking->findings, false, "", "", "profiles", "%zu profiles, at most %d at one time",
-		    checking->n, PROFILES_MAX);
+		profile_finding_add(&checking->findings, false, "", "", "profiles",
+		    "%zu profiles, at most %d at one time", checking->n, PROFILES_MAX);
 	else
 		provider_lint_items(checking->items, checking->n, &checking->findings);
 	if (checking->findings.errors > 0 && checking->what != LINT)
@@ -361,7 +368,8 @@ checking_new(struct ask *ask, int what)
 void
 profiles_import(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__ImportProviderProfilesRequest *in = (const Openshell__V1__ImportProviderProfilesRequest *)message;
+	const Openshell__V1__ImportProviderProfilesRequest *in =
+	    (const Openshell__V1__ImportProviderProfilesRequest *)message;
 	struct ask *ask = ask_new(self, call, message, sizeof(struct checking));
 	struct checking *checking;
 	struct why why = {0};
@@ -382,7 +390,8 @@ profiles_import(void *self, struct rpc_call *call, const ProtobufCMessage *messa
 void
 profiles_lint(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__LintProviderProfilesRequest *in = (const Openshell__V1__LintProviderProfilesRequest *)message;
+	const Openshell__V1__LintProviderProfilesRequest *in =
+	    (const Openshell__V1__LintProviderProfilesRequest *)message;
 	struct ask *ask = ask_new(self, call, message, sizeof(struct checking));
 	struct checking *checking;
 	struct why why = {0};
@@ -403,7 +412,8 @@ profiles_lint(void *self, struct rpc_call *call, const ProtobufCMessage *message
 void
 profile_update(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__UpdateProviderProfilesRequest *in = (const Openshell__V1__UpdateProviderProfilesRequest *)message;
+	const Openshell__V1__UpdateProviderProfilesRequest *in =
+	    (const Openshell__V1__UpdateProviderProfilesRequest *)message;
 	struct ask *ask = ask_new(self, call, message, sizeof(struct checking));
 	const char *id = in->profile == NULL || in->profile->profile == NULL ? NULL : in->profile->profile->id;
 	struct checking *checking;
@@ -420,7 +430,8 @@ profile_update(void *self, struct rpc_call *call, const ProtobufCMessage *messag
 		profile_finding_add(&checking->findings, false, "", text_or_empty(in->id), "expected_resource_version",
 		    "required: get the profile first");
 	if (in->id != NULL && in->id[0] != '\0' && id != NULL && strcmp(in->id, id) != 0)
-		profile_finding_add(&checking->findings, false, "", text_or_empty(id), "id", "it is not the one to be updated");
+		profile_finding_add(
+		    &checking->findings, false, "", text_or_empty(id), "id", "it is not the one to be updated");
 	if ((r = tier(self, call, in->workspace, true, &checking->workspace, &why)) != OK)
 		ask_fail(ask, r, &why);
 	else
@@ -447,7 +458,8 @@ delete_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 void
 profile_delete(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__DeleteProviderProfileRequest *in = (const Openshell__V1__DeleteProviderProfileRequest *)message;
+	const Openshell__V1__DeleteProviderProfileRequest *in =
+	    (const Openshell__V1__DeleteProviderProfileRequest *)message;
 	struct msg question = {.id = PROFILE_DELETE};
 	struct msg_profile_delete *m = &question.profile_delete;
 	struct api *api = self;

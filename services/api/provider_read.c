@@ -79,7 +79,8 @@ secret_seal(const struct sealer *sealer, struct arena *arena, struct id provider
 	uint8_t *box = arena_alloc(arena, length);
 
 	if (sealer->broker_key == NULL)
-		return fail(why, ERR_UNAVAILABLE, "the gateway has no credentials process to keep secrets: none are taken");
+		return fail(
+		    why, ERR_UNAVAILABLE, "the gateway has no credentials process to keep secrets: none are taken");
 	if (box == NULL)
 		return too_large(why);
 	*out = (struct msg_sealed_secret){pair->key, span_of_bytes(box, length)};
@@ -98,8 +99,8 @@ credentials_read(const struct sealer *sealer, struct arena *arena, struct id pro
 
 	*secrets_n = *removed_n = 0;
 	if (in->n_credentials > PROVIDER_KEYS_MAX)
-		return fail(why, ERR_INVALID, "provider.credentials has %zu keys, at most %d are allowed", in->n_credentials,
-		    PROVIDER_KEYS_MAX);
+		return fail(why, ERR_INVALID, "provider.credentials has %zu keys, at most %d are allowed",
+		    in->n_credentials, PROVIDER_KEYS_MAX);
 	if ((r = pairs_of(arena, in->credentials, in->n_credentials, &pairs, &n, why)) != OK)
 		return because(why, r, "provider.credentials");
 	*secrets = arena_array(arena, n + 1, sizeof(**secrets));
@@ -123,8 +124,9 @@ config_key_check(struct span key, struct why *why)
 	size_t at;
 
 	if (key.length == 0 || key.length > PROVIDER_KEY_MAX || span_find(key, '=', &at))
-		return fail(why, ERR_INVALID, "provider.config: \"%s\" is no key: 1 to %d bytes without =",
-		    log_quote(span_head(key, 64)), PROVIDER_KEY_MAX);
+		return fail(why, ERR_INVALID,
+		    "provider.config: \"%s\" is no key: 1 to %d bytes without =", log_quote(span_head(key, 64)),
+		    PROVIDER_KEY_MAX);
 	return OK;
 }
 
@@ -146,7 +148,8 @@ config_read(struct arena *arena, const Openshell__Datamodel__V1__Provider *in, s
 	if ((*removed = arena_array(arena, n + 1, sizeof(**removed))) == NULL)
 		return too_large(why);
 	for (size_t i = 0; i < n; i++) {
-		if ((r = config_key_check(pairs[i].key, why)) != OK || (r = value_check("provider.config", &pairs[i], why)) != OK)
+		if ((r = config_key_check(pairs[i].key, why)) != OK ||
+		    (r = value_check("provider.config", &pairs[i], why)) != OK)
 			return r;
 		if (pairs[i].value.length == 0)
 			(*removed)[(*removed_n)++] = pairs[i].key;
@@ -180,7 +183,8 @@ expiries_read(struct arena *arena, const void *const *first, size_t first_n, con
 		struct span key = span_of_text(entry->key);
 
 		if (key.length == 0 || key.length > PROVIDER_KEY_MAX)
-			return fail(why, ERR_INVALID, "credential_expires_at_ms: a key has 1 to %d bytes", PROVIDER_KEY_MAX);
+			return fail(
+			    why, ERR_INVALID, "credential_expires_at_ms: a key has 1 to %d bytes", PROVIDER_KEY_MAX);
 		(*out)[(*out_n)++] = (struct msg_key_expiry){key, entry->value > 0 ? (uint64_t)entry->value : 0};
 	}
 	return OK;
@@ -250,7 +254,8 @@ provider_create_read(const struct sealer *sealer, struct arena *arena, const Ope
 	enum err r;
 
 	*out = (struct msg_provider_create){.provider = id_new()};
-	if ((r = common_check(provider, why)) != OK || (r = provider_workspace(in->workspace, &out->workspace, why)) != OK ||
+	if ((r = common_check(provider, why)) != OK ||
+	    (r = provider_workspace(in->workspace, &out->workspace, why)) != OK ||
 	    (r = type_read(provider->type, &out->type, why)) != OK ||
 	    (r = tier_read(provider->profile_workspace, out->workspace, &out->profile_workspace, why)) != OK)
 		return r;
@@ -259,11 +264,12 @@ provider_create_read(const struct sealer *sealer, struct arena *arena, const Ope
 		return r;
 	if ((r = marks_read(arena, provider->metadata, out, why)) != OK ||
 	    (r = config_read(arena, provider, &out->config, &out->config_n, &ignored, &ignored_n, why)) != OK ||
-	    (r = expiries_read(arena, entries_of(provider->credential_expires_at_ms, provider->n_credential_expires_at_ms),
-		 NULL, 0, &out->expiries, &out->expiries_n, why)) != OK)
+	    (r = expiries_read(arena,
+		 entries_of(provider->credential_expires_at_ms, provider->n_credential_expires_at_ms), NULL, 0,
+		 &out->expiries, &out->expiries_n, why)) != OK)
 		return r;
-	return credentials_read(sealer, arena, out->provider, provider, &out->secrets, &out->secrets_n, &ignored, &ignored_n,
-	    why);
+	return credentials_read(
+	    sealer, arena, out->provider, provider, &out->secrets, &out->secrets_n, &ignored, &ignored_n, why);
 }
 
 /* ---- update ---- */
@@ -274,7 +280,8 @@ unchanging(const Openshell__Datamodel__V1__Provider *in, const struct msg_provid
 	struct span type = provider_type(span_of_text(in->type));
 
 	if (type.length > 0 && !span_equal(type, row->type))
-		return fail(why, ERR_INVALID, "provider.type cannot be changed: it is '" SPAN_FORMAT "'", SPAN_ARGS(row->type));
+		return fail(
+		    why, ERR_INVALID, "provider.type cannot be changed: it is '" SPAN_FORMAT "'", SPAN_ARGS(row->type));
 	if (in->profile_workspace != NULL && in->profile_workspace[0] != '\0' &&
 	    !span_is(row->profile_workspace, in->profile_workspace))
 		return fail(why, ERR_INVALID, "provider.profile_workspace cannot be changed");
@@ -292,14 +299,15 @@ provider_update_read(const struct sealer *sealer, struct arena *arena, const Ope
 	if ((r = common_check(provider, why)) != OK || (r = unchanging(provider, row, why)) != OK ||
 	    (r = config_read(arena, provider, &out->config, &out->config_n, &out->config_remove, &out->config_remove_n,
 		 why)) != OK ||
-	    (r = expiries_read(arena, entries_of(provider->credential_expires_at_ms, provider->n_credential_expires_at_ms),
+	    (r = expiries_read(arena,
+		 entries_of(provider->credential_expires_at_ms, provider->n_credential_expires_at_ms),
 		 entries_of(in->credential_expires_at_ms, in->n_credential_expires_at_ms), &out->expiries,
 		 &out->expiries_n, why)) != OK)
 		return r;
 	if (provider->metadata != NULL)
 		out->expected = provider->metadata->resource_version;
-	return credentials_read(sealer, arena, row->provider, provider, &out->secrets, &out->secrets_n, &out->secrets_remove,
-	    &out->secrets_remove_n, why);
+	return credentials_read(sealer, arena, row->provider, provider, &out->secrets, &out->secrets_n,
+	    &out->secrets_remove, &out->secrets_remove_n, why);
 }
 
 /* ---- refresh ---- */
@@ -324,8 +332,12 @@ plan_read(struct arena *arena, const Openshell__V1__ConfigureProviderRefreshRequ
     struct why *why)
 {
 	struct provider_pair *material = arena_array(arena, n + 1, sizeof(*material));
-	struct refresh_question question = {.key = span_of_text(in->credential_key), .strategy = (int)in->strategy, .sts = sts,
-	    .material = material, .material_count = n, .secret_keys = (const char *const *)in->secret_material_keys,
+	struct refresh_question question = {.key = span_of_text(in->credential_key),
+	    .strategy = (int)in->strategy,
+	    .sts = sts,
+	    .material = material,
+	    .material_count = n,
+	    .secret_keys = (const char *const *)in->secret_material_keys,
 	    .secret_keys_count = in->n_secret_material_keys};
 	enum err r;
 
@@ -364,7 +376,8 @@ refresh_configure_read(const struct sealer *sealer, struct arena *arena,
 	for (size_t i = 0; i < n && r == OK; i++) {
 		size_t at;
 
-		if (pairs[i].key.length == 0 || pairs[i].key.length > PROVIDER_KEY_MAX || span_find(pairs[i].key, '=', &at))
+		if (pairs[i].key.length == 0 || pairs[i].key.length > PROVIDER_KEY_MAX ||
+		    span_find(pairs[i].key, '=', &at))
 			r = fail(why, ERR_INVALID, "material: a key has 1 to %d bytes without =", PROVIDER_KEY_MAX);
 		else if ((r = value_check("material", &pairs[i], why)) == OK && plan.secret[i])
 			r = secret_seal(sealer, arena, row->provider, &pairs[i], &out->secrets[out->secrets_n++], why);

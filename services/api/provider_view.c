@@ -18,16 +18,17 @@ id_copy(struct arena *arena, struct id id)
 static Openshell__Datamodel__V1__ObjectMeta *
 view_meta(struct arena *arena, const struct msg_provider_row *row)
 {
-	Openshell__Datamodel__V1__ObjectMeta *meta = message_new(arena, Openshell__Datamodel__V1__ObjectMeta,
-	    openshell__datamodel__v1__object_meta);
+	Openshell__Datamodel__V1__ObjectMeta *meta =
+	    message_new(arena, Openshell__Datamodel__V1__ObjectMeta, openshell__datamodel__v1__object_meta);
 
 	if (meta == NULL || (meta->id = id_copy(arena, row->provider)) == NULL ||
 	    (meta->name = arena_text(arena, row->name)) == NULL ||
 	    (meta->workspace = arena_text(arena, row->workspace)) == NULL ||
 	    (meta->created_time = view_time(arena, row->created_ms)) == NULL ||
-	    (meta->labels = map_new(arena, row->labels, row->labels_n, &OBJECT_META(labels_entry__descriptor))) == NULL ||
-	    (meta->annotations =
-		    map_new(arena, row->annotations, row->annotations_n, &OBJECT_META(annotations_entry__descriptor))) == NULL)
+	    (meta->labels = map_new(arena, row->labels, row->labels_n, &OBJECT_META(labels_entry__descriptor))) ==
+		NULL ||
+	    (meta->annotations = map_new(
+		 arena, row->annotations, row->annotations_n, &OBJECT_META(annotations_entry__descriptor))) == NULL)
 		return NULL;
 	meta->n_labels = row->labels_n;
 	meta->n_annotations = row->annotations_n;
@@ -77,16 +78,17 @@ view_expiries(struct arena *arena, const struct msg_provider_row *row, Openshell
 }
 
 enum err
-view_provider(struct arena *arena, const struct msg_provider_row *row, Openshell__Datamodel__V1__Provider **out,
-    struct why *why)
+view_provider(
+    struct arena *arena, const struct msg_provider_row *row, Openshell__Datamodel__V1__Provider **out, struct why *why)
 {
-	Openshell__Datamodel__V1__Provider *provider = message_new(arena, Openshell__Datamodel__V1__Provider,
-	    openshell__datamodel__v1__provider);
+	Openshell__Datamodel__V1__Provider *provider =
+	    message_new(arena, Openshell__Datamodel__V1__Provider, openshell__datamodel__v1__provider);
 
 	if (provider == NULL || (provider->metadata = view_meta(arena, row)) == NULL ||
 	    (provider->type = arena_text(arena, row->type)) == NULL ||
 	    (provider->profile_workspace = arena_text(arena, row->profile_workspace)) == NULL ||
-	    (provider->config = map_new(arena, row->config, row->config_n, &PROVIDER(config_entry__descriptor))) == NULL ||
+	    (provider->config = map_new(arena, row->config, row->config_n, &PROVIDER(config_entry__descriptor))) ==
+		NULL ||
 	    view_credentials(arena, row, provider) != OK || view_expiries(arena, row, provider) != OK)
 		return view_too_large(why);
 	provider->n_config = row->config_n;
@@ -98,8 +100,8 @@ enum err
 view_refresh(struct arena *arena, const struct msg_refresh_state *state,
     Openshell__V1__ProviderCredentialRefreshStatus **out, struct why *why)
 {
-	Openshell__V1__ProviderCredentialRefreshStatus *view = message_new(arena,
-	    Openshell__V1__ProviderCredentialRefreshStatus, openshell__v1__provider_credential_refresh_status);
+	Openshell__V1__ProviderCredentialRefreshStatus *view = message_new(
+	    arena, Openshell__V1__ProviderCredentialRefreshStatus, openshell__v1__provider_credential_refresh_status);
 
 	if (view == NULL || (view->provider_name = arena_text(arena, state->provider_name)) == NULL ||
 	    (view->provider_id = id_copy(arena, state->provider)) == NULL ||
@@ -107,7 +109,8 @@ view_refresh(struct arena *arena, const struct msg_refresh_state *state,
 	    (view->status = arena_text(arena, state->status)) == NULL ||
 	    (view->last_error = arena_text(arena, state->error)) == NULL)
 		return view_too_large(why);
-	view->has_strategy = view->has_expires_at_ms = view->has_next_refresh_at_ms = view->has_last_refresh_at_ms = true;
+	view->has_strategy = view->has_expires_at_ms = view->has_next_refresh_at_ms = view->has_last_refresh_at_ms =
+	    true;
 	view->strategy = (Openshell__V1__ProviderCredentialRefreshStrategy)state->strategy;
 	view->expires_at_ms = (int64_t)state->expires_ms;
 	view->next_refresh_at_ms = (int64_t)state->next_ms;
@@ -117,15 +120,16 @@ view_refresh(struct arena *arena, const struct msg_refresh_state *state,
 }
 
 enum err
-view_profile(struct arena *arena, const struct msg_profile_row *row, Openshell__V1__ProviderProfile **out,
-    struct why *why)
+view_profile(
+    struct arena *arena, const struct msg_profile_row *row, Openshell__V1__ProviderProfile **out, struct why *why)
 {
 	Openshell__V1__ProviderProfile *profile;
 	ProtobufCMessage *read;
 	enum err r;
 
 	if ((r = protobuf_read(&openshell__v1__provider_profile__descriptor, row->profile, arena, &read, why)) != OK)
-		return because(why, r == ERR_SYNTAX ? ERR_INTERNAL : r, "profile " SPAN_FORMAT, SPAN_ARGS(row->profile_id));
+		return because(
+		    why, r == ERR_SYNTAX ? ERR_INTERNAL : r, "profile " SPAN_FORMAT, SPAN_ARGS(row->profile_id));
 	profile = (Openshell__V1__ProviderProfile *)read;
 	profile->source = (char *)"user";
 	profile->scope = (char *)(row->workspace.length == 0 ? "platform" : "workspace");

@@ -1,4 +1,5 @@
-/* providers: records of accounts at outside services. A secret is here from its request's arrival until it is sealed. */
+/* providers: records of accounts at outside services. A secret is here from its request's arrival until it is sealed.
+ */
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "services/api/check.h"
@@ -115,8 +116,8 @@ create_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 /*
  * CreateProvider: check, seal, store.
  *
- * errors  INVALID_ARGUMENT a limit, or no credentials; ALREADY_EXISTS the name; NOT_FOUND the workspace; UNAVAILABLE state
- *         or credentials is away, and nothing is stored
+ * errors  INVALID_ARGUMENT a limit, or no credentials; ALREADY_EXISTS the name; NOT_FOUND the workspace; UNAVAILABLE
+ * state or credentials is away, and nothing is stored
  */
 void
 provider_create(void *self, struct rpc_call *call, const ProtobufCMessage *message)
@@ -166,8 +167,8 @@ update_row_came(struct ask *ask, enum err r, struct msg *answer, struct why *why
 	struct msg question = {.id = PROVIDER_UPDATE};
 
 	if (r == OK)
-		r = provider_update_read(&sealer, rpc_arena(ask->work.call), in, &answer->provider_row,
-		    &question.provider_update, why);
+		r = provider_update_read(
+		    &sealer, rpc_arena(ask->work.call), in, &answer->provider_row, &question.provider_update, why);
 	provider_secrets_wipe(in->provider);
 	if (r != OK) {
 		ask_fail(ask, r, why);
@@ -207,8 +208,8 @@ delete_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 	}
 	out.has_deleted = out.has_outcome = true;
 	out.deleted = answer->provider_deleted.deleted;
-	out.outcome = out.deleted ? OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ACCEPTED :
-				    OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ALREADY_ABSENT;
+	out.outcome = out.deleted ? OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ACCEPTED
+				  : OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ALREADY_ABSENT;
 	ask_send(ask, &out.base);
 }
 
@@ -258,8 +259,9 @@ listing_take(struct listing *listing, struct arena *arena, const struct msg_prov
 		out->n_providers++;
 		listing->bytes += openshell__datamodel__v1__provider__get_packed_size(*to) + 8;
 		if (listing->bytes > ANSWER_BYTES_MAX)
-			return fail(why, ERR_LIMIT, "the page would have more than %u bytes: ask with a limit below %zu",
-			    ANSWER_BYTES_MAX, out->n_providers);
+			return fail(why, ERR_LIMIT,
+			    "the page would have more than %u bytes: ask with a limit below %zu", ANSWER_BYTES_MAX,
+			    out->n_providers);
 	}
 	return OK;
 }
@@ -317,10 +319,11 @@ providers_list(void *self, struct rpc_call *call, const ProtobufCMessage *messag
 	listing->question.id = PROVIDER_LIST;
 	rpc_arena(call)->max_bytes = PROVIDER_ARENA_BYTES;
 	openshell__v1__list_providers_response__init(&listing->out);
-	r = list_read(self, call, (const Openshell__V1__ListProvidersRequest *)message, &listing->question.provider_list, &why);
+	r = list_read(
+	    self, call, (const Openshell__V1__ListProvidersRequest *)message, &listing->question.provider_list, &why);
 	listing->wanted = listing->question.provider_list.limit;
-	if (r == OK && (listing->out.providers = arena_array(rpc_arena(call), listing->wanted,
-			    sizeof(*listing->out.providers))) == NULL)
+	if (r == OK && (listing->out.providers =
+			       arena_array(rpc_arena(call), listing->wanted, sizeof(*listing->out.providers))) == NULL)
 		r = fail(&why, ERR_LIMIT, "the request needs too much memory");
 	if (r != OK)
 		ask_fail(ask, r, &why);

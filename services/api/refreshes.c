@@ -84,8 +84,8 @@ configure_row_came(struct ask *ask, enum err r, struct msg *answer, struct why *
 	struct msg question = {.id = REFRESH_CONFIGURE};
 
 	if (r == OK)
-		r = refresh_configure_read(&sealer, rpc_arena(ask->work.call), in, &answer->provider_row, configuring->sts,
-		    &question.refresh_configure, why);
+		r = refresh_configure_read(&sealer, rpc_arena(ask->work.call), in, &answer->provider_row,
+		    configuring->sts, &question.refresh_configure, why);
 	refresh_secrets_wipe(in);
 	if (r != OK) {
 		ask_fail(ask, r, why);
@@ -163,7 +163,8 @@ one_named(const char *workspace, const char *provider, const char *key, struct s
 	enum err r;
 
 	out[2] = span_of_text(key);
-	if ((r = provider_workspace(workspace, &out[0], why)) != OK || (r = provider_named(provider, &out[1], why)) != OK)
+	if ((r = provider_workspace(workspace, &out[0], why)) != OK ||
+	    (r = provider_named(provider, &out[1], why)) != OK)
 		return r;
 	if (out[2].length == 0 || out[2].length > 256)
 		return fail(why, ERR_INVALID, "credential_key has %zu bytes, 1 to 256 are allowed", out[2].length);
@@ -188,7 +189,8 @@ credential_rotate(void *self, struct rpc_call *call, const ProtobufCMessage *mes
 		ask_fail(ask, r, &why);
 		return;
 	}
-	question.refresh_rotate = (struct msg_refresh_rotate){names[0], names[1], names[2], provider_subject(self, call)};
+	question.refresh_rotate =
+	    (struct msg_refresh_rotate){names[0], names[1], names[2], provider_subject(self, call)};
 	ask->patience_ms = ROTATE_MS;
 	ask_put(ask, ROLE_STATE, &question, REFRESH_STATES, rotated);
 }
@@ -197,7 +199,8 @@ credential_rotate(void *self, struct rpc_call *call, const ProtobufCMessage *mes
 void
 refresh_delete(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__DeleteProviderRefreshRequest *in = (const Openshell__V1__DeleteProviderRefreshRequest *)message;
+	const Openshell__V1__DeleteProviderRefreshRequest *in =
+	    (const Openshell__V1__DeleteProviderRefreshRequest *)message;
 	struct ask *ask = ask_new(self, call, message, 0);
 	struct span names[3];
 	struct msg question = {.id = REFRESH_DELETE};
@@ -210,6 +213,7 @@ refresh_delete(void *self, struct rpc_call *call, const ProtobufCMessage *messag
 		ask_fail(ask, r, &why);
 		return;
 	}
-	question.refresh_delete = (struct msg_refresh_delete){names[0], names[1], names[2], provider_subject(self, call)};
+	question.refresh_delete =
+	    (struct msg_refresh_delete){names[0], names[1], names[2], provider_subject(self, call)};
 	ask_put(ask, ROLE_STATE, &question, REFRESH_DELETED, ended);
 }

@@ -143,8 +143,8 @@ attach_work(void *arg, struct why *why)
 	if ((r = secrets_changed(it->state, box.id, false, why)) != OK ||
 	    (r = run_id(it->state, SQL_BOX_TOUCH, box.id, NULL, why)) != OK)
 		return r;
-	return audit_add(it->state, it->in->subject, it->in->detach ? "provider.detach" : "provider.attach", it->object, "OK",
-	    why);
+	return audit_add(
+	    it->state, it->in->subject, it->in->detach ? "provider.detach" : "provider.attach", it->object, "OK", why);
 }
 
 /*
@@ -152,8 +152,8 @@ attach_work(void *arg, struct why *why)
  *
  * in      provider_attach, from api
  * out     provider_attached
- * errors  ERR_NOT_FOUND no such sandbox; ERR_CONFLICT another resource_version; ERR_STATE no such provider, too many, or
- *         it does not go with the others or with the policy: why
+ * errors  ERR_NOT_FOUND no such sandbox; ERR_CONFLICT another resource_version; ERR_STATE no such provider, too many,
+ * or it does not go with the others or with the policy: why
  */
 enum err
 provider_attach(void *self, struct msg *m, struct msg *answer, struct why *why)
@@ -183,8 +183,8 @@ provider_attach(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 enum err
-attach_all(struct state *state, struct id sandbox, struct span workspace, const struct span *names, size_t n,
-    struct why *why)
+attach_all(
+    struct state *state, struct id sandbox, struct span workspace, const struct span *names, size_t n, struct why *why)
 {
 	auto_arena struct arena arena = {0};
 	struct planned planned;

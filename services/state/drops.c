@@ -1,4 +1,5 @@
-/* Drops: what credentials is to forget, told until it says that it has. Where it keeps nothing outside it has at once. */
+/* Drops: what credentials is to forget, told until it says that it has. Where it keeps nothing outside it has at once.
+ */
 #include <stdlib.h>
 
 #include "common/base/clock.h"
@@ -6,8 +7,8 @@
 #include "services/state/providers.h"
 
 #define DROP_DEADLINE_MS 30000
-#define TAKEN_MS	 60000	/* then another may try */
-#define LOOK_MS		 30000	/* there is nothing: look again */
+#define TAKEN_MS	 60000 /* then another may try */
+#define LOOK_MS		 30000 /* there is nothing: look again */
 
 /* One that is being told. */
 struct drop {
@@ -39,8 +40,8 @@ tell(struct state *state, struct peer *credentials, const struct rows *rows, int
 {
 	struct msg_secret_record record = {rows_span(rows, row, 3), rows_span(rows, row, 4)};
 	bool whole = !rows_null(rows, row, 2);
-	struct msg ask = {.id = SECRETS_DROP, .secrets_drop = {rows_id(rows, row, 1), whole ? NULL : &record, whole ? 0 : 1,
-	    rows_id(rows, row, 2)}};
+	struct msg ask = {.id = SECRETS_DROP,
+	    .secrets_drop = {rows_id(rows, row, 1), whole ? NULL : &record, whole ? 0 : 1, rows_id(rows, row, 2)}};
 	struct drop *drop = malloc(sizeof(*drop));
 
 	if (drop == NULL)

@@ -39,8 +39,8 @@ keys_read(const struct rows *rows, int row, struct arena *arena, struct provider
 		return ERR_LIMIT;
 	for (size_t i = 0; i < stored_n; i++)
 		if (provider_key_cut(stored[i], &expires_ms, &key))
-			keys[out->keys_count++] = (struct provider_key){.key = arena_text(arena, key),
-			    .expires_ms = (int64_t)expires_ms, .stored = true};
+			keys[out->keys_count++] = (struct provider_key){
+			    .key = arena_text(arena, key), .expires_ms = (int64_t)expires_ms, .stored = true};
 	for (size_t i = 0; i < owned_n; i++) {
 		struct span rest = owned[i], epoch = span_cut(&rest, '=');
 		struct provider_key *at = key_find(keys, out->keys_count, rest);
@@ -91,8 +91,8 @@ profile_read(const struct state *state, const struct rows *rows, int row, struct
 		out->profile = provider_profile(&state->builtins, rows_span(rows, row, 2));
 		return OK;
 	}
-	if ((r = protobuf_read(&openshell__v1__provider_profile__descriptor, rows_span(rows, row, 6), arena, &profile,
-		 why)) != OK)
+	if ((r = protobuf_read(
+		 &openshell__v1__provider_profile__descriptor, rows_span(rows, row, 6), arena, &profile, why)) != OK)
 		return because(why, r == ERR_LIMIT ? r : ERR_INTERNAL, "profile '" SPAN_FORMAT "'",
 		    SPAN_ARGS(rows_span(rows, row, 2)));
 	out->profile = (Openshell__V1__ProviderProfile *)profile;
@@ -104,9 +104,9 @@ attached_read(const struct state *state, const struct rows *rows, int row, struc
     struct provider_attached *out, struct why *why)
 {
 	*out = (struct provider_attached){
-		.id = arena_text(arena, span_of_text(id_text(rows_id(rows, row, 0)))),
-		.name = arena_text(arena, rows_span(rows, row, 1)),
-		.type = arena_text(arena, rows_span(rows, row, 2)),
+	    .id = arena_text(arena, span_of_text(id_text(rows_id(rows, row, 0)))),
+	    .name = arena_text(arena, rows_span(rows, row, 1)),
+	    .type = arena_text(arena, rows_span(rows, row, 2)),
 	};
 	if (out->id == NULL || out->name == NULL || out->type == NULL || keys_read(rows, row, arena, out) != OK ||
 	    config_read(rows, row, arena, out) != OK)

@@ -74,7 +74,8 @@ replace(const struct profiling *it, const struct msg_profile_new *profile, struc
 	if (rows.n == 0)
 		return not_there(profile->profile_id, why);
 	if (rows_number(&rows, 0, 0) != it->store->expected)
-		return fail(why, ERR_CONFLICT, "provider profile '" SPAN_FORMAT "' has changed: current resource_version: %lu",
+		return fail(why, ERR_CONFLICT,
+		    "provider profile '" SPAN_FORMAT "' has changed: current resource_version: %lu",
 		    SPAN_ARGS(profile->profile_id), (unsigned long)rows_number(&rows, 0, 0));
 	args_bytes(&args, profile->profile);
 	return db_run(&it->state->db, SQL_PROFILE_WRITE, &args, NULL, why);
@@ -91,7 +92,8 @@ store_all(void *arg, struct why *why)
 
 		r = it->store->expected == 0 ? add(it, profile, why) : replace(it, profile, why);
 		if (r == OK && (r = tell_users(it, profile->profile_id, why)) == OK)
-			r = audit_add(it->state, it->subject, it->store->expected == 0 ? "profile.import" : "profile.update",
+			r = audit_add(it->state, it->subject,
+			    it->store->expected == 0 ? "profile.import" : "profile.update",
 			    object_of(it, profile->profile_id), "OK", why);
 	}
 	return r;
@@ -118,8 +120,8 @@ listed(struct state *state, struct span workspace, struct span id, bool own, uin
 	for (int i = 0; i < rows.n; i++) {
 		struct msg_profile_row *row = &out->profiles[out->profiles_n++];
 
-		*row = (struct msg_profile_row){.created_ms = rows_number(&rows, i, 2),
-		    .resource_version = rows_number(&rows, i, 3)};
+		*row = (struct msg_profile_row){
+		    .created_ms = rows_number(&rows, i, 2), .resource_version = rows_number(&rows, i, 3)};
 		if (arena_span(arena, rows_span(&rows, i, 0), &row->profile_id) != OK ||
 		    arena_span(arena, rows_span(&rows, i, 1), &row->workspace) != OK ||
 		    arena_span(arena, rows_span(&rows, i, 4), &row->profile) != OK)
@@ -160,8 +162,9 @@ stored_answer(const struct profiling *it, struct msg_profile_listed *out, struct
 	for (size_t i = 0; i < n && r == OK; i++) {
 		struct msg_profile_listed one = {0};
 
-		if ((r = listed(it->state, it->workspace, it->store->profiles[i].profile_id, true, 1, 0, it->arena, &one,
-			 why)) == OK && one.profiles_n == 1)
+		if ((r = listed(it->state, it->workspace, it->store->profiles[i].profile_id, true, 1, 0, it->arena,
+			 &one, why)) == OK &&
+		    one.profiles_n == 1)
 			out->profiles[out->profiles_n++] = one.profiles[0];
 	}
 	return r;
@@ -179,8 +182,8 @@ profile_store(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct state *state = self;
 	const struct msg_profile_store *in = &m->profile_store;
-	struct profiling it = {.state = state, .workspace = in->workspace, .subject = in->subject, .store = in,
-	    .arena = m->arena};
+	struct profiling it = {
+	    .state = state, .workspace = in->workspace, .subject = in->subject, .store = in, .arena = m->arena};
 	enum err r;
 
 	if ((r = state_serving(state, why)) != OK)
@@ -243,8 +246,8 @@ profile_delete(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_profile_delete *in = &m->profile_delete;
 	struct state *state = self;
-	struct profiling it = {.state = state, .workspace = in->workspace, .subject = in->subject, .remove = in,
-	    .arena = m->arena};
+	struct profiling it = {
+	    .state = state, .workspace = in->workspace, .subject = in->subject, .remove = in, .arena = m->arena};
 	enum err r;
 
 	if ((r = state_serving(state, why)) != OK)

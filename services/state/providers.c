@@ -33,9 +33,9 @@ enum err
 provider_read(const struct rows *rows, int row, struct arena *arena, struct msg_provider_row *out, struct why *why)
 {
 	*out = (struct msg_provider_row){
-		.provider = rows_id(rows, row, 0),
-		.created_ms = rows_number(rows, row, 7),
-		.resource_version = rows_number(rows, row, 8),
+	    .provider = rows_id(rows, row, 0),
+	    .created_ms = rows_number(rows, row, 7),
+	    .resource_version = rows_number(rows, row, 8),
 	};
 	if (arena_span(arena, rows_span(rows, row, 1), &out->name) != OK ||
 	    arena_span(arena, rows_span(rows, row, 2), &out->workspace) != OK ||
@@ -64,8 +64,8 @@ load(struct state *state, enum sql sql, const struct args *args, struct span nam
 }
 
 enum err
-provider_load(struct state *state, struct id provider, struct arena *arena, struct msg_provider_row *out,
-    struct why *why)
+provider_load(
+    struct state *state, struct id provider, struct arena *arena, struct msg_provider_row *out, struct why *why)
 {
 	struct args args = {0};
 

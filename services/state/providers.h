@@ -26,6 +26,15 @@ enum err provider_hold(struct state *state, struct span workspace, struct span n
 enum err provider_profile_bytes(struct state *state, struct id provider, struct arena *arena, struct span *out,
     struct why *why) must_check;
 
+/* ---- provider_create.c ---- */
+
+/* "WORKSPACE/NAME", for the audit. */
+const char *provider_object(struct arena *arena, struct span workspace, struct span name);
+
+/* The row as it is now: what creating and changing answer. */
+struct storing;
+enum err provider_answer(struct storing *storing, struct msg *answer, struct why *why) must_check;
+
 /* "12=KEY" as the statements write it. */
 bool provider_key_cut(struct span text, uint64_t *number, struct span *key);
 

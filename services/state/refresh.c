@@ -1,4 +1,4 @@
-/* Refresh as clients see it: configured, looked at, run at once, ended. refresh_run.c does the renewing. */
+/* Refresh as clients see it: looked at and configured. refresh_run.c does the renewing. */
 #include <stdlib.h>
 
 #include "common/base/clean.h"
@@ -9,19 +9,19 @@
 #include "services/state/configure.h"
 #include "services/state/refreshes.h"
 
-#define FIRST_MS 5000 /* after it is configured, unless somebody asks for it earlier */
-#define MATERIAL_SEALED "-" /* stands for a value that only credentials can read */
+#define FIRST_MS	5000 /* after it is configured, unless somebody asks for it earlier */
+#define MATERIAL_SEALED "-"  /* stands for a value that only credentials can read */
 
-static const char *
-object_of(struct arena *arena, struct span workspace, struct span provider, struct span key)
+const char *
+refresh_object(struct arena *arena, struct span workspace, struct span provider, struct span key)
 {
 	return arena_format(arena, SPAN_FORMAT "/" SPAN_FORMAT " " SPAN_FORMAT, SPAN_ARGS(workspace),
 	    SPAN_ARGS(span_head(provider, 120)), SPAN_ARGS(span_head(key, 100)));
 }
 
-static enum err
-states_read(struct state *state, struct id provider, struct span key, struct arena *arena, struct msg_refresh_states *out,
-    struct why *why)
+enum err
+refresh_states(struct state *state, struct id provider, struct span key, struct arena *arena,
+    struct msg_refresh_states *out, struct why *why)
 {
 	struct args args = {0};
 	auto_rows rows = {0};
@@ -36,8 +36,10 @@ states_read(struct state *state, struct id provider, struct span key, struct are
 	for (int i = 0; i < rows.n; i++) {
 		struct msg_refresh_state *at = &out->states[out->states_n++];
 
-		*at = (struct msg_refresh_state){.provider = rows_id(&rows, i, 1), .strategy = (uint8_t)rows_number(&rows, i, 3),
-		    .expires_ms = rows_number(&rows, i, 5), .next_ms = rows_number(&rows, i, 6),
+		*at = (struct msg_refresh_state){.provider = rows_id(&rows, i, 1),
+		    .strategy = (uint8_t)rows_number(&rows, i, 3),
+		    .expires_ms = rows_number(&rows, i, 5),
+		    .next_ms = rows_number(&rows, i, 6),
 		    .last_ms = rows_number(&rows, i, 7)};
 		if (arena_span(arena, rows_span(&rows, i, 0), &at->key) != OK ||
 		    arena_span(arena, rows_span(&rows, i, 2), &at->provider_name) != OK ||
@@ -48,8 +50,8 @@ states_read(struct state *state, struct id provider, struct span key, struct are
 	return OK;
 }
 
-static enum err
-not_configured(struct span key, struct why *why)
+enum err
+refresh_missing(struct span key, struct why *why)
 {
 	return fail(why, ERR_NOT_FOUND, "no refresh is configured for credential '" SPAN_FORMAT "'", SPAN_ARGS(key));
 }
@@ -71,10 +73,10 @@ refresh_get(void *self, struct msg *m, struct msg *answer, struct why *why)
 	answer->id = REFRESH_STATES;
 	if ((r = state_serving(self, why)) != OK ||
 	    (r = provider_hold(self, in->workspace, in->provider, &provider, why)) != OK ||
-	    (r = states_read(self, provider, in->key, m->arena, &answer->refresh_states, why)) != OK)
+	    (r = refresh_states(self, provider, in->key, m->arena, &answer->refresh_states, why)) != OK)
 		return r;
 	if (in->key.length > 0 && answer->refresh_states.states_n == 0)
-		return not_configured(in->key, why);
+		return refresh_missing(in->key, why);
 	return OK;
 }
 
@@ -122,8 +124,10 @@ plan_of(struct storing *storing, struct refresh_plan *out, struct why *why)
 {
 	const struct msg_refresh_configure *in = &storing->kept.m.refresh_configure;
 	struct arena *arena = &storing->kept.arena;
-	struct refresh_question question = {.key = in->key, .strategy = in->strategy,
-	    .material_count = in->material_n + in->secrets_n, .secret_keys_count = in->secrets_n};
+	struct refresh_question question = {.key = in->key,
+	    .strategy = in->strategy,
+	    .material_count = in->material_n + in->secrets_n,
+	    .secret_keys_count = in->secrets_n};
 	ProtobufCMessage *profile = NULL;
 	struct provider_pair *pairs;
 	const char **secret_keys;
@@ -182,16 +186,18 @@ keys_free(struct storing *storing, const struct refresh_plan *plan, const char *
 		return fail(why, ERR_LIMIT, "the request needs too much memory");
 	if ((r = db_run(&storing->state->db, SQL_KEYS_CLASH, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
-	return fail(why, ERR_STATE, "credential '" SPAN_FORMAT "' is delivered by provider '" SPAN_FORMAT
-	    "' too, which sandbox '" SPAN_FORMAT "' has attached", SPAN_ARGS(rows_span(&rows, 0, 0)),
-	    SPAN_ARGS(rows_span(&rows, 0, 1)), SPAN_ARGS(rows_span(&rows, 0, 2)));
+	return fail(why, ERR_STATE,
+	    "credential '" SPAN_FORMAT "' is delivered by provider '" SPAN_FORMAT "' too, which sandbox '" SPAN_FORMAT
+	    "' has attached",
+	    SPAN_ARGS(rows_span(&rows, 0, 0)), SPAN_ARGS(rows_span(&rows, 0, 1)), SPAN_ARGS(rows_span(&rows, 0, 2)));
 }
 
 static enum err
 row_save(struct storing *storing, const struct refresh_plan *plan, const char *key, struct why *why)
 {
 	const struct msg_refresh_configure *in = &storing->kept.m.refresh_configure;
-	uint64_t now_ms = (uint64_t)clock_wall_ms(), before_ms = positive_ms(plan->refresh_before_s, 300000), next_ms = 0;
+	uint64_t now_ms = (uint64_t)clock_wall_ms(), before_ms = positive_ms(plan->refresh_before_s, 300000),
+		 next_ms = 0;
 	bool mints = provider_strategy_mints(plan->strategy);
 	struct args args = {.arena = &storing->kept.arena};
 
@@ -235,7 +241,7 @@ configure_work(void *arg, struct why *why)
 		return r;
 	if (rows.n == 0)
 		return fail(why, ERR_NOT_FOUND, "provider not found");
-	storing->object = object_of(&storing->kept.arena, rows_span(&rows, 0, 2), rows_span(&rows, 0, 3), in->key);
+	storing->object = refresh_object(&storing->kept.arena, rows_span(&rows, 0, 2), rows_span(&rows, 0, 3), in->key);
 	if ((r = plan_of(storing, &plan, why)) != OK || (r = keys_free(storing, &plan, key, why)) != OK ||
 	    (r = secret_remove(storing->state, storing->provider, in->key, SPAN_NONE, why)) != OK)
 		return r;
@@ -259,8 +265,8 @@ configure_answer(struct storing *storing, struct msg *answer, struct why *why)
 {
 	answer->id = REFRESH_STATES;
 	refresh_kick(storing->state);
-	return states_read(storing->state, storing->provider, storing->kept.m.refresh_configure.key, &storing->kept.arena,
-	    &answer->refresh_states, why);
+	return refresh_states(storing->state, storing->provider, storing->kept.m.refresh_configure.key,
+	    &storing->kept.arena, &answer->refresh_states, why);
 }
 
 static void
@@ -286,160 +292,12 @@ configure_pick(struct storing *storing)
 enum err
 refresh_configure(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	const struct storing storing = {.state = self, .action = "refresh.configure", .check = configure_check,
-	    .work = configure_work, .answer = configure_answer};
+	const struct storing storing = {.state = self,
+	    .action = "refresh.configure",
+	    .check = configure_check,
+	    .work = configure_work,
+	    .answer = configure_answer};
 
 	(void)answer;
 	return storing_begin(&storing, m, configure_pick, why);
-}
-
-/* ---- at once ---- */
-
-struct rotation {
-	struct refresh_wait wait; /* first */
-	struct state *state;
-	struct reply reply;
-	struct kept kept;
-	struct id provider;
-};
-
-static void
-rotated(struct refresh_wait *wait, enum err r, const struct why *because_of)
-{
-	struct rotation *it = (struct rotation *)wait;
-	const struct msg_refresh_rotate *in = &it->kept.m.refresh_rotate;
-	struct msg answer = {.id = REFRESH_STATES};
-	struct why why = {0};
-
-	if (because_of != NULL)
-		why = *because_of;
-	if (r == OK)
-		r = states_read(it->state, it->provider, in->key, &it->kept.arena, &answer.refresh_states, &why);
-	if (r == OK)
-		reply_send(&it->reply, &answer);
-	else
-		reply_fail(&it->reply, r, &why);
-	audit_refusal(it->state, in->subject, "refresh.rotate",
-	    object_of(&it->kept.arena, in->workspace, in->provider, in->key), r);
-	kept_free(&it->kept);
-	free(it);
-}
-
-static enum err
-rotatable(struct state *state, const struct msg_refresh_rotate *in, struct arena *arena, struct id *provider,
-    struct why *why)
-{
-	struct msg_refresh_states states = {0};
-	enum err r;
-
-	if ((r = state_serving(state, why)) != OK ||
-	    (r = provider_hold(state, in->workspace, in->provider, provider, why)) != OK ||
-	    (r = states_read(state, *provider, in->key, arena, &states, why)) != OK)
-		return r;
-	if (states.states_n == 0)
-		return not_configured(in->key, why);
-	if (!provider_strategy_mints(states.states[0].strategy))
-		return fail(why, ERR_STATE, "credential '" SPAN_FORMAT "' is not renewed by the gateway", SPAN_ARGS(in->key));
-	return OK;
-}
-
-/*
- * Renew a credential now.
- *
- * in      refresh_rotate, from api
- * out     refresh_states, when it is done
- * errors  ERR_NOT_FOUND; ERR_STATE the gateway does not renew it; ERR_BUSY somebody else is at it; else why it failed
- */
-enum err
-refresh_rotate(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	struct state *state = self;
-	struct rotation *it;
-	struct id provider;
-	enum err r;
-
-	(void)answer;
-	if ((r = rotatable(state, &m->refresh_rotate, m->arena, &provider, why)) != OK)
-		return r;
-	if ((it = calloc(1, sizeof(*it))) == NULL)
-		abort();
-	*it = (struct rotation){.wait.done = rotated, .state = state, .provider = provider};
-	if ((r = kept_take(&it->kept, m, why)) != OK) {
-		free(it);
-		return r;
-	}
-	it->reply = reply_later(m);
-	if ((r = refresh_now(state, provider, it->kept.m.refresh_rotate.key, &it->wait, why)) != OK)
-		rotated(&it->wait, r, why);
-	return OK; /* it may be gone */
-}
-
-/* ---- ended ---- */
-
-struct ending {
-	struct state *state;
-	const struct msg_refresh_delete *in;
-	struct arena *arena;
-	bool deleted;
-};
-
-static enum err
-expiry_end(struct ending *it, struct id provider, const struct rows *row, struct why *why)
-{
-	struct args args = {.arena = it->arena};
-	size_t n;
-	struct span *keys = rows_texts(row, 0, 0, it->arena, &n);
-
-	if (keys == NULL)
-		return fail(why, ERR_LIMIT, "the request needs too much memory");
-	args_id(&args, provider);
-	args_texts(&args, keys, n);
-	args_number(&args, rows_number(row, 0, 1));
-	return db_run(&it->state->db, SQL_REFRESH_EXPIRY_END, &args, NULL, why);
-}
-
-static enum err
-end_work(void *arg, struct why *why)
-{
-	struct ending *it = arg;
-	struct args args = {0};
-	auto_rows rows = {0};
-	struct id provider;
-	enum err r;
-
-	if ((r = provider_hold(it->state, it->in->workspace, it->in->provider, &provider, why)) != OK)
-		return r;
-	args_id(&args, provider);
-	args_text(&args, it->in->key);
-	if ((r = db_run(&it->state->db, SQL_REFRESH_REMOVE, &args, &rows, why)) != OK || rows.n == 0)
-		return r;
-	it->deleted = true;
-	if ((r = secret_remove(it->state, provider, it->in->key, SPAN_NONE, why)) != OK ||
-	    (r = expiry_end(it, provider, &rows, why)) != OK ||
-	    (r = secrets_changed_of(it->state, provider, false, why)) != OK)
-		return r;
-	return audit_add(it->state, it->in->subject, "refresh.delete",
-	    object_of(it->arena, it->in->workspace, it->in->provider, it->in->key), "OK", why);
-}
-
-/*
- * Renew a credential no more: its material goes; the value that it has now stays.
- *
- * in      refresh_delete, from api
- * out     refresh_deleted
- * errors  ERR_NOT_FOUND no such provider
- */
-enum err
-refresh_delete(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	struct state *state = self;
-	struct ending it = {state, &m->refresh_delete, m->arena, false};
-	enum err r;
-
-	if ((r = state_serving(state, why)) != OK || (r = db_transaction(&state->db, DURABLE, end_work, &it, why)) != OK)
-		return r;
-	answer->id = REFRESH_DELETED;
-	answer->refresh_deleted.deleted = it.deleted;
-	drops_kick(state);
-	return OK;
 }

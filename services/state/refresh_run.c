@@ -1,4 +1,5 @@
-/* Renewing: what is due is leased, so that one state process alone runs it; credentials mints, one transaction keeps. */
+/* Renewing: what is due is leased, so that one state process alone runs it; credentials mints, one transaction keeps.
+ */
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -92,7 +93,8 @@ job_failed(struct job *job, enum err r, const struct why *why)
 
 	log_warning("refresh.run", "provider=%s key=%s error=%s why=%s", id_text(job->provider), log_quote(job->key),
 	    err_name(r), log_quote(span_of_text(why->text)));
-	if (state_save(job, "error", span_of_text(why->text), 0, now_ms + ERROR_MS + jitter(ERROR_MS), 0, &ignored) != OK)
+	if (state_save(job, "error", span_of_text(why->text), 0, now_ms + ERROR_MS + jitter(ERROR_MS), 0, &ignored) !=
+	    OK)
 		log_debug("refresh.save", "why=%s", ignored.text); /* the lease ends by itself */
 	job_end(job, r, why);
 }
@@ -139,13 +141,13 @@ keep(void *arg, struct why *why)
 	if ((r = still_ours(job, why)) != OK)
 		return r;
 	for (size_t i = 0; i < in->records_n && r == OK; i++)
-		r = may_bring(job, in->records[i].key) ?
-		    secret_save(job->state, job->provider, SPAN_NONE, &in->records[i], job->expires_ms, why) :
-		    fail(why, ERR_PROTOCOL, "credentials minted what it was not asked for");
+		r = may_bring(job, in->records[i].key)
+			? secret_save(job->state, job->provider, SPAN_NONE, &in->records[i], job->expires_ms, why)
+			: fail(why, ERR_PROTOCOL, "credentials minted what it was not asked for");
 	for (size_t i = 0; i < in->material_n && r == OK; i++)
 		r = secret_save(job->state, job->provider, job->key, &in->material[i], 0, why);
-	if (r != OK || (r = state_save(job, "refreshed", SPAN_NONE, job->expires_ms, job->next_ms, (uint64_t)clock_wall_ms(),
-			    why)) != OK)
+	if (r != OK || (r = state_save(job, "refreshed", SPAN_NONE, job->expires_ms, job->next_ms,
+			    (uint64_t)clock_wall_ms(), why)) != OK)
 		return r;
 	return secrets_changed_of(job->state, job->provider, true, why);
 }
@@ -216,8 +218,10 @@ material_read(struct job *job, struct msg_refresh_run *ask, struct why *why)
 static enum err
 ask_fill(struct job *job, const struct rows *rows, int row, struct msg_refresh_run *ask, struct why *why)
 {
-	*ask = (struct msg_refresh_run){.provider_id = job->provider, .key = job->key,
-	    .strategy = (uint8_t)rows_number(rows, row, 2), .lifetime_ms = job->lifetime_ms};
+	*ask = (struct msg_refresh_run){.provider_id = job->provider,
+	    .key = job->key,
+	    .strategy = (uint8_t)rows_number(rows, row, 2),
+	    .lifetime_ms = job->lifetime_ms};
 	if (arena_span(&job->arena, rows_span(rows, row, 3), &ask->token_url) != OK ||
 	    (ask->scopes = rows_texts(rows, row, 4, &job->arena, &ask->scopes_n)) == NULL ||
 	    (ask->material = rows_texts(rows, row, 5, &job->arena, &ask->material_n)) == NULL ||
@@ -233,8 +237,11 @@ job_new(struct state *state, const struct rows *rows, int row, struct id lease, 
 
 	if (job == NULL)
 		abort();
-	*job = (struct job){.state = state, .provider = rows_id(rows, row, 0), .lease = lease,
-	    .lifetime_ms = rows_number(rows, row, 7), .before_ms = rows_number(rows, row, 8)};
+	*job = (struct job){.state = state,
+	    .provider = rows_id(rows, row, 0),
+	    .lease = lease,
+	    .lifetime_ms = rows_number(rows, row, 7),
+	    .before_ms = rows_number(rows, row, 8)};
 	if (wait != NULL)
 		job->waits[job->waits_n++] = wait;
 	list_append(&state->jobs, &job->link);
@@ -320,7 +327,8 @@ wait_for(struct state *state, struct id provider, struct span key, struct refres
 	struct job *job;
 
 	list_each (job, &state->jobs, struct job, link)
-		if (id_equal(job->provider, provider) && span_equal(job->key, key) && job->waits_n < COUNT(job->waits)) {
+		if (id_equal(job->provider, provider) && span_equal(job->key, key) &&
+		    job->waits_n < COUNT(job->waits)) {
 			job->waits[job->waits_n++] = wait;
 			return OK;
 		}

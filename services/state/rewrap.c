@@ -1,5 +1,5 @@
-/* Rewrapping: records under older storage keys are sealed again under the newest, in the background, each compared before
- * it is replaced; at any moment each record can be opened. */
+/* Rewrapping: records under older storage keys are sealed again under the newest, in the background, each compared
+ * before it is replaced; at any moment each record can be opened. */
 #include <stdlib.h>
 
 #include "common/base/clean.h"
@@ -174,7 +174,8 @@ keys_have(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if ((r = state_serving(state, why)) != OK)
 		return r;
 	memcpy(state->newest_key, in->newest.at, sizeof(state->newest_key));
-	state->newest_known = true; /* from here on nothing is kept under another: what is counted below is all there is */
+	state->newest_known =
+	    true; /* from here on nothing is kept under another: what is counted below is all there is */
 	if ((r = fingerprint(state, in->fingerprint, m->arena, &answer->keys_used.fingerprint, why)) != OK ||
 	    (r = db_run(&state->db, SQL_KEYS_USED, NULL, &rows, why)) != OK)
 		return r;

@@ -125,7 +125,8 @@ generations(struct reading *it, struct why *why)
 		it->generation = it->out->revision;
 	args_id(&args, it->sandbox);
 	args_number(&args, it->generation);
-	if ((r = slots_save(it, why)) != OK || (r = db_run(&it->state->db, SQL_SECRETS_GENERATION, &args, NULL, why)) != OK)
+	if ((r = slots_save(it, why)) != OK ||
+	    (r = db_run(&it->state->db, SQL_SECRETS_GENERATION, &args, NULL, why)) != OK)
 		return r;
 	return run_id(it, SQL_SLOTS, &it->slots, why);
 }
@@ -184,10 +185,10 @@ item_fill(const struct reading *it, const struct provider_secret *secret, struct
 	enum err r;
 
 	*out = (struct msg_bundle_item){
-		.slot = span_of_text(secret->key),
-		.provider = span_of_text(it->planned.question.attached[secret->provider].name),
-		.provider_id = it->planned.providers[secret->provider],
-		.expires_ms = secret->expires_ms > 0 ? (uint64_t)secret->expires_ms : 0,
+	    .slot = span_of_text(secret->key),
+	    .provider = span_of_text(it->planned.question.attached[secret->provider].name),
+	    .provider_id = it->planned.providers[secret->provider],
+	    .expires_ms = secret->expires_ms > 0 ? (uint64_t)secret->expires_ms : 0,
 	};
 	if ((r = tokens_of(it, secret, out)) != OK || (r = bindings_of(it, secret, out)) != OK)
 		return r;
@@ -203,7 +204,8 @@ items_fill(struct reading *it, struct why *why)
 
 	if ((r = run_id(it, SQL_ATTACHED_RECORDS, &out->rows, why)) != OK)
 		return r;
-	if ((out->items = arena_array(it->arena, plan->secrets_count + INFERENCE_BACKENDS_MAX, sizeof(*out->items))) == NULL)
+	if ((out->items = arena_array(it->arena, plan->secrets_count + INFERENCE_BACKENDS_MAX, sizeof(*out->items))) ==
+	    NULL)
 		return too_large(why);
 	for (size_t i = 0; i < plan->secrets_count; i++) {
 		if (!plan->secrets[i].stored)
@@ -220,8 +222,8 @@ static enum err
 routes_fill(struct reading *it, struct why *why)
 {
 	struct secrets_set *out = it->out;
-	enum err r = inference_items(it->state, it->sandbox, it->arena, out->items + out->items_n, &out->backends,
-	    &out->backends_n, why);
+	enum err r = inference_items(
+	    it->state, it->sandbox, it->arena, out->items + out->items_n, &out->backends, &out->backends_n, why);
 
 	if (r == OK)
 		out->items_n += out->backends_n;
@@ -253,8 +255,7 @@ read_all(void *arg, struct why *why)
 
 	if ((r = lock(it, why)) != OK || (r = router_read(it, why)) != OK ||
 	    (r = plan_read(it->state, it->sandbox, it->arena, &it->planned, why)) != OK ||
-	    (r = generations(it, why)) != OK || (r = items_fill(it, why)) != OK ||
-	    (r = routes_fill(it, why)) != OK)
+	    (r = generations(it, why)) != OK || (r = items_fill(it, why)) != OK || (r = routes_fill(it, why)) != OK)
 		return r;
 	return environment_fill(it, why);
 }

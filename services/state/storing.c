@@ -1,4 +1,5 @@
-/* Storing secrets: an attempt is written down, credentials makes records, and one transaction keeps them and ends it. */
+/* Storing secrets: an attempt is written down, credentials makes records, and one transaction keeps them and ends it.
+ */
 #include <stdlib.h>
 
 #include "common/base/clock.h"
@@ -66,7 +67,8 @@ finish(struct storing *storing, enum err r, struct why *why)
 	if (r == OK)
 		r = storing->answer(storing, &answer, why);
 	if (r == OK) {
-		log_info(storing->action, "of=%s secrets=%zu", log_quote(span_of_text(storing->object)), storing->secrets_n);
+		log_info(
+		    storing->action, "of=%s secrets=%zu", log_quote(span_of_text(storing->object)), storing->secrets_n);
 		reply_send(&storing->reply, &answer);
 		drops_kick(state);
 	} else {
@@ -112,8 +114,8 @@ ask_credentials(struct storing *storing, struct why *why)
 
 	if ((r = credentials_peer(storing->state, &credentials, why)) != OK || (r = attempt_note(storing, why)) != OK)
 		return r;
-	ask.secrets_store = (struct msg_secrets_store){storing->provider,
-	    (struct msg_sealed_secret *)storing->secrets, storing->secrets_n, storing->attempt};
+	ask.secrets_store = (struct msg_secrets_store){
+	    storing->provider, (struct msg_sealed_secret *)storing->secrets, storing->secrets_n, storing->attempt};
 	peer_call(credentials, &ask, STORE_DEADLINE_MS, stored, storing);
 	return OK;
 }
@@ -158,7 +160,7 @@ secret_save(struct state *state, struct id provider, struct span owner, const st
 	enum err r;
 
 	if (state->newest_known && (record->record.length < sizeof(state->newest_key) ||
-		memcmp(record->record.at, state->newest_key, sizeof(state->newest_key)) != 0))
+				       memcmp(record->record.at, state->newest_key, sizeof(state->newest_key)) != 0))
 		return fail(why, ERR_UNAVAILABLE, "the storage key was changed meanwhile: try again");
 	args_id(&args, provider);
 	args_text(&args, owner);
