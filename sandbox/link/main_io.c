@@ -45,7 +45,7 @@ drain_ready(void *self, uint32_t events)
 
 	(void)events;
 	if (n > 0)
-		ring_add(&drain->io->ring, bytes, (size_t)n);
+		ring_put(&drain->io->ring, bytes, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		drain_close(drain); /* EIO: nobody has the terminal any more */
 }
@@ -123,5 +123,5 @@ main_stdio(void *self, struct msg *m, struct msg *answer, struct why *why)
 size_t
 main_io_read(const struct main_io *io, uint64_t *offset, char *to, size_t size)
 {
-	return io == NULL ? 0 : ring_read(&io->ring, offset, to, size);
+	return io == NULL ? 0 : ring_copy(&io->ring, offset, to, size);
 }

@@ -6,7 +6,7 @@
 
 #define MAIN_RING_BYTES (1u << 20)
 
-/* Read kept output, standard output and error in the order they came; see ring_read. 0 when there is no main
+/* Read kept output, standard output and error in the order they came; see ring_copy. 0 when there is no main
  * process. */
 size_t main_io_read(const struct main_io *io, uint64_t *offset, char *to, size_t size);
 

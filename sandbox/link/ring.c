@@ -25,7 +25,7 @@ ring_done(struct ring *ring)
 }
 
 void
-ring_add(struct ring *ring, const void *bytes, size_t length)
+ring_put(struct ring *ring, const void *bytes, size_t length)
 {
 	const char *from = bytes;
 
@@ -41,7 +41,7 @@ ring_add(struct ring *ring, const void *bytes, size_t length)
 }
 
 size_t
-ring_read(const struct ring *ring, uint64_t *offset, char *to, size_t size)
+ring_copy(const struct ring *ring, uint64_t *offset, char *to, size_t size)
 {
 	uint64_t oldest = ring->end > ring->size ? ring->end - ring->size : 0;
 	size_t done = 0;

@@ -18,7 +18,7 @@ struct ring {
 enum err ring_open(struct ring *ring, size_t size, struct why *why) must_check;
 void ring_done(struct ring *ring);
 
-void ring_add(struct ring *ring, const void *bytes, size_t length);
+void ring_put(struct ring *ring, const void *bytes, size_t length);
 
 /*
  * Read from an offset on.
@@ -26,6 +26,6 @@ void ring_add(struct ring *ring, const void *bytes, size_t length);
  * *offset  where to begin; moved forward to the oldest byte that is kept, then behind what was read
  * returns  bytes read; 0: there are none behind *offset yet
  */
-size_t ring_read(const struct ring *ring, uint64_t *offset, char *to, size_t size);
+size_t ring_copy(const struct ring *ring, uint64_t *offset, char *to, size_t size);
 
 #endif

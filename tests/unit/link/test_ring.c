@@ -29,8 +29,8 @@ the_newest_bytes_are_kept(void **unused)
 		uint64_t offset = cases[i].from;
 		size_t n;
 
-		ring_add(&ring, cases[i].add, strlen(cases[i].add));
-		n = ring_read(&ring, &offset, bytes, sizeof(bytes));
+		ring_put(&ring, cases[i].add, strlen(cases[i].add));
+		n = ring_copy(&ring, &offset, bytes, sizeof(bytes));
 		assert_int_equal(n, strlen(cases[i].want));
 		assert_memory_equal(bytes, cases[i].want, n);
 		assert_int_equal(offset, cases[i].behind);
@@ -48,12 +48,12 @@ a_small_buffer_reads_piece_by_piece(void **unused)
 
 	(void)unused;
 	assert_int_equal(ring_open(&ring, 8, NULL), OK);
-	ring_add(&ring, "0123456789", 10);
+	ring_put(&ring, "0123456789", 10);
 	for (const char *want = "23456789"; *want != '\0'; want++) {
-		assert_int_equal(ring_read(&ring, &offset, &byte, 1), 1);
+		assert_int_equal(ring_copy(&ring, &offset, &byte, 1), 1);
 		assert_int_equal(byte, *want);
 	}
-	assert_int_equal(ring_read(&ring, &offset, &byte, 1), 0);
+	assert_int_equal(ring_copy(&ring, &offset, &byte, 1), 0);
 	ring_done(&ring);
 }
 
