@@ -22,6 +22,8 @@ struct credentials {
 	struct watch keeper;
 	struct list fetches, waiting; /* under way; and not yet */
 	unsigned fetches_n, waiting_n;
+	struct list retained; /* answers that state was not there for */
+	unsigned retained_n;
 };
 
 extern const struct route credentials_routes[]; /* routes.c */

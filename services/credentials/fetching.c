@@ -347,6 +347,7 @@ keeper_start(struct credentials *credentials, struct why *why)
 
 	list_init(&credentials->fetches);
 	list_init(&credentials->waiting);
+	list_init(&credentials->retained);
 	if (plan.path[0] == '\0') {
 		if ((r = program_path(path, sizeof(path), why)) != OK)
 			return r;

@@ -8,6 +8,7 @@
 #include "common/os/jail.h"
 #include "services/credentials/agree.h"
 #include "services/credentials/fetching.h"
+#include "services/credentials/retained.h"
 
 static const struct jail credentials_jail = {
     .process = "credentials",
@@ -66,6 +67,7 @@ serve(struct credentials *credentials, struct why *why)
 	    (r = join(credentials, why)) == OK && (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
 		*why = credentials->why;
 	fetches_end(credentials);
+	retained_end(credentials);
 	bus_done(&credentials->bus);
 	keeper_done(credentials);
 	curve_free(credentials->curve);

@@ -8,6 +8,7 @@
 #include "services/credentials/fetching.h"
 #include "services/credentials/keep.h"
 #include "services/credentials/opening.h"
+#include "services/credentials/retained.h"
 
 #define KEPT_MAX 20 /* values and material of one fetch_done, as bus.def has it */
 
@@ -20,6 +21,7 @@ struct refresh {
 	struct credentials *credentials;
 	struct reply reply;
 	struct id provider, attempt;
+	struct span key; /* what is minted */
 	struct arena arena;
 	struct span *names; /* keys of the secret material, whole */
 	size_t names_n;
@@ -53,6 +55,25 @@ whole_name(const struct refresh *refresh, struct span name)
 	return name;
 }
 
+/* Is the link still the one that it was asked on? */
+static bool
+is_heard(const struct reply *reply)
+{
+	return reply->peer->up && reply->life == reply->peer->life;
+}
+
+/* state went away while a server gave us a new refresh token: its next refresh_run is answered by this. */
+static void
+answer_retain(struct refresh *refresh, const struct msg *answer)
+{
+	struct why why;
+
+	log_info("refresh.retained", "provider=%s", id_text(refresh->provider));
+	retained_keep(refresh->credentials, refresh->provider, refresh->key, &answer->refreshed);
+	fail(&why, ERR_UNAVAILABLE, "asked on a link that is gone");
+	reply_fail(&refresh->reply, ERR_UNAVAILABLE, &why);
+}
+
 /* All were kept: the credential and outputs first, then material. */
 static void
 kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, const struct why *why)
@@ -63,7 +84,10 @@ kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, co
 	if (r == OK) {
 		answer.refreshed = (struct msg_refreshed){
 		    records, refresh->values_n, records + refresh->values_n, n - refresh->values_n, refresh->expires_ms};
-		reply_send(&refresh->reply, &answer);
+		if (is_heard(&refresh->reply) || refresh->values_n == n || refresh->credentials->config->store != STORE_POSTGRES)
+			reply_send(&refresh->reply, &answer);
+		else
+			answer_retain(refresh, &answer);
 	} else {
 		reply_fail(&refresh->reply, r, why);
 	}
@@ -102,7 +126,7 @@ names_keep(struct refresh *refresh, const struct msg_refresh_run *in, struct why
 	for (size_t i = 0; i < in->secrets_n && r == OK; i++)
 		r = arena_span(&refresh->arena, in->secrets[i].key, &refresh->names[i]);
 	refresh->names_n = in->secrets_n;
-	return r;
+	return r == OK ? arena_span(&refresh->arena, in->key, &refresh->key) : r;
 }
 
 static enum err
@@ -182,6 +206,10 @@ refresh_run(void *self, struct msg *m, struct msg *answer, struct why *why)
 	const struct msg_refresh_run *in = &m->refresh_run;
 	struct wanted wanted[OPENED_MAX];
 
+	if (retained_take(self, in->provider_id, in->key, m->arena, &answer->refreshed)) {
+		answer->id = REFRESHED;
+		return OK;
+	}
 	for (size_t i = 0; i < in->secrets_n; i++)
 		wanted[i] = (struct wanted){in->provider_id, &in->secrets[i]};
 	return records_open(self, m, wanted, in->secrets_n, refresh_opened, answer, why);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -488,6 +489,42 @@ the_keeper_is_killed(void **unused)
 	stage_start_well();
 }
 
+/* state goes away while a server makes a new refresh token: the next to ask gets what that brought, once. */
+static void
+state_goes_away(void **unused)
+{
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct msg m = refresh(url, "/later", secrets);
+	struct outcome outcome;
+	int ups = stage.state.ups;
+	struct why why;
+
+	(void)unused;
+	ask(&outcome, stage.state.peer, &m);
+	for (uint64_t until_ms = clock_ms() + PATIENCE_MS; !log_has("POST /later "); assert_true(clock_ms() < until_ms))
+		assert_int_equal(loop_turn(stage.loop, 10, &why), OK);
+	tell_raw(stage.state.peer, SPAN("\xc1")); /* it cuts the link, and connects anew */
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_UNAVAILABLE);
+	outcome_done(&outcome);
+	actor_wait_up(&stage.state, ups + 1);
+	UNTIL(stage.loop, stage_keys_answered());
+	shell("touch log.go"); /* only now the server answers */
+	for (uint64_t until_ms = clock_ms() + PATIENCE_MS; !log_has("done /later"); assert_true(clock_ms() < until_ms))
+		assert_int_equal(loop_turn(stage.loop, 10, &why), OK);
+	UNTIL(stage.loop, child_of(keeper()) == 0 || (poll(NULL, 0, 10), false));
+	m = refresh(url, "/denied", secrets); /* were it asked, this server would refuse */
+	ask(&outcome, stage.state.peer, &m);
+	outcome_wait(&outcome);
+	if (outcome.r != OK)
+		fail_msg("%s", outcome.why.text);
+	expect_record(&outcome.msg.refreshed.records[0], "API_TOKEN", TOKEN);
+	expect_record(&outcome.msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-3");
+	outcome_done(&outcome);
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
+}
+
 /* In its jail: it enters it while credentials goes on. */
 static bool
 jailed(pid_t pid)
@@ -524,6 +561,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(certificates_are_verified),
 	    cmocka_unit_test(other_strategies),
 	    cmocka_unit_test(a_model_is_asked),
+	    cmocka_unit_test(state_goes_away),
 	    cmocka_unit_test(a_child_is_killed),
 	    cmocka_unit_test(credentials_is_killed),
 	    cmocka_unit_test(the_keeper_is_killed),

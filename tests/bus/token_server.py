@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stand-ins for token servers: OAuth 2.0, Google, STS, a model; kind, and unkind ones. What is asked is checked here.
 usage: token_server.py LOG [CERT KEY]   prints its port; each request is a line of LOG"""
-import base64, hashlib, hmac, http.server, json, socketserver, ssl, subprocess, sys, tempfile, threading, time, urllib.parse
+import base64, hashlib, hmac, http.server, json, os, socketserver, ssl, subprocess, sys, tempfile, threading, time, urllib.parse
 
 LOG = sys.argv[1]
 TOKEN = "at-" + "x" * 40
@@ -69,6 +69,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def at_rotating(self, form, body):
         self.answer(200, json.dumps({"access_token": TOKEN, "refresh_token": "rt-2", "expires_in": "7200"}))
+
+    def at_later(self, form, body):
+        while not os.path.exists(LOG + ".go"):
+            time.sleep(0.01)
+        self.answer(200, json.dumps({"access_token": TOKEN, "refresh_token": "rt-3", "expires_in": 60}))
+        note("done /later")
 
     def at_forever(self, form, body):
         self.answer(200, json.dumps({"access_token": TOKEN}))

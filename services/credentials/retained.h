@@ -1,0 +1,19 @@
+/* Retained answers: what a refresh brought while state was away. A server that gives a new refresh token may not take the old one again. */
+#ifndef CREDENTIALS_RETAINED_H
+#define CREDENTIALS_RETAINED_H
+
+#include "services/credentials/credentials.h"
+
+#define RETAINED_MAX 64
+#define RETAINED_MS  600000
+
+/* Keep a sealed answer for the next refresh_run of that credential; of too many the oldest goes. Copied. */
+void retained_keep(struct credentials *credentials, struct id provider, struct span key, const struct msg_refreshed *answer);
+
+/* Answer by it, once: true when there was one. The arena holds the copy. */
+bool retained_take(struct credentials *credentials, struct id provider, struct span key, struct arena *arena,
+    struct msg_refreshed *out);
+
+void retained_end(struct credentials *credentials);
+
+#endif
