@@ -49,7 +49,7 @@ is "the log is private" "$(stat -c %a "$data/gateway.log")" 600
 
 # ---- files ----
 
-is "keys are private" "$(find "$data/keys" -type f ! -perm 600)" ""
+is "keys are private" "$(find "$data/keys" -type f ! -perm 600 ! -perm 400)" ""
 is "... in a private directory" "$(stat -c %a "$data/keys")" 700
 is "private keys of TLS are private" "$(find "$data/tls" -name '*.key' ! -perm 600; stat -c %a "$data/tls")" 700
 is "the client's key is private" "$(stat -c %a "$XDG_CONFIG_HOME/openshell/gateways/openshell/mtls/tls.key")" 600
