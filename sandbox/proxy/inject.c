@@ -126,6 +126,14 @@ inject_target(struct exchange *exchange, struct why *why)
 
 /* ---- the other fields ---- */
 
+/* AWS's tools put the name of the key into what they sign; where requests are signed anew, theirs goes (9.5). */
+static bool
+is_signed_with(const struct http_field *field)
+{
+	return http_same(field->name, SPAN("authorization")) && span_starts(field->value, SPAN("AWS4-")) &&
+	    placeholder_marked(field->value);
+}
+
 static enum err
 field_take(struct exchange *exchange, size_t i, struct why *why)
 {
@@ -138,6 +146,12 @@ field_take(struct exchange *exchange, size_t i, struct why *why)
 
 	if (placeholder_marked(field->name))
 		return fail(why, ERR_SYNTAX, "a placeholder in the name of a field");
+	if (is_signed_with(field)) {
+		if ((inject = inject_needed(exchange)) == NULL)
+			return fail(why, ERR_LIMIT, "the head is too large");
+		inject->signature = true;
+		return OK;
+	}
 	if ((r = placeholder_header(field->value, &tokens, &exchange->more, &pieces, why)) != OK || pieces.n == 0)
 		return r;
 	if (field->hop || field->known == HTTP_HOST)

@@ -22,6 +22,7 @@ struct inject {
 	struct inject_field *fields;
 	size_t fields_n;
 	struct placeholder_pieces body; /* n 0: as it was collected, or as it comes */
+	bool signature;		 /* the client has signed with placeholders: its signature must be dropped (9.5) */
 	struct arena memory;	 /* of the body */
 	uint64_t resolving;	 /* upstream_resolve, or 0 */
 	char payload[65];	 /* with signing: x-amz-content-sha256 */

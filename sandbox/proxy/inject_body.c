@@ -148,6 +148,10 @@ inject_allowed(struct exchange *exchange, const struct msg_verdict *verdict)
 	exchange->signing = verdict->signing;
 	exchange->sign_service = exchange_copy(exchange, verdict->sign_service);
 	exchange->sign_region = exchange_copy(exchange, verdict->sign_region);
+	if (exchange->inject != NULL && exchange->inject->signature && exchange->signing == SIGNING_NOT) {
+		inject_refuse(exchange, 403, "invalid_credential_placeholder", "signed with placeholders, where nothing is signed anew");
+		return false;
+	}
 	max = wanted(exchange);
 	if (max > 0 && !exchange->collected_whole) {
 		collect(exchange, max);

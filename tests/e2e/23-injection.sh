@@ -14,7 +14,16 @@ network_policies:
       - {host: ws.acme.test, port: 443, protocol: websocket, enforcement: enforce, access: full, websocket_credential_rewrite: true, credential_binding: {provider: forge}}
       - {host: grpc.example.com, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: forge}}
       - {host: static.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: gcp}}
+      - {host: full.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: aws}, credential_signing: sigv4, signing_service: s3, signing_region: eu-west-1}
     binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3}]
+P
+cat >"$work/aws.yaml" <<'P'
+id: keys
+display_name: Keys
+category: other
+credentials:
+  - {name: id, env_vars: [AWS_ACCESS_KEY_ID], required: true}
+  - {name: key, env_vars: [AWS_SECRET_ACCESS_KEY], required: true}
 P
 cat >"$work/profile.yaml" <<'P'
 id: forge
@@ -27,7 +36,9 @@ start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan;
 succeeds "a profile" openshell provider profile import --file "$work/profile.yaml"
 FORGE_TOKEN=$secret succeeds "a provider" openshell provider create --name forge --type forge --credential FORGE_TOKEN
 GCP_SA_ACCESS_TOKEN=ya29.$secret succeeds "one of Google's" openshell provider create --name gcp --type google-cloud --credential GCP_SA_ACCESS_TOKEN --config GCP_PROJECT_ID=proj-1
-succeeds "a sandbox with both" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --provider gcp --detach -- sleep infinity
+succeeds "a profile of two keys" openshell provider profile import --file "$work/aws.yaml"
+AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=$secret succeeds "... and its provider" openshell provider create --name aws --type keys --credential AWS_ACCESS_KEY_ID --credential AWS_SECRET_ACCESS_KEY
+succeeds "a sandbox with them" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --provider gcp --provider aws --detach -- sleep infinity
 run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 50 -- "$@" 2>&1 </dev/null; }
 status() { run curl -sS -m 15 -o /dev/null -w '%{http_code}' "$@"; }
 last() { world_seen | jq -r "select(.method != null) | $1" | tail -n 1; }
@@ -61,6 +72,14 @@ world_forget
 is "... and letters that only look like one are untouched" "$(body text/plain "write openshell:resolve:env:KEY there" https://rw.acme.test/open/a) $(last .body)" "200 write openshell:resolve:env:KEY there"
 is "a body past 256 KiB: refused" "$(run sh -c 'head -c 262145 /dev/zero | tr "\0" x | curl --http1.1 -sS -m 15 -o /dev/null -w "%{http_code}" -H "Content-Type: text/plain" --data-binary @- https://api.forge.test/open/a')" 413
 is "large uploads with a placeholder in the head stream" "$(run sh -c "head -c 3000000 /dev/zero | curl -sS -m 30 -o /dev/null -w '%{http_code}' -H 'X-Key: $placeholder' -H 'Content-Type: application/octet-stream' --data-binary @- https://rw.acme.test/open/a") $(last .length)" "200 3000000"
+
+# ---- AWS signatures ----
+key=$(run printenv AWS_ACCESS_KEY_ID)
+signed() { status -H "Authorization: AWS4-HMAC-SHA256 Credential=$key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00" -H "X-Amz-Date: 20260101T000000Z" "$@"; }
+is "a request that was signed with placeholders" "$(signed https://full.acme.test/open/a)" 200
+like "... is signed anew" "$(last .fields.authorization)" '^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/[0-9]{8}/eu-west-1/s3/aws4_request, ?SignedHeaders=[a-z0-9;-]+, ?Signature=[0-9a-f]{64}$'
+is "... with its body" "$(signed -d abc https://full.acme.test/open/a) $(last '.fields["x-amz-content-sha256"]')" "200 $(printf abc | sha256sum | cut -d' ' -f1)"
+is "elsewhere it is refused" "$(signed https://api.forge.test/open/a)" 403
 
 # ---- WebSockets ----
 cat >"$work/ws.py" <<'Y'

@@ -92,6 +92,7 @@ static const struct {
 	{"GET /a", "X-Key: %6fpenshell:resolve:env:v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
 	{"GET /a?" MARK "v1_TOK=1", "", NULL, "invalid_credential_placeholder", ""},
 	{"GET /a/" MARK "v1_NO", "", NULL, "credential_unavailable", ""},
+	{"GET /a", "Authorization: AWS4-HMAC-SHA256 Credential=" MARK "v1_TOK/x\r\n", NULL, "invalid_credential_placeholder", "GET /a;"},
 	{"OPENSHELL-RESOLVE-ENV-v1_TOK /a", "", NULL, "invalid_credential_placeholder", ""},
 	{"GET /deny/" MARK "v1_TOK", "", NULL, "\"path\":\"/deny/[CREDENTIAL]\"", "GET /deny/[CREDENTIAL];"},
 };
@@ -485,6 +486,8 @@ static const struct {
 } signings[] = {
 	{"GET /sign", "Authorization: AWS4-HMAC-SHA256 x\r\nX-Amz-Date: 1\r\nX-Amz-Security-Token: t\r\nX-A: 1\r\n", "",
 	    "sign=s3//e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\nx-a: 1;"},
+	{"GET /unsigned", "Authorization: AWS4-HMAC-SHA256 Credential=" MARK "v1_TOK/20260101/eu/s3/aws4_request, Signature=0\r\n"
+	    "X-Amz-Security-Token: " MARK "v1_OTHER\r\n", "", "sign=s3//UNSIGNED-PAYLOAD;"},
 	{"PUT /sign", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\nContent-Length: 3\r\n", "abc", "body=1/3 tls sign=s3//UNSIGNED-PAYLOAD;"},
 	{"PUT /sign", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nContent-Length: 3\r\n", "abc",
 	    "sign=s3//STREAMING-UNSIGNED-PAYLOAD-TRAILER;"},
