@@ -67,16 +67,23 @@ key_load(const char *path, struct secret *out, struct why *why)
 	return file_replace(path, 0600, span_of_bytes(out->bytes, sizeof(out->bytes)), true, why);
 }
 
+/* Made at the first start alone: the ring and the database come after it. */
 static enum err
 master_load(const struct config *config, struct secret *out, struct why *why)
 {
+	const char *path = key_path(config, "credentials.master");
 	enum err r;
 
-	if (config->master_key_file[0] == '\0')
-		return key_load(key_path(config, "credentials.master"), out, why);
-	if ((r = key_file_secret(config->master_key_file, out, why)) != OK) /* a given one is never made */
-		return because(why, r, "master_key_file");
-	return OK;
+	if (config->master_key_file[0] != '\0') {
+		if ((r = key_file_secret(config->master_key_file, out, why)) != OK) /* a given one is never made */
+			return because(why, r, "master_key_file");
+		return OK;
+	}
+	if (!file_exists(path) &&
+	    (file_exists(key_path(config, "credentials.ring")) || file_exists(data_path(config, "postgres"))))
+		return fail(why, ERR_STATE,
+		    "the master key %s is not there, and what is stored cannot be opened without it: restore it from a backup", path);
+	return key_load(path, out, why);
 }
 
 enum err

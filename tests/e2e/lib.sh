@@ -48,6 +48,9 @@ start_gateway() {
 
 pid_of() { gateway status -o json 2>/dev/null | jq -r --arg name "$1" '.processes[] | select(.name == $name and .state == "running") | .pid'; }
 
+# sql TEXT: what the gateway's own database answers.
+sql() { PGPASSWORD=$(cat "$data/keys/postgres.password") psql -h "$data/run/postgres" -U openshell -d openshell -qAtX -c "$1"; }
+
 # Processes of a sandbox by its name, as the driver has recorded its box.
 supervisor_of() { awk '$1 == "started" { print $3 }' "$data/sandboxes/boxes/$(openshell sandbox get "$1" -o json | jq -r .id)/box" 2>/dev/null; }
 link_of() { pgrep -x link -P "$(supervisor_of "$1")"; }
