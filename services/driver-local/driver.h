@@ -129,6 +129,9 @@ void sandbox_failed(struct sandbox *sandbox, const struct why *why);
 /* Open its directory; -1 with errno when there is none. */
 int sandbox_dir(struct sandbox *sandbox);
 
+/* Does a maker still work in that directory, of an earlier driver or of a start that failed? */
+bool sandbox_being_made(int dir);
+
 /* ---- report.c ---- */
 
 /* Tell state until it has stored it; a later word replaces an earlier one. */

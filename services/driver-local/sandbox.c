@@ -118,9 +118,8 @@ adopt_again(void *self)
 	sandbox_adopt(self);
 }
 
-/* Does a maker still work here, one that an earlier driver started? Then its record is not written yet. */
-static bool
-maker_works(int dir)
+bool
+sandbox_being_made(int dir)
 {
 	auto_fd int fd = openat(dir, "making", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -135,7 +134,7 @@ sandbox_adopt(struct sandbox *sandbox)
 	struct why why = {0};
 	enum err r;
 
-	if (dir >= 0 && maker_works(dir)) {
+	if (dir >= 0 && sandbox_being_made(dir)) {
 		sandbox->phase = PHASE_MAKING;
 		loop_timer_set(sandbox->driver->loop, &sandbox->timer, LOCK_AGAIN_MS, adopt_again, sandbox);
 		return;

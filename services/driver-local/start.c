@@ -16,7 +16,8 @@
 #include "services/driver-local/driver.h"
 #include "services/driver-local/record.h"
 
-#define AGAIN_MS 1000
+#define AGAIN_MS      1000
+#define MAKER_GONE_MS 10
 
 /* ---- its directory ---- */
 
@@ -278,15 +279,26 @@ ticket_came(void *self, enum err r, struct msg *answer, const struct why *why)
 	}
 }
 
+static void
+begin_again(void *self)
+{
+	start_begin(self);
+}
+
 void
 start_begin(struct sandbox *sandbox)
 {
+	auto_fd int dir = sandbox_dir(sandbox);
 	struct driver *driver = sandbox->driver;
 	struct msg m = {.id = TICKET, .ticket = {.sandbox = sandbox->id, .epoch = sandbox->epoch}};
 
 	if (driver->state == NULL)
 		return; /* what is wanted comes again with its return */
 	sandbox->phase = PHASE_ASKING;
+	if (dir >= 0 && sandbox_being_made(dir)) { /* the start before has failed, and its maker is not quite gone */
+		loop_timer_set(driver->loop, &sandbox->timer, MAKER_GONE_MS, begin_again, sandbox);
+		return;
+	}
 	sandbox->asked_us = clock_us();
 	sandbox->ticket = peer_call(driver->state, &m, CALL_DEADLINE_MS, ticket_came, sandbox);
 }
