@@ -270,7 +270,6 @@ def decisions():
 
 
 def main():
-    decisions()
     os.environ.update(HOME=work, XDG_CONFIG_HOME=f"{work}/config", XDG_STATE_HOME=f"{work}/state", NO_COLOR="1")
     with open(f"{world}/www/static.acme.test/large", "wb") as file:
         file.truncate(1 << 30)
@@ -285,6 +284,7 @@ def main():
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     try:
+        decisions()
         run(*gateway, "start", "--port", str(port), *data)
         run(cli, "sandbox", "create", "--name", "bench", "--policy", put("policy.yaml", POLICY), "--detach", "--", "sleep", "infinity")
         found = peers()
