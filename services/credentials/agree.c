@@ -105,9 +105,8 @@ keys_told(void *self, enum err r, struct msg *answer, const struct why *why)
 			refuse(credentials);
 		return;
 	}
-	if (r == ERR_UNAVAILABLE)
-		return; /* asked again when state is back */
-	log_warning("keys.unanswered", "error=%s why=\"%s\"", err_name(r), why == NULL ? "" : why->text);
+	if (r != ERR_UNAVAILABLE) /* else it is gone, and asked when it is back, or its database is */
+		log_warning("keys.unanswered", "error=%s why=\"%s\"", err_name(r), why == NULL ? "" : why->text);
 	loop_timer_set(credentials->loop, &credentials->ask_again, ASK_AGAIN_MS, agree_ask, credentials);
 }
 

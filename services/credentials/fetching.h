@@ -9,16 +9,6 @@
 #define FETCH_WAIT_MS 2000 /* longer than the child's own limit (fetch_limit_ms) */
 
 /*
- * Start the keeper: the unprivileged process that starts those children when it is handed a socket, as credentials itself may
- * start nothing once it is jailed. Before the jail.
- */
-enum err keeper_start(struct credentials *credentials, struct why *why) must_check;
-
-/* After the jail: without its keeper credentials ends. */
-enum err keeper_watch(struct credentials *credentials, struct why *why) must_check;
-void keeper_done(struct credentials *credentials);
-
-/*
  * How it went, from the loop, once. OK: done is borrowed for the call, and what it says lies in a room that is wiped when
  * this returns.
  */
@@ -34,7 +24,8 @@ typedef void fetch_done(void *self, enum err r, const struct msg_fetch_done *don
 enum err fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self,
     struct why *why) must_check;
 
-/* All that is under way is forgotten. */
+/* Nothing is under way yet; and all that is, is told that it failed. */
+void fetches_init(struct credentials *credentials);
 void fetches_end(struct credentials *credentials);
 
 #endif

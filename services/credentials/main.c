@@ -8,6 +8,7 @@
 #include "common/os/jail.h"
 #include "services/credentials/agree.h"
 #include "services/credentials/fetching.h"
+#include "services/credentials/keeper.h"
 #include "services/credentials/retained.h"
 
 static const struct jail credentials_jail = {
@@ -59,6 +60,8 @@ serve(struct credentials *credentials, struct why *why)
 	struct loop *loop = credentials->loop;
 	enum err r;
 
+	fetches_init(credentials);
+	retained_init(credentials);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, config->master_key_file, config->ring_file, why)) == OK &&

@@ -161,3 +161,15 @@ records_open(struct credentials *credentials, struct msg *m, const struct wanted
 		return later(credentials, m, &room, values, handles, n, go_on, why);
 	return go_on(credentials, m, values, NULL, answer, why);
 }
+
+struct reply
+opening_reply(struct reply *reply, const struct msg *m)
+{
+	struct reply taken;
+
+	if (reply == NULL)
+		return reply_later(m);
+	taken = *reply;
+	*reply = (struct reply){0};
+	return taken;
+}

@@ -158,18 +158,6 @@ job_run(struct credentials *credentials, struct msg *m, const struct span *value
 	return fetch_start(credentials, &job, refreshed, refresh, why);
 }
 
-static struct reply
-reply_taken(struct reply *reply, const struct msg *m)
-{
-	struct reply taken;
-
-	if (reply == NULL)
-		return reply_later(m);
-	taken = *reply;
-	*reply = (struct reply){0};
-	return taken;
-}
-
 static enum err
 refresh_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
     struct why *why)
@@ -188,7 +176,7 @@ refresh_opened(struct credentials *credentials, struct msg *m, const struct span
 		refresh_free(refresh);
 		return r;
 	}
-	refresh->reply = reply_taken(reply, m);
+	refresh->reply = opening_reply(reply, m);
 	return OK;
 }
 
@@ -213,77 +201,4 @@ refresh_run(void *self, struct msg *m, struct msg *answer, struct why *why)
 	for (size_t i = 0; i < in->secrets_n; i++)
 		wanted[i] = (struct wanted){in->provider_id, &in->secrets[i]};
 	return records_open(self, m, wanted, in->secrets_n, refresh_opened, answer, why);
-}
-
-/* ---- model_probe ---- */
-
-struct probe {
-	struct reply reply;
-};
-
-static void
-probed(void *self, enum err r, const struct msg_fetch_done *done, const struct why *why)
-{
-	struct probe *probe = self;
-	struct msg answer = {.id = MODEL_PROBED};
-
-	if (r == OK) {
-		answer.model_probed = (struct msg_model_probed){done->status, done->body};
-		reply_send(&probe->reply, &answer);
-	} else {
-		reply_fail(&probe->reply, r, why);
-	}
-	free(probe);
-}
-
-/* "https://host:port/path", with brackets around an IPv6 address. */
-static char *
-probe_url(const struct msg_model_probe *in, struct arena *arena)
-{
-	size_t at;
-	bool six = span_find(in->host, ':', &at);
-
-	return arena_format(arena, "url=%s://%s" SPAN_FORMAT "%s:%u%s" SPAN_FORMAT, in->tls ? "https" : "http", six ? "[" : "",
-	    SPAN_ARGS(in->host), six ? "]" : "", in->port, in->path.at[0] == '/' ? "" : "/", SPAN_ARGS(in->path));
-}
-
-static enum err
-probe_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
-    struct why *why)
-{
-	static const char *const auths[] = {"auth=", "auth=bearer", "auth=x-api-key"};
-	const struct msg_model_probe *in = &m->model_probe;
-	struct msg_fetch_value key = {SPAN("key"), values[0]};
-	char *url = probe_url(in, m->arena);
-	struct span texts[] = {span_of_text(url), span_of_text(auths[in->auth])};
-	const struct msg_fetch_job job = {.what = SPAN("probe"), .texts = texts, .texts_n = COUNT(texts), .secrets = &key,
-	    .secrets_n = in->record_n, .fields = in->fields, .fields_n = in->fields_n, .body = in->body};
-	struct probe *probe;
-	enum err r;
-
-	(void)answer;
-	if ((probe = calloc(1, sizeof(*probe))) == NULL || url == NULL)
-		abort();
-	if ((r = fetch_start(credentials, &job, probed, probe, why)) != OK) {
-		free(probe);
-		return r;
-	}
-	probe->reply = reply_taken(reply, m);
-	return OK;
-}
-
-/*
- * Ask a model server something.
- *
- * in      model_probe, from state
- * out     model_probed: what it answered, whatever the status
- * errors  as refresh_run
- */
-enum err
-model_probe(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	const struct msg_model_probe *in = &m->model_probe;
-	const struct wanted wanted = {in->provider_id, in->record_n > 0 ? &in->record[0] : NULL};
-
-	return records_open(self, m, &wanted, 1, probe_opened, answer, why);
 }

@@ -1,9 +1,9 @@
-/* Refresh: credentials minted anew, and questions to model servers; each in a child of its own. */
+/* Refresh: credentials minted anew, each in a child of its own. */
 #ifndef CREDENTIALS_REFRESH_H
 #define CREDENTIALS_REFRESH_H
 
 #include "services/credentials/credentials.h"
 
-handler refresh_run, model_probe;
+handler refresh_run;
 
 #endif

@@ -97,10 +97,16 @@ retained_take(struct credentials *credentials, struct id provider, struct span k
 }
 
 void
+retained_init(struct credentials *credentials)
+{
+	list_init(&credentials->retained);
+}
+
+void
 retained_end(struct credentials *credentials)
 {
 	struct retained *retained;
 
-	while (credentials->retained.next != NULL && (retained = oldest(credentials)) != NULL)
+	while ((retained = oldest(credentials)) != NULL)
 		retained_free(credentials, retained);
 }

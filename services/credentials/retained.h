@@ -14,6 +14,7 @@ void retained_keep(struct credentials *credentials, struct id provider, struct s
 bool retained_take(struct credentials *credentials, struct id provider, struct span key, struct arena *arena,
     struct msg_refreshed *out);
 
+void retained_init(struct credentials *credentials);
 void retained_end(struct credentials *credentials);
 
 #endif

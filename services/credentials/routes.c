@@ -1,6 +1,7 @@
 /* Routes: which message goes where; all come from state. */
 #include "services/credentials/bundle.h"
 #include "services/credentials/claim.h"
+#include "services/credentials/probe.h"
 #include "services/credentials/refresh.h"
 #include "services/credentials/store.h"
 
