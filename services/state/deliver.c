@@ -100,6 +100,8 @@ failed(struct state *state, struct session *session, enum err r, const struct wh
 
 	if (r == ERR_NOT_FOUND)
 		return;
+	if (r == ERR_TIMEOUT)
+		say(state, session->sandbox, session->epoch, "CredentialsAway", "credentials does not answer");
 	if (r == ERR_UNAVAILABLE || r == ERR_TIMEOUT || r == ERR_LIMIT || r == ERR_CONFLICT) {
 		owe(state, session);
 		later(state, AGAIN_MS);
@@ -257,7 +259,7 @@ begin(struct state *state, struct session *session, struct peer *credentials, st
 	if ((r = secrets_read(state, session->sandbox, session->epoch, &delivery->arena, &delivery->set, why)) != OK ||
 	    (r = chunks_count(delivery, why)) != OK) {
 		delivery_free(delivery);
-		return r;
+		return r == ERR_LIMIT ? ERR_RANGE : r; /* it will not become shorter by itself */
 	}
 	delivery->session = session;
 	session->delivery = delivery;
