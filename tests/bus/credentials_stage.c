@@ -44,6 +44,12 @@ stage_keys_answered(void)
 
 	if (heard == NULL)
 		return false;
+	if (stage.keys_refused > 0) {
+		stage.keys_refused--;
+		reply_fail(&heard->reply, ERR_UNAVAILABLE, &(struct why){"the database is away"});
+		heard_free(heard);
+		return false;
+	}
 	stage.keys_asked++;
 	stage.had = heard->msg.keys_have;
 	memcpy(stage.newest, heard->msg.keys_have.newest.at, sizeof(stage.newest));

@@ -16,6 +16,7 @@ struct stage {
 	size_t used_n;
 	struct span print;	    /* fingerprint in that answer */
 	int keys_asked;
+	int keys_refused; /* so many times more: state has no database */
 	const char *more;	    /* further settings, YAML lines */
 	struct msg_keys_have had;   /* the last keys_have: counts and name only */
 	uint8_t newest[8];

@@ -226,6 +226,17 @@ a_second_key(void **unused)
 	outcome_done(&stored);
 }
 
+/* state is up before its database is. */
+static void
+state_that_cannot_say_yet(void **unused)
+{
+	(void)unused;
+	stage_stop();
+	stage.keys_refused = 2;
+	stage_start_well();
+	assert_int_equal(stage.keys_refused, 0);
+}
+
 /* Each of these must end the start with one sentence, and leave all as it was. */
 static void
 keys_that_are_not_the_stores(void **unused)
@@ -269,6 +280,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(boxes_of_others_are_refused),
 	    cmocka_unit_test(a_bundle_opens_for_its_router),
 	    cmocka_unit_test(a_second_key),
+	    cmocka_unit_test(state_that_cannot_say_yet),
 	    cmocka_unit_test(keys_that_are_not_the_stores),
 	};
 
