@@ -8,11 +8,11 @@
 
 /*
  * The claim of an epoch, boxed for the driver that will put it into the bootstrap; state passes it and cannot
- * read it.
+ * read it: the driver's key is known from the settings, so state cannot have it boxed for one of its own.
  *
  * in      claim_make, from state
  * out     claim_made
- * errors  ERR_INVALID box_key is no key (a point of small order)
+ * errors  ERR_DENIED box_key is not the driver's; ERR_INVALID that is no key (a point of small order)
  */
 enum err
 claim_make(void *self, struct msg *m, struct msg *answer, struct why *why)
@@ -22,6 +22,10 @@ claim_make(void *self, struct msg *m, struct msg *answer, struct why *why)
 	uint8_t *box = arena_alloc(m->arena, CLAIM_BOX_BYTES);
 	auto_secret struct secret claim;
 
+	if (!span_equal(in->box_key, span_of_bytes(credentials->config->driver_key, 32))) {
+		log_warning("claim.stranger", "sandbox=%s epoch=%u", id_text(in->sandbox), in->epoch);
+		return fail(why, ERR_DENIED, "a claim is boxed for the driver's key alone");
+	}
 	if (box == NULL)
 		return fail(why, ERR_LIMIT, "no room for a claim");
 	keys_claim(&credentials->keys, in->sandbox, in->epoch, &claim);

@@ -8,6 +8,7 @@ const struct setting credentials_settings[] = {
 	    "file of the master key: 32 random bytes, closed to other users"),
 	TEXT_SETTING(config, ring_file, 1, SERVICE_PATH_BYTES - 1, NULL,
 	    "file of the storage keys, sealed with the master key"),
+	KEY_SETTING(config, driver_key, "X25519 key of the driver: claims are boxed for it alone, whatever state says"),
 	TEXT_SETTING(config, progress_file, 0, SERVICE_PATH_BYTES - 1, "",
 	    "where the progress of rotate-key is written; empty: nowhere"),
 	TEXT_SETTING(config, fetch_program, 0, SERVICE_PATH_BYTES - 1, "",

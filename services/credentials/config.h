@@ -13,6 +13,7 @@ struct config {
 	char master_key_file[SERVICE_PATH_BYTES];
 	char ring_file[SERVICE_PATH_BYTES];
 	char progress_file[SERVICE_PATH_BYTES]; /* "": none */
+	uint8_t driver_key[32];			/* X25519: the one that claims are boxed for */
 	char fetch_program[SERVICE_PATH_BYTES]; /* "": credentials-fetch beside this program */
 	uint32_t fetch_limit_ms;
 	unsigned store; /* enum store_kind */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "tests/bus/credentials_stage.h"
 
 struct stage stage = {.more = ""};
@@ -86,12 +87,14 @@ words_whole(void)
 void
 stage_start(void)
 {
-	char settings[2048], entry[256];
+	char settings[2048], entry[256], driver[65];
 	struct why why;
 
+	hex_write(stage.driver_key, sizeof(stage.driver_key), driver);
 	snprintf(settings, sizeof(settings),
-	    "process: credentials\nmaster_key_file: %s/master.key\nring_file: %s/ring\nprogress_file: %s/progress\n%sroster:\n%s",
-	    stage.directory, stage.directory, stage.directory, stage.more,
+	    "process: credentials\nmaster_key_file: %s/master.key\nring_file: %s/ring\nprogress_file: %s/progress\n"
+	    "driver_key: \"%s\"\n%sroster:\n%s",
+	    stage.directory, stage.directory, stage.directory, driver, stage.more,
 	    roster_yaml(&stage.state, "state", "ipc:///state/bus", entry));
 	stage.words_whole = false;
 	stage.words_n = 0;
@@ -137,6 +140,8 @@ stage_setup(void **unused)
 	assert_int_equal(mkdir(path, 0755), 0);
 	assert_int_equal(loop_new(&stage.loop, &why), OK);
 	daemon_keys(&stage.daemon);
+	if (sodium_is_zero(stage.driver_key, sizeof(stage.driver_key)))
+		randombytes_buf(stage.driver_key, sizeof(stage.driver_key));
 	randombytes_buf(stage.keys.master.bytes, sizeof(stage.keys.master.bytes));
 	keys_derive(&stage.keys);
 	assert_int_equal(ring_add(&stage.keys.ring, &why), OK);

@@ -12,6 +12,7 @@ struct stage {
 	struct daemon daemon;
 	struct actor state;
 	struct keys keys;	  /* what the daemon's must be */
+	uint8_t driver_key[32];	  /* setting of the daemon */
 	struct msg_key_use used[4]; /* what keys_have is answered with */
 	size_t used_n;
 	struct span print;	    /* fingerprint in that answer */

@@ -6,14 +6,13 @@
 
 #include "tests/bus/credentials_stage.h"
 
-static uint8_t box_key[32];
 static struct secret box_secret;
 static const struct id sandbox = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
 static struct msg
 make(uint32_t epoch)
 {
-	return (struct msg){.id = CLAIM_MAKE, .claim_make = {sandbox, epoch, span_of_bytes(box_key, 32)}};
+	return (struct msg){.id = CLAIM_MAKE, .claim_make = {sandbox, epoch, span_of_bytes(stage.driver_key, 32)}};
 }
 
 static void
@@ -79,15 +78,39 @@ a_router_is_known_by_its_claim(void **unused)
 	assert_int_equal(check(sandbox, 7, router, mac), ERR_DENIED); /* a wrong router_mac, by one bit */
 }
 
+/* A state that was taken over has a key of its own, and would be any sandbox's router with what it opens with it. */
 static void
-a_key_of_small_order_is_refused(void **unused)
+no_claim_is_boxed_for_a_strangers_key(void **unused)
 {
-	static const uint8_t zero[32];
+	struct secret secret;
+	uint8_t own[32];
 	struct msg m = make(1);
 
 	(void)unused;
-	m.claim_make.box_key = span_of_bytes(zero, 32);
+	curve_keypair(&secret, own);
+	m.claim_make.box_key = span_of_bytes(own, 32);
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
+	memcpy(own, stage.driver_key, sizeof(own));
+	own[0] ^= 1;
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
+}
+
+static void
+a_key_of_small_order_is_refused(void **unused)
+{
+	static uint8_t driver[32];
+	struct msg m = make(1);
+
+	(void)unused;
+	stage_stop();
+	memcpy(driver, stage.driver_key, sizeof(driver));
+	memset(stage.driver_key, 0, sizeof(stage.driver_key));
+	stage.driver_key[0] = 1; /* of order 1: what is boxed for it anybody could open */
+	stage_start_well();
 	assert_int_equal(ask_now(stage.state.peer, &m), ERR_INVALID);
+	stage_stop();
+	memcpy(stage.driver_key, driver, sizeof(driver));
+	stage_start_well();
 }
 
 /* What it does not take costs the link, and the next one is served. */
@@ -164,6 +187,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_claim_opens_with_the_drivers_key),
 	    cmocka_unit_test(a_router_is_known_by_its_claim),
+	    cmocka_unit_test(no_claim_is_boxed_for_a_strangers_key),
 	    cmocka_unit_test(a_key_of_small_order_is_refused),
 	    cmocka_unit_test(other_messages_are_refused),
 	    cmocka_unit_test(malformed_bytes_cost_the_link),
@@ -174,6 +198,6 @@ main(int argc, char **argv)
 	stage.program = argv[1];
 	snprintf(program, sizeof(program), "fetch_program: %s\n", argv[2]);
 	stage.more = program;
-	curve_keypair(&box_secret, box_key);
+	curve_keypair(&box_secret, stage.driver_key);
 	return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }
