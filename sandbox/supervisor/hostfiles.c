@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/os/file.h"
 
-#define FILE_MAX_BYTES (1u << 20)
-#define NAME_MAX_BYTES 253
-#define NAME_BYTES     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+#define FILE_MAX_BYTES	  (1u << 20)
+#define ANCHORS_MAX_BYTES (4u << 20)
+#define NAME_MAX_BYTES	  253
+#define NAME_BYTES	  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 const char *const hostfiles_anchor_paths[] = {
     "etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
@@ -174,4 +176,19 @@ hostfiles_anchors(int root_fd)
 	for (size_t i = 0; fd < 0 && hostfiles_anchor_paths[i] != NULL; i++)
 		fd = open_plain(root_fd, hostfiles_anchor_paths[i]);
 	return fd;
+}
+
+enum err
+hostfiles_anchors_copy(int root_fd, int *out, struct why *why)
+{
+	auto_fd int fd = hostfiles_anchors(root_fd);
+	auto_free char *bytes = malloc(ANCHORS_MAX_BYTES);
+	size_t length = 0;
+	ssize_t n;
+
+	if (bytes == NULL)
+		abort();
+	while (fd >= 0 && length < ANCHORS_MAX_BYTES && (n = read(fd, bytes + length, ANCHORS_MAX_BYTES - length)) > 0)
+		length += (size_t)n;
+	return memfd_sealed("anchors", span_of_bytes(bytes, length), out, why);
 }

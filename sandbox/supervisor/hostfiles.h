@@ -39,6 +39,15 @@ enum err hostfiles_read(int root_fd, struct arena *arena, struct hostfiles *out,
 /* The system's trust anchors below a root directory, a PEM file; -1 when there is none. The caller closes. */
 int hostfiles_anchors(int root_fd);
 
+/*
+ * A copy of them, at most 4 MiB, that whoever gets the descriptor can read and not change: proxy and router share it, and
+ * what the proxy would write there the router would trust. Empty when there are none.
+ *
+ * out     the caller's, close-on-exec
+ * errors  ERR_SYSTEM no memory for it
+ */
+enum err hostfiles_anchors_copy(int root_fd, int *out, struct why *why) must_check;
+
 /* Where systems have them, from the root without the first slash; ends with NULL. */
 extern const char *const hostfiles_anchor_paths[];
 

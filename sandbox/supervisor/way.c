@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -13,7 +12,6 @@
 #define READY_WAIT_MS 10000
 #define NAMES_A_MESSAGE 1024
 #define LISTENER      NETWORK_FDS
-#define COPY_MAX_BYTES (4u << 20)
 
 /* ---- introductions ---- */
 
@@ -264,27 +262,10 @@ proxy_ended(void *self, int code)
 static enum err
 open_anchors(const struct supervisor *s, int root_fd, int *out, struct why *why)
 {
-	auto_fd int file = hostfiles_anchors(root_fd);
-	auto_fd int copy = -1;
-
-	if (file >= 0 && s->boot.host_root) {
-		*out = fd_take(&file);
-		return OK;
-	}
-	if ((copy = memfd_create("anchors", MFD_CLOEXEC)) < 0)
-		return fail_errno(why, ERR_SYSTEM, "memory for the trust anchors");
-	for (size_t left = COPY_MAX_BYTES; file >= 0 && left > 0;) {
-		char bytes[16384];
-		ssize_t n = read(file, bytes, sizeof(bytes) < left ? sizeof(bytes) : left);
-
-		if (n <= 0)
-			break;
-		if (write(copy, bytes, (size_t)n) != n)
-			return fail_errno(why, ERR_SYSTEM, "copy the trust anchors");
-		left -= (size_t)n;
-	}
-	*out = fd_take(&copy);
-	return OK;
+	if (!s->boot.host_root)
+		return hostfiles_anchors_copy(root_fd, out, why);
+	*out = hostfiles_anchors(root_fd);
+	return *out >= 0 ? OK : hostfiles_anchors_copy(root_fd, out, why);
 }
 
 static enum err

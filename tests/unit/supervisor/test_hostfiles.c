@@ -1,9 +1,14 @@
 /* What the proxy is told of name servers and hosts: addresses by number, and nothing that is not one. */
 #include "tests/unit/test.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "sandbox/supervisor/hostfiles.h"
@@ -126,6 +131,50 @@ test_limit(void **state)
 	assert_true(why.text[0] != '\0');
 }
 
+static void
+anchors_put(int root_fd, const char *text)
+{
+	auto_fd int fd = -1;
+
+	assert_int_equal(mkdirat(root_fd, "etc", 0700), 0);
+	assert_int_equal(mkdirat(root_fd, "etc/ssl", 0700), 0);
+	assert_true((fd = openat(root_fd, "etc/ssl/cert.pem", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void
+anchors_remove(int root_fd, const char *root)
+{
+	assert_int_equal(unlinkat(root_fd, "etc/ssl/cert.pem", 0), 0);
+	assert_int_equal(unlinkat(root_fd, "etc/ssl", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(root_fd, "etc", AT_REMOVEDIR), 0);
+	assert_int_equal(rmdir(root), 0);
+}
+
+/* The proxy and the router share the descriptor: neither may change what the other trusts. */
+static void
+test_anchors_cannot_be_changed(void **state)
+{
+	char root[] = "/tmp/hostfilesXXXXXX", got[32] = "";
+	auto_fd int root_fd = -1, copy = -1, none = -1;
+	struct why why = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_true((root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0);
+	assert_int_equal(hostfiles_anchors_copy(root_fd, &none, &why), OK);
+	assert_int_equal(pread(none, got, sizeof(got), 0), 0);
+	anchors_put(root_fd, "anchors of the image");
+	assert_int_equal(hostfiles_anchors_copy(root_fd, &copy, &why), OK);
+	assert_int_equal(pwrite(copy, "another", 7, 0), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(ftruncate(copy, 0), -1);
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, copy, 0), MAP_FAILED);
+	assert_int_equal(pread(copy, got, sizeof(got), 0), 20);
+	assert_string_equal(got, "anchors of the image");
+	anchors_remove(root_fd, root);
+}
+
 int
 main(void)
 {
@@ -134,6 +183,7 @@ main(void)
 	    cmocka_unit_test(test_hosts),
 	    cmocka_unit_test(test_hosts_bounded),
 	    cmocka_unit_test(test_limit),
+	    cmocka_unit_test(test_anchors_cannot_be_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
