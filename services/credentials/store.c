@@ -133,16 +133,16 @@ record_drop(struct credentials *credentials, const struct msg_secrets_drop *in, 
 {
 	auto_room struct room room = {0};
 	struct span handle = SPAN_NONE;
-	enum stored_kind kind = STORED_HANDLE;
+	enum stored_kind kind;
 	enum err r;
 
 	if (record != NULL) {
+		if (!stored_says_handle(record->record))
+			return OK; /* the value was in the record, and whatever key that is under may be gone */
 		room_open(&room, record->record.length);
 		if ((r = record_open(credentials, in->provider_id, record, &room, &kind, &handle, why)) != OK)
 			return r;
 	}
-	if (kind == STORED_VALUE)
-		return OK; /* the value was in the record */
 	if ((r = outside_drop(credentials, handle, in->attempt, dropped, dropping, why)) == OK)
 		dropping->pending++;
 	return r;

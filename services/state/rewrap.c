@@ -9,6 +9,7 @@
 #define REWRAP_DEADLINE_MS 30000
 #define BATCH_MAX	   64
 #define AGAIN_MS	   1000
+#define KEYS_MAX	   64 /* of keys_used, as bus.def has it */
 
 /* A batch of one provider; texts borrowed from its rows. */
 struct batch {
@@ -60,7 +61,8 @@ rewrapped(void *self, enum err r, struct msg *answer, const struct why *because_
 	if (r == OK)
 		log_info("secrets.rewrap", "provider=%s records=%zu", id_text(batch->provider), batch->n);
 	else
-		log_warning("secrets.rewrap", "error=%s why=%s", err_name(r), log_quote(span_of_text(why.text)));
+		log_warning("secrets.rewrap", "provider=%s error=%s why=%s", id_text(batch->provider), err_name(r),
+		    log_quote(span_of_text(why.text)));
 	batch_free(batch);
 	loop_timer_set(state->loop, &state->rewrapping, r == OK ? 0 : AGAIN_MS, next, state);
 }
@@ -145,9 +147,9 @@ fingerprint(struct state *state, struct span told, struct arena *arena, struct s
 static enum err
 used_read(const struct rows *rows, struct arena *arena, struct msg_keys_used *out, struct why *why)
 {
-	if ((out->keys = arena_array(arena, (size_t)rows->n + 1, sizeof(*out->keys))) == NULL)
+	if ((out->keys = arena_array(arena, KEYS_MAX, sizeof(*out->keys))) == NULL)
 		return fail(why, ERR_LIMIT, "too many keys");
-	for (int i = 0; i < rows->n; i++) {
+	for (int i = 0; i < rows->n && i < KEYS_MAX; i++) {
 		struct msg_key_use *use = &out->keys[out->keys_n++];
 
 		if (arena_span(arena, rows_span(rows, i, 0), &use->key) != OK)
@@ -155,6 +157,27 @@ used_read(const struct rows *rows, struct arena *arena, struct msg_keys_used *ou
 		use->records = rows_number(rows, i, 1);
 	}
 	return OK;
+}
+
+/* Handles that credentials is still to forget need their key as well: without it nobody finds what lies outside. */
+static enum err
+drops_add(struct state *state, struct arena *arena, struct msg_keys_used *out, struct why *why)
+{
+	enum err r = OK;
+
+	for (size_t i = 0; i < state->older_keys_n && out->keys_n < KEYS_MAX && r == OK; i++) {
+		struct span key = span_of_bytes(state->older_keys[i], sizeof(state->older_keys[i]));
+		struct msg_key_use *use = &out->keys[out->keys_n];
+		struct args args = {0};
+		auto_rows rows = {0};
+
+		args_bytes(&args, key);
+		if ((r = db_run(&state->db, SQL_DROPS_UNDER, &args, &rows, why)) != OK)
+			return r;
+		if ((use->records = rows_number(&rows, 0, 0)) > 0 && (r = arena_span(arena, key, &use->key)) == OK)
+			out->keys_n++;
+	}
+	return r;
 }
 
 /*
@@ -184,5 +207,7 @@ keys_have(void *self, struct msg *m, struct msg *answer, struct why *why)
 		memcpy(state->older_keys[state->older_keys_n++], in->others[i].key.at, sizeof(state->older_keys[0]));
 	rewrap_kick(state);
 	answer->id = KEYS_USED;
-	return used_read(&rows, m->arena, &answer->keys_used, why);
+	if ((r = used_read(&rows, m->arena, &answer->keys_used, why)) != OK)
+		return r;
+	return drops_add(state, m->arena, &answer->keys_used, why);
 }

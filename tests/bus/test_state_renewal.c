@@ -65,6 +65,31 @@ records_are_rewrapped(void **unused)
 	sql("do \\$\\$ begin assert (select bool_and(storage_key = 'STORAGE2') from provider_secrets); end \\$\\$");
 }
 
+/* What credentials is still to forget counts as well, or its key would go before it. */
+static void
+records_to_forget_need_their_key(void **unused)
+{
+	struct msg_key_use older = {SPAN("STORAGE1"), 0};
+	struct msg have = {.id = KEYS_HAVE, .keys_have = {.newest = SPAN("STORAGE2"), .others = &older, .others_n = 1,
+	    .fingerprint = SPAN("fingerprint-one ")}};
+	struct outcome outcome;
+
+	(void)unused;
+	sql("insert into secret_drops (provider, key, record, due_ms) select id, 'K', 'STORAGE1handle', 9000000000000 "
+	    "from providers limit 1");
+	ask(&outcome, credentials.peer, &have);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.keys_used.keys_n, 2);
+	assert_true(span_is(outcome.msg.keys_used.keys[1].key, "STORAGE1"));
+	assert_int_equal(outcome.msg.keys_used.keys[1].records, 1);
+	outcome_done(&outcome);
+	sql("delete from secret_drops where key = 'K'");
+	ask(&outcome, credentials.peer, &have);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.keys_used.keys_n, 1);
+	outcome_done(&outcome);
+}
+
 /* What was made under a key that is not the newest any more is not kept. */
 static void
 a_record_under_an_old_key_comes_too_late(void **unused)
@@ -358,6 +383,7 @@ without_credentials_nothing_is_half_made(void **unused)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_sandbox_has_a_provider),
 	cmocka_unit_test(records_are_rewrapped),
+	cmocka_unit_test(records_to_forget_need_their_key),
 	cmocka_unit_test(a_record_under_an_old_key_comes_too_late),
 	cmocka_unit_test(a_credential_is_renewed_and_pushed),
 	cmocka_unit_test(providers_add_rules),
