@@ -9,7 +9,8 @@
 #include "common/wire/websocket.h"
 #include "sandbox/router/upstream.h"
 
-#define PIECES_BYTES (256u << 10) /* of a body with slots, before they are filled */
+#define PIECES_BYTES  (256u << 10) /* of a body with slots, before they are filled */
+#define WAITING_BYTES (8u << 20)	  /* of messages with slots that the server has not read: they come without credit */
 
 static struct errand *
 by_number(struct router *router, uint64_t number)
@@ -151,6 +152,11 @@ pieces(struct errand *errand, const struct msg_route_pieces *in)
 	if (bytes_length(to) > (tunnel ? WEBSOCKET_TEXT_BYTES : PIECES_BYTES * 2)) {
 		fail(&why, ERR_LIMIT, "a body with slots of over %u bytes", PIECES_BYTES);
 		errand_fail(errand, "credential_unsafe", &why);
+		return;
+	}
+	if (tunnel && bytes_length(&errand->body) > WAITING_BYTES) {
+		fail(&why, ERR_LIMIT, "the server does not read: over %u bytes of messages wait", WAITING_BYTES);
+		errand_fail(errand, "upstream_broken", &why);
 		return;
 	}
 	if (!in->last)

@@ -35,6 +35,8 @@ struct request {
 	struct address addresses[REQUEST_ADDRESSES_MAX];
 	size_t addresses_n;
 	struct span backend;
+	struct span uses[REQUEST_USES_MAX]; /* by which names: tokens, or the backend's */
+	size_t uses_n;
 	bool slots;	/* some were in its head */
 	struct mask mask; /* of secrets that were used and ask for it */
 	uint32_t head_ms;

@@ -48,8 +48,18 @@ check_entry(struct asking *asking, struct vault_entry *entry, struct why *why)
 	return OK;
 }
 
+/* Over several messages behind an upgrade there may be more than are noted: those have gone. */
 static enum err
-use(struct asking *asking, struct vault_entry *entry, struct why *why)
+note_use(struct request *request, struct span slot)
+{
+	for (size_t i = 0; i < request->uses_n; i++)
+		if (span_equal(request->uses[i], slot))
+			return OK;
+	return request->uses_n == REQUEST_USES_MAX ? OK : arena_span(&request->memory, slot, &request->uses[request->uses_n++]);
+}
+
+static enum err
+use(struct asking *asking, struct span slot, struct vault_entry *entry, struct why *why)
 {
 	enum err r;
 
@@ -62,6 +72,10 @@ use(struct asking *asking, struct vault_entry *entry, struct why *why)
 	}
 	if ((r = check_entry(asking, entry, why)) != OK)
 		return r;
+	if (note_use(asking->request, slot) != OK) {
+		asking->code = "credential_unsafe";
+		return fail(why, ERR_LIMIT, "the request is too long");
+	}
 	asking->used[asking->used_n++] = entry;
 	if (entry->secret->redact)
 		mask_add(&asking->request->mask, entry->secret->value);
@@ -92,7 +106,7 @@ value_of(void *self, struct span slot, struct span *out, struct why *why)
 		fail(why, ERR_NOT_FOUND, "no credential of this sandbox goes by that placeholder");
 		return false;
 	}
-	if (use(asking, entry, why) != OK)
+	if (use(asking, slot, entry, why) != OK)
 		return false;
 	*out = entry->secret->value;
 	return true;
@@ -130,6 +144,8 @@ read_host(const struct msg_route_open *in, struct request *out, struct why *why)
 	numbers = address_parse(span_of_text(out->host), &address) && address.length == 16;
 	if (!numbers && strchr(out->host, ':') != NULL)
 		return fail(why, ERR_INVALID, "the host holds a byte that none may");
+	if (out->host[0] == '.' || strstr(out->host, "..") != NULL) /* ".up.test" is any name below to OpenSSL */
+		return fail(why, ERR_INVALID, "the host has an empty label");
 	text = usual ? arena_format(&out->memory, numbers ? "[%s]" : "%s", out->host)
 		     : arena_format(&out->memory, numbers ? "[%s]:%u" : "%s:%u", out->host, in->port);
 	if (text == NULL)
@@ -221,6 +237,18 @@ fill_target(struct asking *asking, const struct msg_route_open *in, const char *
 
 /* ---- fields ---- */
 
+/* Is it what frameworks take another path from than the one that was compared with the bindings (Symfony, IIS, nginx)? */
+static bool
+redirects(struct span name)
+{
+	static const char *const names[] = {"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (span_is(name, names[i]))
+			return true;
+	return false;
+}
+
 /* Framing, connection and authority are written here; what is passed on of the rest is what a proxy may pass on. */
 static bool
 may_be_field(struct span name, struct span value, bool upgrade)
@@ -232,6 +260,8 @@ may_be_field(struct span name, struct span value, bool upgrade)
 	for (size_t i = 0; i < name.length; i++)
 		if (name.at[i] >= 'A' && name.at[i] <= 'Z')
 			return false;
+	if (redirects(name))
+		return false;
 	if (field.known == HTTP_TE)
 		return span_is(value, "trailers");
 	if (field.known == HTTP_EXPECT)
@@ -292,14 +322,22 @@ any_slot(const struct msg_route_open *in)
 
 /* ---- all of it ---- */
 
+/* The answer to TRACE is the request, secrets and all (RFC 9110, 9.3.8); IIS calls it TRACK, and some servers ignore case. */
+static bool
+method_ok(struct span method)
+{
+	return http_token(method) && !http_same(method, SPAN("CONNECT")) && !http_same(method, SPAN("TRACE")) &&
+	    !http_same(method, SPAN("TRACK"));
+}
+
 static enum err
 read_plain(const struct msg_route_open *in, struct request *out, struct why *why)
 {
 	struct bytes shown = {0};
 	enum err r;
 
-	if (!http_token(in->method) || span_is(in->method, "CONNECT"))
-		return fail(why, ERR_INVALID, "a method that is none, or opens a tunnel");
+	if (!method_ok(in->method))
+		return fail(why, ERR_INVALID, "a method that is none, opens a tunnel or asks for its own request");
 	template_show(in->path, in->path_n, TEMPLATE_SHOWN, &shown);
 	r = arena_span(&out->memory, bytes_span(&shown), &out->shown);
 	bytes_free(&shown);
@@ -337,7 +375,7 @@ use_backend(struct asking *asking, const char **code, struct why *why)
 		*code = "credential_unavailable";
 		return fail(why, ERR_NOT_FOUND, "there is no such inference backend");
 	}
-	if ((r = use(asking, entry, why)) != OK)
+	if ((r = use(asking, asking->request->backend, entry, why)) != OK)
 		*code = asking->code;
 	return r;
 }
@@ -352,7 +390,7 @@ signer(struct asking *asking, size_t which, struct span *out, struct why *why)
 		return fail(why, ERR_NOT_FOUND, "this sandbox has no AWS keys to sign with") == OK;
 	}
 	*out = entry->secret->value;
-	return use(asking, entry, why) == OK;
+	return use(asking, entry->secret->tokens[0], entry, why) == OK;
 }
 
 /* The keys go where they are bound, as every secret; a session's token only where there is one. */
@@ -423,6 +461,26 @@ request_pieces(const struct vault *vault, struct request *request, const struct 
 
 	request->slots |= has_slot(pieces, n);
 	return fill(&asking, pieces, n, IN_BODY, out, code, why);
+}
+
+enum err
+request_recheck(const struct vault *vault, struct request *request, uint64_t now_ms, const char **code, struct why *why)
+{
+	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms};
+	struct vault_entry *entry;
+	enum err r;
+
+	for (size_t i = 0; i < request->uses_n; i++) {
+		if ((entry = entry_of(&asking, request->uses[i])) == NULL) {
+			*code = "credential_unavailable";
+			return fail(why, ERR_NOT_FOUND, "the credential was taken away before the request went");
+		}
+		if ((r = check_entry(&asking, entry, why)) != OK) {
+			*code = asking.code;
+			return r;
+		}
+	}
+	return OK;
 }
 
 void

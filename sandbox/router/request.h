@@ -25,6 +25,14 @@ enum err request_make(const struct vault *vault, const struct msg_route_open *in
 enum err request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n,
     uint64_t now_ms, struct bytes *out, const char **code, struct why *why) must_check;
 
+/*
+ * May one that is filled in and has not gone yet still go, by these secrets?
+ *
+ * code    as above
+ */
+enum err request_recheck(const struct vault *vault, struct request *request, uint64_t now_ms, const char **code,
+    struct why *why) must_check;
+
 void request_done(struct request *request);
 
 #endif

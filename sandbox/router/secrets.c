@@ -1,6 +1,7 @@
 /* Secrets as they come: chunks gathered, opened, checked; a whole good revision takes the place of the one before. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "sandbox/router/errand.h"
 #include "sandbox/router/serve.h"
 #include "sandbox/router/tell.h"
 #include "sandbox/router/vault.h"
@@ -40,6 +41,23 @@ take(struct router *router, const struct msg_secrets_push *in, struct why *why)
 	return router->coming->got == router->coming->chunks ? vault_close(router->coming, why) : OK;
 }
 
+/* What is filled in and has not gone yet goes only where the new secrets would let it: what is detached goes nowhere. */
+static void
+recheck(struct router *router)
+{
+	struct errand *errand;
+
+	list_each (errand, &router->errands, struct errand, link) {
+		struct why why = {0};
+		const char *code = "";
+
+		if ((errand->state == ERRAND_GATHERS || errand->state == ERRAND_WAITS) &&
+		    request_recheck(router->vault, &errand->request, (uint64_t)clock_wall_ms(), &code, &why) != OK)
+			errand_fail(errand, code, &why);
+	}
+	router->sides.settle(router);
+}
+
 /*
  * One chunk of a revision. What is in use stays until all of a newer one is here, from credentials, for this start.
  *
@@ -69,6 +87,7 @@ secrets_push(void *self, struct msg *m, struct msg *answer, struct why *why)
 	router->coming = NULL;
 	log_info("secrets.loaded", "revision=%llu entries=%zu", (unsigned long long)router->vault->revision,
 	    router->vault->entries_n);
+	recheck(router);
 	tell_applied(router);
 	return OK;
 }

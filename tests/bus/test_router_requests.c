@@ -342,6 +342,48 @@ an_upgrade_carries_bytes_and_filled_messages(void **unused)
 	tls_client_end(&world);
 }
 
+/* Messages with slots come without credit: a server that does not read must not fill the router's memory. */
+static void
+messages_that_are_not_read_are_not_heaped_up(void **unused)
+{
+	static char filling[65536];
+	struct msg_piece pieces[17];
+	struct msg message = {.id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = COUNT(pieces), .last = true}};
+	struct request_script s;
+	struct tls_client world;
+	struct heard *heard;
+
+	(void)unused;
+	memset(filling, 'x', sizeof(filling));
+	for (size_t i = 0; i < COUNT(pieces); i++)
+		pieces[i] = (struct msg_piece){.literal = span_of_bytes(filling, sizeof(filling))};
+	pieces[0] = (struct msg_piece){.slot = SPAN("v5_TOK"), .place = 7};
+	request_begin(&s, 1, port);
+	s.msg.route_open.upgrade = true;
+	request_send(&s);
+	world_accept(listener, &world, "up.test");
+	world_expect(&world, head_of("GET /repos/x", BEARER "connection: Upgrade\r\nupgrade: websocket\r\n"));
+	world_say(&world, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	heard_free(actor_hear(&proxy, ROUTE_HEAD));
+	heard_free(actor_hear(&proxy, STREAM_GRANT));
+	for (uint64_t other = 2;; other++) { /* four MiB, then one that is refused at once: it has read them */
+		assert_true(other < 12); /* 40 MiB: more than sockets and the bound hold */
+		for (size_t i = 0; i < 4; i++)
+			tell(proxy.peer, &message);
+		request_begin(&s, other, port);
+		s.msg.route_open.method = SPAN("CONNECT");
+		request_send(&s);
+		heard = actor_hear(&proxy, ROUTE_END);
+		if (heard->msg.route_end.stream == 1)
+			break;
+		heard_free(heard);
+	}
+	assert_true(span_is(heard->msg.route_end.code, "upstream_broken"));
+	assert_true(span_starts(heard->msg.route_end.reason, SPAN("the server does not read")));
+	heard_free(heard);
+	tls_client_end(&world);
+}
+
 /* ---- what is refused ---- */
 
 static void
@@ -423,6 +465,8 @@ a_hostile_proxy_cannot_smuggle(void **unused)
 	REFUSED(request_field(&s, "sec-websocket-key", "without an upgrade"));
 	REFUSED(s.msg.route_open.method = SPAN("GET /x HTTP/1.1\r\n"));
 	REFUSED(s.msg.route_open.method = SPAN("CONNECT"));
+	REFUSED(s.msg.route_open.method = SPAN("TRACE")); /* the answer would be the request */
+	REFUSED(request_field(&s, "x-original-url", "/admin"));
 	REFUSED(s.path[0].literal = SPAN("/repos/../admin"));
 	REFUSED(s.path[0].literal = SPAN("/repos/x HTTP/1.1\r\na: b"));
 	REFUSED(s.path[0].literal = SPAN("/repos/x?y"));
@@ -613,6 +657,28 @@ after_a_change_the_old_token_is_gone(void **unused)
 	expect_refusal(1, "credential_unavailable");
 }
 
+/* Filled in under the old secrets, its body held back: what is detached meanwhile is not sent. */
+static void
+after_a_change_what_has_not_gone_stays(void **unused)
+{
+	struct msg_piece piece = {.literal = SPAN("body")};
+	struct msg last = {.id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = &piece, .pieces_n = 1, .last = true}};
+	struct request_script s;
+	struct push push;
+
+	(void)unused;
+	request_begin(&s, 1, port);
+	s.msg.route_open.method = SPAN("POST");
+	s.msg.route_open.body = 3;
+	request_send(&s);
+	push_make(&push, 6, 0, 1, NULL, 0);
+	push_send(&push);
+	expect_refusal(1, "credential_unavailable");
+	tell(proxy.peer, &last);
+	assert_int_equal(slots_hear(6), 0);
+	expect_applied(6, true, NULL);
+}
+
 static void
 a_proxy_that_is_gone_leaves_nothing_open(void **unused)
 {
@@ -650,6 +716,7 @@ main(int argc, char **argv)
 	    TEST(an_answer_waits_for_credit),
 	    TEST(an_echoed_secret_is_masked_across_reads),
 	    TEST(an_upgrade_carries_bytes_and_filled_messages),
+	    TEST(messages_that_are_not_read_are_not_heaped_up),
 	    TEST(no_binding_no_secret),
 	    TEST(unknown_expired_or_foreign_slots_are_refused),
 	    TEST(a_hostile_proxy_cannot_smuggle),
@@ -662,6 +729,7 @@ main(int argc, char **argv)
 	    TEST(a_body_must_keep_its_length),
 	    TEST(too_many_requests_are_said_to_be),
 	    TEST(after_a_change_the_old_token_is_gone),
+	    TEST(after_a_change_what_has_not_gone_stays),
 	    TEST(a_proxy_that_is_gone_leaves_nothing_open),
 	};
 

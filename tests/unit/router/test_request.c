@@ -34,6 +34,8 @@ static const struct {
 	{"a.test",	443,  "a",	      "v1_ANY",  "credential_unsafe"},
 	{"a test",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
 	{"a.test:443",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
+	{".test",	443,  "/",	      "v1_ANY",  "credential_unsafe"}, /* to OpenSSL: any name below */
+	{"a..test",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
 };
 
 static struct span loopback[] = {SPAN("127.0.0.1")};
@@ -68,6 +70,76 @@ a_secret_goes_where_it_is_bound(void **unused)
 		request_done(&request);
 	}
 	vault_free(vault);
+}
+
+/* Methods and names of fields with which a bound server would be asked for the secret itself, or for another path. */
+static const struct {
+	const char *method, *name;
+	bool fine;
+} asked[] = {
+	{"GET",	   "x-key",	      true },
+	{"PATCH",  "x-forwarded-for", true },
+	{"TRACES", "x-original",      true },
+	{"TRACE",  "x-key",	      false},
+	{"Trace",  "x-key",	      false},
+	{"TRACK",  "x-key",	      false},
+	{"CONNECT", "x-key",	      false},
+	{"connect", "x-key",	      false},
+	{"GET",	   "x-original-url",  false},
+	{"GET",	   "x-rewrite-url",   false},
+	{"GET",	   "x-original-uri",  false},
+	{"GET",	   "x-forwarded-uri", false},
+	{"GET",	   "host",	      false},
+};
+
+static void
+nothing_asks_for_an_echo_or_another_path(void **unused)
+{
+	struct vault *vault = fixture_vault();
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct msg_piece path = {.literal = SPAN("/")}, value = {.slot = SPAN("v1_ANY"), .place = 1}, plain = {.literal = SPAN("/b")};
+		struct msg_route_field fields[] = {{SPAN("authorization"), &value, 1}, {span_of_text(asked[i].name), &plain, 1}};
+		struct msg_route_open in = open_of("a.test", 443, &path, fields, 2);
+		struct request request;
+		const char *code = "";
+		struct why why;
+
+		in.method = span_of_text(asked[i].method);
+		if ((request_make(vault, &in, NOW, &request, &code, &why) == OK) != asked[i].fine)
+			fail_msg("case %zu", i);
+		if (!asked[i].fine)
+			assert_string_equal(code, "credential_unsafe");
+		request_done(&request);
+	}
+	vault_free(vault);
+}
+
+/* Filled in, and then it takes a while until it goes. */
+static void
+what_has_not_gone_goes_by_newer_secrets(void **unused)
+{
+	struct vault *vault = fixture_vault(), *none = vault_new(2, 1);
+	struct msg_piece path = {.literal = SPAN("/")}, value = {.slot = SPAN("v1_ANY"), .place = 1};
+	struct msg_route_field field = {SPAN("x-key"), &value, 1};
+	struct msg_route_open in = open_of("a.test", 443, &path, &field, 1);
+	struct request request;
+	const char *code = "";
+	struct why why;
+
+	(void)unused;
+	assert_int_equal(vault_close(none, &why), OK);
+	assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_int_equal(request_recheck(vault, &request, NOW, &code, &why), OK);
+	assert_int_not_equal(request_recheck(none, &request, NOW, &code, &why), OK);
+	assert_string_equal(code, "credential_unavailable");
+	request.port = 444; /* as if it was bound elsewhere meanwhile */
+	assert_int_not_equal(request_recheck(vault, &request, NOW, &code, &why), OK);
+	assert_string_equal(code, "credential_endpoint_mismatch");
+	request_done(&request);
+	vault_free(vault);
+	vault_free(none);
 }
 
 static void
@@ -190,6 +262,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_secret_goes_where_it_is_bound),
+	    cmocka_unit_test(nothing_asks_for_an_echo_or_another_path),
+	    cmocka_unit_test(what_has_not_gone_goes_by_newer_secrets),
 	    cmocka_unit_test(a_literal_and_a_secret_make_no_dot_segment),
 	    cmocka_unit_test(bindings_see_credential_in_place_of_the_slot),
 	    cmocka_unit_test(in_clear_goes_only_what_may),
