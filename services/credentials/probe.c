@@ -18,7 +18,7 @@ probed(void *self, enum err r, const struct msg_fetch_done *done, const struct w
 	struct msg answer = {.id = MODEL_PROBED};
 
 	if (r == OK) {
-		answer.model_probed = (struct msg_model_probed){done->status, done->body};
+		answer.model_probed = (struct msg_model_probed){done->status};
 		reply_send(&probe->reply, &answer);
 	} else {
 		reply_fail(&probe->reply, r, why);

@@ -49,6 +49,8 @@ dial(struct line *line, const struct addrinfo *to, struct why *why)
 {
 	enum err r;
 
+	if (!https_may_reach(to->ai_addr))
+		return fail(why, ERR_DENIED, "its address is link-local, or one that nobody serves from");
 	if ((line->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
 		return fail_errno(why, ERR_UNAVAILABLE, "socket");
 	if ((r = limit_set(line, why)) != OK)

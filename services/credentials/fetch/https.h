@@ -2,6 +2,8 @@
 #ifndef CREDENTIALS_FETCH_HTTPS_H
 #define CREDENTIALS_FETCH_HTTPS_H
 
+#include <sys/socket.h>
+
 #include "common/base/arena.h"
 #include "common/base/text.h"
 
@@ -24,6 +26,12 @@ struct https_url {
  */
 enum err https_url_parse(struct span text, bool plain, struct https_url *out, struct why *why) must_check;
 
+/*
+ * May a child connect there? Not to what is always blocked (common/policy/range.h): link-local addresses, those of the clouds'
+ * metadata, multicast; loopback may be.
+ */
+bool https_may_reach(const struct sockaddr *to);
+
 struct https_request {
 	struct https_url url;
 	struct span method, target; /* target empty: the URL's own */
@@ -42,7 +50,7 @@ struct https_answer {
  * the descriptor; an answer is HTTP/1.1 with at most HTTPS_ANSWER_MAX bytes.
  *
  * authorities  a descriptor of a PEM file with more of them, or -1
- * errors       ERR_UNAVAILABLE no address, no connection, no TLS, an answer that ends early; ERR_TIMEOUT; ERR_LIMIT the answer is
+ * errors       ERR_DENIED an address that https_may_reach refuses; ERR_UNAVAILABLE no address, no connection, no TLS, an answer that ends early; ERR_TIMEOUT; ERR_LIMIT the answer is
  *              too long; ERR_PROTOCOL it is no HTTP
  */
 enum err https_ask(const struct https_request *in, int authorities, struct arena *arena, struct https_answer *out,

@@ -1,6 +1,8 @@
 /* What a fetch reads: addresses, token answers, keys of STS; and how a form is written. */
 #include "tests/unit/test.h"
 
+#include <arpa/inet.h>
+
 #include "common/base/clean.h"
 #include "services/credentials/fetch/aws.h"
 #include "services/credentials/fetch/oauth.h"
@@ -170,6 +172,53 @@ forms(void **unused)
 	assert_string_equal(bytes, "a=x%20y%26z%3D~&b=%C3%A4%2B");
 }
 
+static const struct {
+	const char *address;
+	bool may;
+} reached[] = {
+    {"93.184.216.34", true},
+    {"10.1.2.3", true}, /* a model server or a Vault of one's own */
+    {"192.168.0.1", true},
+    {"127.0.0.1", true},
+    {"127.255.255.254", true},
+    {"0.0.0.0", false},
+    {"169.253.255.255", true},
+    {"169.254.0.0", false},
+    {"169.254.169.254", false},
+    {"169.254.255.255", false},
+    {"169.255.0.0", true},
+    {"100.100.100.200", false},
+    {"168.63.129.16", false},
+    {"224.0.0.1", false},
+    {"255.255.255.255", false},
+    {"2606:2800:220:1::1", true},
+    {"fd12::1", true},
+    {"::1", true},
+    {"::", false},
+    {"::2", false},
+    {"fe80::1", false},
+    {"fd00:ec2::254", false},
+    {"::ffff:169.254.169.254", false},
+    {"::ffff:93.184.216.34", true},
+    {"ff02::1", false},
+};
+
+static void
+where_a_child_connects(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT(reached); i++) {
+		struct sockaddr_in four = {.sin_family = AF_INET};
+		struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+		bool is_four = inet_pton(AF_INET, reached[i].address, &four.sin_addr) == 1;
+
+		assert_true(is_four || inet_pton(AF_INET6, reached[i].address, &six.sin6_addr) == 1);
+		if (https_may_reach(is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six) != reached[i].may)
+			fail_msg("%s", reached[i].address);
+	}
+	assert_false(https_may_reach(&(struct sockaddr){.sa_family = AF_UNIX}));
+}
+
 int
 main(void)
 {
@@ -179,6 +228,7 @@ main(void)
 	    cmocka_unit_test(errors),
 	    cmocka_unit_test(keys_of_sts),
 	    cmocka_unit_test(forms),
+	    cmocka_unit_test(where_a_child_connects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
