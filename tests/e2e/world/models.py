@@ -48,6 +48,7 @@ def plan(body):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
@@ -71,7 +72,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for name, what in events:
-            data = (("event: %s\n" % name if name else "") + "data: " + (what if isinstance(what, str) else json.dumps(what)) + "\n\n").encode()
+            what = what if isinstance(what, str) else json.dumps(dict(what, sent_ns=time.time_ns()))
+            data = (("event: %s\n" % name if name else "") + "data: " + what + "\n\n").encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
             time.sleep(float(setting("model-pause", "0")))
