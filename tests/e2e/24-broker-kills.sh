@@ -90,6 +90,7 @@ let_row() { echo "rollback;" >&$row; exec {row}>&-; }
 spin() { local end=$((SECONDS + 10)); until "$@"; do [ $SECONDS -lt $end ] || return 1; done; }
 ring_grew() { [ "$(stat -c %s "$ring")" != "$ring_bytes" ]; }
 all_sealed() { grep -q ' old=0 ' "$data/keys/rotation"; }
+runs() { [ -n "$(pid_of "$1")" ]; }
 # kill_during VICTIM INSTANT
 kill_during() {
 	local before
@@ -102,7 +103,8 @@ kill_during() {
 	middle) wait_for 10 somebody_waits || echo "# nobody waits for the row" ;;
 	end) spin all_sealed || echo "# the records were not sealed again" ;;
 	esac
-	case $1 in rotate-key) kill -KILL $rotating ;; *) kill -KILL "$(pid_of "$1")" ;; esac
+	case $1 in rotate-key) victim_pid=$rotating ;; *) wait_for 5 runs "$1"; victim_pid=$(pid_of "$1") ;; esac
+	kill -KILL "$victim_pid"
 	[ "$2" != middle ] || let_row
 	wait $rotating 2>/dev/null
 	code=$?
@@ -164,15 +166,15 @@ until_there() {
 # cut_off VICTIM INSTANT: and lets all go on
 cut_off() {
 	local pid stopped
+	wait_for 5 runs "$1"
 	pid=$(pid_of "$1") stopped=$(pid_of credentials)
-	[ -z "$pid" ] || kill -KILL "$pid"
+	kill -KILL "$pid"
 	case $2 in asking) [ "$1" = credentials ] || kill -CONT "$stopped" ;; minting) rm -f "$work/tokens/hold" ;; writing) let_row ;; esac
 	wait $running
 	code=$?
 	wait_for 15 serves
-	wait_for 10 opens
+	wait_for 10 runs credentials
 }
-opens() { [ -n "$(pid_of credentials)" ]; }
 for victim in credentials state api postgres; do
 	for instant in asking writing 0.02 0.04; do
 		what="$victim killed ($instant) while a secret is changed"
