@@ -37,6 +37,14 @@ call_new(struct exchange *exchange, const struct inference_api *api, struct back
 	return call;
 }
 
+size_t
+inference_held(const struct exchange *exchange)
+{
+	const struct model_call *call = exchange->inference;
+
+	return call == NULL ? 0 : call->body.size + call->request.used_bytes;
+}
+
 void
 inference_forget(struct exchange *exchange)
 {

@@ -155,12 +155,21 @@ read_host(const struct msg_route_open *in, struct request *out, struct why *why)
 	return OK;
 }
 
+/* In clear nobody verifies who answers: where a backend is named by its number, that is where it goes. */
 static enum err
 read_addresses(const struct msg_route_open *in, struct request *out, struct why *why)
 {
-	for (size_t i = 0; i < in->addresses_n && out->addresses_n < REQUEST_ADDRESSES_MAX; i++)
-		if (!address_parse(in->addresses[i], &out->addresses[out->addresses_n++]))
+	struct address own;
+	bool bound = !in->tls && address_parse(span_of_text(out->host), &own);
+
+	for (size_t i = 0; i < in->addresses_n && out->addresses_n < REQUEST_ADDRESSES_MAX; i++) {
+		struct address *address = &out->addresses[out->addresses_n++];
+
+		if (!address_parse(in->addresses[i], address))
 			return fail(why, ERR_INVALID, "an address that is none");
+		if (bound && (address->length != own.length || memcmp(address->bytes, own.bytes, own.length) != 0))
+			return fail(why, ERR_INVALID, "an address that is not the host");
+	}
 	return out->addresses_n > 0 ? OK : fail(why, ERR_INVALID, "there is no address to dial");
 }
 

@@ -51,8 +51,11 @@ recheck(struct router *router)
 		struct why why = {0};
 		const char *code = "";
 
-		if ((errand->state == ERRAND_GATHERS || errand->state == ERRAND_WAITS) &&
-		    request_recheck(router->vault, &errand->request, (uint64_t)clock_wall_ms(), &code, &why) != OK)
+		if (errand->state == ERRAND_OVER ||
+		    request_recheck(router->vault, &errand->request, (uint64_t)clock_wall_ms(), &code, &why) == OK)
+			continue;
+		errand->retried = true; /* one that has gone: not once more */
+		if (errand->state == ERRAND_GATHERS || errand->state == ERRAND_WAITS)
 			errand_fail(errand, code, &why);
 	}
 	router->sides.settle(router);

@@ -9,6 +9,7 @@ static struct msg_binding repos[] = {{SPAN("up.test"), 443, SPAN("/repos/**")}};
 static struct msg_binding any[] = {{SPAN("*.test"), 443, SPAN_NONE}, {SPAN("*.test"), 8443, SPAN("**")}};
 static struct msg_binding aws[] = {{SPAN("**.amazonaws.com"), 443, SPAN_NONE}};
 static struct msg_binding local[] = {{SPAN("up.test"), 80, SPAN("/v1/**")}};
+static struct msg_binding near[] = {{SPAN("127.0.0.1"), 80, SPAN("/v1/**")}};
 
 #define ENTRY(name, number, secret, where, ...)                                                                                \
 	{                                                                                                                      \
@@ -27,6 +28,7 @@ static struct msg_secret_entry entries[] = {
     ENTRY("AWS_SECRET_ACCESS_KEY", 7, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", aws, ),
     ENTRY("SEEN", 8, "visible", any, .redact = true),
     {.slot = SPAN("model"), .value = SPAN("model-key"), .bindings = local, .bindings_n = 1, .plain = true},
+    {.slot = SPAN("near"), .value = SPAN("near-key"), .bindings = near, .bindings_n = 1, .plain = true},
 };
 
 struct vault *

@@ -211,6 +211,32 @@ in_clear_goes_only_what_may(void **unused)
 	vault_free(vault);
 }
 
+/* A model server that is named by its number, in clear: the proxy has no say in where it is. */
+static void
+in_clear_a_number_is_dialled_as_it_is(void **unused)
+{
+	struct vault *vault = fixture_vault();
+	struct msg_piece path = {.literal = SPAN("/v1/chat")}, value = {.slot = SPAN("near"), .place = 1};
+	struct msg_route_field field = {SPAN("x-api-key"), &value, 1};
+	struct msg_route_open in = open_of("127.0.0.1", 80, &path, &field, 1);
+	struct span elsewhere[] = {SPAN("127.0.0.1"), SPAN("192.0.2.1")};
+	struct request request;
+	const char *code = "";
+	struct why why;
+
+	(void)unused;
+	in.tls = false;
+	in.backend = SPAN("near");
+	assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	request_done(&request);
+	in.addresses = elsewhere;
+	in.addresses_n = 2;
+	assert_int_not_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+	assert_string_equal(code, "credential_unsafe");
+	request_done(&request);
+	vault_free(vault);
+}
+
 static struct span
 field_of(const struct request *request, const char *name)
 {
@@ -267,6 +293,7 @@ main(void)
 	    cmocka_unit_test(a_literal_and_a_secret_make_no_dot_segment),
 	    cmocka_unit_test(bindings_see_credential_in_place_of_the_slot),
 	    cmocka_unit_test(in_clear_goes_only_what_may),
+	    cmocka_unit_test(in_clear_a_number_is_dialled_as_it_is),
 	    cmocka_unit_test(requests_are_signed_for_aws),
 	};
 
