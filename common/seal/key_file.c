@@ -16,6 +16,9 @@ file_check(int fd, const char *path, size_t low, size_t high, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return fail(why, ERR_INVALID, "the key %s is not a regular file", path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return fail(why, ERR_INVALID, "the key %s belongs to user %u, who can read and change it: make it one's own or root's",
+		    path, (unsigned)st.st_uid);
 	if ((st.st_mode & 077) != 0)
 		return fail(why, ERR_INVALID, "the key %s: mode %o lets other users at it: chmod 600 it", path,
 		    (unsigned)st.st_mode & 07777);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -151,6 +152,20 @@ ring_rotate(const struct config *config, struct why *why)
 	return poke(config, why); /* so that the older keys leave its memory, too */
 }
 
+/* The ring is replaced by a file of whoever runs this, which the gateway is to read: root's would shut out a user's gateway. */
+static enum err
+owner_check(int keys, struct why *why)
+{
+	struct stat st;
+
+	if (fstat(keys, &st) < 0)
+		return fail_errno(why, ERR_SYSTEM, "fstat");
+	if (st.st_uid != geteuid())
+		return fail(why, ERR_DENIED, "the gateway's keys belong to user %u: run rotate-key as that user, as the gateway runs",
+		    (unsigned)st.st_uid);
+	return OK;
+}
+
 enum err
 rotate_run(const struct config *config, struct why *why)
 {
@@ -166,6 +181,8 @@ rotate_run(const struct config *config, struct why *why)
 		    config->data_dir);
 	if ((lock = open(data_path(config, "keys"), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return fail_errno(why, ERR_SYSTEM, "open %s", data_path(config, "keys"));
+	if ((r = owner_check(lock, why)) != OK)
+		return r;
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
 		return fail(why, ERR_BUSY, "another rotate-key is running");
 	if ((r = ring_rotate(config, why)) == OK)

@@ -19,7 +19,7 @@ enum err rotation_parse(struct span line, struct rotation *out, struct why *why)
  * Add a storage key, have all records sealed under it, then drop the older keys. Interrupted at any point nothing is lost:
  * every key that a record needs is in the ring until no record needs it, and the next run goes on where this one stopped.
  *
- * errors  ERR_STATE no gateway runs; ERR_BUSY another rotation runs; ERR_UNAVAILABLE the gateway ended meanwhile
+ * errors  ERR_STATE no gateway runs; ERR_DENIED it is another user's; ERR_BUSY another rotation runs; ERR_UNAVAILABLE the gateway ended meanwhile
  */
 enum err rotate_run(const struct config *config, struct why *why) must_check;
 

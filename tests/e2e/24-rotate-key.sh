@@ -46,6 +46,15 @@ unlike "another key is the newest" "$second" "^($first)?$"
 is "all secrets are under it" "$(under)" "$second"
 is "... and the old key is gone" "$(ring_keys)" 1
 
+# Whoever is not the gateway's user would leave it a ring that it cannot read.
+if [ "$(id -u)" = 0 ]; then
+	chown 12345 "$data/keys"
+	fails_with "rotate-key of another user's keys is refused" 1 gateway rotate-key
+	like "... and says whose they are" "$out" "belong to user 12345: run rotate-key as that user"
+	chown 0 "$data/keys"
+	is "the ring is as it was" "$(ring_keys) $(newest)" "1 $second"
+fi
+
 # Killed at its first moment: the ring has two keys until another run finishes it.
 "$bin/openshell-gateway" rotate-key --data-dir "$data" >"$work/rotate.log" 2>&1 & rotation=$!
 wait_for 10 eval '[ $(ring_keys) = 2 ]'
