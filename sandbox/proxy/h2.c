@@ -80,7 +80,7 @@ flow_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, ui
 	if (flow == NULL)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	n = bytes_length(&flow->out) < room ? bytes_length(&flow->out) : room;
-	if (n == 0 && !flow->out_ended) {
+	if (!flow->out_ended && (n == 0 || (flow->counted && n == flow->left))) {
 		flow->deferred = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
@@ -110,6 +110,7 @@ send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, s
 	bytes_add(&side->out, span_of_bytes(head, FRAME_HEAD));
 	bytes_add(&side->out, span_head(bytes_span(&flow->out), length));
 	bytes_take(&flow->out, length);
+	flow->left -= length < flow->left ? length : flow->left;
 	return 0;
 }
 

@@ -268,6 +268,8 @@ front_head(struct exchange *exchange, const struct http_head *answer)
 	if (answer->status < 200)
 		r = nghttp2_submit_headers(session, NGHTTP2_FLAG_NONE, flow->stream, NULL, fields.nv, fields.n, NULL);
 	else {
+		flow->counted = answer->has_length;
+		flow->left = answer->length;
 		flow->out_ended = answer->body == HTTP_BODY_NONE || (answer->has_length && answer->length == 0);
 		r = nghttp2_submit_response(session, flow->stream, fields.nv, fields.n, flow->out_ended ? NULL : &provider);
 	}

@@ -60,6 +60,8 @@ struct flow {
 	bool deferred;	  /* nghttp2 waits for us */
 	bool starved;	  /* there was no room: tell when there is again */
 	bool head_done;	  /* of an answer from upstream: what follows are trailers */
+	bool counted;	  /* `left` is known */
+	uint64_t left;	  /* to be sent yet; the last of it goes with the end, or clients reset what they have whole */
 	struct http_field *trailers_in, *trailers_out;
 	size_t trailers_in_n, trailers_out_n;
 };

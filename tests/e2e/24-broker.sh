@@ -40,6 +40,8 @@ arrived() { tail -n 1 "$WORLD/seen" | jq -r .fields.authorization; }
 called() { echo "$(call "$1") $(arrived)"; }
 is "a call" "$(called demo)" "200 Bearer $first"
 
+is "2,000 calls on one connection of HTTP/2" "$(in_box demo sh -c 'curl -sS --http2 -m 20 -o /dev/null -w "%{http_code}\n" -H "Authorization: Bearer $FORGE_TOKEN" "https://api.forge.test/open/many?n=[1-2000]"' | sort | uniq -c | tr -s ' ')" " 2000 200"
+
 # ---- elsewhere ----
 world_forget
 with=(-H "Authorization: Bearer $token")
