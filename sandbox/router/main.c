@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -69,7 +70,9 @@ main(void)
 	log_open("router", LOG_LEVEL_INFO);
 	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel
 	 * does it. */
-	if (sodium_init() < 0 || OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
+	if (prctl(PR_SET_DUMPABLE, 0) < 0) /* before the key comes; the jail does it again */
+		r = fail_errno(&why, ERR_SYSTEM, "PR_SET_DUMPABLE");
+	else if (sodium_init() < 0 || OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
 		r = fail(&why, ERR_SYSTEM, "libsodium or OpenSSL cannot start");
 	else if ((r = loop_new(&loop, &why)) == OK)
 		r = run(&router, loop, &why);

@@ -246,14 +246,19 @@ fill_target(struct asking *asking, const struct msg_route_open *in, const char *
 
 /* ---- fields ---- */
 
-/* Is it what frameworks take another path from than the one that was compared with the bindings (Symfony, IIS, nginx)? */
-static bool
-redirects(struct span name)
-{
-	static const char *const names[] = {"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri"};
+/* Frameworks take another path from these than the one that was compared with the bindings (Symfony, IIS, nginx). */
+static const char *const redirecting[] = {"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri", NULL};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (span_is(name, names[i]))
+/* Servers and what stands before them send these back as they came: no secret is read there, but who wrote it learns it. */
+static const char *const echoed[] = {"x-request-id", "request-id", "x-correlation-id", "correlation-id", "traceparent",
+    "tracestate", "x-amzn-trace-id", "x-cloud-trace-context", "origin", "access-control-request-method",
+    "access-control-request-headers", NULL};
+
+static bool
+is_one_of(struct span name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (span_is(name, *names))
 			return true;
 	return false;
 }
@@ -269,7 +274,7 @@ may_be_field(struct span name, struct span value, bool upgrade)
 	for (size_t i = 0; i < name.length; i++)
 		if (name.at[i] >= 'A' && name.at[i] <= 'Z')
 			return false;
-	if (redirects(name))
+	if (is_one_of(name, redirecting))
 		return false;
 	if (field.known == HTTP_TE)
 		return span_is(value, "trailers");
@@ -311,6 +316,8 @@ fill_fields(struct asking *asking, const struct msg_route_open *in, size_t ends[
 		if (ends[i] > REQUEST_BYTES_MAX)
 			return unsafe(code, fail(why, ERR_LIMIT, "a head of over %u bytes", REQUEST_BYTES_MAX));
 		out->fields[i].secret = has_slot(field->value, field->value_n);
+		if (out->fields[i].secret && is_one_of(field->name, echoed))
+			return unsafe(code, fail(why, ERR_INVALID, "a credential in a header field that servers send back"));
 		if ((r = arena_span(&out->memory, field->name, &out->fields[i].name)) != OK)
 			return unsafe(code, r);
 	}

@@ -92,6 +92,35 @@ static const struct {
 	{"GET",	   "host",	      false},
 };
 
+/* Fields that come back with the answer: literals only. */
+static void
+no_secret_in_a_field_that_is_sent_back(void **unused)
+{
+	static const struct {
+		const char *name;
+		bool fine;
+	} cases[] = {{"x-api-key", true}, {"cookie", true}, {"sec-websocket-protocol", true}, {"x-request-ids", true},
+	    {"x-request-id", false}, {"x-correlation-id", false}, {"traceparent", false}, {"origin", false}};
+	struct vault *vault = fixture_vault();
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct msg_piece path = {.literal = SPAN("/")}, slot = {.slot = SPAN("v1_ANY"), .place = 1}, plain = {.literal = SPAN("1")};
+		struct msg_route_field fields[] = {{SPAN("authorization"), &slot, 1}, {span_of_text(cases[i].name), &plain, 1}};
+		struct msg_route_open in = open_of("a.test", 443, &path, fields, 2);
+		struct request request;
+		const char *code = "";
+		struct why why;
+
+		assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why), OK);
+		request_done(&request);
+		fields[1].value = &slot;
+		assert_int_equal(request_make(vault, &in, NOW, &request, &code, &why) == OK, cases[i].fine);
+		request_done(&request);
+	}
+	vault_free(vault);
+}
+
 static void
 nothing_asks_for_an_echo_or_another_path(void **unused)
 {
@@ -288,6 +317,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_secret_goes_where_it_is_bound),
+	    cmocka_unit_test(no_secret_in_a_field_that_is_sent_back),
 	    cmocka_unit_test(nothing_asks_for_an_echo_or_another_path),
 	    cmocka_unit_test(what_has_not_gone_goes_by_newer_secrets),
 	    cmocka_unit_test(a_literal_and_a_secret_make_no_dot_segment),
