@@ -21,7 +21,7 @@ struct refresh {
 	struct credentials *credentials;
 	struct reply reply;
 	struct id provider, attempt;
-	struct span key; /* what is minted */
+	struct retained_for whose; /* its key is what is minted, in the arena */
 	struct arena arena;
 	struct span *names; /* keys of the secret material, whole */
 	size_t names_n;
@@ -69,7 +69,7 @@ answer_retain(struct refresh *refresh, const struct msg *answer)
 	struct why why;
 
 	log_info("refresh.retained", "provider=%s", id_text(refresh->provider));
-	retained_keep(refresh->credentials, refresh->provider, refresh->key, &answer->refreshed);
+	retained_keep(refresh->credentials, &refresh->whose, &answer->refreshed);
 	fail(&why, ERR_UNAVAILABLE, "asked on a link that is gone");
 	reply_fail(&refresh->reply, ERR_UNAVAILABLE, &why);
 }
@@ -126,7 +126,7 @@ names_keep(struct refresh *refresh, const struct msg_refresh_run *in, struct why
 	for (size_t i = 0; i < in->secrets_n && r == OK; i++)
 		r = arena_span(&refresh->arena, in->secrets[i].key, &refresh->names[i]);
 	refresh->names_n = in->secrets_n;
-	return r == OK ? arena_span(&refresh->arena, in->key, &refresh->key) : r;
+	return r == OK ? arena_span(&refresh->arena, in->key, &refresh->whose.key) : r;
 }
 
 static enum err
@@ -171,6 +171,7 @@ refresh_opened(struct credentials *credentials, struct msg *m, const struct span
 	refresh->credentials = credentials;
 	refresh->provider = m->refresh_run.provider_id;
 	refresh->attempt = m->refresh_run.attempt;
+	refresh->whose = retained_for(&m->refresh_run);
 	if ((r = names_keep(refresh, &m->refresh_run, why)) != OK ||
 	    (r = job_run(credentials, m, values, refresh, why)) != OK) {
 		refresh_free(refresh);
@@ -192,9 +193,10 @@ enum err
 refresh_run(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_refresh_run *in = &m->refresh_run;
+	const struct retained_for whose = retained_for(in);
 	struct wanted wanted[OPENED_MAX];
 
-	if (retained_take(self, in->provider_id, in->key, m->arena, &answer->refreshed)) {
+	if (retained_take(self, &whose, m->arena, &answer->refreshed)) {
 		answer->id = REFRESHED;
 		return OK;
 	}

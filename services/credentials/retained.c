@@ -1,6 +1,7 @@
 /* Retained answers: sealed, so no secret in clear waits here. */
 #include "services/credentials/retained.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
@@ -8,7 +9,7 @@
 
 struct retained {
 	struct list link; /* in credentials.retained, oldest first */
-	struct id provider;
+	struct retained_for whose; /* its key is our own */
 	char *key, *bytes;
 	size_t length;
 	uint64_t until_ms;
@@ -45,17 +46,31 @@ retained_tidy(struct credentials *credentials)
 		retained_free(credentials, first);
 }
 
+struct retained_for
+retained_for(const struct msg_refresh_run *in)
+{
+	struct retained_for whose = {.provider = in->provider_id, .key = in->key};
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(whose.print));
+	for (size_t i = 0; i < in->secrets_n; i++)
+		crypto_generichash_update(&state, (const uint8_t *)in->secrets[i].record.at, in->secrets[i].record.length);
+	crypto_generichash_final(&state, whose.print, sizeof(whose.print));
+	return whose;
+}
+
 void
-retained_keep(struct credentials *credentials, struct id provider, struct span key, const struct msg_refreshed *answer)
+retained_keep(struct credentials *credentials, const struct retained_for *whose, const struct msg_refreshed *answer)
 {
 	const struct msg m = {.id = REFRESHED, .refreshed = *answer};
 	struct retained *retained = calloc(1, sizeof(*retained));
 	size_t room = 0;
 	struct why why;
 
-	if (retained == NULL || (retained->key = span_dup(key)) == NULL)
+	if (retained == NULL || (retained->key = span_dup(whose->key)) == NULL)
 		abort();
-	retained->provider = provider;
+	retained->whose = *whose;
+	retained->whose.key = span_of_text(retained->key);
 	retained->until_ms = clock_ms() + RETAINED_MS;
 	list_append(&credentials->retained, &retained->link);
 	credentials->retained_n++;
@@ -65,19 +80,19 @@ retained_keep(struct credentials *credentials, struct id provider, struct span k
 }
 
 static struct retained *
-retained_find(struct credentials *credentials, struct id provider, struct span key)
+retained_find(struct credentials *credentials, const struct retained_for *whose)
 {
 	struct retained *retained;
 
 	list_each (retained, &credentials->retained, struct retained, link)
-		if (id_equal(retained->provider, provider) && span_is(key, retained->key))
+		if (id_equal(retained->whose.provider, whose->provider) && span_equal(retained->whose.key, whose->key) &&
+		    memcmp(retained->whose.print, whose->print, sizeof(whose->print)) == 0)
 			return retained;
 	return NULL;
 }
 
 bool
-retained_take(struct credentials *credentials, struct id provider, struct span key, struct arena *arena,
-    struct msg_refreshed *out)
+retained_take(struct credentials *credentials, const struct retained_for *whose, struct arena *arena, struct msg_refreshed *out)
 {
 	struct retained *retained;
 	struct span bytes;
@@ -86,7 +101,7 @@ retained_take(struct credentials *credentials, struct id provider, struct span k
 	bool good;
 
 	retained_tidy(credentials);
-	if ((retained = retained_find(credentials, provider, key)) == NULL)
+	if ((retained = retained_find(credentials, whose)) == NULL)
 		return false;
 	good = arena_span(arena, span_of_bytes(retained->bytes, retained->length), &bytes) == OK &&
 	    msg_decode(bytes, arena, &m, &why) == OK;

@@ -496,6 +496,7 @@ state_goes_away(void **unused)
 	struct msg_secret_record secrets[2];
 	char url[128];
 	struct msg m = refresh(url, "/later", secrets);
+	const struct msg_secret_record asked = secrets[0];
 	struct outcome outcome;
 	int ups = stage.state.ups;
 	struct why why;
@@ -514,7 +515,11 @@ state_goes_away(void **unused)
 	for (uint64_t until_ms = clock_ms() + PATIENCE_MS; !log_has("done /later"); assert_true(clock_ms() < until_ms))
 		assert_int_equal(loop_turn(stage.loop, 10, &why), OK);
 	UNTIL(stage.loop, child_of(keeper()) == 0 || (poll(NULL, 0, 10), false));
-	m = refresh(url, "/denied", secrets); /* were it asked, this server would refuse */
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/denied", port); /* were it asked, this server would refuse */
+	m.refresh_run.token_url = span_of_text(url);
+	secrets[0] = record(2, "API_TOKEN/refresh_token", "rt-2"); /* configured anew meanwhile: not what that was for */
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
+	secrets[0] = asked;
 	ask(&outcome, stage.state.peer, &m);
 	outcome_wait(&outcome);
 	if (outcome.r != OK)
