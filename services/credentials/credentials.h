@@ -21,7 +21,7 @@ struct credentials {
 	int keeper_fd;		 /* socket to the keeper of fetches (fetching.h) */
 	struct watch keeper;
 	struct list fetches, waiting; /* under way; and not yet */
-	unsigned fetches_n, waiting_n;
+	unsigned fetches_n, waiting_n, probes_n;
 	struct list retained; /* answers that state was not there for */
 	unsigned retained_n;
 };

@@ -8,6 +8,7 @@
 #include "services/credentials/opening.h"
 
 struct probe {
+	struct credentials *credentials;
 	struct reply reply;
 };
 
@@ -23,6 +24,7 @@ probed(void *self, enum err r, const struct msg_fetch_done *done, const struct w
 	} else {
 		reply_fail(&probe->reply, r, why);
 	}
+	probe->credentials->probes_n--;
 	free(probe);
 }
 
@@ -52,12 +54,16 @@ probe_opened(struct credentials *credentials, struct msg *m, const struct span *
 	enum err r;
 
 	(void)answer;
+	if (credentials->probes_n == PROBES_MAX)
+		return fail(why, ERR_LIMIT, "%d models are being asked already: try again in a moment", PROBES_MAX);
 	if ((probe = calloc(1, sizeof(*probe))) == NULL || url == NULL)
 		abort();
 	if ((r = fetch_start(credentials, &job, probed, probe, why)) != OK) {
 		free(probe);
 		return r;
 	}
+	probe->credentials = credentials;
+	credentials->probes_n++;
 	probe->reply = opening_reply(reply, m);
 	return OK;
 }
@@ -67,7 +73,7 @@ probe_opened(struct credentials *credentials, struct msg *m, const struct span *
  *
  * in      model_probe, from state
  * out     model_probed: what it answered, whatever the status
- * errors  as refresh_run
+ * errors  as refresh_run; ERR_LIMIT PROBES_MAX are under way
  */
 enum err
 model_probe(void *self, struct msg *m, struct msg *answer, struct why *why)

@@ -4,6 +4,8 @@
 
 #include "services/credentials/credentials.h"
 
+#define PROBES_MAX 8 /* at once, of all FETCHES_MAX: servers that do not answer keep nobody from being renewed */
+
 handler model_probe;
 
 #endif

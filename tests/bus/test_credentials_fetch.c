@@ -16,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/seal/sealed.h"
+#include "services/credentials/probe.h"
 #include "tests/bus/credentials_stage.h"
 
 #define LIMIT_MS 4000 /* a loaded machine answers within that */
@@ -367,6 +368,35 @@ a_model_is_asked(void **unused)
 	outcome_done(&outcome);
 }
 
+/* Servers that do not answer take a part of the children and no more: what is to be renewed is. */
+static void
+models_that_do_not_answer(void **unused)
+{
+	struct msg m = {.id = MODEL_PROBE,
+	    .model_probe = {.provider_id = provider, .host = SPAN("127.0.0.1"), .port = (uint16_t)port, .path = SPAN("/slow/model")}};
+	struct outcome outcomes[PROBES_MAX], outcome;
+	struct msg_secret_record secrets[2];
+	struct msg other;
+	char url[128];
+
+	(void)unused;
+	for (size_t i = 0; i < PROBES_MAX; i++)
+		ask(&outcomes[i], stage.state.peer, &m);
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_LIMIT);
+	other = refresh(url, "/token", secrets);
+	assert_int_equal(ask_now(stage.state.peer, &other), OK);
+	for (size_t i = 0; i < PROBES_MAX; i++) {
+		outcome_wait(&outcomes[i]);
+		assert_int_equal(outcomes[i].r, ERR_TIMEOUT);
+		outcome_done(&outcomes[i]);
+	}
+	m.model_probe.path = SPAN("/model");
+	ask(&outcome, stage.state.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK); /* there is room again */
+	outcome_done(&outcome);
+}
+
 /* ---- deaths ---- */
 
 /* The second field behind the name in /proc/PID/stat; 0: it is gone, or only its name is left. */
@@ -566,6 +596,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(certificates_are_verified),
 	    cmocka_unit_test(other_strategies),
 	    cmocka_unit_test(a_model_is_asked),
+	    cmocka_unit_test(models_that_do_not_answer),
 	    cmocka_unit_test(state_goes_away),
 	    cmocka_unit_test(a_child_is_killed),
 	    cmocka_unit_test(credentials_is_killed),
