@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "sandbox/proxy/event.h"
-#include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/proxy.h"
 
 static void
@@ -55,7 +54,7 @@ held_by(const struct http *http)
 
 	list_each(exchange, &http->exchanges, struct exchange, link)
 		sum += exchange->front.in.size + exchange->front.out.size + exchange->upstream.in.size +
-		    exchange->upstream.out.size + exchange->collected.size + inference_held(exchange);
+		    exchange->upstream.out.size + exchange->collected.size + exchange->held_beside;
 	list_each(back, &http->backs, struct back, link)
 		sum += back->side.in.size + back->side.out.size;
 	return http->tunnel == NULL ? sum : sum + tunnel_held(http->tunnel);

@@ -107,6 +107,7 @@ struct exchange {
 	size_t body_max;
 	struct bytes collected;
 	bool collected_whole; /* it is sent in place of what came */
+	size_t held_beside;   /* bytes that a model call holds for it, besides its own */
 	bool collecting;      /* for inject_body.c, once it is allowed */
 	struct model_call *inference; /* NULL: no model is asked */
 	/* credentials (inject.h) */

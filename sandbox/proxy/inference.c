@@ -37,14 +37,6 @@ call_new(struct exchange *exchange, const struct inference_api *api, struct back
 	return call;
 }
 
-size_t
-inference_held(const struct exchange *exchange)
-{
-	const struct model_call *call = exchange->inference;
-
-	return call == NULL ? 0 : call->body.size + call->request.used_bytes;
-}
-
 void
 inference_forget(struct exchange *exchange)
 {
@@ -54,6 +46,7 @@ inference_forget(struct exchange *exchange)
 		return;
 	inference_tell(call, EVENT_ENDED, SPAN("left"), SPAN("the agent has left"));
 	exchange->inference = NULL;
+	exchange->held_beside = 0;
 	resolve_cancel(exchange->http->connection->proxy->resolver, call->resolving);
 	loop_timer_stop(exchange->http->loop, &call->timer);
 	bytes_free(&call->body);
@@ -144,6 +137,7 @@ inference_collected(struct exchange *exchange)
 
 	call->body = exchange->collected;
 	exchange->collected = (struct bytes){0};
+	exchange->held_beside = call->body.size;
 	if ((r = json_read(bytes_span(&call->body), &call->object, &why)) == OK && call->object.kind != JSON_KIND_OBJECT)
 		r = fail(&why, ERR_SYNTAX, "the body is %s, not an object", json_kind_name(call->object.kind));
 	if (r != OK) {
@@ -193,6 +187,7 @@ request_make(struct model_call *call, struct msg_route_open *open, struct why *w
 		return r;
 	bytes_free(&exchange->collected);
 	bytes_add(&exchange->collected, body);
+	exchange->held_beside = call->body.size + arena->used_bytes;
 	*open = (struct msg_route_open){.backend = backend->slot, .host = backend->host, .port = backend->port,
 	    .tls = backend->tls, .method = span_of_text(call->api->method), .path = path, .path_n = 1, .fields = fields,
 	    .fields_n = inference_fields(backend, &exchange->request, arena, fields), .h2 = backend->tls,

@@ -14,9 +14,6 @@ void inference_begin(struct exchange *exchange);
 void inference_collected(struct exchange *exchange);
 void inference_too_large(struct exchange *exchange);
 
-/* Memory of its body and of what is made of it, beside the exchange's own; 0 where there is no call. */
-size_t inference_held(const struct exchange *exchange);
-
 /* It is over: frees what a call has. Nothing where there is none. */
 void inference_forget(struct exchange *exchange);
 
