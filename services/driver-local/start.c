@@ -295,7 +295,7 @@ start_begin(struct sandbox *sandbox)
 	if (driver->state == NULL)
 		return; /* what is wanted comes again with its return */
 	sandbox->phase = PHASE_ASKING;
-	if (dir >= 0 && sandbox_being_made(dir)) { /* the start before has failed, and its maker is not quite gone */
+	if (sandbox->maker.pidfd >= 0 || (dir >= 0 && sandbox_being_made(dir))) { /* of the start before, and not quite gone */
 		loop_timer_set(driver->loop, &sandbox->timer, MAKER_GONE_MS, begin_again, sandbox);
 		return;
 	}
