@@ -72,10 +72,20 @@ value_check(struct cli *cli, const char *key, const char *value, struct why *why
 	return OK;
 }
 
+/* A key as messages name it. One that does not look like a variable may be a value, given where its name was to stand. */
+static const char *
+key_shown(struct cli *cli, struct span key)
+{
+	bool plain = key.length <= 64 && span_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+	const char *text = shown(&cli->arena, arena_text(&cli->arena, span_head(key, plain ? 64 : 4)));
+
+	return plain ? text : arena_format(&cli->arena, "%s... (the rest is not shown: it may be a value)", text);
+}
+
 enum err
 provider_credential_add(struct cli *cli, Provider *to, struct span key, char *value, struct why *why)
 {
-	const char *name = shown(&cli->arena, arena_text(&cli->arena, span_head(key, PROVIDER_KEY_MAX + 1)));
+	const char *name = key_shown(cli, key);
 	Entry *entry;
 	enum err r;
 
@@ -106,7 +116,7 @@ from_environment(struct cli *cli, const char *key, char **out, struct why *why)
 	const char *value = getenv(key);
 
 	if (value == NULL || value[strspn(value, " \t\r\n")] == '\0')
-		return fail(why, ERR_INVALID, "--credential %.80s: that variable is %s here", shown(&cli->arena, key),
+		return fail(why, ERR_INVALID, "--credential %.80s: that variable is %s here", key_shown(cli, span_of_text(key)),
 		    value == NULL ? "not set" : "empty");
 	*out = provider_secret(cli, value);
 	return *out == NULL ? fail(why, ERR_LIMIT, "out of room") : OK;
@@ -128,7 +138,7 @@ provider_credentials_read(struct cli *cli, Provider *to, bool update, struct why
 		} else if (value.length == 0) {
 			if (!update)
 				return fail(why, ERR_INVALID, "credential %.80s is empty",
-				    shown(&cli->arena, arena_text(&cli->arena, key)));
+				    key_shown(cli, key));
 			text = (char *)(uintptr_t)given->list[i] + key.length + 1;
 		}
 		if ((r = provider_credential_add(cli, to, key, text, why)) != OK)
