@@ -72,11 +72,11 @@ value_check(struct cli *cli, const char *key, const char *value, struct why *why
 	return OK;
 }
 
-/* A key as messages name it. One that does not look like a variable may be a value, given where its name was to stand. */
-static const char *
+const char *
 key_shown(struct cli *cli, struct span key)
 {
-	bool plain = key.length <= 64 && span_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+	bool plain = key.length <= 64 &&
+	    (span_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") || span_only(key, "abcdefghijklmnopqrstuvwxyz_"));
 	const char *text = shown(&cli->arena, arena_text(&cli->arena, span_head(key, plain ? 64 : 4)));
 
 	return plain ? text : arena_format(&cli->arena, "%s... (the rest is not shown: it may be a value)", text);

@@ -30,6 +30,12 @@ enum err provider_credentials_read(struct cli *cli, Provider *to, bool update, s
 /* --config KEY=VALUE; a key that looks like a secret's is warned about. */
 enum err provider_config_read(struct cli *cli, Provider *to, struct why *why) must_check;
 
+/*
+ * A key as messages name it, in the arena. One that does not look like a variable or the name of material may be a value,
+ * given where its name was to stand: only how it begins is shown.
+ */
+const char *key_shown(struct cli *cli, struct span key);
+
 /* A copy of a secret text in the arena, which provider_wipe reaches. */
 char *provider_secret(struct cli *cli, const char *text);
 
