@@ -125,7 +125,16 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	return 0;
 }
 
-/* The answer is whole before its request: that is not wanted any more (RFC 9113, 8.1). */
+static bool
+is_short(const struct http_head *request)
+{
+	return request->has_length && request->length <= UNWANTED_MAX;
+}
+
+/*
+ * The answer is whole before its request: that is not wanted any more. Where it is short it may still come: a client that
+ * is busy sending takes the reset that RFC 9113, 8.1 allows for a failure, and never looks at the answer (curl before 8.7).
+ */
 static int
 on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 {
@@ -137,7 +146,7 @@ on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
 		return 0;
 	flow = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-	if (flow != NULL && !flow->in_ended)
+	if (flow != NULL && !flow->in_ended && !is_short(&flow->exchange->request))
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
 	return 0;
 }

@@ -24,6 +24,7 @@
 #define STREAM_AGENT_BYTES 65535  /* window of a stream towards us, from the agent */
 #define STREAM_BACK_BYTES  262144 /* and from upstream, which is further away */
 #define INTERIM_MAX	   32	  /* 1xx of one answer */
+#define UNWANTED_MAX	   (1u << 20) /* of a request whose answer is whole: clients that write before they read get to see it */
 #define UNUSED_MAX	   16	  /* ranges of stream numbers that an agent passed over */
 #define HELD_MAX_BYTES	   (256u << 20) /* of bodies and heads on their way, of all connections */
 #define EXCHANGE_INLINE	   4096	  /* memory of an exchange without asking for more */
