@@ -29,6 +29,7 @@ static const struct {
     {"allow_encoded_slash", HTTP | RPC, false},
     {"websocket_credential_rewrite", BIT(ENDPOINT_L4) | HTTP, false},
     {"request_body_credential_rewrite", SIGNED, false},
+    {"redact_credentials", SIGNED, false},
     {"persisted_queries", GRAPHQL, false},
     {"graphql_persisted_queries", GRAPHQL, false},
     {"graphql_max_body_bytes", GRAPHQL, false},

@@ -12,7 +12,7 @@ static const char *const kept[] = {"protocol", "tls", "enforcement", "access", "
     "graphql_max_body_bytes", "credential_signing", "signing_service", "signing_region", "json_rpc_max_body_bytes"};
 
 static const char *const added[] = {"allow_encoded_slash", "websocket_credential_rewrite",
-    "request_body_credential_rewrite", "allow_uninspected_credentials"};
+    "request_body_credential_rewrite", "allow_uninspected_credentials", "redact_credentials"};
 
 static const ProtobufCFieldDescriptor *
 field_of(const Endpoint *endpoint, const char *name)

@@ -24,7 +24,8 @@ endpoint_add(const Endpoint *endpoint, struct provider_bindings *bindings, struc
 	size_t n = endpoint_ports(endpoint, &ports);
 
 	for (size_t i = 0; i < n && *text_or(endpoint->host) != '\0'; i++) {
-		const struct provider_binding made = {endpoint->host, (uint16_t)ports[i], path_of(endpoint)};
+		const struct provider_binding made = {endpoint->host, (uint16_t)ports[i], path_of(endpoint),
+		    endpoint->redact_credentials};
 		size_t at = 0;
 
 		if (ports[i] == 0 || ports[i] > UINT16_MAX)
@@ -33,8 +34,10 @@ endpoint_add(const Endpoint *endpoint, struct provider_bindings *bindings, struc
 		       (strcmp(bindings->items[at].host, made.host) != 0 || bindings->items[at].port != made.port ||
 			   strcmp(bindings->items[at].path, made.path) != 0))
 			at++;
-		if (at < bindings->count)
+		if (at < bindings->count) {
+			bindings->items[at].redact |= made.redact;
 			continue;
+		}
 		if (at == PROVIDER_BINDINGS_MAX)
 			return fail(why, ERR_LIMIT, "more than %d hosts, ports and paths", PROVIDER_BINDINGS_MAX);
 		bindings->items[bindings->count++] = made;

@@ -14,6 +14,7 @@ struct provider_binding {
 	const char *host;
 	uint16_t port;
 	const char *path; /* "": all */
+	bool redact;	  /* an answer that holds the credential is masked; says nothing about which it is */
 };
 
 /* Who a credential is: another one of these, another handle, and old placeholders of it resolve no more. */

@@ -190,6 +190,8 @@ item_fill(const struct reading *it, const struct provider_secret *secret, struct
 	    .provider_id = it->planned.providers[secret->provider],
 	    .expires_ms = secret->expires_ms > 0 ? (uint64_t)secret->expires_ms : 0,
 	};
+	for (size_t i = 0; i < secret->bindings_count; i++)
+		out->redact |= secret->bindings[i].redact;
 	if ((r = tokens_of(it, secret, out)) != OK || (r = bindings_of(it, secret, out)) != OK)
 		return r;
 	return record_of(it, secret, out);

@@ -14,6 +14,7 @@ network_policies:
       - {host: ws.acme.test, port: 443, protocol: websocket, enforcement: enforce, access: full, websocket_credential_rewrite: true, credential_binding: {provider: forge}}
       - {host: grpc.example.com, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: forge}}
       - {host: static.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: gcp}}
+      - {host: app.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full}
       - {host: full.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: aws}, credential_signing: sigv4, signing_service: s3, signing_region: eu-west-1}
     binaries: [{path: /usr/bin/curl}, {path: /usr/bin/python3}]
 P
@@ -32,13 +33,24 @@ category: source_control
 credentials:
   - {name: token, env_vars: [FORGE_TOKEN], required: true, auth_style: bearer, header_name: authorization}
 P
+cat >"$work/masked.yaml" <<'P'
+id: masked
+display_name: Masked
+category: other
+credentials:
+  - {name: token, env_vars: [MASKED_TOKEN], required: true}
+endpoints:
+  - {host: app.acme.test, port: 443, protocol: rest, access: full, enforcement: enforce, redact_credentials: true}
+P
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a profile" openshell provider profile import --file "$work/profile.yaml"
 FORGE_TOKEN=$secret succeeds "a provider" openshell provider create --name forge --type forge --credential FORGE_TOKEN
 GCP_SA_ACCESS_TOKEN=ya29.$secret succeeds "one of Google's" openshell provider create --name gcp --type google-cloud --credential GCP_SA_ACCESS_TOKEN --config GCP_PROJECT_ID=proj-1
 succeeds "a profile of two keys" openshell provider profile import --file "$work/aws.yaml"
 AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY=$secret succeeds "... and its provider" openshell provider create --name aws --type keys --credential AWS_ACCESS_KEY_ID --credential AWS_SECRET_ACCESS_KEY
-succeeds "a sandbox with them" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --provider gcp --provider aws --detach -- sleep infinity
+succeeds "a profile that has answers masked" openshell provider profile import --file "$work/masked.yaml"
+MASKED_TOKEN=$secret succeeds "... and its provider" openshell provider create --name masked --type masked --credential MASKED_TOKEN
+succeeds "a sandbox with them" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --provider gcp --provider aws --provider masked --detach -- sleep infinity
 run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 50 -- "$@" 2>&1 </dev/null; }
 status() { run curl -sS -m 15 -o /dev/null -w '%{http_code}' "$@"; }
 last() { world_seen | jq -r "select(.method != null) | $1" | tail -n 1; }
@@ -47,6 +59,9 @@ like "its placeholder" "$placeholder" '^openshell:resolve:env:v[0-9]+_FORGE_TOKE
 token=${placeholder#openshell:resolve:env:}
 
 # ---- heads ----
+echoed() { run curl -sS -m 15 -H "X-Key: $(run printenv "$1")" "https://$2/open/a" | grep -cF "$secret"; }
+is "an answer may hold what was sent" "$(echoed FORGE_TOKEN api.forge.test)" 1
+is "... and is masked where the endpoint asks for it" "$(echoed MASKED_TOKEN app.acme.test) $(last '.fields["x-key"]')" "0 $secret"
 is "a field" "$(status -H "Authorization: Bearer $placeholder" https://api.forge.test/open/a) $(last .fields.authorization)" "200 Bearer $secret"
 is "... over HTTP/2" "$(status --http2 -H "Authorization: Bearer $placeholder" https://api.forge.test/open/a) $(last .fields.authorization)" "200 Bearer $secret"
 is "Basic" "$(status -u "me:$placeholder" https://api.forge.test/open/a) $(last .fields.authorization)" "200 Basic $(printf %s "me:$secret" | base64 -w0)"
