@@ -1,6 +1,7 @@
 #!/bin/bash
 # kill -9 while the storage key is rotated, and while secrets are created, changed and renewed: each secret is there afterwards, as it
-# was or as it was to be; none is left over; and what uses secrets meanwhile notices nothing.
+# was or as it was to be; none is left over; and what uses secrets meanwhile notices nothing. With EVERY_INSTANT=1, as ./soak calls
+# it, each process is killed at every instant, without it at some of them.
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/lib.sh"
 openshell() { timeout 60 "$bin/openshell" "$@"; }
@@ -112,12 +113,22 @@ kill_during() {
 	[ $code = 0 ] || succeeds "$1 killed ($2), rotate-key ends with $code: a second run" gateway rotate-key
 	rotated "$1 killed ($2)$([ $code != 0 ] || echo ', which the same run outlives')" "$before"
 }
-for victim in rotate-key credentials state postgres; do
-	for instant in ring middle end; do kill_during $victim $instant; done
-done
+if [ -n "${EVERY_INSTANT:-}" ]; then
+	for victim in rotate-key credentials state postgres; do
+		for instant in ring middle end; do kill_during $victim $instant; done
+	done
+	changing="asking writing 0.02 0.04" making="asking 0.02 0.04" renewing="asking minting writing"
+else
+	kill_during rotate-key ring
+	kill_during rotate-key middle
+	kill_during credentials middle
+	kill_during state end
+	kill_during postgres middle
+	changing="asking writing" making="asking 0.02" renewing="minting writing"
+fi
 kill $holder; wait $holder 2>/dev/null
 is "meanwhile no call failed" "$(grep -v '^200$' "$work/held" | sort | uniq -c)" ""
-[ "$(wc -l <"$work/held")" -gt 500 ] && ok "... of many ($(wc -l <"$work/held"))" || not_ok "... of many" "$(wc -l <"$work/held")"
+[ "$(wc -l <"$work/held")" -gt 100 ] && ok "... of many ($(wc -l <"$work/held"))" || not_ok "... of many" "$(wc -l <"$work/held")"
 succeeds "the sandbox is deleted" openshell sandbox delete demo
 
 # ---- create, change, renew ----
@@ -176,7 +187,7 @@ cut_off() {
 	wait_for 10 runs credentials
 }
 for victim in credentials state api postgres; do
-	for instant in asking writing 0.02 0.04; do
+	for instant in $changing; do
 		what="$victim killed ($instant) while a secret is changed"
 		next=$(secret) row_key=FORGE_TOKEN
 		FORGE_TOKEN=$next until_there $instant openshell provider update forge --credential FORGE_TOKEN
@@ -188,7 +199,7 @@ for victim in credentials state api postgres; do
 $(cat "$work/done" "$work/call")"; fi
 		now=$got
 	done
-	for instant in asking 0.02 0.04; do
+	for instant in $making; do
 		what="$victim killed ($instant) while a provider is made"
 		value=$(secret)
 		echo "made-$victim-$instant $value" >>"$work/made-values"
@@ -196,7 +207,7 @@ $(cat "$work/done" "$work/call")"; fi
 		cut_off $victim $instant
 		if openshell provider get "made-$victim-$instant" >/dev/null 2>&1 </dev/null; then ok "$what (it ends with $code): it is there"; else is "$what: it is not there, and the command says so" "$((code != 0))" 1; fi
 	done
-	for instant in asking minting writing; do
+	for instant in $renewing; do
 		what="$victim killed ($instant) while one is renewed"
 		old=$(came x-minted) row_key=MINTED_TOKEN
 		until_there $instant openshell provider refresh rotate minted --credential-key MINTED_TOKEN
