@@ -10,10 +10,10 @@ world_name models.acme.test 93.184.216.45
 world_name more-models.acme.test 93.184.216.46
 world_name localhost-models.acme.test 10.20.9.9
 models() { python3 "$here/tests/e2e/world/models.py" "$WORLD" "$@" >>"$work/models.log" 2>&1 & echo $! >>"$WORLD/pids"; }
-models 93.184.216.45 443 "$WORLD/server.pem" "$WORLD/server.key"
+models 93.184.216.45 9443 "$WORLD/server.pem" "$WORLD/server.key"
 models 93.184.216.46 8443 "$WORLD/server.pem" "$WORLD/server.key"
 models 10.20.9.9 11434
-for p in 443 8443 11434; do wait_for 10 test -s "$WORLD/models-ready-$p" || not_ok "the model server on $p starts" "$(cat "$work/models.log")"; done
+for p in 9443 8443 11434; do wait_for 10 test -s "$WORLD/models-ready-$p" || not_ok "the model server on $p starts" "$(cat "$work/models.log")"; done
 seen() { world_seen | jq -c "select(.model_server != null) | $1" 2>/dev/null | tail -n "${2:-1}"; }
 
 cat >"$work/policy.yaml" <<'P'
@@ -34,7 +34,7 @@ chat='{"model":"other","messages":[{"role":"user","content":"hi"}]}'
 like "no route: it says so" "$(post /v1/chat/completions "$chat")" '"cluster inference is not configured"'
 
 # ---- a route ----
-OPENAI_API_KEY=$secret succeeds "a provider from the environment" openshell provider create --name models --type openai --credential OPENAI_API_KEY --config OPENAI_BASE_URL=https://models.acme.test/v1
+OPENAI_API_KEY=$secret succeeds "a provider from the environment" openshell provider create --name models --type openai --credential OPENAI_API_KEY --config OPENAI_BASE_URL=https://models.acme.test:9443/v1
 succeeds "a route, its model asked first" openshell inference set --provider models --model scripted-1
 like "... shows itself" "$(openshell inference get 2>&1)" 'scripted-1'
 hot() { [ "$(status -d "$chat" https://inference.local/v1/chat/completions)" = 200 ]; }
@@ -77,10 +77,10 @@ OPENAI_API_KEY=$other succeeds "a second provider" openshell provider create --n
 succeeds "a route with two, in order" openshell inference set --provider models --model scripted-1 --provider more --model scripted-2
 answers() { post /v1/chat/completions "$chat" | grep -q "$1"; }
 wait_for 5 answers 'scripted-1'; is "the first answers" $? 0
-echo 503 >"$WORLD/model-status-443"
+echo 503 >"$WORLD/model-status-9443"
 wait_for 5 answers 'scripted-2'; is "... and when it is overloaded, the second" $? 0
 is "... with its own key" "$(seen .headers.authorization)" "\"Bearer $other\""
-rm "$WORLD/model-status-443"
+rm "$WORLD/model-status-9443"
 wait_for 5 answers 'scripted-1'; is "the first again" $? 0
 
 # ---- a local model server, without a key and without TLS ----
@@ -106,7 +106,7 @@ gone() { [ "$(status -d "$chat" https://inference.local/v1/chat/completions)" = 
 wait_for 5 gone; is "... in the running sandbox too" $? 0
 
 # ---- a real agent ----
-ANTHROPIC_API_KEY=$secret succeeds "an Anthropic provider" openshell provider create --name claude --type anthropic --credential ANTHROPIC_API_KEY --config ANTHROPIC_BASE_URL=https://models.acme.test/v1
+ANTHROPIC_API_KEY=$secret succeeds "an Anthropic provider" openshell provider create --name claude --type anthropic --credential ANTHROPIC_API_KEY --config ANTHROPIC_BASE_URL=https://models.acme.test:9443/v1
 succeeds "a route to it" openshell inference set --provider claude --model scripted-claude
 agent=${OPENSHELL_TEST_AGENT:-}
 [ -n "$agent" ] || not_ok "the agent is there: OPENSHELL_TEST_AGENT"
