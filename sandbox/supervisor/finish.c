@@ -8,7 +8,8 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 
-#define STOP_MS 10000
+#define STOP_MS	   10000
+#define HANG_UP_MS 500
 
 /* Nothing of the agent outlives this: its process namespace ends with process 1. */
 static void
@@ -68,33 +69,42 @@ finish_spawner(struct supervisor *s)
 	loop_stop(s->loop);
 }
 
+static enum err
+main_signal(struct supervisor *s, uint8_t number)
+{
+	struct msg m = {.id = SPAWN_SIGNAL, .spawn_signal = {s->main.command_id, number}};
+	struct why why;
+
+	return !s->main.running || s->spawner_peer == NULL ? ERR_STATE : peer_tell(s->spawner_peer, &m, &why);
+}
+
+/* A shell at a terminal is deaf to SIGTERM and ends when its terminal does; one that is just starting may miss that once. */
 static void
-stop_now(void *self)
+stop_wait(void *self)
 {
 	struct supervisor *s = self;
 
-	loop_stop(s->loop);
+	if (s->stop_waited_ms >= STOP_MS) {
+		loop_stop(s->loop);
+		return;
+	}
+	if (s->enrolled.tty && main_signal(s, SIGHUP) != OK)
+		loop_stop(s->loop);
+	s->stop_waited_ms += HANG_UP_MS;
+	loop_timer_set(s->loop, &s->stop_timer, HANG_UP_MS, stop_wait, s);
 }
 
 void
 finish_asked(void *self, int signal_number)
 {
 	struct supervisor *s = self;
-	struct msg m = {.id = SPAWN_SIGNAL, .spawn_signal = {s->main.command_id, SIGTERM}};
-	struct why why;
-	enum err r;
 
 	(void)signal_number;
 	s->stopping = true;
-	r = !s->main.running || s->spawner_peer == NULL ? ERR_STATE : peer_tell(s->spawner_peer, &m, &why);
-	if (r == OK && s->enrolled.tty) { /* a shell at a terminal is deaf to SIGTERM, and ends when its terminal does */
-		m.spawn_signal.signal = SIGHUP;
-		r = peer_tell(s->spawner_peer, &m, &why);
-	}
-	if (r != OK) {
+	if (main_signal(s, SIGTERM) != OK) {
 		loop_stop(s->loop);
 		return;
 	}
 	linkage_say(s, "INFO", "asked to stop");
-	loop_timer_set(s->loop, &s->stop_timer, STOP_MS, stop_now, s);
+	stop_wait(s);
 }

@@ -64,6 +64,7 @@ struct supervisor {
 	bool stopping;	   /* SIGTERM came */
 	bool spawner_lost; /* it died before its time */
 	struct timer stop_timer;
+	uint32_t stop_waited_ms;
 };
 
 /* identity.c */
