@@ -22,8 +22,8 @@ start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan;
 succeeds "a sandbox" openshell sandbox create --name demo --policy "$work/policy.yaml" --detach -- sleep infinity
 put() { openshell sandbox exec -n demo -- sh -c "cat >$2 && chmod 755 $2" <"$1"; }
 run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 30 -- "$@" 2>&1 </dev/null; }
-code() { run curl -sS --max-time 8 -k -o /dev/null -w '%{http_code}' "$@" | tail -c 3; }
-tunnel() { run curl -sS --max-time 8 -k -x http://10.200.0.1:3128 -o /dev/null -w '%{http_connect}' "$@" | tail -c 3; }
+code() { run curl -s --max-time 8 -k -o /dev/null -w '%{http_code}' "$@" | tail -c 3; }
+tunnel() { run curl -s --max-time 8 -k -x http://10.200.0.1:3128 -o /dev/null -w '%{http_connect}' "$@" | tail -c 3; }
 put "$evade" /sandbox/evade
 put "$evade" /sandbox/allowed
 # passes WHAT COMMAND..., refused WHAT COMMAND...: a 200 or anything else but one
