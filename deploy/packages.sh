@@ -4,12 +4,12 @@
 set -eu
 
 build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libseccomp-dev libnftables-dev libnl-3-dev libnl-route-3-dev libpq-dev libyaml-dev libssl-dev libc-ares-dev libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
-libprotobuf-dev libjansson-dev libcmocka-dev zlib1g-dev'
+libprotobuf-dev libjansson-dev libcmocka-dev zlib1g-dev libssh-dev openssh-sftp-server'
 run='postgresql'
 show='curl/curl python3/python3'
 test='clang llvm libclang-rt-14-dev bubblewrap jq curl python3 python3-venv strace procps iproute2 nftables netcat-openbsd git openssl nginx-light python3-requests
-python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget'
-bench='wrk haproxy squid-openssl mitmproxy'
+python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget openssh-client rsync tmux'
+bench='wrk haproxy squid-openssl mitmproxy openssh-server docker.io'
 
 wanted=
 for purpose in "$@"; do

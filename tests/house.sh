@@ -29,6 +29,8 @@ sandbox/link common proto
 sandbox/policyd common openshell proto
 sandbox/proxy common proto
 sandbox/router common proto
+sandbox/sshd common proto
+sandbox/pack common/base common/os
 sandbox/launcher
 sandbox/fence
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
@@ -59,6 +61,8 @@ sandbox/link sodium
 sandbox/policyd sodium
 sandbox/proxy ssl cares nghttp2
 sandbox/router ssl nghttp2 sodium
+sandbox/sshd ssh sodium
+sandbox/pack sodium
 sandbox/launcher
 sandbox/fence nftables nl nl_route
 clients/sdk protobuf_c jansson

@@ -29,8 +29,9 @@ enum role {
 	ROLE_POLICYD = 1 << 9,
 	ROLE_PROXY = 1 << 10,
 	ROLE_ROUTER = 1 << 11,
-	ROLE_ANY = (1 << 12) - 1,
-	ROLE_STREAM = ROLE_API | ROLE_RELAY | ROLE_LINK | ROLE_PROXY | ROLE_ROUTER,
+	ROLE_SSHD = 1 << 12,	/* one SSH connection of a sandbox */
+	ROLE_ANY = (1 << 13) - 1,
+	ROLE_STREAM = ROLE_API | ROLE_RELAY | ROLE_LINK | ROLE_PROXY | ROLE_ROUTER | ROLE_SSHD,
 };
 
 const char *role_name(enum role role);

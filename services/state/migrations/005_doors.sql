@@ -1,0 +1,1 @@
+-- Doors into sandboxes that outlive a request: SSH sessions, and names under which a port of a sandbox is served.
