@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/log.h"
-#include "services/relay/exec.h"
+#include "services/relay/passage.h"
 
 #define ANNOUNCE_BATCH	  500 /* session_up messages in one turn: far below any queue's end */
 #define ANNOUNCE_AGAIN_MS 50
@@ -28,7 +28,7 @@ session_open(struct relay *relay, struct peer *peer)
 		abort();
 	session->relay = relay;
 	session->peer = peer_ref(peer);
-	list_init(&session->execs);
+	list_init(&session->passages);
 	list_append(&relay->strangers, &session->link);
 	peer->self = session;
 	loop_timer_set(relay->loop, &session->deadline,
@@ -53,7 +53,7 @@ detach(struct session *session, const char *words)
 {
 	struct relay *relay = session->relay;
 
-	exec_end_all(session, words);
+	passage_end_all(session, words);
 	loop_timer_stop(relay->loop, &session->deadline);
 	list_remove(&session->link);
 	table_remove(&relay->by_sandbox, &session->by_sandbox);

@@ -12,7 +12,18 @@
 #define ENROL_CHECKS_MAX  64 /* under way at state at one time */
 #define EXECS_MAX	  4096
 #define EXECS_SANDBOX_MAX 256
+#define DOORS_MAX	  4096
+#define DOORS_SANDBOX_MAX 256
+#define DOORS_OPENING_MAX 256 /* not yet answered by their sandboxes */
+#define DOORS_OPENING_SANDBOX_MAX 32
 #define WINDOW_MAX	  (1u << 20) /* most credit that one end may give on one channel */
+
+/* What passes through, and how much of each: see passage.h. */
+enum passage_place { PASSAGE_EXEC, PASSAGE_DOOR, PASSAGE_KINDS };
+
+struct passage_counts {
+	unsigned open, starting; /* open: those that are starting among them */
+};
 
 /* What went wrong without harm, for the log at the end and for tests. */
 struct relay_counts {
@@ -35,7 +46,8 @@ struct relay {
 	size_t checks_n; /* enrolments that state is looking at, at most ENROL_CHECKS_MAX */
 	struct timer announce;
 
-	struct table by_api, by_link; /* execs */
+	struct table by_api, by_link; /* passages */
+	struct passage_counts passages[PASSAGE_KINDS];
 	uint64_t next_stream;
 	struct relay_counts counts;
 };

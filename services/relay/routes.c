@@ -3,7 +3,9 @@
 
 #include "services/relay/config_push.h"
 #include "services/relay/enrol.h"
+#include "services/relay/door.h"
 #include "services/relay/exec.h"
+#include "services/relay/passage.h"
 #include "services/relay/report.h"
 
 const struct route relay_routes[] = {
@@ -20,8 +22,10 @@ const struct route relay_routes[] = {
 	{EXEC_START, exec_start, 0, 0},
 	{EXEC_EXITED, exec_exited, 0, 0},
 	{EXEC_SIGNAL, exec_signal, 0, 0},
-	{STREAM_DATA, exec_data, 0, 0},
-	{STREAM_GRANT, exec_grant, 0, 0},
-	{STREAM_END, exec_end, 0, 0},
+	{DOOR_OPEN, door_open, 0, 0},
+	{DOOR_CLOSED, door_closed, 0, 0},
+	{STREAM_DATA, passage_data, 0, 0},
+	{STREAM_GRANT, passage_grant, 0, 0},
+	{STREAM_END, passage_end, 0, 0},
 	{0},
 };

@@ -3,7 +3,7 @@
 
 #include "common/base/log.h"
 #include "services/relay/enrol.h"
-#include "services/relay/exec.h"
+#include "services/relay/passage.h"
 #include "services/relay/routes.h"
 
 static void

@@ -7,7 +7,7 @@
 /* Fill in an empty relay that serves on loop; the bus is joined by the caller. */
 void relay_init(struct relay *relay, struct loop *loop);
 
-/* End all sessions, callers and execs and free what they hold; then the bus may end. */
+/* End all sessions, callers and what passes between them and free what they hold; then the bus may end. */
 void relay_done(struct relay *relay);
 
 #endif

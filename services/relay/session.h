@@ -24,8 +24,8 @@ struct session {
 		struct id sandbox, instance;
 		uint32_t epoch;
 	} asked; /* what that enrol said */
-	struct list execs;
-	unsigned execs_n;
+	struct list passages;
+	struct passage_counts passages_n[PASSAGE_KINDS];
 };
 
 /* The enrolled session of a sandbox; NULL when there is none. */
