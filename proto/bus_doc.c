@@ -41,6 +41,15 @@ print_bounds(const struct field *field)
 	}
 }
 
+static const char *
+since_words(unsigned release)
+{
+	static char words[32];
+
+	snprintf(words, sizeof(words), " (Since release %u)", release);
+	return words;
+}
+
 int
 main(void)
 {
@@ -50,17 +59,23 @@ main(void)
 	printf("# Bus messages\n\nMade from `proto/bus.def` by `proto/bus_doc`; do not edit. Release %u of the table.\n",
 	    BUS_RELEASE);
 	for (size_t i = 0; i < n; i++) {
+		unsigned since = msg_since(table[i]);
+
 		printf("\n## 0x%04x %s\n\n%s. From ", (unsigned)table[i]->id, table[i]->name, table[i]->words);
 		print_roles(table[i]->from);
 		printf("; to ");
 		print_roles(table[i]->to);
-		printf(".\n");
-		if (table[i]->fields_n > 0)
+		printf(".%s\n", since > 1 ? since_words(since) : "");
+		if (table[i]->rows > (msg_since(table[i]) > 1))
 			printf("\n| field | type | allowed | what |\n|---|---|---|---|\n");
-		for (size_t f = 0; f < table[i]->fields_n; f++) {
+		for (size_t f = 0; f < table[i]->rows; f++) {
+			if (table[i]->fields[f].kind == FIELD_SINCE) {
+				since = (unsigned)table[i]->fields[f].low;
+				continue;
+			}
 			printf("| %s | %s | ", table[i]->fields[f].name, table[i]->fields[f].type);
 			print_bounds(&table[i]->fields[f]);
-			printf(" | %s |\n", table[i]->fields[f].words);
+			printf(" | %s%s |\n", table[i]->fields[f].words, since > msg_since(table[i]) ? since_words(since) : "");
 		}
 	}
 	return 0;

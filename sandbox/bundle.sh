@@ -1,10 +1,12 @@
 #!/bin/sh
 # Make the bundle: the programs of a sandbox, the shared libraries they need, and a loader of their own.
 #
-# usage: bundle.sh DIRECTORY STAMP PROGRAM...
+# usage: bundle.sh DIRECTORY STAMP PROGRAM... [--agent PROGRAM...]
 #   DIRECTORY/bin/NAME   each program under its own name
 #   DIRECTORY/lib        what they need, found by ldd, and the loader
 #   DIRECTORY/empty      nothing: a root directory for processes that need no file
+#   DIRECTORY/agent      what the agent may execute: programs, lib of their own, and "loader", by which one that was made
+#                        for another system's loader is run: loader --library-path .../agent/lib .../agent/NAME
 #
 # In a sandbox DIRECTORY is /opt/openshell. The loader's names for preloading and caching are changed to names of the
 # same length below it that do not exist, so that no file of an image is read before main. At the end it is checked
@@ -40,23 +42,36 @@ system_loader() {
 	fail "there is no $1 on this system"
 }
 
+# ldd runs the program's own loader; the system's does as well and is there.
+needs_of() {
+	"$(system_loader "$loader")" --list "$1" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }'
+}
+
 loader=
+mkdir "$new/agent" "$new/agent/lib"
+to=bin lib=/opt/openshell/lib rpath='$ORIGIN/../lib'
 for program in "$@"; do
-	cp "$program" "$new/bin/"
+	if [ "$program" = --agent ]; then
+		to=agent lib=/opt/openshell/agent/lib rpath='$ORIGIN/lib'
+		continue
+	fi
+	cp -L "$program" "$new/$to/"
 	interpreter=$(loader_of "$program")
 	[ -n "$interpreter" ] || continue
 	loader=$(basename "$interpreter")
-	[ "$interpreter" = "/opt/openshell/lib/$loader" ] || fail "$program asks for the loader $interpreter"
-	readelf -d "$program" | grep -q '(RPATH).*\[$ORIGIN/../lib\]' || fail "$program has no RPATH of the bundle"
-	# ldd runs the program's own loader; the system's does as well and is there.
-	"$(system_loader "$loader")" --list "$program" |
-	    awk '$2 == "=>" && $3 ~ /^\// { print $3 }' >>"$new/needs"
+	needs_of "$program" >>"$new/needs-$to"
+	case $to,$interpreter in agent,/lib*) continue ;; esac # one of the system's
+	[ "$interpreter" = "$lib/$loader" ] || fail "$program asks for the loader $interpreter"
+	readelf -d "$program" | grep -q "(RPATH).*\[$rpath\]" || fail "$program has no RPATH of the bundle"
 done
 [ -n "$loader" ] || fail "no program here needs a loader"
-sort -u "$new/needs" | while read -r library; do
-	cp -L "$library" "$new/lib/"
-done
-rm "$new/needs"
+copy_needs() { # FILE DIRECTORY
+	sort -u "$1" | while read -r library; do
+		cp -L "$library" "$2/"
+	done
+	rm "$1"
+}
+copy_needs "$new/needs-bin" "$new/lib"
 # glibc opens it by name when a thread ends early: it must be found here too.
 gcc_s=$(ldconfig -p 2>/dev/null | awk -v loader="$loader" '/libgcc_s\.so\.1/ { print $NF; exit }') || gcc_s=
 [ -z "$gcc_s" ] || cp -L "$gcc_s" "$new/lib/"
@@ -74,13 +89,26 @@ replace /etc/ld.so.preload /opt/openshell/pre
 replace /etc/ld.so.cache /opt/openshell/c
 [ "$(wc -c <"$new/lib/$loader")" -eq "$size" ] || fail "the loader changed its size"
 chmod 755 "$new/lib/$loader"
+if [ -f "$new/needs-agent" ]; then
+	copy_needs "$new/needs-agent" "$new/agent/lib"
+	cp "$new/lib/$loader" "$new/agent/lib/"
+	ln -s "lib/$loader" "$new/agent/loader"
+else
+	rm -r "$new/agent"
+fi
 
 # Nothing may resolve outside: every name that is needed is a file here.
-for file in "$new"/bin/* "$new"/lib/*; do
-	readelf -d "$file" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | while read -r name; do
-		[ -f "$new/lib/$name" ] || fail "$(basename "$file") needs $name, which is not in the bundle"
+complete() { # LIB FILE...
+	in=$1
+	shift
+	for file in "$@"; do
+		readelf -d "$file" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | while read -r name; do
+			[ -f "$in/$name" ] || fail "$(basename "$file") needs $name, which is not in the bundle"
+		done
 	done
-done
+}
+complete "$new/lib" "$new"/bin/* "$new"/lib/*
+[ ! -d "$new/agent" ] || complete "$new/agent/lib" "$new"/agent/[!l]* "$new"/agent/lib/*
 
 chmod -R go=rX "$new"
 if [ -e "$directory" ]; then

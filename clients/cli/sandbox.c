@@ -123,6 +123,19 @@ sandbox_fetch(struct cli *cli, char *name, Openshell__V1__SandboxResponse **out,
 	return fail(why, ERR_PROTOCOL, "the gateway's answer about sandbox %s has no id", name);
 }
 
+enum err
+sandbox_ready(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why)
+{
+	const char *trouble;
+	int phase = sandbox_phase(sandbox);
+
+	if (phase == OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY)
+		return OK;
+	trouble = sandbox_trouble(&cli->arena, sandbox);
+	return fail(why, ERR_STATE, "sandbox %s: sandbox is not ready: it is in phase %s%s%.300s", name,
+	    phase_name(phase), trouble == NULL ? "" : ", ", trouble == NULL ? "" : trouble);
+}
+
 void
 sandbox_used(struct cli *cli, const char *name)
 {

@@ -24,6 +24,10 @@ enum err sandbox_choose(struct cli *cli, const char *name, char **out, struct wh
 enum err sandbox_fetch(
     struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
 
+/* ERR_STATE with its phase and what is the matter, unless it is ready. */
+enum err sandbox_ready(
+    struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why) must_check;
+
 /* Remember it as the one that was used last; that this fails is only a warning. */
 void sandbox_used(struct cli *cli, const char *name);
 

@@ -13,7 +13,8 @@
 struct writer {
 	char *at;
 	size_t length, room;
-	bool over; /* past MSG_BYTES_MAX */
+	uint32_t release; /* of who is to read it */
+	bool over;	  /* past MSG_BYTES_MAX */
 };
 
 /* Not realloc, which leaves behind what it has moved: it may hold a key or a token. */
@@ -242,6 +243,8 @@ put_field(struct writer *w, const struct field *field, const char *from, struct 
 		return put_texts(w, field, *(struct span *const *)at, count, why);
 	case FIELD_MANY:
 		return put_many(w, field, *(char *const *)at, count, why);
+	case FIELD_SINCE:
+		return OK;
 	default:
 		abort();
 	}
@@ -250,10 +253,11 @@ put_field(struct writer *w, const struct field *field, const char *from, struct 
 static enum err
 put_fields(struct writer *w, const struct msg_info *info, const void *from, struct why *why)
 {
+	size_t fields, rows = msg_rows(info, w->release, &fields);
 	enum err r;
 
-	put_array(w, info->fields_n);
-	for (size_t i = 0; i < info->fields_n; i++)
+	put_array(w, fields);
+	for (size_t i = 0; i < rows; i++)
 		if ((r = put_field(w, &info->fields[i], from, why)) != OK)
 			return r;
 	return OK;
@@ -267,6 +271,9 @@ put_msg(struct writer *w, const struct msg *msg, struct why *why)
 
 	if (info == NULL)
 		return fail(why, ERR_RANGE, "no message has the number %u", (unsigned)msg->id);
+	if (msg_since(info) > w->release)
+		return fail(why, ERR_STATE, "%s came with release %u, and this is for a process of release %u: start it anew",
+		    info->name, msg_since(info), w->release);
 	put_number(w, msg->id);
 	if ((r = put_fields(w, info, &msg->hello, why)) != OK)
 		return because(why, r, "%s", info->name);
@@ -288,7 +295,8 @@ written(struct writer *w, enum err r, char **buffer, size_t *room, size_t *lengt
 enum err
 envelope_encode(const struct envelope *envelope, char **buffer, size_t *room, size_t *length, struct why *why)
 {
-	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room};
+	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room,
+	    .release = envelope->release == 0 ? BUS_RELEASE : envelope->release};
 	enum err r = OK;
 
 	put_array(&w, ENVELOPE_FIELDS);
@@ -309,7 +317,7 @@ envelope_encode(const struct envelope *envelope, char **buffer, size_t *room, si
 enum err
 msg_encode(const struct msg *msg, char **buffer, size_t *room, size_t *length, struct why *why)
 {
-	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room};
+	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room, .release = BUS_RELEASE};
 
 	put_array(&w, 2);
 	return written(&w, put_msg(&w, msg, why), buffer, room, length, why);
@@ -319,6 +327,7 @@ msg_encode(const struct msg *msg, char **buffer, size_t *room, size_t *length, s
 
 struct reader {
 	struct span left;
+	uint32_t release; /* of who wrote it */
 	struct arena *arena;
 	struct why *why;
 };
@@ -554,25 +563,38 @@ take_field(struct reader *r, const struct field *field, char *to, int depth)
 		return take_texts(r, field, to);
 	case FIELD_MANY:
 		return take_many(r, field, to, depth);
+	case FIELD_SINCE:
+		return OK;
 	default:
 		abort();
 	}
 }
 
+/* What an older release does not say: the least that each field may hold. The struct is zero. */
+static void
+fields_default(const struct msg_info *info, size_t row, char *to)
+{
+	for (; row < info->rows; row++)
+		if (info->fields[row].kind == FIELD_NUMBER)
+			number_store(to + info->fields[row].offset, info->fields[row].size, info->fields[row].low);
+}
+
 static enum err
 take_fields(struct reader *r, const struct msg_info *info, void *to, int depth)
 {
+	size_t fields, rows = msg_rows(info, r->release, &fields);
 	uint64_t count;
 	enum err e;
 
 	if ((e = take_array(r, &count)) != OK)
 		return e;
-	if (count != info->fields_n)
-		return fail(r->why, ERR_PROTOCOL, "%s has %zu fields, not %llu", info->name, info->fields_n,
+	if (count != fields)
+		return fail(r->why, ERR_PROTOCOL, "%s has %zu fields, not %llu", info->name, fields,
 		    (unsigned long long)count);
-	for (size_t i = 0; i < info->fields_n; i++)
+	for (size_t i = 0; i < rows; i++)
 		if ((e = take_field(r, &info->fields[i], to, depth)) != OK)
 			return because(r->why, e, "%s", info->fields[i].name);
+	fields_default(info, rows, to);
 	return OK;
 }
 
@@ -585,7 +607,7 @@ take_msg(struct reader *r, struct msg *out)
 
 	if ((e = take_number(r, &number)) != OK)
 		return e;
-	if (number > UINT16_MAX || (info = msg_info((uint32_t)number)) == NULL)
+	if (number > UINT16_MAX || (info = msg_info((uint32_t)number)) == NULL || msg_since(info) > r->release)
 		return fail(r->why, ERR_PROTOCOL, "no message has the number %llu", (unsigned long long)number);
 	out->id = info->id;
 	out->arena = r->arena;
@@ -647,9 +669,9 @@ take_header(struct reader *r, uint64_t *kind, uint64_t *call)
 }
 
 enum err
-envelope_decode(struct span bytes, struct arena *arena, struct envelope *out, struct why *why)
+envelope_decode(struct span bytes, uint32_t release, struct arena *arena, struct envelope *out, struct why *why)
 {
-	struct reader r = {bytes, arena, why};
+	struct reader r = {bytes, release, arena, why};
 	struct envelope got = {0};
 	uint64_t kind, call;
 	enum err e;
@@ -671,7 +693,7 @@ envelope_decode(struct span bytes, struct arena *arena, struct envelope *out, st
 enum err
 msg_decode(struct span bytes, struct arena *arena, struct msg *out, struct why *why)
 {
-	struct reader r = {bytes, arena, why};
+	struct reader r = {bytes, BUS_RELEASE, arena, why};
 	struct msg got = {0};
 	uint64_t count;
 	enum err e;

@@ -19,6 +19,8 @@
 	{FIELD_OF(FIELD_MANY, name_, words_, #part_), .count_offset = offsetof(THIS, name_##_n),                 \
 	    .count_max = count_, .size = sizeof(struct msg_##part_), .part = info_##part_},
 
+#define SINCE(release_)	 {.kind = FIELD_SINCE, .name = "", .words = "", .type = "", .low = release_},
+
 #define INFO(name_, ID_, number_, from_, to_, words_, ...)                                                      \
 	static const struct msg_info *info_##name_(void)                                                         \
 	{                                                                                                        \
@@ -55,6 +57,25 @@ msg_table(size_t *n)
 			table[i] = rows[i]();
 	*n = ROWS;
 	return table;
+}
+
+size_t
+msg_rows(const struct msg_info *info, uint32_t release, size_t *fields)
+{
+	size_t row = 0;
+
+	for (*fields = 0; row < info->rows; row++) {
+		if (info->fields[row].kind == FIELD_SINCE && info->fields[row].low > release)
+			break;
+		*fields += info->fields[row].kind != FIELD_SINCE;
+	}
+	return row;
+}
+
+uint32_t
+msg_since(const struct msg_info *info)
+{
+	return info->rows > 0 && info->fields[0].kind == FIELD_SINCE ? (uint32_t)info->fields[0].low : 1;
 }
 
 /* The rows of bus.def stand in the order of their numbers (a test holds them to it). */

@@ -10,7 +10,7 @@
 #include "common/base/id.h"
 #include "common/base/span.h"
 
-#define BUS_RELEASE	1
+#define BUS_RELEASE	2 /* raised when the first SINCE of a new release is written; a peer may be one behind */
 #define MSG_BYTES_MAX	(2u << 20) /* one encoded message */
 #define MSG_FDS_MAX	12
 
@@ -54,6 +54,7 @@ enum msg_id {
 #define BYTES(name, min, max, words)	       struct span name;
 #define TEXTS(name, count_max, max, words)     struct span *name; size_t name##_n;
 #define MANY(name, part, count_max, words)     struct msg_##part *name; size_t name##_n;
+#define SINCE(release)
 #define PART(name, ...)			       struct msg_##name { __VA_ARGS__ };
 #define MESSAGE(ID_, number, name, from, to, words, ...) struct msg_##name { __VA_ARGS__ };
 #include "proto/bus.def"
@@ -64,6 +65,7 @@ enum msg_id {
 #undef BYTES
 #undef TEXTS
 #undef MANY
+#undef SINCE
 #undef PART
 #undef MESSAGE
 
@@ -86,7 +88,18 @@ struct msg {
 	};
 };
 
-enum field_kind { FIELD_END, FIELD_ID, FIELD_FLAG, FIELD_NUMBER, FIELD_TEXT, FIELD_BYTES, FIELD_TEXTS, FIELD_MANY };
+/* FIELD_SINCE is no field: what follows it is known from the release .low on. */
+enum field_kind {
+	FIELD_END,
+	FIELD_ID,
+	FIELD_FLAG,
+	FIELD_NUMBER,
+	FIELD_TEXT,
+	FIELD_BYTES,
+	FIELD_TEXTS,
+	FIELD_MANY,
+	FIELD_SINCE
+};
 
 struct msg_info;
 
@@ -107,9 +120,15 @@ struct msg_info {
 	const char *name, *words;
 	uint32_t from, to; /* roles */
 	const struct field *fields; /* ends with FIELD_END */
-	size_t fields_n;
-	size_t size; /* of the struct */
+	size_t rows;	/* before FIELD_END */
+	size_t size;	/* of the struct */
 };
+
+/* How many of its rows (FIELD_SINCE among them) a release knows; *fields gets how many of these are fields. */
+size_t msg_rows(const struct msg_info *info, uint32_t release, size_t *fields);
+
+/* The release that a message came with: its row begins with SINCE, or it was there from the first. */
+uint32_t msg_since(const struct msg_info *info);
 
 /* The row of a number; NULL when there is none. */
 const struct msg_info *msg_info(uint32_t number);

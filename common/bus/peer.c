@@ -32,6 +32,7 @@ bus_init(struct bus *bus)
 	assert(bus->loop != NULL && bus->name != NULL);
 	list_init(&bus->peers);
 	bus->arena.max_bytes = ARENA_BYTES;
+	bus->release = bus->release == 0 ? BUS_RELEASE : bus->release;
 }
 
 /* One that ends may take others with it, so each look begins anew. */
@@ -84,6 +85,7 @@ peer_new(struct bus *bus, enum role role, const char *name, const struct transpo
 	peer->transport = transport;
 	peer->wire = wire;
 	peer->references = 1;
+	peer->release = bus->release;
 	snprintf(peer->name, sizeof(peer->name), "%s", name);
 	list_init(&peer->calls);
 	list_append(&bus->peers, &peer->link);
@@ -139,12 +141,13 @@ call_late(void *self)
 }
 
 static enum err
-send_envelope(struct peer *peer, const struct envelope *envelope, struct why *why)
+send_envelope(struct peer *peer, struct envelope *envelope, struct why *why)
 {
 	struct bus *bus = peer->bus;
 	size_t length;
 	enum err r;
 
+	envelope->release = peer->release;
 	if ((r = envelope_encode(envelope, &bus->buffer, &bus->room, &length, why)) != OK)
 		return r;
 	r = peer->transport->send(peer, span_of_bytes(bus->buffer, length), envelope->msg.fds, envelope->msg.fds_n, why);
@@ -290,12 +293,25 @@ peer_is_down(struct peer *peer, const struct why *why)
 	peer_unref(peer);
 }
 
+/* Of two that meet, one may be a release behind: then both speak as that one does. */
+static bool
+releases_meet(struct peer *peer, uint32_t release)
+{
+	uint32_t ours = peer->bus->release;
+
+	if (release > ours + 1 || ours > release + 1)
+		return false;
+	peer->release = release < ours ? release : ours;
+	return true;
+}
+
 static void
 greeted(void *self, enum err r, struct msg *answer, const struct why *why)
 {
 	struct peer *peer = self;
 
-	if (r == OK && answer->id == WELCOME && answer->welcome.release == BUS_RELEASE) {
+	if (r == OK && answer->id == WELCOME && answer->welcome.release <= peer->bus->release &&
+	    releases_meet(peer, answer->welcome.release)) {
 		peer_is_up(peer);
 		return;
 	}
@@ -308,8 +324,9 @@ greeted(void *self, enum err r, struct msg *answer, const struct why *why)
 void
 peer_greet(struct peer *peer)
 {
-	struct msg m = {.id = HELLO, .hello = {.release = BUS_RELEASE, .name = span_of_text(peer->bus->name)}};
+	struct msg m = {.id = HELLO, .hello = {.release = peer->bus->release, .name = span_of_text(peer->bus->name)}};
 
+	peer->release = peer->bus->release;
 	call_start(peer, &m, HELLO_DEADLINE_MS, greeted, peer, true);
 }
 
@@ -318,15 +335,15 @@ peer_greet(struct peer *peer)
 static enum err
 welcome_back(struct peer *peer, const struct msg *m, struct why *why)
 {
-	struct msg answer = {.id = WELCOME, .welcome = {.release = BUS_RELEASE, .name = span_of_text(peer->bus->name)}};
-	struct envelope envelope = {.kind = ENVELOPE_ANSWER, .call = m->call, .msg = answer};
-	uint32_t release = m->hello.release;
+	struct envelope envelope = {.kind = ENVELOPE_ANSWER, .call = m->call};
 	enum err r;
 
 	if (peer->up || peer->dialled || m->call == 0)
 		return fail(why, ERR_PROTOCOL, "hello out of place");
-	if (release != BUS_RELEASE && release + 1 != BUS_RELEASE)
-		return fail(why, ERR_PROTOCOL, "it is of release %u, this is %u", release, BUS_RELEASE);
+	if (!releases_meet(peer, m->hello.release))
+		return fail(why, ERR_PROTOCOL, "it is of release %u, this is %u", m->hello.release, peer->bus->release);
+	envelope.msg = (struct msg){
+	    .id = WELCOME, .welcome = {.release = peer->release, .name = span_of_text(peer->bus->name)}};
 	if ((r = send_envelope(peer, &envelope, why)) == OK)
 		peer_is_up(peer);
 	return r;
@@ -454,7 +471,7 @@ receive(struct peer *peer, struct span bytes, int *fds, size_t fds_n, struct why
 	struct envelope envelope;
 	enum err r;
 
-	if ((r = envelope_decode(bytes, &peer->bus->arena, &envelope, why)) != OK ||
+	if ((r = envelope_decode(bytes, peer->release, &peer->bus->arena, &envelope, why)) != OK ||
 	    (r = check_sender(peer, &envelope, why)) != OK)
 		return r;
 	envelope.msg.from = peer;

@@ -45,6 +45,7 @@ struct peer {
 	enum role role;
 	char name[PEER_NAME_BYTES];
 	uint8_t key[32];   /* CURVE public key; zero on channels */
+	uint32_t release;  /* that both sides know: what is sent and taken is of this release of proto/bus.def */
 	struct id sandbox; /* ROLE_LINK: whose */
 	uint32_t epoch;	   /* ROLE_LINK: which start of it */
 	bool up;	   /* connected and greeted */
@@ -71,6 +72,7 @@ struct bus {
 	void (*peer_up)(void *self, struct peer *peer);	  /* may be NULL */
 	void (*peer_down)(void *self, struct peer *peer, const struct why *why); /* calls have failed already */
 	uint32_t state;		    /* which routes are open, see struct route */
+	uint32_t release;	    /* 0: this one's, BUS_RELEASE; a test may be of the last one */
 
 	struct list peers;
 	uint64_t next_call;

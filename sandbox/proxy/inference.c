@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "sandbox/proxy/event.h"
 #include "sandbox/proxy/proxy.h"
-#include "sandbox/proxy/resolve.h"
+#include "common/resolve/resolve.h"
 
 #define REQUEST_BYTES  (INFERENCE_BODY_MAX + (256u << 10))
 

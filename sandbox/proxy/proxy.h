@@ -6,7 +6,7 @@
 #include "common/bus/peer.h"
 #include "sandbox/proxy/connection.h"
 #include "sandbox/proxy/pipes.h"
-#include "sandbox/proxy/slots.h"
+#include "common/base/slots.h"
 
 /* bus.state: what is served when. */
 enum {

@@ -11,7 +11,7 @@
 #include "sandbox/proxy/linger.h"
 #include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/names.h"
-#include "sandbox/proxy/resolve.h"
+#include "common/resolve/resolve.h"
 #include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/routes.h"
 #include "sandbox/proxy/tls.h"

@@ -14,7 +14,7 @@
 #include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/names.h"
 #include "sandbox/proxy/proxy.h"
-#include "sandbox/proxy/resolve.h"
+#include "common/resolve/resolve.h"
 #include "sandbox/proxy/tls.h"
 
 static enum err

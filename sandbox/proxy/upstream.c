@@ -10,7 +10,7 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "sandbox/proxy/proxy.h"
-#include "sandbox/proxy/resolve.h"
+#include "common/resolve/resolve.h"
 #include "sandbox/proxy/tls.h"
 
 #define ATTEMPT_MS 5000 /* for one address, where others are left */

@@ -23,6 +23,7 @@
 #include "sandbox/supervisor/filter.h"
 #include "sandbox/supervisor/proc.h"
 #include "sandbox/supervisor/view.h"
+#include "sandbox/supervisor/view_agent.h"
 #include "sandbox/supervisor/view_etc.h"
 
 #define OUTER_ID	   1000 /* the agent's user in the sandbox's own namespace, where there is more than one */
@@ -184,6 +185,7 @@ static const struct {
 	{"/dev/shm", LANDLOCK_WRITE},
 	{"/dev/fd", LANDLOCK_READ},
 	{VIEW_TLS, LANDLOCK_READ},
+	{VIEW_AGENT, LANDLOCK_READ},
 };
 
 static enum err

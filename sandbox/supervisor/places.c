@@ -484,3 +484,14 @@ places_done(struct places *places)
 	for (size_t i = 0; i < places->n; i++)
 		clean_fd(&places->items[i].fd);
 }
+
+const struct place *
+places_shared_at(const struct places *places, const char *path)
+{
+	const struct place *found = NULL;
+
+	for (size_t i = 0; i < places->n; i++)
+		if (places->items[i].kind == PLACE_SHARED && path_within(path, places->items[i].path))
+			found = &places->items[i]; /* sorted: the nearest is the last */
+	return found;
+}

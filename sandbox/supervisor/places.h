@@ -49,6 +49,9 @@ enum err places_find(const struct msg_spawner_setup *setup, int root_fd, struct 
 /* Close what it holds. */
 void places_done(struct places *places);
 
+/* The shared place that holds path, the nearest; NULL when there is none. */
+const struct place *places_shared_at(const struct places *places, const char *path);
+
 /* Is path equal to or below above ("/" is above all)? */
 bool path_within(const char *path, const char *above);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "sandbox/supervisor/view_agent.h"
 #include "sandbox/supervisor/view_etc.h"
 #include "sandbox/supervisor/view_mount.h"
 
@@ -54,6 +55,7 @@ struct view {
 	int *clones; /* of places, in their order; -1: none of its own */
 	int devices[COUNT(nodes)];
 	int workspace;
+	int agent; /* the bundle's programs for the agent; -1: none */
 	bool whole_root; /* "/" itself is shared: it is the base */
 };
 
@@ -65,6 +67,7 @@ view_done(struct view *view)
 	for (size_t i = 0; i < COUNT(nodes); i++)
 		clean_fd(&view->devices[i]);
 	clean_fd(&view->workspace);
+	clean_fd(&view->agent);
 	free(view->clones);
 }
 
@@ -312,17 +315,42 @@ attach_proc(struct why *why)
 	return mount_attach(sys, "/proc/sys", why);
 }
 
-/* The sandbox's own of /etc; and again what the policy names below it. */
+/* What the policy names below a directory that something was laid over. */
+static enum err
+attach_again(struct view *view, const char *above, struct why *why)
+{
+	enum err r = OK;
+
+	for (size_t i = 0; r == OK && i < view->places->n; i++) {
+		const char *path = view->places->items[i].path;
+
+		if (view->clones[i] >= 0 && strcmp(path, above) != 0 && path_within(path, above))
+			r = mount_attach(view->clones[i], path, why);
+	}
+	return r;
+}
+
 static enum err
 attach_etc(struct view *view, int root_fd, struct why *why)
 {
 	bool laid = false;
 	enum err r = view_etc(view->setup, view->places, root_fd, &laid, why);
 
-	for (size_t i = 0; r == OK && laid && i < view->places->n; i++)
-		if (view->clones[i] >= 0 && strncmp(view->places->items[i].path, "/etc/", 5) == 0)
-			r = mount_attach(view->clones[i], view->places->items[i].path, why);
-	return r;
+	return r == OK && laid ? attach_again(view, "/etc", why) : r;
+}
+
+/* The agent's programs of the bundle; what must not be seen is covered between, as it may have come back. */
+static enum err
+attach_agent(struct view *view, struct why *why)
+{
+	bool laid = false;
+	enum err r = OK;
+
+	if (view->agent >= 0 && (r = view_agent_ground(view->places, &laid, why)) == OK && laid)
+		r = attach_again(view, "/opt", why);
+	if (r != OK || (r = cover_hidden(view->places, why)) != OK)
+		return r;
+	return view->agent < 0 ? OK : view_agent_attach(view->agent, why);
 }
 
 static enum err
@@ -347,9 +375,10 @@ build(struct view *view, int root_fd, struct why *why)
 	enum err r;
 
 	if ((r = clone_places(view, why)) != OK || (r = clone_devices(view, root_fd, why)) != OK ||
-	    (r = clone_workspace(view, root_fd, why)) != OK || (r = begin(view, why)) != OK ||
+	    (r = clone_workspace(view, root_fd, why)) != OK || (r = view_agent_clone(&view->agent, why)) != OK ||
+	    (r = begin(view, why)) != OK ||
 	    (r = attach_places(view, why)) != OK || (r = attach_private(view->places, why)) != OK ||
-	    (r = attach_etc(view, root_fd, why)) != OK || (r = cover_hidden(view->places, why)) != OK ||
+	    (r = attach_etc(view, root_fd, why)) != OK || (r = attach_agent(view, why)) != OK ||
 	    (r = attach_dev(view, why)) != OK || (r = attach_proc(why)) != OK ||
 	    (r = mount_attach(view->workspace, "/sandbox", why)) != OK)
 		return r;
@@ -359,7 +388,7 @@ build(struct view *view, int root_fd, struct why *why)
 enum err
 view_enter(const struct msg_spawner_setup *setup, const struct places *places, int root_fd, struct why *why)
 {
-	struct view view = {.setup = setup, .places = places, .workspace = -1};
+	struct view view = {.setup = setup, .places = places, .workspace = -1, .agent = -1};
 	enum err r;
 
 	for (size_t i = 0; i < COUNT(nodes); i++)

@@ -1,7 +1,6 @@
 /* Laying the sandbox's own files over /etc, or writing them where the policy shares nothing there. */
 #include "sandbox/supervisor/view_etc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,23 +12,12 @@
 #include "common/base/clean.h"
 #include "sandbox/supervisor/account.h"
 #include "sandbox/supervisor/hostfiles.h"
+#include "sandbox/supervisor/view_lay.h"
 #include "sandbox/supervisor/view_mount.h"
 
 #define ANCHORS_MAX_BYTES (4u << 20)
-#define ENTRIES_MAX	  1024
 
 static const char *const layer_options[] = {"size", "8m", "nr_inodes", "2048", "mode", "755", NULL};
-
-static const struct place *
-place_at_etc(const struct places *places)
-{
-	const struct place *found = NULL;
-
-	for (size_t i = 0; i < places->n; i++)
-		if (places->items[i].kind == PLACE_SHARED && path_within("/etc", places->items[i].path))
-			found = &places->items[i]; /* sorted: the nearest is the last */
-	return found;
-}
 
 static enum err
 write_file(int dir, const char *name, struct span text, struct why *why)
@@ -93,78 +81,6 @@ write_account(int dir, const struct msg_spawner_setup *setup, struct why *why)
 	return r;
 }
 
-/* The kernel wants both layers mounted where it can name them: ours is on the private /tmp. */
-static enum err
-overlay(struct why *why)
-{
-	auto_fd int context = fsopen("overlay", FSOPEN_CLOEXEC);
-	auto_fd int both = -1;
-
-	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "lowerdir", "tmp:etc", 0) < 0 ||
-	    fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ||
-	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
-	    (both = fsmount(context, FSMOUNT_CLOEXEC, SAFE | MOUNT_ATTR_RDONLY)) < 0)
-		return fail_errno(why, ERR_UNIMPLEMENTED, "overlayfs");
-	if (umount2("tmp", MNT_DETACH) < 0)
-		return fail_errno(why, ERR_SYSTEM, "take the layer from /tmp");
-	return mount_attach(both, "/etc", why);
-}
-
-/* One entry of /etc into ours: a link as a link, a directory or file bound with what is mounted there. */
-static enum err
-bind_entry(int layer, int etc, const char *name, struct why *why)
-{
-	char target[PATH_MAX];
-	auto_fd int clone = -1;
-	struct stat st;
-	ssize_t n;
-	enum err r;
-
-	if (fstatat(etc, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? OK : fail_errno(why, ERR_SYSTEM, "/etc/%s", name);
-	if (S_ISLNK(st.st_mode)) {
-		n = readlinkat(etc, name, target, sizeof(target) - 1);
-		target[n < 0 ? 0 : n] = '\0';
-		return symlinkat(target, layer, name) == 0 ? OK : fail_errno(why, ERR_SYSTEM, "link /etc/%s", name);
-	}
-	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-		return OK; /* a socket or device has no business here */
-	if (S_ISDIR(st.st_mode) ? mkdirat(layer, name, 0755) < 0 : mknodat(layer, name, S_IFREG | 0444, 0) < 0)
-		return fail_errno(why, ERR_SYSTEM, "make /etc/%s", name);
-	if ((r = mount_clone(etc, name, SAFE | MOUNT_ATTR_RDONLY, &clone, why)) != OK)
-		return because(why, r, "/etc/%s", name);
-	if (move_mount(clone, "", layer, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return fail_errno(why, ERR_SYSTEM, "mount /etc/%s", name);
-	return OK;
-}
-
-/* Where something is mounted below /etc, as in a container, overlayfs refuses it: then each entry is bound by itself. */
-static enum err
-bind_entries(int layer, struct why *why)
-{
-	int fd = open("etc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	size_t n = 0;
-	enum err r = OK;
-
-	if (dir == NULL) {
-		clean_fd(&fd);
-		return fail_errno(why, ERR_SYSTEM, "read /etc");
-	}
-	while (r == OK && (entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    faccessat(layer, entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			continue; /* ours stands there */
-		r = ++n > ENTRIES_MAX ? fail(why, ERR_LIMIT, "/etc has more than %d entries", ENTRIES_MAX)
-				      : bind_entry(layer, fd, entry->d_name, why);
-	}
-	closedir(dir);
-	if (r != OK || (r = mount_narrow(layer, SAFE | MOUNT_ATTR_RDONLY, false, why)) != OK)
-		return r;
-	return mount_attach(layer, "/etc", why); /* moved, with all that is mounted in it */
-}
-
 static enum err
 lay(const struct msg_spawner_setup *setup, int root_fd, struct why *why)
 {
@@ -172,12 +88,9 @@ lay(const struct msg_spawner_setup *setup, int root_fd, struct why *why)
 	enum err r;
 
 	if ((r = mount_fresh("tmpfs", layer_options, SAFE, &layer, why)) != OK ||
-	    (r = write_account(layer, setup, why)) != OK || (r = write_tls(layer, setup, root_fd, why)) != OK ||
-	    (r = mount_attach(layer, "/tmp", why)) != OK)
+	    (r = write_account(layer, setup, why)) != OK || (r = write_tls(layer, setup, root_fd, why)) != OK)
 		return r;
-	r = overlay(why);
-	if (r == ERR_UNIMPLEMENTED)
-		r = bind_entries(layer, why);
+	r = view_lay(layer, "/etc", why);
 	return r == OK ? OK : because(why, r, "lay files over /etc");
 }
 
@@ -242,7 +155,7 @@ put(const struct msg_spawner_setup *setup, int root_fd, struct why *why)
 enum err
 view_etc(const struct msg_spawner_setup *setup, const struct places *places, int root_fd, bool *laid, struct why *why)
 {
-	const struct place *shared = place_at_etc(places);
+	const struct place *shared = places_shared_at(places, "/etc");
 	enum err r;
 
 	if (setup->host_root && shared != NULL && shared->write)

@@ -23,7 +23,7 @@ struct config {
 	char *certificate_pem, *key_pem, *client_ca_pem; /* the files, read before the jail; NULL: plaintext */
 };
 
-/* Something that bus messages name by a number: a watch or an exec. */
+/* Something that bus messages name by a number: a watch or a passage. */
 struct numbered {
 	uint64_t number;
 	struct list link;
@@ -39,7 +39,8 @@ struct api {
 	uint64_t next_number;
 	struct provider_profiles builtins; /* in builtins_arena */
 	struct arena builtins_arena;
-	struct list watches[API_BUCKETS], execs[API_BUCKETS];
+	struct list watches[API_BUCKETS], passages[API_BUCKETS];
+	size_t passages_n;
 	struct timer patience; /* for state and relay, before the first caller is let in */
 	bool serving;
 	enum err failed; /* why it could not serve */
@@ -73,13 +74,12 @@ void numbered_remove(struct numbered *numbered);
 /* routes.c: what the bus brings */
 extern const struct route routes[];
 
-/* The state or the relay is away: what depends on it ends (watch.c, exec.c). */
+/* The state or the relay is away: what depends on it ends (watch.c; passage.h has the other). */
 void watch_peer_down(struct api *api, const struct peer *peer);
-void exec_peer_down(struct api *api, const struct peer *peer);
 
 /* This process is to end: watches, which would never end by themselves, do now. */
 void watch_stop(struct api *api);
 
-handler watch_row, watch_log, exec_data, exec_grant, exec_end, exec_exited;
+handler watch_row, watch_log;
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/os/jail.h"
 #include "services/api/api.h"
 #include "services/api/methods.h"
+#include "services/api/passage.h"
 
 #define DRAIN_TURN_MS 50
 #define DRAIN_TURNS   100 /* 5 s for open calls to end */
@@ -93,7 +94,7 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 {
 	log_warning("peer.down", "role=%s name=%s why=\"%s\"", role_name(peer->role), peer->name, why->text);
 	watch_peer_down(self, peer);
-	exec_peer_down(self, peer);
+	passage_peer_down(self, peer);
 }
 
 /* Open calls are given time to end; then the process does. */
@@ -164,7 +165,7 @@ api_open(struct api *api, const struct config *config, struct why *why)
 	api->next_number = 1;
 	for (size_t i = 0; i < API_BUCKETS; i++) {
 		list_init(&api->watches[i]);
-		list_init(&api->execs[i]);
+		list_init(&api->passages[i]);
 	}
 	if ((r = loop_new(&api->loop, why)) != OK ||
 	    (r = provider_builtins(&api->builtins_arena, &api->builtins, why)) != OK)

@@ -15,6 +15,7 @@ enum kind {
 	TOKEN,	 /* of a page -> offset */
 	SECONDS, /* Duration -> whole seconds, rounded up */
 	REFUSED, /* unless it says nothing */
+	DEFAULT, /* refused, unless it says nothing or the first value, which is what we do */
 };
 
 static const struct change {
@@ -65,6 +66,12 @@ static const struct change {
     {PATH "ListSandboxPolicies", 3, BYTES, TOKEN, 3, 0, "page_token"},
     {PATH "ListSandboxPolicies", 5, BYTES, SCOPE, 5, 0, "workspace_scope"},
     {PATH "GetSandboxConfig", 3, BYTES, SCOPE, 3, 0, "workspace_scope"},
+    {PATH "ExposeService", 5, BYTES, SCOPE, 5, 0, "workspace_scope"},
+    {PATH "ExposeService", 7, VARINT, DEFAULT, 0, 0, "authorization_mode"},
+    {PATH "GetService", 3, BYTES, SCOPE, 3, 0, "workspace_scope"},
+    {PATH "ListServices", 3, BYTES, TOKEN, 3, 0, "page_token"},
+    {PATH "ListServices", 4, BYTES, SCOPE, 4, 5, "workspace_scope"},
+    {PATH "DeleteService", 3, BYTES, SCOPE, 3, 0, "workspace_scope"},
     {PATH "ExecSandbox", 12, BYTES, SCOPE, 12, 0, "workspace_scope"},
     {PATH "ExecSandbox", 105, BYTES, SECONDS, 5, 0, "execution_timeout"},
 };
@@ -181,7 +188,8 @@ put_changed(struct shape *to, const struct change *change, const struct protobuf
 		put_number(to, change->to, offset);
 		return OK;
 	case REFUSED:
-		if (field->value == 0 && field->body.length == 0)
+	case DEFAULT:
+		if (field->value <= (change->kind == DEFAULT) && field->body.length == 0)
 			return OK;
 		return fail(why, ERR_UNIMPLEMENTED, "%s is not implemented", change->name);
 	}

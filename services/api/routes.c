@@ -1,14 +1,15 @@
 /* routes: which message of the bus goes where, and how things are found by their number. */
-#include "services/api/api.h"
+#include "services/api/passage.h"
 
 const struct route routes[] = {
     /* message      handler      in these states  per second, per peer */
     {WATCH_ROW,	    watch_row,	 0,		  0},
     {WATCH_LOG,	    watch_log,	 0,		  0},
-    {STREAM_DATA,   exec_data,	 0,		  0},
-    {STREAM_GRANT,  exec_grant,	 0,		  0},
-    {STREAM_END,    exec_end,	 0,		  0},
-    {EXEC_EXITED,   exec_exited, 0,		  0},
+    {STREAM_DATA,   passage_data,	 0,		  0},
+    {STREAM_GRANT,  passage_grant,	 0,		  0},
+    {STREAM_END,    passage_ended,	 0,		  0},
+    {EXEC_EXITED,   passage_exited, 0,		  0},
+    {DOOR_CLOSED,   passage_closed, 0,		  0},
     {0},
 };
 

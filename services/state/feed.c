@@ -20,7 +20,10 @@ pass_on(struct state *state, const struct rows *rows, struct why *why)
 			deliver_secrets(state, sandbox);
 		if (rows_flag(rows, i, 2))
 			r = driver_tell(state, sandbox, why);
-		if (!id_none(sandbox))
+		if (id_none(sandbox))
+			continue;
+		service_routes_stale(state, sandbox);
+		if (!rows_flag(rows, i, 6)) /* more than its services changed */
 			watches_tell_row(state, sandbox);
 	}
 	return r;
@@ -81,6 +84,7 @@ feed_begin(struct state *state, struct why *why)
 	state->serving = true;
 	if ((r = drivers_load(state, why)) == OK && (r = sessions_sync(state, why)) == OK) {
 		watches_tell_rows(state);
+		service_routes_stale(state, (struct id){{0}});
 		watches_tell_logs(state);
 		push_config(state, (struct id){{0}});
 		deliver_secrets(state, (struct id){{0}});

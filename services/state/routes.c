@@ -2,6 +2,7 @@
 #include "services/state/inference.h"
 #include "services/state/providers.h"
 #include "services/state/secrets.h"
+#include "services/state/services.h"
 
 const struct route routes[] = {
 	/* message        handler          states  per second, per peer */
@@ -49,6 +50,12 @@ const struct route routes[] = {
 	{ INFERENCE_PUT,    inference_put,    0,    100 },
 	{ INFERENCE_GET,    inference_get,    0,   1000 },
 	{ INFERENCE_DELETE, inference_delete, 0,    100 },
+	{ SERVICE_EXPOSE,   service_expose,   0,    500 },
+	{ SERVICE_GET,      service_get,      0,   5000 },
+	{ SERVICE_LIST,     service_list,     0,   1000 },
+	{ SERVICE_DELETE,   service_delete,   0,    500 },
+	{ SERVICE_ROUTE,    service_route,    0,  20000 },
+	{ SERVICE_FORGET,   service_forget,   0,      0 },
 	{ KEYS_HAVE,       keys_have,       0,        0 },
 	{ 0 },
 };

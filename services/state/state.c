@@ -32,8 +32,10 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 		driver_down(state, peer);
 	else if (peer->role == ROLE_RELAY)
 		sessions_down(state, peer);
-	else if (peer->role == ROLE_API)
+	else if (peer->role == ROLE_API) {
 		watches_down(state, peer);
+		service_routes_down(state, peer);
+	}
 }
 
 void
@@ -41,6 +43,7 @@ state_init(struct state *state, struct loop *loop)
 {
 	state->loop = loop;
 	list_init(&state->watches);
+	list_init(&state->service_routes);
 	list_init(&state->drivers);
 	list_init(&state->secrets_owed);
 	list_init(&state->jobs);
@@ -65,11 +68,13 @@ state_done(struct state *state)
 		return;
 	bus_done(&state->bus);
 	watches_done(state);
+	service_routes_down(state, NULL);
 	drivers_done(state);
 	sessions_done(state);
 	loop_timer_stop(state->loop, &state->start_limit);
 	loop_timer_stop(state->loop, &state->sweep);
 	loop_timer_stop(state->loop, &state->again);
+	loop_timer_stop(state->loop, &state->service_again);
 	loop_timer_stop(state->loop, &state->pushing);
 	loop_timer_stop(state->loop, &state->delivering);
 	loop_timer_stop(state->loop, &state->drops);

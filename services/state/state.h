@@ -22,9 +22,11 @@ struct state {
 	bool serving;	/* schema in place, feed read: requests are let in */
 	uint64_t seen;	/* last change that was passed on */
 	struct list watches;
+	struct list service_routes; /* that api processes go by: service_routes.c */
+	size_t service_routes_n;
 	struct list drivers; /* struct driver: connected or known */
 	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox: sessions.h */
-	struct timer start_limit, sweep, again, pushing;
+	struct timer start_limit, sweep, again, pushing, service_again;
 	struct provider_profiles builtins; /* in builtins_arena */
 	struct arena builtins_arena;
 	struct list secrets_owed; /* struct session, by secrets_queue */
@@ -118,6 +120,11 @@ void watches_tell_rows(struct state *state); /* all, after a gap */
 void watches_tell_logs(struct state *state);
 void watches_down(struct state *state, struct peer *api);
 void watches_done(struct state *state);
+
+/* ---- service_routes.c ---- */
+/* Tell whoever routes requests to services of this sandbox (none: of any) that it may be otherwise now. */
+void service_routes_stale(struct state *state, struct id sandbox);
+void service_routes_down(struct state *state, const struct peer *api); /* NULL: all */
 
 /* ---- logs.c ---- */
 /* Put one line of our own into a sandbox's log; within a transaction. */

@@ -5,7 +5,7 @@
 
 #include "sandbox/proxy/absolute.h"
 #include "sandbox/proxy/event_line.h"
-#include "sandbox/proxy/name_server.h"
+#include "common/resolve/name_server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

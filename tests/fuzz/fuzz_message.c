@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t room = 0, length;
 	struct why why;
 
-	if (envelope_decode(span_of_bytes(data, size), &arena, &envelope, &why) != OK)
+	if (envelope_decode(span_of_bytes(data, size), BUS_RELEASE, &arena, &envelope, &why) != OK)
 		return 0;
 	if (envelope.kind == ENVELOPE_ERROR)
 		return 0; /* a name we do not know reads as ERR_INTERNAL */

@@ -3,7 +3,7 @@
 #define CREDENTIALS_FETCH_JOBS_H
 
 #include "common/bus/message.h"
-#include "services/credentials/fetch/https.h"
+#include "common/https/https.h"
 
 /* A fetch: the job, and what it needs; all of it lives until the process ends. */
 struct fetch {

@@ -1,1 +1,25 @@
 -- Doors into sandboxes that outlive a request: SSH sessions, and names under which a port of a sandbox is served.
+
+create table services (
+	id		uuid primary key,
+	sandbox		uuid not null references sandboxes on delete cascade,
+	name		text not null check (name = '' or (name ~ '^[a-z0-9]([a-z0-9-]{0,17}[a-z0-9])?$' and position('--' in name) = 0)),
+	port		integer not null check (port between 1 and 65535),
+	domain		boolean not null,
+	created_ms	wall_ms not null,
+	resource_version bigint not null default 1 check (resource_version >= 1),
+	unique (sandbox, name)
+);
+create index services_order on services (created_ms);
+
+-- Whoever routes requests by a service is told that it changed; the sandbox's own row did not.
+alter table changes add column services boolean not null default false;
+create function services_changed() returns trigger language plpgsql as $$
+begin
+	perform pg_advisory_xact_lock(7461629514287612001);
+	insert into changes (sandbox, desired, services) values (coalesce(new.sandbox, old.sandbox), false, true);
+	perform pg_notify('openshell', 'rows');
+	return null;
+end $$;
+create trigger services_changed after insert or update or delete on services
+	for each row execute function services_changed();

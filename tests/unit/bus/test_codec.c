@@ -36,7 +36,7 @@ every_row_survives(void **state)
 			e.msg.id = table[i]->id;
 			sample_fill(&arena, table[i], (char *)&e.msg.hello, how);
 			encode(&e, &buffer, &length);
-			if (envelope_decode(span_of_bytes(buffer, length), &arena, &back, &why) != OK)
+			if (envelope_decode(span_of_bytes(buffer, length), BUS_RELEASE, &arena, &back, &why) != OK)
 				fail_msg("%s: %s", table[i]->name, why.text);
 			assert_int_equal(back.call, 1000 + i);
 			encode(&back, &again, &length_again);
@@ -91,7 +91,7 @@ damage_is_refused_or_read(void **state)
 			auto_arena struct arena scratch = {0};
 
 			memcpy(shorter, buffer, cut);
-			assert_int_equal(envelope_decode(span_of_bytes(shorter, cut), &scratch, &back, NULL), ERR_PROTOCOL);
+			assert_int_equal(envelope_decode(span_of_bytes(shorter, cut), BUS_RELEASE, &scratch, &back, NULL), ERR_PROTOCOL);
 		}
 		for (size_t at = 0; at < length; at++)
 			for (size_t v = 0; v < sizeof(values); v++) {
@@ -99,7 +99,7 @@ damage_is_refused_or_read(void **state)
 				char before = buffer[at];
 
 				buffer[at] = (char)values[v];
-				(void)!envelope_decode(span_of_bytes(buffer, length), &scratch, &back, NULL);
+				(void)!envelope_decode(span_of_bytes(buffer, length), BUS_RELEASE, &scratch, &back, NULL);
 				buffer[at] = before;
 			}
 	}
@@ -141,7 +141,7 @@ refused_bytes(void **state)
 		struct envelope out = {.call = 77};
 		struct why why = {0};
 
-		if (envelope_decode(span_of_bytes(cases[i].bytes, cases[i].length), &arena, &out, &why) != ERR_PROTOCOL)
+		if (envelope_decode(span_of_bytes(cases[i].bytes, cases[i].length), BUS_RELEASE, &arena, &out, &why) != ERR_PROTOCOL)
 			fail_msg("taken: %s", cases[i].what);
 		assert_int_equal(out.call, 77);
 		assert_true(why.text[0] != '\0');
@@ -172,7 +172,7 @@ errors_travel(void **state)
 
 	(void)state;
 	encode(&e, &buffer, &length);
-	assert_int_equal(envelope_decode(span_of_bytes(buffer, length), &arena, &back, NULL), OK);
+	assert_int_equal(envelope_decode(span_of_bytes(buffer, length), BUS_RELEASE, &arena, &back, NULL), OK);
 	assert_int_equal(back.error, ERR_NOT_FOUND);
 	assert_true(span_is(back.words, "no sandbox"));
 }

@@ -5,7 +5,7 @@
 
 #include "common/base/clean.h"
 #include "sandbox/proxy/absolute.h"
-#include "sandbox/proxy/name_server.h"
+#include "common/resolve/name_server.h"
 
 static const struct {
 	const char *text;

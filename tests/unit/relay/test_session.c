@@ -35,7 +35,7 @@ wire_send(struct peer *peer, struct span bytes, const int *fds, size_t fds_n, st
 
 	(void)fds;
 	(void)fds_n;
-	assert_int_equal(envelope_decode(bytes, &arena, &envelope, why), OK);
+	assert_int_equal(envelope_decode(bytes, BUS_RELEASE, &arena, &envelope, why), OK);
 	wire->sent++;
 	wire->kind = envelope.kind;
 	wire->id = envelope.kind == ENVELOPE_ERROR ? MSG_NONE : envelope.msg.id;

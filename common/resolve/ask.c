@@ -1,12 +1,12 @@
 /* Resolving: what is known here is told at once, the rest is asked of the name servers; told always later. */
-#include "sandbox/proxy/resolve.h"
+#include "common/resolve/resolve.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sandbox/proxy/resolve_inside.h"
+#include "common/resolve/inside.h"
 
 #define QUERIES_MAX 1024
 

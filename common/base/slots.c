@@ -1,5 +1,5 @@
 /* Slots: an array with a chain of its free places; the upper half of a number is how often its place was used. */
-#include "sandbox/proxy/slots.h"
+#include "common/base/slots.h"
 
 #include <stdlib.h>
 

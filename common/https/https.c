@@ -1,5 +1,5 @@
 /* HTTPS: connect, verify, ask once, read until the end; all with one deadline. The process ends soon after. */
-#include "services/credentials/fetch/https.h"
+#include "common/https/https.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -12,7 +12,7 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/wire/http_chunk.h"
-#include "services/credentials/fetch/tls.h"
+#include "common/https/tls.h"
 
 #define RAW_MAX (HTTPS_ANSWER_MAX + HTTP_HEAD_BYTES + 65536) /* with what chunks cost */
 

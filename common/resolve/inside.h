@@ -1,11 +1,11 @@
-/* The inside of the resolver, for resolve_ask.c (questions), resolve_loop.c (c-ares' sockets) and resolve_setup.c. */
-#ifndef SANDBOX_PROXY_RESOLVE_INSIDE_H
-#define SANDBOX_PROXY_RESOLVE_INSIDE_H
+/* The inside of the resolver, for ask.c (questions), loop.c (c-ares' sockets) and setup.c. */
+#ifndef COMMON_RESOLVE_INSIDE_H
+#define COMMON_RESOLVE_INSIDE_H
 
 #include <ares.h>
 
-#include "sandbox/proxy/resolve.h"
-#include "sandbox/proxy/slots.h"
+#include "common/resolve/resolve.h"
+#include "common/base/slots.h"
 
 struct host {
 	struct address address;

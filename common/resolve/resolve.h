@@ -1,6 +1,6 @@
 /* Resolving: literal, then the hosts file as it was before the agent started, then the given name servers. No NSS. */
-#ifndef SANDBOX_PROXY_RESOLVE_H
-#define SANDBOX_PROXY_RESOLVE_H
+#ifndef COMMON_RESOLVE_RESOLVE_H
+#define COMMON_RESOLVE_RESOLVE_H
 
 #include "common/policy/destination.h"
 #include "common/os/loop.h"

@@ -1,5 +1,5 @@
 /* A name server: an IPv6 address with a port stands in brackets, for its own colons. */
-#include "sandbox/proxy/name_server.h"
+#include "common/resolve/name_server.h"
 
 #include "common/base/text.h"
 

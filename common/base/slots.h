@@ -1,6 +1,6 @@
 /* Slots: numbers for things that are under way, so that one that is over is found to be over and nothing else. */
-#ifndef SANDBOX_PROXY_SLOTS_H
-#define SANDBOX_PROXY_SLOTS_H
+#ifndef COMMON_BASE_SLOTS_H
+#define COMMON_BASE_SLOTS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* One request to a server of the world and its answer, blocking: the whole life of a fetch. */
-#ifndef CREDENTIALS_FETCH_HTTPS_H
-#define CREDENTIALS_FETCH_HTTPS_H
+#ifndef COMMON_HTTPS_HTTPS_H
+#define COMMON_HTTPS_HTTPS_H
 
 #include <sys/socket.h>
 

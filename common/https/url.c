@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 
 #include "common/wire/http_target.h"
-#include "services/credentials/fetch/https.h"
+#include "common/https/https.h"
 
 static bool
 is_loopback(struct span host)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "sandbox/proxy/resolve_inside.h"
+#include "common/resolve/inside.h"
 
 static void
 timer_fired(void *self)

@@ -1,6 +1,6 @@
 /* A name server as the supervisor writes it. Pure. */
-#ifndef SANDBOX_PROXY_NAME_SERVER_H
-#define SANDBOX_PROXY_NAME_SERVER_H
+#ifndef COMMON_RESOLVE_NAME_SERVER_H
+#define COMMON_RESOLVE_NAME_SERVER_H
 
 #include "common/policy/destination.h"
 

@@ -1,6 +1,6 @@
 /* OpenSSL's headers, whose type ERR_STATE would hide our error of that name. Include nothing of OpenSSL but this. */
-#ifndef CREDENTIALS_FETCH_TLS_H
-#define CREDENTIALS_FETCH_TLS_H
+#ifndef COMMON_HTTPS_TLS_H
+#define COMMON_HTTPS_TLS_H
 
 #define ERR_STATE openssl_err_state
 #include <openssl/err.h>

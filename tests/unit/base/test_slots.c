@@ -1,7 +1,7 @@
 /* Slots: a number means one thing only, also when its place is used again. */
 #include "tests/unit/test.h"
 
-#include "sandbox/proxy/slots.h"
+#include "common/base/slots.h"
 
 static void
 a_number_that_is_over_finds_nothing(void **unused)

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 
 #include "common/base/clean.h"
-#include "sandbox/proxy/name_server.h"
-#include "sandbox/proxy/resolve_inside.h"
+#include "common/resolve/name_server.h"
+#include "common/resolve/inside.h"
 
 #define TRY_MS	    2000
 #define TRIES	    3
