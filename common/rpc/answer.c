@@ -73,7 +73,7 @@ rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	rpc_begin(call);
 	grpc_frame_add(&call->out, message);
-	call->starved |= call->out.length >= RPC_SEND_QUEUE_MAX;
+	call->starved |= call->out.length >= call->queue_max;
 	if (call->out.length > RPC_SEND_LIMIT) {
 		call->overflow = true;
 		call_wake(call);
@@ -85,9 +85,16 @@ rpc_send(struct rpc_call *call, const ProtobufCMessage *message)
 size_t
 rpc_room(const struct rpc_call *call)
 {
-	if (call->finished || call->closed || call->out.length >= RPC_SEND_QUEUE_MAX)
+	if (call->finished || call->closed || call->out.length >= call->queue_max)
 		return 0;
-	return RPC_SEND_QUEUE_MAX - call->out.length;
+	return call->queue_max - call->out.length;
+}
+
+void
+rpc_set_queue(struct rpc_call *call, size_t bytes)
+{
+	call->queue_max = bytes < RPC_SEND_QUEUE_MAX ? bytes : RPC_SEND_QUEUE_MAX;
+	call->starved |= call->out.length >= call->queue_max;
 }
 
 void

@@ -21,6 +21,7 @@ call_new(struct connection *connection, int32_t stream)
 	call->arena.max_bytes = CALL_ARENA_BYTES;
 	call->message.max_bytes = MESSAGE_ARENA_BYTES;
 	call->caller = connection->caller;
+	call->queue_max = RPC_SEND_QUEUE_MAX;
 	list_append(&connection->calls, &call->link);
 	return call;
 }

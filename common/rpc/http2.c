@@ -174,7 +174,7 @@ out_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size, uin
 	if (piece.length > 0)
 		memcpy(to, piece.at, piece.length);
 	buffer_take(&call->out, piece.length);
-	if (call->starved && call->out.length <= RPC_SEND_QUEUE_MAX / 2) {
+	if (call->starved && call->out.length <= call->queue_max / 2) {
 		call->starved = false;
 		call->room_again = true;
 		call_wake(call);

@@ -110,6 +110,9 @@ void rpc_send(struct rpc_call *call, const ProtobufCMessage *message);
 /* Bytes that may be queued before the reader is slower than we are. */
 size_t rpc_room(const struct rpc_call *call);
 
+/* Queue less than RPC_SEND_QUEUE_MAX for this call: from that many bytes on rpc_room is 0. */
+void rpc_set_queue(struct rpc_call *call, size_t bytes);
+
 /*
  * Take no more messages of this call until rpc_resume: the client may then send no more than its window (256 KiB) and
  * is held back behind it. For CLIENT_STREAM and BIDI; may be called inside message(), also before it has returned.

@@ -39,6 +39,7 @@ static const struct {
     {"DeleteSandbox", sandbox_delete},
     {"WatchSandbox", sandbox_watch},
     {"ExecSandbox", sandbox_exec},
+    {"ExecSandboxInteractive", sandbox_exec_interactive},
     {"GetSandboxLogs", sandbox_logs_get},
     {"GetSandboxConfig", sandbox_config_get},
     {"GetGatewayConfig", gateway_config_get},

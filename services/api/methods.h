@@ -27,6 +27,6 @@ method provider_attach, provider_detach, sandbox_providers_list; /* attach.c */
 method profiles_list, profile_get, profiles_import, profile_update, profiles_lint, profile_delete; /* profiles.c */
 method refresh_status_get, refresh_configure, credential_rotate, refresh_delete; /* refreshes.c */
 method sandbox_watch; /* watch.c */
-method sandbox_exec; /* exec.c */
+method sandbox_exec, sandbox_exec_interactive; /* exec.c, interactive.c */
 
 #endif
