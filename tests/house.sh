@@ -15,6 +15,8 @@ common/bus common/base common/os proto
 common/seal common/base common/bus proto
 common/rpc common/base common/os common/wire openshell
 common/leg common/base common/os common/policy
+common/resolve common/base common/os common/policy
+common/https common/base common/policy common/wire common/leg
 common/service common/base common/os common/wire common/bus
 proto common/bus
 services/api common openshell proto
@@ -48,6 +50,8 @@ common/bus libzmq sodium
 common/seal sodium
 common/rpc ssl nghttp2 protobuf_c
 common/leg ssl
+common/resolve cares
+common/https ssl
 common/service
 services/api protobuf_c sodium
 services/state pq sodium protobuf_c
@@ -59,7 +63,7 @@ services/gateway pq sodium ssl
 sandbox/supervisor seccomp sodium
 sandbox/link sodium
 sandbox/policyd sodium
-sandbox/proxy ssl cares nghttp2
+sandbox/proxy ssl nghttp2
 sandbox/router ssl nghttp2 sodium
 sandbox/sshd ssh sodium
 sandbox/pack sodium

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -12,8 +14,9 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/wire/http_chunk.h"
-#include "common/https/tls.h"
+#include "common/leg/openssl.h"
 
+#define AUTHORITIES_MAX (1 << 20) /* bytes of a file of them */
 #define RAW_MAX (HTTPS_ANSWER_MAX + HTTP_HEAD_BYTES + 65536) /* with what chunks cost */
 
 /* A connection with its deadline. */
@@ -45,40 +48,65 @@ limit_set(const struct line *line, struct why *why)
 }
 
 static enum err
-dial(struct line *line, const struct addrinfo *to, struct why *why)
+dial(struct line *line, const struct sockaddr *to, socklen_t length, struct why *why)
 {
 	enum err r;
 
-	if (!https_may_reach(to->ai_addr))
+	clean_fd(&line->fd);
+	if (!https_may_reach(to))
 		return fail(why, ERR_DENIED, "its address is link-local, or one that nobody serves from");
-	if ((line->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+	if ((line->fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
 		return fail_errno(why, ERR_UNAVAILABLE, "socket");
 	if ((r = limit_set(line, why)) != OK)
 		return r;
-	if (connect(line->fd, to->ai_addr, to->ai_addrlen) == 0)
+	if (connect(line->fd, to, length) == 0)
 		return OK;
 	return errno == EINPROGRESS || errno == EAGAIN ? timed_out(why) : fail_errno(why, ERR_UNAVAILABLE, "connect");
 }
 
 static enum err
-line_connect(struct line *line, const struct https_url *url, struct why *why)
+dial_known(struct line *line, const struct address *address, uint16_t port, struct why *why)
+{
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+	memcpy(&four.sin_addr, address->bytes, sizeof(four.sin_addr));
+	memcpy(&six.sin6_addr, address->bytes, sizeof(six.sin6_addr));
+	if (address->length == 4)
+		return dial(line, (const struct sockaddr *)&four, sizeof(four), why);
+	return dial(line, (const struct sockaddr *)&six, sizeof(six), why);
+}
+
+static enum err
+dial_names(struct line *line, const char *host, uint16_t number, struct why *why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-	char host[256], port[8];
 	enum err r = ERR_UNAVAILABLE;
+	char port[8];
 	int bad;
 
-	if (!span_copy(url->host, host, sizeof(host)))
-		return fail(why, ERR_INVALID, "a host name that is too long");
-	snprintf(port, sizeof(port), "%u", url->port);
+	snprintf(port, sizeof(port), "%u", number);
 	if ((bad = getaddrinfo(host, port, &hints, &list)) != 0)
-		return fail(why, ERR_UNAVAILABLE, "%s: %s", host, gai_strerror(bad));
-	for (const struct addrinfo *to = list; to != NULL && r != OK && r != ERR_TIMEOUT; to = to->ai_next) {
-		clean_fd(&line->fd);
-		r = dial(line, to, why);
-	}
+		return fail(why, ERR_UNAVAILABLE, "%s", gai_strerror(bad));
+	for (const struct addrinfo *to = list; to != NULL && r != OK && r != ERR_TIMEOUT; to = to->ai_next)
+		r = dial(line, to->ai_addr, to->ai_addrlen, why);
 	freeaddrinfo(list);
-	return r == OK ? OK : because(why, r, "%s port %s", host, port);
+	return r;
+}
+
+static enum err
+line_connect(struct line *line, const struct https_request *in, struct why *why)
+{
+	enum err r = ERR_UNAVAILABLE;
+	char host[256];
+
+	if (!span_copy(in->url.host, host, sizeof(host)))
+		return fail(why, ERR_INVALID, "a host name that is too long");
+	if (in->addresses_n == 0)
+		r = dial_names(line, host, in->url.port, why);
+	for (size_t i = 0; i < in->addresses_n && r != OK && r != ERR_TIMEOUT; i++)
+		r = dial_known(line, &in->addresses[i], in->url.port, why);
+	return r == OK ? OK : because(why, r, "%s port %u", host, in->url.port);
 }
 
 /* ---- TLS ---- */
@@ -86,8 +114,8 @@ line_connect(struct line *line, const struct https_url *url, struct why *why)
 static void
 authorities_add(SSL_CTX *context, int fd)
 {
-	static char bytes[262144];
-	ssize_t n = fd < 0 ? 0 : pread(fd, bytes, sizeof(bytes), 0);
+	auto_free char *bytes = fd < 0 ? NULL : malloc(AUTHORITIES_MAX);
+	ssize_t n = bytes == NULL ? 0 : pread(fd, bytes, AUTHORITIES_MAX, 0);
 	BIO *bio = n > 0 ? BIO_new_mem_buf(bytes, (int)n) : NULL;
 	X509 *one;
 
@@ -276,7 +304,7 @@ https_ask(const struct https_request *in, int authorities, struct arena *arena, 
 	struct line line = {.fd = -1, .until_ms = clock_ms() + in->limit_ms};
 	enum err r;
 
-	if ((r = line_connect(&line, &in->url, why)) == OK &&
+	if ((r = line_connect(&line, in, why)) == OK &&
 	    (!in->url.tls || (r = line_secure(&line, &in->url, authorities, why)) == OK) &&
 	    (r = line_ask(&line, in, arena, why)) == OK)
 		r = line_answer(&line, arena, out, why);

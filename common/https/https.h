@@ -1,4 +1,4 @@
-/* One request to a server of the world and its answer, blocking: the whole life of a fetch. */
+/* One request to a server of the world and its answer, blocking: for processes that live for that alone. */
 #ifndef COMMON_HTTPS_HTTPS_H
 #define COMMON_HTTPS_HTTPS_H
 
@@ -6,6 +6,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/text.h"
+#include "common/policy/range.h"
 
 #define HTTPS_ANSWER_MAX  65536 /* bytes of the body of an answer */
 #define HTTPS_REQUEST_MAX 131072
@@ -38,6 +39,8 @@ struct https_request {
 	struct span fields;	    /* "Name: value\r\n" each; Host, Content-Length and Connection are added */
 	struct span body;
 	uint32_t limit_ms; /* for all of it */
+	const struct address *addresses; /* of the host, looked up already; */
+	size_t addresses_n;		 /* 0: they are looked up here, by the system's resolver */
 };
 
 struct https_answer {

@@ -2,8 +2,9 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "common/https/https.h"
+#include "common/https/oauth.h"
 #include "services/credentials/fetch/aws.h"
-#include "services/credentials/fetch/oauth.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

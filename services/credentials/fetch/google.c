@@ -3,7 +3,7 @@
 
 #include "common/wire/base64.h"
 #include "services/credentials/fetch/oauth.h"
-#include "common/https/tls.h"
+#include "common/leg/openssl.h"
 
 #define TOKEN_URL "https://oauth2.googleapis.com/token"
 #define ASSERTION_MAX 16384

@@ -13,7 +13,7 @@
 #include "common/os/jail.h"
 #include "services/credentials/fetch/jobs.h"
 #include "services/credentials/fetch/process.h"
-#include "common/https/tls.h"
+#include "common/leg/openssl.h"
 
 #define JOB_MAX (2u << 20)
 #define ALARM_S 2 /* after the job's limit: for what does not heed it, as the resolver */
