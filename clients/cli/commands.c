@@ -451,7 +451,12 @@ static const struct command commands_all[] = {
 	{.name = "__complete", .run = run_complete, .hidden = true, .summary = "Candidates for the last word",
 	 .operand = {.name = "[WORD...]", .most = 1024, .kind = OPERAND_COMMAND, .help = "the command line so far"}},
 	{.name = "forward", .alias = "fwd", .later = true},
-	{.name = "service", .alias = "svc", .later = true},
+	{.name = "service", .alias = "svc", .commands = commands_service,
+	 .summary = "Ports of sandboxes, served under names",
+	 .about =
+	    "A program that listens in a sandbox is reached from outside through the gateway's own port: each service has\n"
+	    "a host name, WORKSPACE--SANDBOX--SERVICE.openshell.localhost. docs/services.md tells who may reach it.",
+	 .examples = "openshell service expose demo 8000\nopenshell service list"},
 	{.name = "policy", .alias = "pol", .commands = commands_policy,
 	 .summary = "What sandboxes may do",
 	 .about =

@@ -59,9 +59,15 @@ enum err run_inference_update(struct cli *cli, struct why *why);
 enum err run_inference_get(struct cli *cli, struct why *why);
 enum err run_inference_delete(struct cli *cli, struct why *why);
 
+enum err run_service_expose(struct cli *cli, struct why *why);
+enum err run_service_list(struct cli *cli, struct why *why);
+enum err run_service_get(struct cli *cli, struct why *why);
+enum err run_service_delete(struct cli *cli, struct why *why);
+
 /* Groups whose tables are in files of their own. */
 extern const struct command commands_provider[];	 /* commands_provider.c */
 extern const struct command commands_sandbox_provider[]; /* commands_provider.c */
 extern const struct command commands_inference[];	 /* commands_inference.c */
+extern const struct command commands_service[];		 /* commands_service.c */
 
 #endif

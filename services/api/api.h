@@ -6,6 +6,7 @@
 #include "common/provider/profile.h"
 #include "common/rpc/server.h"
 #include "common/service/service.h"
+#include "services/api/services.h"
 
 #define API_BUCKETS 256
 
@@ -17,6 +18,8 @@ struct config {
 	bool tls;
 	char tls_cert[SERVICE_PATH_BYTES], tls_key[SERVICE_PATH_BYTES], tls_client_ca[SERVICE_PATH_BYTES];
 	bool allow_unauthenticated;
+	bool enable_loopback_service_http;
+	struct setting_texts server_sans;
 	uint8_t credentials_key[32]; /* X25519 key that secrets are sealed for; zero: none are taken */
 	char version[64];
 	uint32_t connections_max;
@@ -41,6 +44,7 @@ struct api {
 	struct arena builtins_arena;
 	struct list watches[API_BUCKETS], passages[API_BUCKETS];
 	size_t passages_n;
+	struct services services;
 	struct timer patience; /* for state and relay, before the first caller is let in */
 	bool serving;
 	enum err failed; /* why it could not serve */

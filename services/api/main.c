@@ -163,6 +163,7 @@ api_open(struct api *api, const struct config *config, struct why *why)
 
 	api->config = config;
 	api->next_number = 1;
+	services_init(api);
 	for (size_t i = 0; i < API_BUCKETS; i++) {
 		list_init(&api->watches[i]);
 		list_init(&api->passages[i]);

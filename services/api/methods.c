@@ -67,6 +67,10 @@ static const struct {
     {"ConfigureProviderRefresh", refresh_configure},
     {"RotateProviderCredential", credential_rotate},
     {"DeleteProviderRefresh", refresh_delete},
+    {"ExposeService", service_publish},
+    {"GetService", service_show},
+    {"ListServices", services_list},
+    {"DeleteService", service_withdraw},
     {"GetWorkspace", workspace_get},
     {"ListWorkspaces", workspaces_list},
 };

@@ -26,6 +26,7 @@ method provider_create, provider_get, providers_list, provider_update, provider_
 method provider_attach, provider_detach, sandbox_providers_list; /* attach.c */
 method profiles_list, profile_get, profiles_import, profile_update, profiles_lint, profile_delete; /* profiles.c */
 method refresh_status_get, refresh_configure, credential_rotate, refresh_delete; /* refreshes.c */
+method service_publish, service_show, services_list, service_withdraw; /* services.c */
 method sandbox_watch; /* watch.c */
 method sandbox_exec, sandbox_exec_interactive; /* exec.c, interactive.c */
 

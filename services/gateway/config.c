@@ -64,6 +64,9 @@ const struct setting config_settings[] = {
 	setting_log_levels, NULL, "log-level", "OPENSHELL_LOG_LEVEL"},
     ROW(server_sans, SETTING_TEXTS, 0, 16, "", "server-san", "OPENSHELL_SERVER_SAN",
 	"Further names and addresses in the server certificate; it is made anew when this changes."),
+    ROW(enable_loopback_service_http, SETTING_FLAG, 0, 1, "true", "enable-loopback-service-http",
+	"OPENSHELL_ENABLE_LOOPBACK_SERVICE_HTTP",
+	"With TLS on a loopback address: services may also be reached by plaintext HTTP on that port, from this machine."),
     ROW(tls_dir, SETTING_TEXT, 0, 511, "", "tls-dir", "OPENSHELL_LOCAL_TLS_DIR",
 	"Where the certificates made at first start are. Default: $XDG_STATE_HOME/openshell/tls, and where data_dir is "
 	"given, tls in it."),

@@ -21,6 +21,7 @@ struct config {
 	char tls_dir[CONFIG_PATH_BYTES];
 	char tls_cert[CONFIG_PATH_BYTES], tls_key[CONFIG_PATH_BYTES], tls_client_ca[CONFIG_PATH_BYTES];
 	struct setting_texts server_sans;
+	bool enable_loopback_service_http;
 	char client_dir[CONFIG_PATH_BYTES];
 	char gateway_name[64];
 	char database_url[1024];

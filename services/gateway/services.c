@@ -192,6 +192,10 @@ api_yaml(const struct service_source *source, struct text *out)
 	add_key(out, "credentials_key", source->keys->credentials_box);
 	text_add(out, "tls: %s\nallow_unauthenticated: %s\n", config->disable_tls ? "false" : "true",
 	    config->disable_tls ? "true" : "false");
+	text_add(out, "enable_loopback_service_http: %s\nserver_sans:%s\n", config->enable_loopback_service_http ? "true" : "false",
+	    config->server_sans.count == 0 ? " []" : "");
+	for (size_t i = 0; i < config->server_sans.count; i++)
+		add_list_item(out, config->server_sans.at[i]);
 	for (size_t i = 0; i < COUNT(files) && !config->disable_tls; i++) {
 		snprintf(path, sizeof(path), "%s/%s", config->tls_dir, files[i].made);
 		add_text(out, files[i].key, own ? files[i].given : path);
