@@ -37,24 +37,22 @@ exit_send(struct command *command, uint16_t exit_code)
 	rpc_send(command->work.call, &event.base);
 }
 
-/* ---- input ---- */
+/* ---- the terminal's size ---- */
+
+static void
+size_flow(struct command *command)
+{
+	if (command->size.length == 0 || passage_room(command->passage, 3) < command->size.length)
+		return;
+	(void)passage_write(command->passage, 3, command->size);
+	command->size = SPAN_NONE;
+}
 
 void
-command_feed(struct command *command)
+command_resize(struct command *command, struct span size)
 {
-	if (!command->opened || command->passage == NULL)
-		return;
-	if (command->size.length > 0 && passage_room(command->passage, 3) >= command->size.length) {
-		(void)passage_write(command->passage, 3, command->size);
-		command->size = SPAN_NONE;
-	}
-	command->input = span_tail(command->input, passage_write(command->passage, 0, command->input));
-	if (command->input.length > 0)
-		return;
-	if (command->input_ends)
-		passage_end(command->passage, 0);
-	else if (command->fed != NULL)
-		command->fed(command);
+	command->size = size;
+	size_flow(command);
 }
 
 /* ---- from the passage ---- */
@@ -65,7 +63,7 @@ opened(void *self)
 	struct command *command = self;
 
 	command->opened = true;
-	command_feed(command);
+	intake_flow(&command->intake, command->passage);
 }
 
 static bool
@@ -82,8 +80,12 @@ data(void *self, uint8_t channel, struct span bytes)
 static void
 room(void *self, uint8_t channel)
 {
-	(void)channel;
-	command_feed(self);
+	struct command *command = self;
+
+	if (channel == 3)
+		size_flow(command);
+	else
+		intake_flow(&command->intake, command->passage);
 }
 
 /* A command that cannot be executed ends as a shell would end it: words on its standard error, and 127 or 126. */
@@ -110,8 +112,7 @@ over(void *self, enum err r, uint16_t exit_code, const struct why *why)
 		not_executed(command, r, why);
 		r = OK;
 	}
-	if (command->done != NULL)
-		command->done(command);
+	intake_done(&command->intake);
 	call_fail(command->work.call, r, why);
 }
 
@@ -126,8 +127,7 @@ gone(struct work *work)
 
 	passage_leave(command->passage);
 	command->passage = NULL;
-	if (command->done != NULL)
-		command->done(command);
+	intake_done(&command->intake);
 }
 
 static void
@@ -200,8 +200,9 @@ command_begin(
 		call_fail(call, r, &why);
 		return;
 	}
-	if ((ask = ask_new(api, call, &request->base, sizeof(beginning))) == NULL)
+	if ((ask = ask_new(api, call, NULL, sizeof(beginning))) == NULL)
 		return;
+	rpc_pause(call);
 	memcpy(ask->detail, &beginning, sizeof(beginning));
 	ask_put(ask, ROLE_STATE, &question, SANDBOX_ROW, looked_up);
 }

@@ -5,32 +5,27 @@
 #ifndef API_COMMAND_H
 #define API_COMMAND_H
 
-#include "services/api/passage.h"
+#include "services/api/intake.h"
 #include "services/api/target.h"
 
 struct command {
 	struct work work; /* the state of its call, once its sandbox is known to be ready */
 	struct passage *passage;
 	bool opened, tty;
-	struct span input; /* of the caller's standard input what is to be written; borrowed */
-	bool input_ends;   /* nothing follows it */
-	struct span size;  /* of the terminal, as channel 3 has it; borrowed; empty: nothing to tell */
-	/* All input is written, and more may come; on opened too. NULL: none will. */
-	void (*fed)(struct command *command);
-	/* The call is over. NULL: nothing to do. */
-	void (*done)(struct command *command);
+	struct intake intake; /* of the caller's standard input */
+	struct span size;     /* of the terminal, as channel 3 has it; borrowed; empty: nothing to tell */
 };
 
 /*
- * Begin: read and check the request, and find its sandbox.
+ * Begin: read and check the request, and find its sandbox. Until the command runs no message of the call is taken.
  *
- * request  may go after this function, unlike its stdin
- * command  has fed and done set, and input with input_ends when all of it is there; in the call's arena, all else zero
+ * request  may go after this function, unlike what command->intake borrows
+ * command  in the call's arena; all but intake is zero
  */
 void command_begin(
     struct api *api, struct rpc_call *call, const Openshell__V1__ExecSandboxRequest *request, struct command *command);
 
-/* There is more input, or an end of it, or another size. */
-void command_feed(struct command *command);
+/* Its terminal has another size, which is told as soon as there is credit; the newest counts. */
+void command_resize(struct command *command, struct span size);
 
 #endif

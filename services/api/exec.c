@@ -20,7 +20,7 @@ sandbox_exec(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 		return;
 	}
 	if (in->has_stdin)
-		command->input = span_of_bytes(in->stdin.data, in->stdin.len);
-	command->input_ends = true;
+		command->intake.left = span_of_bytes(in->stdin.data, in->stdin.len);
+	command->intake.ends = true;
 	command_begin(self, call, in, command);
 }

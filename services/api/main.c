@@ -167,6 +167,7 @@ api_open(struct api *api, const struct config *config, struct why *why)
 	for (size_t i = 0; i < API_BUCKETS; i++) {
 		list_init(&api->watches[i]);
 		list_init(&api->passages[i]);
+		list_init(&api->forwards[i]);
 	}
 	if ((r = loop_new(&api->loop, why)) != OK ||
 	    (r = provider_builtins(&api->builtins_arena, &api->builtins, why)) != OK)

@@ -29,5 +29,7 @@ method refresh_status_get, refresh_configure, credential_rotate, refresh_delete;
 method service_publish, service_show, services_list, service_withdraw; /* services.c */
 method sandbox_watch; /* watch.c */
 method sandbox_exec, sandbox_exec_interactive; /* exec.c, interactive.c */
+method ssh_session_create, ssh_session_revoke; /* ssh_session.c */
+method tcp_forward; /* forward.c */
 
 #endif

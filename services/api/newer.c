@@ -1,4 +1,4 @@
-/* newer: one table of the fields that changed, one pass over a message's outermost fields. */
+/* newer: one table of the fields that changed, one pass over the fields of a message that has any of them. */
 #include "services/api/newer.h"
 
 #include <assert.h>
@@ -15,6 +15,7 @@ enum kind {
 	TOKEN,	 /* of a page -> offset */
 	SECONDS, /* Duration -> whole seconds, rounded up */
 	REFUSED, /* unless it says nothing */
+	WITHIN,	 /* a message whose own fields change as those of ExecSandbox do */
 	DEFAULT, /* refused, unless it says nothing or the first value, which is what we do */
 };
 
@@ -72,6 +73,8 @@ static const struct change {
     {PATH "ListServices", 3, BYTES, TOKEN, 3, 0, "page_token"},
     {PATH "ListServices", 4, BYTES, SCOPE, 4, 5, "workspace_scope"},
     {PATH "DeleteService", 3, BYTES, SCOPE, 3, 0, "workspace_scope"},
+    {PATH "ExecSandboxInteractive", 1, BYTES, WITHIN, 1, 0, "start"},
+    {PATH "CreateSshSession", 3, BYTES, SCOPE, 3, 0, "workspace_scope"},
     {PATH "ExecSandbox", 12, BYTES, SCOPE, 12, 0, "workspace_scope"},
     {PATH "ExecSandbox", 105, BYTES, SECONDS, 5, 0, "execution_timeout"},
 };
@@ -80,6 +83,7 @@ static const struct change {
 struct shape {
 	char *at;
 	size_t length, room;
+	struct arena *arena; /* for messages within */
 };
 
 static void
@@ -169,6 +173,19 @@ put_seconds(struct shape *to, const struct change *change, struct span body, str
 	return OK;
 }
 
+static enum err rewrite(const char *path, struct span bytes, struct arena *arena, struct span *out, struct why *why);
+
+static enum err
+put_within(struct shape *to, const struct change *change, struct span body, struct why *why)
+{
+	struct span inner;
+	enum err r = rewrite(PATH "ExecSandbox", body, to->arena, &inner, why);
+
+	if (r == OK)
+		put_text(to, change->to, inner);
+	return r;
+}
+
 static enum err
 put_changed(struct shape *to, const struct change *change, const struct protobuf_field *field, struct why *why)
 {
@@ -180,6 +197,8 @@ put_changed(struct shape *to, const struct change *change, const struct protobuf
 		return put_scope(to, change, field->body, why);
 	case SECONDS:
 		return put_seconds(to, change, field->body, why);
+	case WITHIN:
+		return put_within(to, change, field->body, why);
 	case TOKEN:
 		if (field->body.length == 0)
 			return OK;
@@ -206,18 +225,21 @@ change_of(const char *path, const struct protobuf_field *field)
 	return NULL;
 }
 
+/* Has it a field that changes? Most messages have none, and stay where they are. */
 static bool
-concerned(const char *path)
+concerned(const char *path, struct span bytes)
 {
-	for (size_t i = 0; i < COUNT(changes); i++)
-		if (strcmp(changes[i].path, path) == 0)
+	struct protobuf_field field;
+	struct why ignored;
+
+	while (bytes.length > 0 && protobuf_field_take(&bytes, &field, &ignored) == OK)
+		if (change_of(path, &field) != NULL)
 			return true;
 	return false;
 }
 
-enum err
-newer_request(const struct rpc_method *method, struct span bytes, struct arena *arena, struct span *out,
-    struct why *why)
+static enum err
+rewrite(const char *path, struct span bytes, struct arena *arena, struct span *out, struct why *why)
 {
 	const struct change *change;
 	struct protobuf_field field;
@@ -227,19 +249,26 @@ newer_request(const struct rpc_method *method, struct span bytes, struct arena *
 	enum err r;
 
 	*out = bytes;
-	if (bytes.length == 0 || !concerned(method->path))
+	if (!concerned(path, bytes))
 		return OK;
-	to = (struct shape){arena_alloc(arena, bytes.length), 0, bytes.length};
+	to = (struct shape){arena_alloc(arena, bytes.length), 0, bytes.length, arena};
 	if (to.at == NULL)
 		return fail(why, ERR_LIMIT, "the message needs too much memory");
 	while (rest.length > 0) {
 		if (protobuf_field_take(&rest, &field, &ignored) != OK)
 			return OK;
-		if ((change = change_of(method->path, &field)) == NULL)
+		if ((change = change_of(path, &field)) == NULL)
 			put(&to, field.whole);
 		else if ((r = put_changed(&to, change, &field, why)) != OK)
 			return r;
 	}
 	*out = span_of_bytes(to.at, to.length);
 	return OK;
+}
+
+enum err
+newer_request(
+    const struct rpc_method *method, struct span bytes, struct arena *arena, struct span *out, struct why *why)
+{
+	return rewrite(method->path, bytes, arena, out, why);
 }

@@ -9,6 +9,8 @@ target_read(const char *sandbox, const char *workspace, struct msg_sandbox_get *
 	struct span name = span_of_text(sandbox), tenant = span_of_text(workspace == NULL ? "" : workspace);
 	struct why ignored;
 
+	if (tenant.length == 0 && check_name("sandbox", name, &ignored) == OK)
+		tenant = SPAN("default");
 	if (tenant.length == 0)
 		return check_id("sandbox_id", name, &out->sandbox, why);
 	if (name.length == 0)

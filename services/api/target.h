@@ -5,7 +5,7 @@
 #include "services/api/ask.h"
 
 /*
- * Which sandbox is meant: by its id, or by its name where a workspace is named too (from 0.1 on).
+ * Which sandbox is meant: by its id, or by its name (from 0.1 on), which is never as long as an id.
  *
  * errors  ERR_INVALID "sandbox_id is required", "sandbox is required"; ERR_NOT_FOUND "sandbox not found"
  */

@@ -98,6 +98,8 @@ const struct setting config_settings[] = {
     ROW(log_rows_max, SETTING_NUMBER, 100, 100000, "2000", "log-rows-max", NULL,
 	"Log lines that are kept for each sandbox."),
     ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
+    ROW(ssh_session_ttl_secs, SETTING_NUMBER, 0, 31536000, "86400", "ssh-session-ttl-secs", NULL,
+	"Seconds that the token of an SSH session is good for: connections that it opened stay; 0: always."),
     {"policy_validation_failure_mode", SETTING_WORD, SETTING_FIELD(config, policy_validation_failure_mode), 0, 0, "retain_last_valid",
 	"What holds in a sandbox that cannot load a new policy: the last valid one, or nothing is allowed until one is loaded.",
 	config_failure_modes, NULL, "policy-validation-failure-mode", NULL},

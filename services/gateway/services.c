@@ -106,6 +106,7 @@ state_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "database_url", source->database_url);
 	add_key(out, "audit_key", keys->audit.bytes);
 	text_add(out, "log_rows_max: %u\nlog_days: %u\n", source->config->log_rows_max, source->config->log_days);
+	text_add(out, "ssh_session_ttl_secs: %u\n", source->config->ssh_session_ttl_secs);
 	text_add(out, "policy_validation_failure_mode: %s\n",
 	    config_failure_modes[source->config->policy_validation_failure_mode]);
 }

@@ -56,6 +56,9 @@ const struct route routes[] = {
 	{ SERVICE_DELETE,   service_delete,   0,    500 },
 	{ SERVICE_ROUTE,    service_route,    0,  20000 },
 	{ SERVICE_FORGET,   service_forget,   0,      0 },
+	{ SSH_SESSION_MAKE,   ssh_session_make,   0,  500 },
+	{ SSH_SESSION_CHECK,  ssh_session_check,  0, 5000 },
+	{ SSH_SESSION_REVOKE, ssh_session_revoke, 0, 1000 },
 	{ KEYS_HAVE,       keys_have,       0,        0 },
 	{ 0 },
 };

@@ -9,6 +9,7 @@
 #define START_WAIT_MS  8000 /* for the database, before the parent is told that the service is up without it */
 #define START_CHECK_MS 300
 #define SWEEP_MS       600000
+#define SSH_SESSIONS_SWEEPS 6 /* once an hour */
 
 static void
 peer_up(void *self, struct peer *peer)
@@ -111,6 +112,8 @@ sweep(void *self)
 	struct state *state = self;
 
 	logs_sweep(state);
+	if (state->sweeps++ % SSH_SESSIONS_SWEEPS == 0)
+		ssh_sessions_sweep(state);
 	loop_timer_set(state->loop, &state->sweep, SWEEP_MS, sweep, state);
 }
 

@@ -26,6 +26,7 @@ struct state {
 	size_t service_routes_n;
 	struct list drivers; /* struct driver: connected or known */
 	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox: sessions.h */
+	unsigned sweeps;
 	struct timer start_limit, sweep, again, pushing, service_again;
 	struct provider_profiles builtins; /* in builtins_arena */
 	struct arena builtins_arena;
@@ -138,6 +139,10 @@ size_t log_line_bytes(const struct rows *rows, int row, int column);
 /* Remove lines that are too old, and changes that everybody has read. */
 void logs_sweep(struct state *state);
 
+/* ---- ssh_sessions.c ---- */
+/* Remove those that are revoked or have expired. */
+void ssh_sessions_sweep(struct state *state);
+
 /* ---- audit.c ---- */
 /* Add a row to the chain, within the transaction of what it tells of. */
 enum err audit_add(struct state *state, struct span subject, const char *action, const char *object,
@@ -170,6 +175,7 @@ handler sandbox_create, sandbox_get, sandbox_list, sandbox_stop, sandbox_start, 
 handler config_get, policy_set, policy_clear, policies_get, setting_change, config_applied;
 handler watch_open, watch_close, logs_get, logs_add;
 handler driver_join, ticket, observed;
+handler ssh_session_make, ssh_session_check, ssh_session_revoke;
 handler enrol_check, session_up, session_down, sandbox_ready, sandbox_failed, main_exited;
 
 #endif

@@ -23,3 +23,14 @@ begin
 end $$;
 create trigger services_changed after insert or update or delete on services
 	for each row execute function services_changed();
+
+-- Tokens by which a caller opens doors into one sandbox. Only their hashes: who reads this table can open nothing.
+create table ssh_sessions (
+	id		uuid primary key,
+	hash		bytea not null unique check (octet_length(hash) = 32),
+	sandbox		uuid not null references sandboxes on delete cascade,
+	created_ms	wall_ms not null,
+	expires_ms	bigint not null check (expires_ms >= 0),	-- 0: never
+	revoked		boolean not null default false
+);
+create index ssh_sessions_sandbox on ssh_sessions (sandbox);
