@@ -157,6 +157,10 @@ rpc_http_answer(struct rpc_call *call, int status, const char *content_type, str
 {
 	if (call->finished || call->closed)
 		return;
+	if (call->begun) {
+		rpc_http_abort(call);
+		return;
+	}
 	call->finished = true;
 	if (call->stream == 0)
 		http1_answer(call, status, content_type, body);

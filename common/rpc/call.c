@@ -51,7 +51,7 @@ call_wake(struct rpc_call *call)
 void
 call_header(struct rpc_call *call, struct span name, struct span value)
 {
-	struct header *header = &call->headers[call->headers_n];
+	struct rpc_field *header = &call->headers[call->headers_n];
 
 	call->headers_bytes += name.length + value.length;
 	if (call->headers_bytes > HEADER_BYTES_MAX || call->headers_n == HEADERS_MAX) {
@@ -129,7 +129,9 @@ call_http(struct rpc_call *call)
 	const struct rpc_server_config *config = &call->connection->server->config;
 
 	call->is_http = true;
-	if (call->headers_too_big)
+	if (!call->claimed && call->connection->plain_only)
+		rpc_http_answer(call, 400, "text/plain", SPAN("this port speaks TLS\n"));
+	else if (call->headers_too_big)
 		rpc_http_answer(call, 431, "text/plain", SPAN("request headers too large\n"));
 	else if (config->http == NULL)
 		rpc_http_answer(call, 404, "text/plain", SPAN("not found\n"));
@@ -175,7 +177,11 @@ call_admit(struct rpc_call *call)
 
 	call->caller.authorization = rpc_metadata(call, "authorization");
 	request_id_find(call);
-	if (call->stream == 0 || !span_starts(rpc_metadata(call, "content-type"), SPAN("application/grpc"))) {
+	if (config->claim != NULL && config->claim(config->self, call_host(call)))
+		call->claimed = true;
+	if (call->claimed && call->stream != 0)
+		call->expects = http_same(rpc_metadata(call, "expect"), SPAN("100-continue"));
+	if (call->claimed || call->connection->plain_only || call->stream == 0 || !span_starts(rpc_metadata(call, "content-type"), SPAN("application/grpc"))) {
 		call_http(call);
 		return;
 	}
@@ -298,6 +304,10 @@ call_advance(struct rpc_call *call)
 		call_admit(call);
 	if (call->method != NULL)
 		call_messages(call);
+	if (call->claimed && call->fresh && call->known && !call->finished) {
+		call->fresh = false;
+		config->http_input(config->self, call);
+	}
 	if (call->room_again && !call->finished && config->writable != NULL) {
 		call->room_again = false;
 		config->writable(config->self, call);

@@ -38,6 +38,7 @@ rpc_connection_free(struct connection *connection)
 	loop_timer_stop(server->config.loop, &connection->work);
 	loop_timer_stop(server->config.loop, &connection->limit);
 	loop_timer_stop(server->config.loop, &connection->ping);
+	peek_close(connection);
 	pump_close(&connection->pump);
 	buffer_done(&connection->head);
 	arena_reset(&connection->arena);
@@ -196,6 +197,8 @@ connection_work(void *self)
 	}
 	if (connection->protocol == PROTOCOL_HTTP2 && !connection->shut && !http2_send(connection))
 		connection->closing = true;
+	if (connection->protocol == PROTOCOL_HTTP1 && !connection->shut)
+		http1_send(connection);
 	if (connection->protocol == PROTOCOL_HTTP1 && !connection->closing && !http1_take(connection))
 		connection->closing = true;
 	pump_flush(&connection->pump);
@@ -205,10 +208,21 @@ connection_work(void *self)
 	}
 	if (connection->server->draining && list_empty(&connection->calls) && connection->pump.out.length == 0)
 		connection->closing = true;
-	if (connection->closing)
+	if (connection->closing) {
+		pump_hold(&connection->pump, false); /* what still comes is dropped */
 		connection_finish(connection);
+	}
 	if (!list_empty(&connection->ready))
 		connection_wake(connection);
+}
+
+enum err
+connection_open(struct connection *connection, int fd, bool tls, struct why *why)
+{
+	struct rpc_server *server = connection->server;
+
+	return pump_open(&connection->pump, server->config.loop, fd, tls ? tls_server_session(server->tls) : NULL,
+	    connection_bytes, connection_changed, connection, why);
 }
 
 static void
@@ -237,13 +251,13 @@ enum err
 rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	SSL *ssl = server->tls == NULL ? NULL : tls_server_session(server->tls);
 	int yes = 1;
 	enum err r;
 
 	if (connection == NULL)
 		abort();
 	connection->server = server;
+	connection->peeked = -1;
 	list_init(&connection->calls);
 	list_init(&connection->ready);
 	list_append(&server->connections, &connection->link);
@@ -252,8 +266,10 @@ rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 	peer_name(connection, fd);
 	loop_timer_set(server->config.loop, &connection->limit, server->config.handshake_timeout_ms, limit_passed,
 	    connection);
-	r = pump_open(&connection->pump, server->config.loop, fd, ssl, connection_bytes, connection_changed,
-	    connection, why);
+	if (peek_wanted(server, fd))
+		r = peek_open(connection, fd, why);
+	else
+		r = connection_open(connection, fd, server->tls != NULL, why);
 	if (r != OK)
 		rpc_connection_free(connection);
 	return r;

@@ -8,6 +8,7 @@
 #include "common/rpc/grpc.h"
 #include "common/rpc/pump.h"
 #include "common/rpc/server.h"
+#include "common/wire/http_chunk.h"
 
 #define HEADER_BYTES_MAX 16384 /* of a request's headers, names and values */
 #define HEADERS_MAX	 64
@@ -24,12 +25,22 @@ struct rpc_server {
 
 enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_HTTP1, PROTOCOL_HTTP2 };
 
+/* How the end of a body is known to an HTTP/1 client. */
+enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_RAW };
+
 struct connection {
 	struct rpc_server *server;
 	struct list link; /* in server.connections */
 	struct pump pump;
 	enum protocol protocol;
 	struct buffer head; /* bytes that no protocol has taken yet; HTTP/1 requests */
+	struct watch peek;  /* until the first byte tells TLS from plaintext */
+	int peeked;	    /* its socket; -1: the pump has it */
+	bool plain_only;    /* plaintext on a port of TLS: claimed requests alone */
+	/* HTTP/1: the body of the claimed request under way */
+	enum http_body body;
+	uint64_t body_left;
+	struct http_chunk chunk;
 	nghttp2_session *session;
 	struct list calls; /* all of them */
 	struct list ready; /* those whose owner must be told something, or that are over */
@@ -44,10 +55,6 @@ struct connection {
 	char peer[128];
 };
 
-struct header {
-	struct span name, value;
-};
-
 struct rpc_call {
 	struct connection *connection;
 	struct list link, ready;
@@ -56,7 +63,7 @@ struct rpc_call {
 	struct arena message; /* the one request of unary calls and server streams */
 	struct rpc_caller caller;
 	struct span method_name, path; /* of HTTP */
-	struct header headers[HEADERS_MAX];
+	struct rpc_field headers[HEADERS_MAX];
 	size_t headers_n, headers_bytes;
 	const struct rpc_method *method; /* NULL: plain HTTP */
 	void *state;
@@ -69,6 +76,12 @@ struct rpc_call {
 	/* from the client */
 	bool headers_done, headers_too_big, input_ended;
 	bool is_http;  /* not gRPC */
+	bool claimed;  /* the owner streams it */
+	bool upgrade;  /* it asks for a WebSocket */
+	bool expects;  /* 100 Continue */
+	bool old;      /* HTTP/1.0 */
+	bool fresh;    /* its owner does not know yet what has come */
+	enum framing framing;
 	bool head;     /* HTTP HEAD: no body */
 	bool last;     /* HTTP/1: the connection closes after it */
 	bool closed;   /* the stream is gone: tell the owner, free */
@@ -102,6 +115,26 @@ void http2_consume(struct rpc_call *call, size_t n); /* let the client send n by
 void http2_ping(struct connection *connection);
 bool http1_take(struct connection *connection);
 void http1_answer(struct rpc_call *call, int http_status, const char *content_type, struct span body);
+
+bool http1_refuse(struct connection *connection, int status, struct span words); /* and hang up: false */
+void http1_send(struct connection *connection); /* move an answer to the pump */
+void http1_begin(struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length);
+void http1_queue(struct rpc_call *call, struct span bytes);
+void http1_end(struct rpc_call *call);
+void http1_abort(struct rpc_call *call);
+void http1_continue(struct connection *connection);
+void http2_begin_fields(struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length);
+void http2_continue(struct rpc_call *call);
+void http2_abort(struct rpc_call *call);
+
+/* http.c: a request's host; empty: none, or two that differ. */
+struct span call_host(const struct rpc_call *call);
+
+/* peek.c: on a port of TLS that takes plaintext too, wait for the first byte. */
+bool peek_wanted(const struct rpc_server *server, int fd);
+enum err peek_open(struct connection *connection, int fd, struct why *why) must_check;
+void peek_close(struct connection *connection);
+enum err connection_open(struct connection *connection, int fd, bool tls, struct why *why) must_check;
 
 /* answer.c: the end of a call; afterwards its owner neither hears of it nor can do anything with it. */
 void call_status(struct rpc_call *call, int status, const char *words);

@@ -1,70 +1,11 @@
-/* HTTP/1.1 of the server: one GET or HEAD after the other, for health checks and metrics. */
+/* HTTP/1.1 of the server, what comes in: one request after the other, and the bodies of those that are claimed. */
 #include "common/wire/http_head.h"
 
 #include <ctype.h>
-#include <stdio.h>
 
-#include "common/base/text.h"
 #include "common/rpc/connection.h"
 
-static const char *
-status_words(int status)
-{
-	static const struct {
-		int status;
-		const char *words;
-	} rows[] = {
-		{200, "OK"}, {204, "No Content"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
-		{404, "Not Found"}, {405, "Method Not Allowed"}, {413, "Content Too Large"},
-		{431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {501, "Not Implemented"},
-		{503, "Service Unavailable"},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].status == status)
-			return rows[i].words;
-	return "Status";
-}
-
-static void
-answer_add(struct connection *connection, int status, const char *content_type, struct span request_id, bool last,
-    size_t length)
-{
-	char bytes[1024];
-	struct text head = TEXT_OF(bytes);
-
-	text_add(&head, "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %zu\r\n", status, status_words(status),
-	    content_type, length);
-	if (request_id.length > 0)
-		text_add(&head, "x-request-id: " SPAN_FORMAT "\r\n", SPAN_ARGS(request_id));
-	text_add(&head, "%s\r\n", last ? "connection: close\r\n" : "");
-	buffer_add(&connection->pump.out, text_span(&head));
-}
-
-void
-http1_answer(struct rpc_call *call, int status, const char *content_type, struct span body)
-{
-	struct connection *connection = call->connection;
-
-	call->last |= connection->server->draining;
-	answer_add(connection, status, content_type, call->caller.request_id, call->last, body.length);
-	if (!call->head)
-		buffer_add(&connection->pump.out, body);
-	call->closed = true;
-	connection->closing |= call->last;
-	loop_timer_set(connection->server->config.loop, &connection->limit,
-	    connection->server->config.handshake_timeout_ms, connection->limit.fired, connection);
-	call_wake(call);
-}
-
-/* Answer what no call can be made of, and hang up. */
-static bool
-refuse(struct connection *connection, int status, struct span words)
-{
-	answer_add(connection, status, "text/plain", SPAN_NONE, true, words.length);
-	buffer_add(&connection->pump.out, words);
-	return false;
-}
+#define HEAD_WAITS (2 * HTTP_HEAD_BYTES) /* bytes that may wait behind a request under way */
 
 static void
 lower(struct span text, char *to)
@@ -88,31 +29,141 @@ request_begin(struct connection *connection, const struct http_head *request)
 	}
 	call->head = span_is(request->method, "HEAD");
 	call->last = !request->keep_alive;
+	call->old = request->minor == 0;
+	call->expects = request->expect_continue;
+	call->upgrade = request->connection_upgrade && http_same(request->upgrade, SPAN("websocket")) &&
+	    request->body == HTTP_BODY_NONE && span_is(request->method, "GET") && !call->old;
+	connection->body = request->body;
+	connection->body_left = request->length;
+	connection->chunk = (struct http_chunk){0};
+	call->input_ended = request->body == HTTP_BODY_NONE || (request->body == HTTP_BODY_LENGTH && request->length == 0);
 	call->headers_done = true;
 	call_wake(call);
+}
+
+/* ---- bodies ---- */
+
+/* The next piece of a body, of at most room bytes: how much was used. ERR_MORE: nothing for now. */
+static enum err
+piece_take(struct connection *connection, struct rpc_call *call, size_t room, size_t *used, struct span *data)
+{
+	struct span bytes = buffer_span(&connection->head);
+	struct why why;
+	enum err r;
+
+	*data = span_head(bytes, room);
+	if (call->framing != FRAMING_RAW && connection->body == HTTP_BODY_LENGTH) {
+		*data = span_head(*data, connection->body_left < data->length ? (size_t)connection->body_left : data->length);
+		connection->body_left -= data->length;
+		call->input_ended = connection->body_left == 0;
+	} else if (call->framing != FRAMING_RAW) {
+		r = http_chunk_next(&connection->chunk, bytes, room, used, data, NULL, &why);
+		call->input_ended = connection->chunk.state == HTTP_CHUNK_END;
+		return r;
+	}
+	*used = data->length;
+	return *used > 0 ? OK : ERR_MORE;
+}
+
+/* Its framing is broken: the request cannot be told from what follows. */
+static bool
+body_broken(struct connection *connection, struct rpc_call *call)
+{
+	if (!call->begun && call->known && connection->server->config.cancelled != NULL) {
+		call->known = false;
+		connection->server->config.cancelled(connection->server->config.self, call);
+		http1_answer(call, 400, "text/plain", SPAN("not a body\n"));
+		return false;
+	}
+	call->closed = true;
+	call_wake(call);
+	return false;
+}
+
+/* Move what has come to the call, as far as its owner takes it; the rest waits here, then in the socket. */
+static bool
+body_take(struct connection *connection, struct rpc_call *call)
+{
+	bool raw = call->framing == FRAMING_RAW, any = false;
+	enum err r = OK;
+
+	while (r == OK && (raw || !call->input_ended) && connection->head.length > 0 && call->in.length < RPC_HTTP_AHEAD) {
+		struct span data;
+		size_t used = 0;
+
+		r = piece_take(connection, call, RPC_HTTP_AHEAD - call->in.length, &used, &data);
+		if (r != OK && r != ERR_MORE)
+			return body_broken(connection, call);
+		buffer_add(&call->in, data);
+		buffer_take(&connection->head, used);
+		any |= data.length > 0 || call->input_ended;
+	}
+	call->fresh |= any;
+	if (any)
+		call_wake(call);
+	return true;
+}
+
+static bool
+body_go_on(struct connection *connection, struct rpc_call *call)
+{
+	bool ok = true;
+
+	if (call->claimed && !call->finished && !call->closed)
+		ok = body_take(connection, call);
+	pump_hold(&connection->pump, ok && connection->head.length >= HEAD_WAITS);
+	return ok;
+}
+
+/* ---- heads ---- */
+
+/* What only a claimed request may be. 0: it may go on; else the status of the refusal. */
+static int
+unclaimed(const struct http_head *request, struct span *words)
+{
+	if (request->body == HTTP_BODY_CHUNKED || request->length > 0) {
+		*words = SPAN("a request with a body is not served\n");
+		return 501;
+	}
+	if (!span_is(request->method, "GET") && !span_is(request->method, "HEAD")) {
+		*words = SPAN("only GET and HEAD are served\n");
+		return 405;
+	}
+	return 0;
+}
+
+static bool
+claims(const struct connection *connection, const struct http_head *request)
+{
+	const struct rpc_server_config *config = &connection->server->config;
+
+	return config->claim != NULL && config->claim(config->self, request->host);
 }
 
 bool
 http1_take(struct connection *connection)
 {
 	struct http_head request;
+	struct span words = SPAN_NONE;
 	struct why why = {0};
+	int refusal = 0;
 	size_t used;
 	enum err r;
 
 	if (!list_empty(&connection->calls)) /* later requests wait, within what one may be */
-		return connection->head.length <= 2 * HTTP_HEAD_BYTES;
+		return body_go_on(connection, list_item(connection->calls.next, struct rpc_call, link));
+	pump_hold(&connection->pump, false);
 	r = http_request_parse(buffer_span(&connection->head), HTTP_HEAD_BYTES, &request, &used, &why);
 	if (r == ERR_MORE)
 		return true;
 	if (r == ERR_RANGE)
-		return refuse(connection, 431, SPAN("request head too large\n"));
+		return http1_refuse(connection, 431, SPAN("request head too large\n"));
 	if (r != OK || request.target.at[0] != '/')
-		return refuse(connection, 400, SPAN("not a request\n"));
-	if (request.body == HTTP_BODY_CHUNKED || request.length > 0)
-		return refuse(connection, 501, SPAN("a request with a body is not served\n"));
-	if (!span_is(request.method, "GET") && !span_is(request.method, "HEAD"))
-		return refuse(connection, 405, SPAN("only GET and HEAD are served\n"));
+		return http1_refuse(connection, 400, SPAN("not a request\n"));
+	if (!claims(connection, &request))
+		refusal = unclaimed(&request, &words);
+	if (refusal != 0)
+		return http1_refuse(connection, refusal, words);
 	loop_timer_stop(connection->server->config.loop, &connection->limit);
 	request_begin(connection, &request);
 	buffer_take(&connection->head, used);

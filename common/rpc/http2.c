@@ -48,7 +48,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	if (call == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	call->headers_done = true; /* a DATA frame cannot come before */
-	call->input_ended |= (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		call->input_ended = call->fresh = true;
 	call_wake(call);
 	return 0;
 }
@@ -60,13 +61,14 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *
 
 	(void)flags, (void)self;
 	nghttp2_session_consume_connection(session, length); /* one paused call must not hold back the others */
-	if (call == NULL || call->finished || call->method == NULL || !call->paused)
-		nghttp2_session_consume_stream(session, stream, length);
-	else
+	if (call != NULL && !call->finished && (call->claimed || (call->method != NULL && call->paused)))
 		call->unconsumed += length;
-	if (call == NULL || call->finished || call->is_http)
+	else
+		nghttp2_session_consume_stream(session, stream, length);
+	if (call == NULL || call->finished || (call->is_http && !call->claimed))
 		return 0;
 	buffer_add(&call->in, span_of_bytes(at, length));
+	call->fresh = true;
 	call_wake(call);
 	return 0;
 }
@@ -104,7 +106,9 @@ http2_open(struct connection *connection)
 		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
 		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_BYTES_MAX},
+		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* last: only for claimed requests */
 	};
+	size_t settings_n = connection->server->config.claim == NULL ? COUNT(settings) - 1 : COUNT(settings);
 	nghttp2_session_callbacks *callbacks = frames_callbacks();
 	int r;
 
@@ -116,7 +120,7 @@ http2_open(struct connection *connection)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
 	r = frames_session(&connection->session, true, callbacks, connection);
 	if (r == 0)
-		r = nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings, COUNT(settings));
+		r = nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings, settings_n);
 	if (r == 0)
 		r = nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0,
 		    CONNECTION_WINDOW);
@@ -207,6 +211,42 @@ http2_begin(struct rpc_call *call, int http_status, const char *content_type, bo
 	call->begun = true;
 	nghttp2_submit_response(call->connection->session, call->stream, fields, n,
 	    has_length && call->out.length == 0 ? NULL : &provider);
+}
+
+void
+http2_begin_fields(struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length)
+{
+	const nghttp2_data_provider provider = {.read_callback = out_read};
+	nghttp2_nv out[HTTP_FIELDS_MAX + 2];
+	char status[16], bytes[24];
+	size_t out_n = 0;
+
+	snprintf(status, sizeof(status), "%d", http_status);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)length);
+	out[out_n++] = frames_field(":status", span_of_text(status));
+	for (size_t i = 0; i < n && out_n <= HTTP_FIELDS_MAX; i++) {
+		out[out_n] = frames_field("", fields[i].value);
+		out[out_n].name = (uint8_t *)(uintptr_t)fields[i].name.at;
+		out[out_n++].namelen = fields[i].name.length;
+	}
+	if (length != RPC_HTTP_UNKNOWN)
+		out[out_n++] = frames_field("content-length", span_of_text(bytes));
+	nghttp2_submit_response(call->connection->session, call->stream, out, out_n,
+	    call->framing == FRAMING_NONE ? NULL : &provider);
+}
+
+void
+http2_continue(struct rpc_call *call)
+{
+	nghttp2_nv status = frames_field(":status", SPAN("100"));
+
+	nghttp2_submit_headers(call->connection->session, NGHTTP2_FLAG_NONE, call->stream, NULL, &status, 1, NULL);
+}
+
+void
+http2_abort(struct rpc_call *call)
+{
+	nghttp2_submit_rst_stream(call->connection->session, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_INTERNAL_ERROR);
 }
 
 void

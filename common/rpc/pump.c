@@ -158,7 +158,7 @@ pump_interest(struct pump *pump)
 		return;
 	if (pump->state == PUMP_HANDSHAKE)
 		write = pump->ssl != NULL && SSL_want_write(pump->ssl);
-	loop_change(pump->loop, &pump->watch, EPOLLIN | (write ? EPOLLOUT : 0));
+	loop_change(pump->loop, &pump->watch, (pump->held ? 0u : EPOLLIN) | (write ? EPOLLOUT : 0u));
 }
 
 void
@@ -179,7 +179,7 @@ pump_read(struct pump *pump)
 	char bytes[READ_BYTES];
 	size_t n = sizeof(bytes);
 
-	for (int i = 0; i < READS_MAX && n == sizeof(bytes) && pump->state == PUMP_OPEN; i++) {
+	for (int i = 0; i < READS_MAX && n == sizeof(bytes) && pump->state == PUMP_OPEN && !pump->held; i++) {
 		n = pump_receive(pump, bytes, sizeof(bytes));
 		if (n > 0)
 			pump->bytes(pump->self, span_of_bytes(bytes, n));
@@ -216,6 +216,10 @@ pump_ready(void *self, uint32_t events)
 
 	if (pump->state == PUMP_HANDSHAKE)
 		pump_handshake(pump);
+	if (pump->state == PUMP_OPEN && pump->held && events & (EPOLLHUP | EPOLLERR)) {
+		(void)fail(&pump->why, ERR_UNAVAILABLE, "the other side closed the connection");
+		pump_fail(pump);
+	}
 	if (pump->state == PUMP_OPEN && (events & ~(uint32_t)EPOLLOUT || pump->read_wants_write))
 		pump_read(pump);
 	pump_flush(pump);
@@ -236,6 +240,15 @@ pump_open(struct pump *pump, struct loop *loop, int fd, SSL *ssl, void (*bytes)(
 	}
 	/* EPOLLOUT: a connected socket is writable, so a client's handshake begins in the first turn. */
 	return loop_add(loop, &pump->watch, fd, ssl == NULL ? EPOLLIN : EPOLLIN | EPOLLOUT, pump_ready, pump, why);
+}
+
+void
+pump_hold(struct pump *pump, bool hold)
+{
+	if (pump->held == hold)
+		return;
+	pump->held = hold;
+	pump_interest(pump);
 }
 
 void

@@ -19,7 +19,7 @@ struct pump {
 	struct buffer out; /* bytes for pump_flush to send */
 	enum pump_state state;
 	struct why why; /* when PUMP_CLOSED: the reason */
-	bool read_wants_write, ended, broken;
+	bool read_wants_write, ended, broken, held;
 	void (*bytes)(void *self, struct span bytes);
 	void (*changed)(void *self); /* the state changed, or out is empty again */
 	void *self;
@@ -35,6 +35,9 @@ enum err pump_open(struct pump *pump, struct loop *loop, int fd, SSL *ssl, void 
 
 /* Send what is in out, as far as the socket takes it; the rest goes by itself. Calls nothing back. */
 void pump_flush(struct pump *pump);
+
+/* Read no more for now, or again: the other side is held back behind its socket. */
+void pump_hold(struct pump *pump, bool hold);
 
 /* Say that nothing more will be sent; bytes still come in. */
 void pump_shutdown(struct pump *pump);

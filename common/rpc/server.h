@@ -36,6 +36,11 @@ struct rpc_method {
 	    struct why *why);
 };
 
+/* A field of a plain HTTP message. Names of requests are lower case; HTTP/2's own begin with a colon. */
+struct rpc_field {
+	struct span name, value;
+};
+
 /* What is known of the caller's connection and request; borrowed from the call. */
 struct rpc_caller {
 	bool tls;
@@ -66,6 +71,15 @@ struct rpc_server_config {
 	void (*writable)(void *self, struct rpc_call *call);
 	/* A plain HTTP/1.1 or HTTP/2 request that is not gRPC. NULL: 404. */
 	void (*http)(void *self, struct rpc_call *call, struct span method, struct span path);
+	/*
+	 * Is a request for this host (Host, :authority) one that http is to have, before all else, whatever its method and
+	 * content type, with its body and an answer that are streamed? NULL: none is.
+	 */
+	bool (*claim)(void *self, struct span host);
+	/* More of a claimed request's body is here, or its end: rpc_http_body. */
+	void (*http_input)(void *self, struct rpc_call *call);
+	/* Under TLS, on loopback: plaintext from loopback is taken too, for claimed requests alone. */
+	bool plain_claimed;
 	/* PEM texts, not paths, so that they can be read before the jail; certificate NULL: plaintext. */
 	const char *certificate_pem, *key_pem, *client_ca_pem; /* client_ca set: a client certificate is required */
 	uint32_t connections_max; /* 0: 1024 */
@@ -128,5 +142,40 @@ void rpc_finish_status(struct rpc_call *call, int status, const char *message);
 
 /* Answer a plain HTTP request and end it. */
 void rpc_http_answer(struct rpc_call *call, int status, const char *content_type, struct span body);
+
+/* ---- claimed requests: bodies that are streamed both ways (http.c) ---- */
+
+#define RPC_HTTP_AHEAD	 65536	    /* of a body, that is here and not taken */
+#define RPC_HTTP_UNKNOWN UINT64_MAX /* the length of a body */
+
+struct span rpc_http_host(const struct rpc_call *call);
+const struct rpc_field *rpc_http_fields(const struct rpc_call *call, size_t *n);
+
+/* Does it ask for a WebSocket: Upgrade of HTTP/1.1 (RFC 6455), or CONNECT of HTTP/2 (RFC 8441)? */
+bool rpc_http_upgrade(const struct rpc_call *call);
+
+/* What of the body has come and was not taken; ended: nothing follows. Borrowed until the next turn or rpc_http_take. */
+struct span rpc_http_body(const struct rpc_call *call, bool *ended);
+void rpc_http_take(struct rpc_call *call, size_t n); /* the client may send as many more */
+
+/* Somebody listens: a client that waits for 100 Continue may send. */
+void rpc_http_continue(struct rpc_call *call);
+
+/*
+ * Begin an answer. Framing and what speaks of the connection is not among the fields.
+ *
+ * status  101 to what rpc_http_upgrade said yes to: from here on bytes both ways
+ * length  of the body, or RPC_HTTP_UNKNOWN; of what has no body (HEAD, 204, 304) what it would have
+ */
+void rpc_http_begin(struct rpc_call *call, int status, const struct rpc_field *fields, size_t n, uint64_t length);
+
+/* More of it; rpc_room says how much before the reader is slower than we are. The caller keeps to the length. */
+void rpc_http_send(struct rpc_call *call, struct span bytes);
+
+/* That was all. The call is dead after it. */
+void rpc_http_end(struct rpc_call *call);
+
+/* It cannot be brought to its end: the client sees that it is cut. The call is dead after it. */
+void rpc_http_abort(struct rpc_call *call);
 
 #endif
