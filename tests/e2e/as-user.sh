@@ -4,7 +4,8 @@ set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 build=${OPENSHELL_TEST_BUILD:-$here/build}
 user=openshell-test
-id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$user"
+# several of us may begin at one time
+flock /tmp/osh-test-user sh -c "id $user >/dev/null 2>&1 || useradd --create-home --shell /bin/bash $user"
 copy=$(mktemp -d /tmp/osh-copy.XXXXXX)
 trap 'rm -rf "$copy"' EXIT
 chmod 755 "$copy"
