@@ -17,12 +17,19 @@
 #define SECONDS_MAX 86400
 
 enum err
-cli_connect(struct cli *cli, struct why *why)
+cli_gateway(struct cli *cli, struct why *why)
 {
 	const struct gateway_choice choice = {cli_text(cli, FLAG_ENDPOINT), cli_text(cli, FLAG_GATEWAY)};
+
+	return gateway_resolve(&cli->places, &choice, &cli->arena, &cli->gateway, why);
+}
+
+enum err
+cli_connect(struct cli *cli, struct why *why)
+{
 	enum err r;
 
-	if ((r = gateway_resolve(&cli->places, &choice, &cli->arena, &cli->gateway, why)) != OK)
+	if ((r = cli_gateway(cli, why)) != OK)
 		return r;
 	if (cli->loop == NULL && (r = loop_new(&cli->loop, why)) != OK)
 		return r;

@@ -32,6 +32,9 @@ struct cli {
 /* The whole program; returns the exit code. */
 int cli_main(int argc, char **argv);
 
+/* Resolve the gateway, from files alone: cli->gateway. */
+enum err cli_gateway(struct cli *cli, struct why *why) must_check;
+
 /* Resolve the gateway and connect to it; used at the first call of each command that talks. */
 enum err cli_connect(struct cli *cli, struct why *why) must_check;
 

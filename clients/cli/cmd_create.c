@@ -2,10 +2,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clients/cli/attach.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/create_request.h"
+#include "clients/cli/editor.h"
+#include "clients/cli/forward_ssh.h"
 #include "clients/cli/provider_auto.h"
 #include "clients/cli/sandbox.h"
+#include "clients/cli/ssh_child.h"
 #include "clients/sdk/watch.h"
 
 #define TIMEOUT_S	300
@@ -46,19 +50,6 @@ creation_keep(struct creation *creation, const Openshell__V1__Sandbox *sandbox)
 		return;
 	call_free(creation->last);
 	creation->last = copy;
-}
-
-/* Its main process ran and is over: in phase Error, by the reason of the condition Ready. */
-static bool
-main_exited(const Openshell__V1__Sandbox *sandbox)
-{
-	for (size_t i = 0; sandbox->status != NULL && i < sandbox->status->n_conditions; i++) {
-		const char *reason = sandbox->status->conditions[i]->reason;
-
-		if (reason != NULL && strcmp(reason, "MainProcessExited") == 0)
-			return true;
-	}
-	return false;
 }
 
 static enum watch_next
@@ -281,22 +272,56 @@ create_call(struct creation *creation, struct why *why)
 	return creation->id != NULL ? OK : fail(why, ERR_PROTOCOL, "the gateway's answer has no id and name");
 }
 
-/* What a kept sandbox is for, once it is ready. */
-static void
-kept(struct creation *creation)
+/* Will its main process be this terminal's? One that is kept only on a terminal; else its output would be lost. */
+static bool
+attaches(const struct cli *cli, bool keep)
+{
+	if (cli_format(cli) != FORMAT_TABLE || cli_on(cli, FLAG_DETACH) || cli_text(cli, FLAG_EDITOR) != NULL)
+		return false;
+	return !keep || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
+}
+
+/* What would fail after it was created, and can be known before. */
+static enum err
+create_check(struct cli *cli, bool keep, struct why *why)
+{
+	const char *forward = cli_text(cli, FLAG_FORWARD), *ssh;
+	struct listener_address address;
+	enum err r = OK;
+
+	if (attaches(cli, keep) || forward != NULL)
+		r = program_find(cli, "ssh", &ssh, why);
+	if (r != OK && forward == NULL)
+		return because(why, r, "its main process cannot be attached to (--detach goes without)");
+	if (r != OK || forward == NULL)
+		return r;
+	if ((r = listener_parse(span_of_text(forward), 1, &address, why)) != OK)
+		return r;
+	return listener_try(&address, why);
+}
+
+/* Once it is ready: forward, editor, main process; a kept one. */
+static enum err
+kept(struct creation *creation, struct why *why)
 {
 	struct cli *cli = creation->cli;
+	const char *editor = cli_text(cli, FLAG_EDITOR), *forward = cli_text(cli, FLAG_FORWARD);
+	struct listener_address address;
+	enum err r;
 
 	progress_stop(&cli->progress);
 	walls_note(cli, creation->last);
+	if (forward != NULL && ((r = listener_parse(span_of_text(forward), 1, &address, why)) != OK ||
+				   (r = forward_ssh(cli, creation->last, creation->name, &address, true, why)) != OK))
+		return r;
 	if (cli_format(cli) != FORMAT_TABLE)
 		cli_print(cli, sandbox_json(creation->last));
-	else if (!cli_on(cli, FLAG_DETACH) && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		cli_note(cli, "It is ready. Run something in it: openshell sandbox exec -n %s -- id",
-		    creation->name);
+	if (editor != NULL)
+		return editor_open(cli, editor, creation->last, creation->name, why);
+	return attaches(cli, true) ? attach_run(cli, creation->last, creation->name, why) : OK;
 }
 
-/* With --no-keep: wait for its end, and delete it whatever came of it. */
+/* With --no-keep: take part in it until its end, and delete it whatever came of it. */
 static enum err
 not_kept(struct creation *creation, enum err r, struct why *why)
 {
@@ -304,9 +329,14 @@ not_kept(struct creation *creation, enum err r, struct why *why)
 	struct why later = {0};
 	enum err deleted;
 
-	if (r == OK && cli->args.operands_count > 0) {
-		progress_detail(&cli->progress, "running; its output is not shown in this release");
-		r = creation_end(creation, why);
+	if (r == OK) {
+		walls_note(cli, creation->last);
+		r = attach_run(cli, creation->last, creation->name, why);
+		if (r == OK || creation->ended) {
+			progress_start(&cli->progress, cli->loop, STDERR_FILENO,
+			    arena_format(&cli->arena, "Waiting for the end of sandbox %s", creation->name));
+			r = creation_end(creation, why);
+		}
 	}
 	deleted = creation_delete(creation, &later);
 	if (deleted != OK && r == OK) {
@@ -318,6 +348,29 @@ not_kept(struct creation *creation, enum err r, struct why *why)
 	return r;
 }
 
+/* Until it is ready, or cannot be. */
+static enum err
+create_wait(struct creation *creation, bool keep, struct why *why)
+{
+	struct cli *cli = creation->cli;
+	enum err r;
+
+	if (keep)
+		sandbox_used(cli, creation->name);
+	if (cli_format(cli) == FORMAT_TABLE) {
+		progress_stop(&cli->progress);
+		printf("Created sandbox: %s\n", shown(&cli->arena, creation->name));
+		fflush(stdout);
+	}
+	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
+	    arena_format(&cli->arena, "Starting sandbox %s", creation->name));
+	r = creation_wait(creation, why);
+	if (r == ERR_CANCELLED && keep)
+		cli_note(cli, "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it", creation->name,
+		    creation->name);
+	return r == OK || (r == ERR_CANCELLED && keep) ? r : because(why, r, "sandbox %s", creation->name);
+}
+
 enum err
 run_sandbox_create(struct cli *cli, struct why *why)
 {
@@ -325,27 +378,14 @@ run_sandbox_create(struct cli *cli, struct why *why)
 	bool keep = !cli->args.values[FLAG_KEEP].set || cli_on(cli, FLAG_KEEP);
 	enum err r;
 
+	if ((r = create_check(cli, keep, why)) != OK)
+		return r;
 	if ((r = create_call(&creation, why)) == OK) {
-		if (keep)
-			sandbox_used(cli, creation.name);
-		if (cli_format(cli) == FORMAT_TABLE) {
-			progress_stop(&cli->progress);
-			printf("Created sandbox: %s\n", shown(&cli->arena, creation.name));
-			fflush(stdout);
-		}
-		progress_start(&cli->progress, cli->loop, STDERR_FILENO,
-		    arena_format(&cli->arena, "Starting sandbox %s", creation.name));
-		r = creation_wait(&creation, why);
-		if (r == ERR_CANCELLED && keep)
-			cli_note(cli,
-			    "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it",
-			    creation.name, creation.name);
-		else if (r != OK)
-			r = because(why, r, "sandbox %s", creation.name);
+		r = create_wait(&creation, keep, why);
 		if (!keep)
 			r = not_kept(&creation, r, why);
 		else if (r == OK)
-			kept(&creation);
+			r = kept(&creation, why);
 	}
 	call_free(creation.last);
 	return r;

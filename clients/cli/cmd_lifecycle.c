@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/forward_record.h"
 #include "clients/cli/sandbox.h"
 #include "clients/sdk/watch.h"
 
@@ -110,6 +111,8 @@ run_sandbox_stop(struct cli *cli, struct why *why)
 	request.workspace = cli_workspace(cli);
 	if ((r = call_StopSandbox(&cli->connection, &request, &answer, why)) != OK)
 		return because(why, r, "sandbox %s", shown(&cli->arena, request.name));
+	if (answer->sandbox != NULL && answer->sandbox->metadata != NULL)
+		forward_end_all(&cli->places, &cli->arena, request.name, answer->sandbox->metadata->id);
 	r = change_finish(cli, request.name, answer, PHASE_STOPPED, why);
 	call_free(answer);
 	return r;

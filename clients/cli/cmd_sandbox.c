@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/editor.h"
+#include "clients/cli/forward_record.h"
 #include "clients/cli/sandbox.h"
 #include "clients/sdk/watch.h"
 
@@ -122,6 +124,10 @@ delete_one(struct cli *cli, const char *name, struct why *why)
 	r = call_DeleteSandbox(&cli->connection, &request, &answer, why);
 	if (r == ERR_NOT_FOUND && cli_on(cli, FLAG_ALL)) /* another was quicker: it is gone, which is what was asked */
 		return OK;
+	if (r == OK) {
+		forward_end_all(&cli->places, &cli->arena, name, answer->sandbox_id);
+		editor_forget(cli, name);
+	}
 	if (r == OK && answer->deleted && answer->sandbox_id != NULL && answer->sandbox_id[0] != '\0')
 		r = gone_wait(cli, answer->sandbox_id, why);
 	if (r != OK)

@@ -1,6 +1,8 @@
 /* The table of commands, flags and their help: the one place where a command or a flag is added. */
 #include "clients/cli/commands.h"
 #include "clients/cli/check.h"
+#include "clients/cli/editor.h"
+#include "clients/cli/listener.h"
 #include "clients/cli/policy_update.h"
 #include "clients/cli/rows.h"
 
@@ -83,8 +85,8 @@ static const struct flag flags_sandbox_create[] = {
 	{.id = FLAG_KEEP, .name = "no-keep", .kind = KIND_SWITCH, .negative = true,
 	 .help = "delete the sandbox when its main process has ended"},
 	{.id = FLAG_KEEP, .name = "keep", .kind = KIND_SWITCH, .hidden = true, .help = "keep it (the default)"},
-	OUTPUT(FLAG_OPERANDS, FLAG_KEEP),
-	LATER("upload"), LATER("no-git-ignore"), LATER("editor"), LATER("gpu"), LATER("driver-config-json"),
+	OUTPUT(FLAG_OPERANDS, FLAG_KEEP, FLAG_EDITOR, FLAG_FORWARD),
+	LATER("upload"), LATER("no-git-ignore"), LATER("gpu"), LATER("driver-config-json"),
 	LIST(FLAG_PROVIDER, "provider", "NAME", NULL, COMPLETE_PROVIDER, "provider whose credentials it may use"),
 	{.id = FLAG_AUTO_PROVIDERS, .name = "auto-providers", .kind = KIND_SWITCH,
 	 .help = "create missing providers from this machine's credentials without asking"},
@@ -92,7 +94,11 @@ static const struct flag flags_sandbox_create[] = {
 	 .help = "create none, and look for none that the command could need"},
 	{.id = FLAG_CREDENTIAL_WARNINGS, .name = "no-credential-warnings", .kind = KIND_SWITCH,
 	 .help = "do not warn of --env that looks like a secret"},
-	LATER("forward"), LATER("approval-mode"),
+	{.id = FLAG_FORWARD, .name = "forward", .kind = KIND_TEXT, .value = "[ADDRESS:]PORT", .check = check_listener,
+	 .excludes = {FLAG_KEEP}, .help = "forward this port of this machine into it, in the background"},
+	{.id = FLAG_EDITOR, .name = "editor", .kind = KIND_CHOICE, .value = "EDITOR", .choices = editors,
+	 .excludes = {FLAG_KEEP, FLAG_DETACH}, .help = "open it in this editor of yours: vscode or cursor"},
+	LATER("approval-mode"),
 	END
 };
 
@@ -332,8 +338,31 @@ static const struct command commands_sandbox[] = {
 	 .summary = "Delete sandboxes with their files",
 	 .examples = "openshell sandbox delete demo\nopenshell sandbox delete --all",
 	 .operand = {.name = "NAME...", .most = 1000, .complete = COMPLETE_SANDBOX, .help = "the sandboxes"}},
-	{.name = "connect", .later = true}, {.name = "upload", .later = true}, {.name = "download", .later = true},
-	{.name = "ssh-config", .later = true},
+	{.name = "connect", .run = run_sandbox_connect, .flags = flags_connect,
+	 .summary = "Take part in a sandbox's main process",
+	 .about =
+	    "First shows what the main process has written lately (at most 1 MiB), then what it writes. One client\n"
+	    "at a time writes to it; further ones watch. Ctrl-P Ctrl-Q leaves it running; when it ends, its exit code\n"
+	    "is this program's. Uses ssh, which must be installed. A shell of its own, beside the main process:\n"
+	    "`openshell sandbox exec --tty -n demo -- bash`.\n"
+	    "\n"
+	    "With --editor the sandbox is opened in an editor: its host openshell-NAME.WORKSPACE is written to\n"
+	    "~/.config/openshell/ssh_config, which ~/.ssh/config then includes.",
+	 .examples =
+	    "openshell sandbox connect demo\n"
+	    "openshell sandbox connect demo --read-only\n"
+	    "openshell sandbox connect demo --editor vscode",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "ssh-config", .run = run_ssh_config,
+	 .summary = "Print what ssh's configuration needs to reach a sandbox",
+	 .about =
+	    "ssh, scp, sftp, rsync and everything else that uses OpenSSH then reach it as openshell-NAME.WORKSPACE.\n"
+	    "Asks the gateway nothing.",
+	 .examples =
+	    "openshell sandbox ssh-config demo >> ~/.ssh/config\n"
+	    "ssh openshell-demo.default",
+	 .operand = SANDBOX_OPTIONAL},
+	{.name = "upload", .later = true}, {.name = "download", .later = true},
 	{.name = "provider", .commands = commands_sandbox_provider,
 	 .summary = "Credentials that a sandbox may use",
 	 .about = "What attaching does, and what the agent sees, is in docs/providers.md.",
@@ -450,7 +479,9 @@ static const struct command commands_all[] = {
 	 .operand = {.name = "SHELL", .least = 1, .most = 1, .choices = shells, .help = "bash, fish or zsh"}},
 	{.name = "__complete", .run = run_complete, .hidden = true, .summary = "Candidates for the last word",
 	 .operand = {.name = "[WORD...]", .most = 1024, .kind = OPERAND_COMMAND, .help = "the command line so far"}},
-	{.name = "forward", .alias = "fwd", .later = true},
+	{.name = "forward", .alias = "fwd", .commands = commands_forward,
+	 .summary = "Ports of this machine that lead into sandboxes",
+	 .examples = "openshell forward start 8080 demo -d\nopenshell forward list\nopenshell forward stop 8080"},
 	{.name = "service", .alias = "svc", .commands = commands_service,
 	 .summary = "Ports of sandboxes, served under names",
 	 .about =
@@ -491,7 +522,10 @@ static const struct command commands_all[] = {
 	{.name = "workspace", .alias = "ws", .later = true},
 	{.name = "doctor", .alias = "dr", .later = true},
 	{.name = "term", .later = true},
-	{.name = "ssh-proxy", .later = true},
+	{.name = "ssh-proxy", .run = run_ssh_proxy, .flags = flags_ssh_proxy, .hidden = true,
+	 .summary = "Carry ssh's bytes between standard input and output and a sandbox's SSH server",
+	 .about = "For ProxyCommand of ssh: `openshell sandbox ssh-config` prints it.",
+	 .examples = "ssh -o ProxyCommand='openshell ssh-proxy --name demo' sandbox"},
 	{.name = NULL}
 };
 

@@ -59,6 +59,14 @@ enum err run_inference_update(struct cli *cli, struct why *why);
 enum err run_inference_get(struct cli *cli, struct why *why);
 enum err run_inference_delete(struct cli *cli, struct why *why);
 
+enum err run_sandbox_connect(struct cli *cli, struct why *why);
+enum err run_ssh_config(struct cli *cli, struct why *why);
+enum err run_ssh_proxy(struct cli *cli, struct why *why);
+enum err run_forward_start(struct cli *cli, struct why *why);
+enum err run_forward_stop(struct cli *cli, struct why *why);
+enum err run_forward_list(struct cli *cli, struct why *why);
+enum err run_forward_service(struct cli *cli, struct why *why);
+
 enum err run_service_expose(struct cli *cli, struct why *why);
 enum err run_service_list(struct cli *cli, struct why *why);
 enum err run_service_get(struct cli *cli, struct why *why);
@@ -68,6 +76,9 @@ enum err run_service_delete(struct cli *cli, struct why *why);
 extern const struct command commands_provider[];	 /* commands_provider.c */
 extern const struct command commands_sandbox_provider[]; /* commands_provider.c */
 extern const struct command commands_inference[];	 /* commands_inference.c */
+extern const struct command commands_forward[];		 /* commands_doors.c */
+extern const struct flag flags_connect[];		 /* commands_doors.c */
+extern const struct flag flags_ssh_proxy[];		 /* commands_doors.c */
 extern const struct command commands_service[];		 /* commands_service.c */
 
 #endif

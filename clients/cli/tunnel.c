@@ -1,8 +1,9 @@
 /* One byte stream into a sandbox. */
 #include "clients/cli/tunnel.h"
 
-#include <errno.h>
 #include <string.h>
+
+#include "common/rpc/grpc.h"
 
 /* Has all that came out been written, or can it be written no more? */
 static void
@@ -35,6 +36,7 @@ tunnel_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *me
 	bool on = true;
 
 	(void)stream;
+	tunnel->carried = true;
 	if (frame->payload_case == OPENSHELL__V1__TCP_FORWARD_FRAME__PAYLOAD_DATA && frame->data.len > 0)
 		on = sink_write(&tunnel->out, (struct span){(const char *)frame->data.data, frame->data.len});
 	tunnel_judge(tunnel);
