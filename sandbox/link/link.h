@@ -64,16 +64,18 @@ struct reports {
 	struct timer again;
 };
 
-/* Log lines on their way: the oldest are dropped when there are too many. */
+/* Log lines on their way, numbered: what is missing between two numbers was dropped. */
 struct spool {
-	struct list lines;
+	struct id id;	      /* of this link's numbers */
+	struct list lines;    /* stored ones too, until it is sure that the database keeps them */
 	size_t lines_n, bytes;
-	size_t sent_n;	       /* the first so many are in a call that is not answered */
-	uint64_t dropped;      /* not yet told */
-	uint64_t sent_dropped; /* told in that call */
+	uint64_t next;	      /* number of the next line that comes */
+	uint64_t wanted;      /* of the line that state wants; those before it are stored */
+	uint64_t sent;	      /* behind the last line of the call */
+	bool unsure;	      /* something was stored since state was last asked whether it still has it */
 	uint64_t call;
 	uint32_t delay_ms;
-	struct timer again;
+	struct timer again, ask;
 };
 
 /* Another process of this sandbox that logs through us. Peers are borrowed from the bus; NULL: none. */

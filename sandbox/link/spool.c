@@ -1,6 +1,7 @@
-/* The spool: each line kept as the encoded message it came in; sent in batches, one call at a time. */
+/* The spool: each line kept as the encoded message it came in, under a number; sent in batches, one call at a time. */
 #include "sandbox/link/spool.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
@@ -9,10 +10,12 @@
 #include "sandbox/link/helpers.h"
 
 #define BATCH_LINES 100
+#define ASK_MS	    1000 /* after the last line: longer than a database that dies forgets (3 wal_writer_delay) */
 
 /* One line: a logs_add of one line, encoded. */
 struct line {
 	struct list link;
+	uint64_t number;
 	size_t length;
 	char *bytes;
 };
@@ -23,12 +26,20 @@ void
 spool_init(struct spool *spool)
 {
 	list_init(&spool->lines);
+	randombytes_buf(&spool->id, sizeof(spool->id));
+	spool->next = spool->wanted = 1;
+}
+
+static struct line *
+first_line(const struct spool *spool)
+{
+	return spool->lines_n == 0 ? NULL : list_item(spool->lines.next, struct line, link);
 }
 
 static void
 drop_first(struct spool *spool)
 {
-	struct line *line = list_item(spool->lines.next, struct line, link);
+	struct line *line = first_line(spool);
 
 	list_remove(&line->link);
 	spool->lines_n--;
@@ -37,26 +48,22 @@ drop_first(struct spool *spool)
 	free(line);
 }
 
+static void
+drop_sent(struct spool *spool)
+{
+	const struct line *line;
+
+	while ((line = first_line(spool)) != NULL && line->number < spool->sent)
+		drop_first(spool);
+}
+
 void
 spool_done(struct link *link)
 {
 	loop_timer_stop(link->loop, &link->spool.again);
+	loop_timer_stop(link->loop, &link->spool.ask);
 	while (link->spool.lines_n > 0)
 		drop_first(&link->spool);
-}
-
-/* A line that is on its way is counted only when it turns out not to have arrived. */
-static void
-make_room(struct spool *spool)
-{
-	while (spool->lines_n > SPOOL_LINES_MAX || spool->bytes > SPOOL_BYTES_MAX) {
-		drop_first(spool);
-		if (spool->sent_n > 0) {
-			spool->sent_n--;
-			spool->sent_dropped++;
-		}
-		spool->dropped++;
-	}
 }
 
 void
@@ -74,10 +81,12 @@ spool_add(struct spool *spool, const struct msg_log_line *one)
 		abort(); /* it has been decoded within the same bounds */
 	if ((line->bytes = realloc(line->bytes, line->length)) == NULL)
 		abort();
+	line->number = spool->next++;
 	list_append(&spool->lines, &line->link);
 	spool->lines_n++;
 	spool->bytes += line->length;
-	make_room(spool);
+	while (spool->lines_n > SPOOL_LINES_MAX || spool->bytes > SPOOL_BYTES_MAX)
+		drop_first(spool);
 }
 
 static void
@@ -87,14 +96,38 @@ send_again(void *self)
 }
 
 static void
-forget_sent(struct spool *spool)
+ask(void *self)
 {
-	while (spool->sent_n > 0) {
-		spool->sent_n--;
-		drop_first(spool);
-	}
-	spool->dropped -= spool->sent_dropped;
-	spool->sent_dropped = 0;
+	struct link *link = self;
+
+	link->spool.unsure = true;
+	send_next(link);
+}
+
+/* State says which line it wants next: mostly the one behind those just sent, an earlier one where it lost some again. */
+static void
+wanted(struct link *link, uint64_t next)
+{
+	struct spool *spool = &link->spool;
+	bool asked = spool->unsure;
+
+	spool->delay_ms = 0;
+	spool->unsure = false;
+	spool->wanted = next < spool->next ? next : spool->next;
+	if (asked && spool->wanted >= spool->sent)
+		drop_sent(spool); /* it has them still */
+	else if (spool->wanted == spool->next)
+		loop_timer_set(link->loop, &spool->ask, ASK_MS, ask, link);
+	send_next(link);
+}
+
+/* Refused, not delayed: what was sent will never be taken. */
+static void
+forget_sent(struct link *link, enum err r, const struct why *why)
+{
+	log_warning("logs.refused", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
+	drop_sent(&link->spool);
+	wanted(link, link->spool.sent);
 }
 
 static void
@@ -103,25 +136,18 @@ sent(void *self, enum err r, struct msg *answer, const struct why *why)
 	struct link *link = self;
 	struct spool *spool = &link->spool;
 
-	(void)answer;
 	spool->call = 0;
-	if (!backoff_helps(r)) {
-		if (r != OK)
-			log_warning("logs.refused", "error=%s why=\"%s\"", err_name(r),
-			    log_quote(span_of_text(why->text)));
-		forget_sent(spool);
-		spool->delay_ms = 0;
-		send_next(link);
-		return;
-	}
-	spool->sent_n = 0;
-	spool->sent_dropped = 0;
-	if (link->enrolment.done)
+	if (r == OK) /* done: a gateway of the release before this one */
+		wanted(link, answer->id == LOGS_ADDED ? answer->logs_added.next : spool->sent);
+	else if (!backoff_helps(r))
+		forget_sent(link, r, why);
+	else if (link->enrolment.done)
 		loop_timer_set(link->loop, &spool->again, backoff_next(&spool->delay_ms), send_again, link);
 }
 
+/* Lines from the one that is wanted on, as far as their numbers follow each other. */
 static size_t
-gather(struct spool *spool, struct arena *arena, struct msg_log_line *lines)
+gather(const struct spool *spool, struct arena *arena, struct msg_log_line *lines, uint64_t *first)
 {
 	struct line *line;
 	size_t n = 0;
@@ -130,7 +156,11 @@ gather(struct spool *spool, struct arena *arena, struct msg_log_line *lines)
 		struct msg m;
 		struct why why;
 
-		if (n == BATCH_LINES ||
+		if (line->number < spool->wanted)
+			continue;
+		if (n == 0)
+			*first = line->number;
+		if (n == BATCH_LINES || line->number != *first + n ||
 		    msg_decode(span_of_bytes(line->bytes, line->length), arena, &m, &why) != OK)
 			break;
 		lines[n++] = m.logs_add.lines[0];
@@ -144,19 +174,24 @@ send_next(struct link *link)
 	struct spool *spool = &link->spool;
 	auto_arena struct arena arena = {0};
 	struct msg_log_line lines[BATCH_LINES];
-	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = link->setup.sandbox, .lines = lines}};
+	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = link->setup.sandbox, .lines = lines, .spool = spool->id}};
 
-	if (spool->lines_n == 0 || spool->call != 0 || spool->again.place != 0 || !link->enrolment.done)
+	if (spool->call != 0 || spool->again.place != 0 || !link->enrolment.done ||
+	    (spool->wanted == spool->next && !spool->unsure))
 		return;
-	m.logs_add.lines_n = spool->sent_n = gather(spool, &arena, lines);
-	spool->sent_dropped = spool->dropped > UINT32_MAX ? UINT32_MAX : spool->dropped;
-	m.logs_add.dropped = (uint32_t)spool->sent_dropped;
+	loop_timer_stop(link->loop, &spool->ask);
+	m.logs_add.first = spool->next;
+	m.logs_add.lines_n = gather(spool, &arena, lines, &m.logs_add.first);
+	m.logs_add.since = spool->wanted;
+	spool->sent = m.logs_add.first + m.logs_add.lines_n;
+	spool->unsure = m.logs_add.lines_n == 0;
 	spool->call = peer_call(link->relay, &m, CALL_DEADLINE_MS, sent, link);
 }
 
 void
 spool_begin(struct link *link)
 {
+	link->spool.unsure = link->spool.next > 1; /* who knows what became of it meanwhile */
 	send_next(link);
 }
 
@@ -166,10 +201,9 @@ spool_pause(struct link *link)
 	struct spool *spool = &link->spool;
 
 	loop_timer_stop(link->loop, &spool->again);
+	loop_timer_stop(link->loop, &spool->ask);
 	call_cancel(link->relay, spool->call);
 	spool->call = 0;
-	spool->sent_n = 0;
-	spool->sent_dropped = 0;
 }
 
 /*
@@ -185,9 +219,9 @@ spool_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	if (!may_log(link, m->from))
 		return fail(why, ERR_DENIED, "only processes of this sandbox log here");
+	link->spool.next += m->logs_add.dropped;
 	for (size_t i = 0; i < m->logs_add.lines_n; i++)
 		spool_add(&link->spool, &m->logs_add.lines[i]);
-	link->spool.dropped += m->logs_add.dropped;
 	send_next(link);
 	if (m->call != 0)
 		answer->id = DONE;

@@ -142,6 +142,8 @@ view_log_line(struct arena *arena, const char *sandbox, const struct msg_log_lin
 	view->n_fields = line->fields_n;
 	view->has_timestamp_ms = true;
 	view->timestamp_ms = (int64_t)line->time_ms;
+	view->has_number = line->number > 0;
+	view->number = line->number;
 	*out = view;
 	return OK;
 }

@@ -52,14 +52,17 @@ static void
 noticed(void *self, const char *words)
 {
 	struct state *state = self;
+	struct span rest = span_of_text(words), kind = span_cut(&rest, ' ');
 	struct why why = {0};
+	struct id sandbox = {{0}};
 	bool more = true;
 	enum err r = OK;
 
 	if (!state->serving)
 		return;
-	if (span_is(span_of_text(words), "logs")) {
-		watches_tell_logs(state);
+	if (span_is(kind, "logs")) {
+		if (rest.length == 0 || id_parse(rest, &sandbox, NULL) == OK)
+			watches_tell_logs(state, sandbox);
 		return;
 	}
 	while (r == OK && more)
@@ -85,7 +88,7 @@ feed_begin(struct state *state, struct why *why)
 	if ((r = drivers_load(state, why)) == OK && (r = sessions_sync(state, why)) == OK) {
 		watches_tell_rows(state);
 		service_routes_stale(state, (struct id){{0}});
-		watches_tell_logs(state);
+		watches_tell_logs(state, (struct id){{0}});
 		push_config(state, (struct id){{0}});
 		deliver_secrets(state, (struct id){{0}});
 	} else

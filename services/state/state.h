@@ -118,7 +118,7 @@ void sessions_done(struct state *state);
 /* Tell the watchers of a sandbox its row, or that it is gone. */
 void watches_tell_row(struct state *state, struct id sandbox);
 void watches_tell_rows(struct state *state); /* all, after a gap */
-void watches_tell_logs(struct state *state);
+void watches_tell_logs(struct state *state, struct id sandbox); /* none: of all */
 void watches_down(struct state *state, struct peer *api);
 void watches_done(struct state *state);
 
@@ -127,14 +127,14 @@ void watches_done(struct state *state);
 void service_routes_stale(struct state *state, struct id sandbox);
 void service_routes_down(struct state *state, const struct peer *api); /* NULL: all */
 
-/* ---- logs.c ---- */
+/* ---- logs_add.c, logs.c ---- */
 /* Put one line of our own into a sandbox's log; within a transaction. */
 enum err log_say(struct state *state, struct id sandbox, const char *level, const char *message, struct why *why)
     must_check;
-enum err log_line_read(const struct rows *rows, int row, int column, struct arena *arena, struct msg_log_line *out)
-    must_check;
+/* A row of id, time, source, level, target, message, fields. */
+enum err log_line_read(const struct rows *rows, int row, struct arena *arena, struct msg_log_line *out) must_check;
 /* What such a line takes in a message, at most. */
-size_t log_line_bytes(const struct rows *rows, int row, int column);
+size_t log_line_bytes(const struct rows *rows, int row);
 
 /* Remove lines that are too old, and changes that everybody has read. */
 void logs_sweep(struct state *state);

@@ -17,6 +17,7 @@ struct following {
 	uint64_t number;
 	struct id sandbox;
 	bool rows, logs;
+	bool behind;	    /* there may be lines that it has not been told */
 	bool owed;	    /* a row that could not be read, or that its queue had no room for */
 	uint64_t last_line; /* id of the last log line sent */
 };
@@ -135,9 +136,9 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	if ((r = db_run(&state->db, SQL_LOGS_AFTER, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
 	for (int i = 0; i < rows.n && i < LINES_MAX && r == OK; i++) {
-		if ((bytes += log_line_bytes(&rows, i, 1)) > LINES_BYTES_MAX && i > 0)
+		if ((bytes += log_line_bytes(&rows, i)) > LINES_BYTES_MAX && i > 0)
 			break;
-		r = log_line_read(&rows, i, 1, &arena, &lines[i]);
+		r = log_line_read(&rows, i, &arena, &lines[i]);
 		m.watch_log.lines_n++;
 		last = rows_number(&rows, i, 0);
 	}
@@ -155,21 +156,23 @@ tell_logs(struct state *state, struct following *watch)
 	bool more = true;
 	enum err r = OK;
 
+	watch->behind = false;
 	while (r == OK && more)
 		r = tell_lines(state, watch, &more, &why);
-	if (r == ERR_LIMIT || r == ERR_UNAVAILABLE)
+	watch->behind = r == ERR_LIMIT || r == ERR_UNAVAILABLE;
+	if (watch->behind)
 		try_again(state);
 	if (r != OK)
 		log_debug("watch.logs", "watch=%lu why=%s", (unsigned long)watch->number, why.text);
 }
 
 void
-watches_tell_logs(struct state *state)
+watches_tell_logs(struct state *state, struct id sandbox)
 {
 	struct following *watch;
 
 	list_each (watch, &state->watches, struct following, link)
-		if (watch->logs)
+		if (watch->logs && (id_none(sandbox) || id_equal(watch->sandbox, sandbox)))
 			tell_logs(state, watch);
 }
 
@@ -182,7 +185,7 @@ again(void *self)
 	if (!state->serving)
 		return;
 	list_each (watch, &state->watches, struct following, link) {
-		if (watch->logs)
+		if (watch->behind)
 			tell_logs(state, watch);
 		if (watch->owed)
 			rows_to(state, watch->sandbox, watch);
@@ -208,21 +211,8 @@ watches_done(struct state *state)
 		following_free(watch);
 }
 
-static enum err
-last_line(struct state *state, struct id sandbox, uint64_t *out, struct why *why)
-{
-	struct args args = {0};
-	auto_rows rows = {0};
-	enum err r;
-
-	args_id(&args, sandbox);
-	if ((r = db_run(&state->db, SQL_LOGS_LAST, &args, &rows, why)) == OK)
-		*out = rows_number(&rows, 0, 0);
-	return r;
-}
-
 /*
- * Follow one sandbox. Lines that are there already are not sent: logs_get has them.
+ * Follow one sandbox. Of the lines that are there already those behind the given number are sent: logs_get has the others.
  *
  * in      watch_open, from api
  * out     sandbox_row; then watch_row and watch_log until watch_close, or a watch_row without a row
@@ -234,7 +224,6 @@ watch_open(void *self, struct msg *m, struct msg *answer, struct why *why)
 	const struct msg_watch_open *in = &m->watch_open;
 	struct state *state = self;
 	struct following *watch;
-	uint64_t last = 0;
 	size_t n = 0;
 	enum err r;
 
@@ -245,14 +234,15 @@ watch_open(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (following_find(state, m->from, in->watch) != NULL)
 		return fail(why, ERR_EXISTS, "watch %lu is open", (unsigned long)in->watch);
 	answer->id = SANDBOX_ROW;
-	if ((r = state_serving(state, why)) != OK || (r = last_line(state, in->sandbox, &last, why)) != OK ||
-	    (r = sandbox_load(state, in->sandbox, m->arena, &answer->sandbox_row, why)) != OK)
+	if ((r = state_serving(state, why)) != OK || (r = sandbox_load(state, in->sandbox, m->arena, &answer->sandbox_row, why)) != OK)
 		return r;
 	if ((watch = calloc(1, sizeof(*watch))) == NULL)
 		abort();
 	*watch = (struct following){.api = peer_ref(m->from), .number = in->watch, .sandbox = in->sandbox,
-	    .rows = in->rows, .logs = in->logs, .last_line = last};
+	    .rows = in->rows, .logs = in->logs, .behind = in->logs, .last_line = in->after};
 	list_append(&state->watches, &watch->link);
+	if (in->logs) /* when the answer is out */
+		loop_timer_set(state->loop, &state->again, 0, again, state);
 	return OK;
 }
 

@@ -51,8 +51,8 @@ got_end(void *self, struct rpc_stream *stream, const struct rpc_status *status)
 	got->status = *status;
 }
 
-struct got *
-call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response)
+static struct got *
+open_call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response, bool only)
 {
 	struct got *got = calloc(1, sizeof(*got));
 	struct rpc_stream_config config = {
@@ -61,9 +61,21 @@ call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDe
 
 	assert_non_null(got);
 	got->arena.max_bytes = 64u << 20;
-	if (rpc_stream_open(client, &config, request, true, &got->stream, &why) != OK)
+	if (rpc_stream_open(client, &config, request, only, &got->stream, &why) != OK)
 		fail_msg("open: %s", why.text);
 	return got;
+}
+
+struct got *
+call(const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response)
+{
+	return open_call(path, request, response, true);
+}
+
+struct got *
+talk(const char *path, const ProtobufCMessage *first, const ProtobufCMessageDescriptor *response)
+{
+	return open_call(path, first, response, false);
 }
 
 void
@@ -283,7 +295,7 @@ sandbox_of(const struct got *got, size_t i)
 }
 
 struct got *
-watch(Openshell__V1__WatchSandboxRequest *request, uint64_t *number, uint8_t phase)
+watch(Openshell__V1__WatchSandboxRequest *request, const struct msg *tail, uint64_t *number, uint8_t phase)
 {
 	const struct msg answer = row(phase);
 	struct heard *heard;
@@ -291,7 +303,11 @@ watch(Openshell__V1__WatchSandboxRequest *request, uint64_t *number, uint8_t pha
 
 	request->id = id_text(sandbox);
 	got = call(OPENSHELL "WatchSandbox", &request->base, &openshell__v1__sandbox_stream_event__descriptor);
+	if (tail != NULL)
+		actor_answer(&state, LOGS_GET, tail);
 	heard = actor_hear(&state, WATCH_OPEN);
+	assert_int_equal(heard->msg.watch_open.logs, tail != NULL);
+	assert_int_equal(heard->msg.watch_open.after, tail == NULL ? 0 : tail->logs.newest);
 	*number = heard->msg.watch_open.watch;
 	reply_send(&heard->reply, &answer);
 	heard_free(heard);
@@ -323,6 +339,38 @@ exec_started(void)
 	reply_send(&heard->reply, &answer);
 	heard_free(heard);
 	return stream;
+}
+
+void
+exec_exit(uint64_t stream, uint16_t code)
+{
+	const struct msg m = {.id = EXEC_EXITED, .exec_exited = {stream, code, SPAN("because")}};
+
+	tell(relay.peer, &m);
+}
+
+void
+stream_bytes(uint64_t stream, uint8_t channel, uint64_t offset, const char *bytes, size_t n)
+{
+	const struct msg m = {.id = STREAM_DATA, .stream_data = {stream, channel, offset, span_of_bytes(bytes, n)}};
+
+	tell(relay.peer, &m);
+}
+
+void
+stream_over(uint64_t stream, uint8_t channel, uint64_t offset)
+{
+	const struct msg m = {.id = STREAM_END, .stream_end = {stream, channel, offset}};
+
+	tell(relay.peer, &m);
+}
+
+void
+stream_credit(uint64_t stream, uint8_t channel, uint64_t limit)
+{
+	const struct msg m = {.id = STREAM_GRANT, .stream_grant = {stream, channel, limit}};
+
+	tell(relay.peer, &m);
 }
 
 void

@@ -60,14 +60,23 @@ int teardown(void **unused);
 struct msg row(uint8_t phase);
 const Openshell__V1__Sandbox *sandbox_of(const struct got *got, size_t i);
 
-/* A watch that state has begun. */
-struct got *watch(Openshell__V1__WatchSandboxRequest *request, uint64_t *number, uint8_t phase);
+/* A watch that state has begun; tail: what it answers first where logs are followed, else NULL. */
+struct got *watch(Openshell__V1__WatchSandboxRequest *request, const struct msg *tail, uint64_t *number, uint8_t phase);
 
 /* A command that is asked for; state answers this phase. */
 struct got *exec_ask(Openshell__V1__ExecSandboxRequest *request, uint8_t phase);
 
 /* Until it runs: its stream's number. */
 uint64_t exec_started(void);
+
+/* What the relay tells of a stream. */
+void stream_bytes(uint64_t stream, uint8_t channel, uint64_t offset, const char *bytes, size_t n);
+void stream_over(uint64_t stream, uint8_t channel, uint64_t offset);
+void stream_credit(uint64_t stream, uint8_t channel, uint64_t limit);
+void exec_exit(uint64_t stream, uint16_t code);
+
+/* A bidirectional call that has sent its first message. */
+struct got *talk(const char *path, const ProtobufCMessage *first, const ProtobufCMessageDescriptor *response);
 
 /* A test of its own, and after others: it answers, and knows who asks. */
 void health_and_user(void **unused);

@@ -42,7 +42,7 @@ state_goes(void **unused)
 
 	(void)unused;
 	get.name = (char *)"demo";
-	watching = watch(&request, &number, 2);
+	watching = watch(&request, NULL, &number, 2);
 	UNTIL(loop, watching->n == 1);
 	asking = call(OPENSHELL "GetSandbox", &get.base, &openshell__v1__sandbox_response__descriptor);
 	heard_free(actor_hear(&state, SANDBOX_GET));
@@ -77,7 +77,7 @@ watch_ends_with_us(void **unused)
 	uint64_t number;
 
 	(void)unused;
-	got = watch(&request, &number, 2);
+	got = watch(&request, NULL, &number, 2);
 	UNTIL(loop, got->n == 1);
 	child_kill(&daemon_.child, SIGTERM);
 	got_ended(got, 14, "the gateway is stopping");

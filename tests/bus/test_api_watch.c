@@ -13,17 +13,16 @@ watch_follows(void **unused)
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
 	struct msg_log_line lines[] = {
-	    {5, SPAN("gateway"), SPAN("INFO"), SPAN("a"), SPAN("old"), NULL, 0},
-	    {6, SPAN("sandbox"), SPAN("INFO"), SPAN("b"), SPAN("both"), NULL, 0},
-	    {7, SPAN("sandbox"), SPAN("DEBUG"), SPAN("b"), SPAN("quiet"), NULL, 0},
-	    {8, SPAN("sandbox"), SPAN("WARN"), SPAN("b"), SPAN("new"), NULL, 0},
+	    {5, SPAN("gateway"), SPAN("INFO"), SPAN("a"), SPAN("old"), NULL, 0, 11},
+	    {6, SPAN("sandbox"), SPAN("INFO"), SPAN("b"), SPAN("older"), NULL, 0, 12},
+	    {7, SPAN("sandbox"), SPAN("DEBUG"), SPAN("b"), SPAN("quiet"), NULL, 0, 14},
+	    {8, SPAN("sandbox"), SPAN("WARN"), SPAN("b"), SPAN("new"), NULL, 0, 15},
 	};
-	const struct msg tail = {.id = LOGS, .logs = {lines, 2, 2}};
-	struct msg live = {.id = WATCH_LOG, .watch_log = {0, lines + 1, 3}};
+	const struct msg tail = {.id = LOGS, .logs = {lines, 2, 2, 13}};
+	struct msg live = {.id = WATCH_LOG, .watch_log = {0, lines + 2, 2}};
 	struct msg changed = {.id = WATCH_ROW, .watch_row = {.row_n = 1}};
 	struct msg_sandbox_row ready = row(2).sandbox_row;
 	const Openshell__V1__SandboxStreamEvent *event;
-	struct heard *heard;
 	struct got *got;
 	uint64_t number;
 
@@ -31,25 +30,22 @@ watch_follows(void **unused)
 	request.has_follow_status = request.follow_status = true;
 	request.has_follow_logs = request.follow_logs = true;
 	request.log_min_level = (char *)"INFO";
-	got = watch(&request, &number, 1);
-	heard = actor_hear(&state, LOGS_GET);
-	assert_int_equal(heard->msg.logs_get.lines, 200);
+	got = watch(&request, &tail, &number, 1);
 	live.watch_log.watch = changed.watch_row.watch = number;
 	changed.watch_row.row = &ready;
-	tell(state.peer, &live); /* before the tail: one line of it is in the tail too */
-	reply_send(&heard->reply, &tail);
-	heard_free(heard);
+	tell(state.peer, &live);
 	UNTIL(loop, got->n == 4);
 	ready = row(2).sandbox_row; /* row() has one set of conditions */
 	tell(state.peer, &changed);
 	UNTIL(loop, got->n == 5);
 	assert_int_equal(sandbox_of(got, 0)->status->phase, 1);
 	for (size_t i = 1; i < 4; i++) {
-		static const char *const want[] = {"", "old", "both", "new"};
+		static const char *const want[] = {"", "old", "older", "new"};
 
 		event = (const Openshell__V1__SandboxStreamEvent *)got->messages[i];
 		assert_int_equal(event->payload_case, OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_LOG);
 		assert_string_equal(event->log->message, want[i]);
+		assert_int_equal(event->log->number, i == 3 ? 15 : 10 + i);
 	}
 	assert_int_equal(sandbox_of(got, 4)->status->phase, 2);
 	assert_false(got->ended);
@@ -73,7 +69,7 @@ watch_stops_at_ready(void **unused)
 	request.has_follow_status = request.follow_status = true;
 	request.has_follow_events = request.follow_events = true;
 	request.has_stop_on_terminal = request.stop_on_terminal = true;
-	got = watch(&request, &changed.watch_row.watch, 1);
+	got = watch(&request, NULL, &changed.watch_row.watch, 1);
 	UNTIL(loop, got->n == 2);
 	event = (const Openshell__V1__SandboxStreamEvent *)got->messages[1];
 	assert_int_equal(event->payload_case, OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_EVENT);
@@ -84,6 +80,42 @@ watch_stops_at_ready(void **unused)
 	assert_int_equal(got->n, 4);
 	got_free(got);
 	heard_free(actor_hear(&state, WATCH_CLOSE));
+}
+
+/* The tail is asked for as the request says, 200 lines without a word; and a watch goes on behind a line that it names. */
+static void
+watch_asks_for_its_tail(void **unused)
+{
+	static const struct {
+		uint32_t tail_lines;
+		uint64_t after;
+		uint32_t lines;
+	} cases[] = {{0, 0, 200}, {7, 0, 7}, {1000000, 12, 10000}};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
+		struct heard *heard;
+		struct why why = {0};
+		struct got *got;
+
+		request.id = id_text(sandbox);
+		request.has_follow_logs = request.follow_logs = true;
+		request.has_log_tail_lines = true;
+		request.log_tail_lines = cases[i].tail_lines;
+		request.has_log_after = true;
+		request.log_after = cases[i].after;
+		got = call(OPENSHELL "WatchSandbox", &request.base, &openshell__v1__sandbox_stream_event__descriptor);
+		heard = actor_hear(&state, LOGS_GET);
+		assert_int_equal(heard->msg.logs_get.lines, cases[i].lines);
+		assert_int_equal(heard->msg.logs_get.after, cases[i].after);
+		(void)fail(&why, ERR_NOT_FOUND, "no such");
+		reply_fail(&heard->reply, ERR_NOT_FOUND, &why);
+		heard_free(heard);
+		got_ended(got, 5, "sandbox not found");
+		got_free(got);
+		heard_free(actor_hear(&state, WATCH_CLOSE));
+	}
 }
 
 /* Who does not read is let go, and nobody else notices. */
@@ -104,9 +136,8 @@ watch_slow_reader(void **unused)
 		lines[i] = (struct msg_log_line){
 		    i, SPAN("sandbox"), SPAN("INFO"), SPAN("t"), span_of_bytes(text, sizeof(text)), NULL, 0};
 	request.has_follow_logs = request.follow_logs = true;
-	got = watch(&request, &live.watch_log.watch, 1);
+	got = watch(&request, &tail, &live.watch_log.watch, 1);
 	got->paused = true;
-	actor_answer(&state, LOGS_GET, &tail);
 	for (int i = 0; i < 100 && closed == NULL; i++) {
 		tell(state.peer, &live);
 		turn(loop, clock_ms() + 50, "a turn");
@@ -128,6 +159,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(watch_follows),
 	    cmocka_unit_test(watch_stops_at_ready),
+	    cmocka_unit_test(watch_asks_for_its_tail),
 	    cmocka_unit_test(watch_slow_reader),
 	};
 

@@ -385,6 +385,9 @@ logs_are_kept_filtered_and_followed(void **unused)
 	struct heard *heard;
 
 	(void)unused;
+	logs(&outcome, id, 1, "");
+	open.watch_open.after = outcome.msg.logs.newest;
+	outcome_done(&outcome);
 	assert_int_equal(ask_now(api.peer, &open), OK);
 	add_lines(id, 3, 7, "DEBUG");
 	heard = actor_hear(&api, WATCH_LOG);
@@ -417,6 +420,59 @@ logs_are_kept_filtered_and_followed(void **unused)
 	outcome_done(&outcome);
 	assert_int_equal(ask_now(relay.peer, &stray), ERR_NOT_FOUND);
 	assert_null(actor_heard(&api, WATCH_LOG)); /* it was closed */
+	removed(id, "demo", 1);
+}
+
+/* Lines FIRST.. of a spool, told from SINCE on: what is wanted next. */
+static uint64_t
+spooled(struct id id, struct id spool, uint64_t since, uint64_t first, size_t n)
+{
+	struct msg_log_line lines[10];
+	char words[10][16];
+	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = id, .lines = lines, .lines_n = n, .spool = spool,
+	    .first = first, .since = since}};
+	struct outcome outcome;
+	uint64_t next;
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(words[i], sizeof(words[i]), "line %llu", (unsigned long long)(first + i));
+		lines[i] = (struct msg_log_line){.time_ms = 1000, .source = SPAN("sandbox"), .level = SPAN("INFO"),
+		    .message = span_of_text(words[i])};
+	}
+	ask(&outcome, relay.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_int_equal(outcome.msg.id, LOGS_ADDED);
+	next = outcome.msg.logs_added.next;
+	outcome_done(&outcome);
+	return next;
+}
+
+/* Numbered lines are stored once, in their order; what never came is said. */
+static void
+numbered_lines_are_stored_once(void **unused)
+{
+	static const char *const want[] = {"line 1", "line 2", "line 3", "line 4", "line 5",
+	    "4 log lines before this were dropped", "line 10", "1 log lines before this were dropped", "line 2"};
+	struct id id = created("demo"), spool = id_new(), other = id_new();
+	struct outcome outcome;
+
+	(void)unused;
+	assert_int_equal(spooled(id, spool, 1, 1, 3), 4);
+	assert_int_equal(spooled(id, spool, 1, 1, 3), 4); /* the answer was lost */
+	assert_int_equal(spooled(id, spool, 2, 2, 4), 6); /* half of them is new */
+	assert_int_equal(spooled(id, spool, 9, 9, 2), 6); /* the database lost 6 to 8: they are asked for */
+	assert_int_equal(spooled(id, spool, 6, 10, 1), 11); /* and are gone there too */
+	assert_int_equal(spooled(id, spool, 11, 11, 0), 11); /* is it all there? */
+	assert_int_equal(spooled(id, other, 1, 2, 1), 3); /* a link that was started anew, and dropped its first */
+	logs(&outcome, id, COUNT(want), "");
+	assert_int_equal(outcome.msg.logs.lines_n, COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++) {
+		assert_true(span_is(outcome.msg.logs.lines[i].message, want[i]));
+		assert_true(i == 0 || outcome.msg.logs.lines[i].number > outcome.msg.logs.lines[i - 1].number);
+	}
+	assert_int_equal(outcome.msg.logs.newest, outcome.msg.logs.lines[COUNT(want) - 1].number);
+	outcome_done(&outcome);
 	removed(id, "demo", 1);
 }
 
@@ -812,6 +868,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_supervisor_that_cannot_start_says_why),
 	cmocka_unit_test(a_watch_hears_every_change_to_the_end),
 	cmocka_unit_test(logs_are_kept_filtered_and_followed),
+	cmocka_unit_test(numbered_lines_are_stored_once),
 	cmocka_unit_test(long_lines_are_followed),
 	cmocka_unit_test(what_a_late_statement_was_to_tell_is_told),
 	cmocka_unit_test(lists_are_pages_in_order),

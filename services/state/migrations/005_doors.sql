@@ -1,5 +1,12 @@
 -- Doors into sandboxes that outlive a request: SSH sessions, and names under which a port of a sandbox is served.
 
+-- How far the numbered lines of a sandbox's spool are stored; in the same transaction as they.
+create table log_spools (
+	sandbox		uuid primary key references sandboxes on delete cascade,
+	spool		uuid not null,
+	next		bigint not null check (next >= 1)
+);
+
 create table services (
 	id		uuid primary key,
 	sandbox		uuid not null references sandboxes on delete cascade,

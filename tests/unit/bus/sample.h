@@ -39,7 +39,7 @@ sample_number(char *at, const struct field *field, enum sample how)
 static inline void
 sample_fill(struct arena *arena, const struct msg_info *info, char *to, enum sample how)
 {
-	for (size_t f = 0; f < info->fields_n; f++) {
+	for (size_t f = 0; f < info->rows; f++) {
 		const struct field *field = &info->fields[f];
 		char *at = to + field->offset;
 		size_t count = how == SAMPLE_LOW ? 0 : how == SAMPLE_SOME || field->count_max < 2 ? 1 : 2;
