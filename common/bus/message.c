@@ -103,7 +103,7 @@ role_name(enum role role)
 {
 	static const char *const names[] = {
 	    "api", "state", "credentials", "relay", "driver", "stranger", "link", "supervisor", "spawner", "policyd", "proxy",
-	    "router", "sshd"};
+	    "router", "sshd", "grant"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (role == (enum role)(1 << i))

@@ -30,7 +30,8 @@ enum role {
 	ROLE_PROXY = 1 << 10,
 	ROLE_ROUTER = 1 << 11,
 	ROLE_SSHD = 1 << 12,	/* one SSH connection of a sandbox */
-	ROLE_ANY = (1 << 13) - 1,
+	ROLE_GRANT = 1 << 13,	/* gets one token of a sandbox, and ends */
+	ROLE_ANY = (1 << 14) - 1,
 	ROLE_STREAM = ROLE_API | ROLE_RELAY | ROLE_LINK | ROLE_PROXY | ROLE_ROUTER | ROLE_SSHD,
 };
 
