@@ -211,7 +211,7 @@ paths_allow(struct landlock *landlock, const char *const *paths, enum landlock_a
 static enum err
 files_restrict(const struct jail *jail, struct why *why)
 {
-	const uint32_t net = PROMISE_INET | PROMISE_BUS;
+	const uint32_t net = PROMISE_INET | PROMISE_BUS | PROMISE_GIVEN;
 	uint32_t walls = LANDLOCK_ABSTRACT;
 	struct landlock landlock = {.fd = -1};
 	enum err r;

@@ -17,7 +17,7 @@
 #include "common/base/clean.h"
 
 #define CALL(name) SCMP_SYS(name)
-#define SOCKETS	   (PROMISE_INET | PROMISE_UNIX | PROMISE_BUS)
+#define SOCKETS	   (PROMISE_INET | PROMISE_UNIX | PROMISE_BUS | PROMISE_GIVEN)
 #define READS	   (PROMISE_RPATH | PROMISE_WPATH | PROMISE_PROC)
 #define ALWAYS	   (~0u)
 #define NAMESPACES                                                                                               \
