@@ -1,19 +1,12 @@
 /* Upstream: from the name that was judged to a connected leg. What is dialled is what was validated, in its order. */
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
-#include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/leg/dial.h"
 #include "sandbox/proxy/proxy.h"
 #include "common/resolve/resolve.h"
 #include "sandbox/proxy/tls.h"
-
-#define ATTEMPT_MS 5000 /* for one address, where others are left */
 
 struct upstream {
 	struct connection *connection;
@@ -25,15 +18,10 @@ struct upstream {
 	void *self;
 	uint64_t resolving;
 	uint64_t until_ms;
-	size_t next; /* address */
-	int fd;	     /* being connected, or -1 */
-	struct watch watch;
+	struct dial *dial; /* NULL: none is under way */
 	struct timer timer;
 	struct leg *leg; /* in its handshake, or to be given */
-	struct why why;	 /* of the last address */
 };
-
-static void dial_next(struct upstream *upstream);
 
 static void
 upstream_free(struct upstream *upstream)
@@ -42,8 +30,7 @@ upstream_free(struct upstream *upstream)
 
 	resolve_cancel(proxy->resolver, upstream->resolving);
 	loop_timer_stop(upstream->loop, &upstream->timer);
-	loop_remove(upstream->loop, &upstream->watch);
-	clean_fd(&upstream->fd);
+	dial_cancel(upstream->dial);
 	leg_close(upstream->leg);
 	free(upstream);
 }
@@ -102,103 +89,36 @@ connected(struct upstream *upstream, struct leg *leg)
 /* ---- dialling ---- */
 
 static void
-attempt_failed(struct upstream *upstream)
-{
-	loop_timer_stop(upstream->loop, &upstream->timer);
-	loop_remove(upstream->loop, &upstream->watch);
-	clean_fd(&upstream->fd);
-	dial_next(upstream);
-}
-
-static void
-attempt_late(void *self)
+dialled(void *self, enum err r, int fd, size_t which, const struct why *why)
 {
 	struct upstream *upstream = self;
-
-	fail(&upstream->why, ERR_TIMEOUT, "it does not answer");
-	attempt_failed(upstream);
-}
-
-static void
-attempt_ready(void *self, uint32_t events)
-{
-	struct upstream *upstream = self;
-	int error = 0;
-	socklen_t length = sizeof(error);
-
-	(void)events;
-	getsockopt(upstream->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-	if (error != 0) {
-		errno = error;
-		fail_errno(&upstream->why, ERR_UNAVAILABLE, "connect");
-		attempt_failed(upstream);
-		return;
-	}
-	loop_timer_stop(upstream->loop, &upstream->timer);
-	loop_remove(upstream->loop, &upstream->watch);
-	connected(upstream, leg_new(upstream->loop, fd_take(&upstream->fd)));
-}
-
-static socklen_t
-socket_address(const struct address *from, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-
-	if (from->length == 4) {
-		memcpy(&v4.sin_addr, from->bytes, 4);
-		memcpy(out, &v4, sizeof(v4));
-		return sizeof(v4);
-	}
-	memcpy(&v6.sin6_addr, from->bytes, 16);
-	memcpy(out, &v6, sizeof(v6));
-	return sizeof(v6);
-}
-
-static bool
-attempt(struct upstream *upstream, const struct address *address)
-{
-	struct sockaddr_storage to = {0};
-	socklen_t length = socket_address(address, upstream->connection->port, &to);
-	int on = 1;
-
-	upstream->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (upstream->fd < 0) {
-		fail_errno(&upstream->why, ERR_UNAVAILABLE, "socket");
-		return false;
-	}
-	setsockopt(upstream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(upstream->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (connect(upstream->fd, (struct sockaddr *)&to, length) < 0 && errno != EINPROGRESS) {
-		fail_errno(&upstream->why, ERR_UNAVAILABLE, "connect");
-		clean_fd(&upstream->fd);
-		return false;
-	}
-	if (loop_add(upstream->loop, &upstream->watch, upstream->fd, EPOLLOUT, attempt_ready, upstream, &upstream->why) == OK)
-		return true;
-	clean_fd(&upstream->fd);
-	return false;
-}
-
-static void
-dial_next(struct upstream *upstream)
-{
 	struct connection *connection = upstream->connection;
-	uint64_t now = clock_ms(), left = upstream->until_ms > now ? upstream->until_ms - now : 0;
+	struct why copy = *why;
 
-	if (upstream->pin) {
-		upstream_done(upstream, OK, &upstream->why);
+	(void)which;
+	upstream->dial = NULL;
+	if (r == OK) {
+		connected(upstream, leg_new(upstream->loop, fd));
 		return;
 	}
-	while (left > 0 && upstream->next < connection->pinned_n)
-		if (attempt(upstream, &connection->pinned[upstream->next++])) {
-			if (upstream->next < connection->pinned_n && left > ATTEMPT_MS)
-				left = ATTEMPT_MS;
-			loop_timer_set(upstream->loop, &upstream->timer, left, attempt_late, upstream);
-			return;
-		}
-	because(&upstream->why, ERR_UNAVAILABLE, "%s:%u", connection->host, connection->port);
-	upstream_done(upstream, left > 0 ? ERR_UNAVAILABLE : ERR_TIMEOUT, &upstream->why);
+	because(&copy, ERR_UNAVAILABLE, "%s:%u", connection->host, connection->port);
+	upstream_done(upstream, r, &copy);
+}
+
+/* Its addresses are judged: connect to one of them, in their order. */
+static void
+dial_pinned(struct upstream *upstream)
+{
+	const struct connection *connection = upstream->connection;
+	uint64_t now = clock_ms();
+	uint32_t left_ms = upstream->until_ms > now ? (uint32_t)(upstream->until_ms - now) : 0;
+	struct why why = {0};
+
+	if (upstream->pin)
+		upstream_done(upstream, OK, &why);
+	else
+		upstream->dial = dial_begin(upstream->loop, connection->pinned, connection->pinned_n, connection->port, left_ms,
+		    dialled, upstream);
 }
 
 /* ---- addresses ---- */
@@ -240,7 +160,7 @@ resolved(void *self, enum err r, const struct address *addresses, size_t n, cons
 	if (r != OK)
 		upstream_done(upstream, r, &why);
 	else
-		dial_next(upstream);
+		dial_pinned(upstream);
 }
 
 /* The name servers have had all the time there is. */
@@ -268,7 +188,7 @@ begin(void *self)
 		leg_watch(leg, 0, NULL, NULL);
 		connected(upstream, leg);
 	} else if (connection->pinned_n > 0)
-		dial_next(upstream);
+		dial_pinned(upstream);
 	else {
 		loop_timer_set(upstream->loop, &upstream->timer, DIAL_MS, resolve_late, upstream);
 		upstream->resolving = resolve(connection->proxy->resolver, connection->host, resolved, upstream);
@@ -284,7 +204,6 @@ upstream_new(struct connection *connection)
 		abort();
 	upstream->connection = connection;
 	upstream->loop = connection->proxy->loop;
-	upstream->fd = -1;
 	upstream->number = slots_put(&connection->proxy->upstreams, upstream);
 	loop_timer_set(upstream->loop, &upstream->timer, 0, begin, upstream);
 	return upstream;
