@@ -10,6 +10,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "sandbox/link/flow.h"
 #include "sandbox/link/pump.h"
 
 #define START_MS	  8000 /* for the supervisor: less than the relay waits for us */
@@ -20,9 +21,9 @@
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
 
 struct exec {
+	struct flow flow; /* under the relay's number */
 	struct link *link;
 	struct list in_link;
-	uint64_t stream;  /* the relay's number */
 	uint64_t command; /* ours, towards the supervisor */
 	uint64_t start;	  /* the call that the supervisor has not answered; 0: it runs */
 	struct reply reply;
@@ -40,16 +41,7 @@ struct exec {
 	struct timer drain;
 };
 
-static struct exec *
-find_stream(struct link *link, uint64_t stream)
-{
-	struct exec *exec;
-
-	list_each (exec, &link->execs, struct exec, in_link)
-		if (exec->stream == stream)
-			return exec;
-	return NULL;
-}
+static const struct flow_kind exec_flow;
 
 static struct exec *
 find_command(struct link *link, uint64_t command)
@@ -75,6 +67,7 @@ exec_free(struct exec *exec)
 	for (size_t i = 0; i < COUNT(exec->ours); i++)
 		clean_fd(&exec->ours[i]);
 	peer_unref(exec->reply.peer);
+	flow_remove(&exec->flow);
 	list_remove(&exec->in_link);
 	link->execs_n--;
 	free(exec);
@@ -94,7 +87,7 @@ static void
 tell_exited(const struct exec *exec, uint16_t exit_code, const char *message)
 {
 	const struct msg m = {.id = EXEC_EXITED,
-	    .exec_exited = {exec->stream, exit_code, span_head(span_of_text(message), 512)}};
+	    .exec_exited = {exec->flow.stream, exit_code, span_head(span_of_text(message), 512)}};
 	struct why why;
 
 	if (peer_tell(exec->link->relay, &m, &why) != OK)
@@ -165,8 +158,8 @@ err_done(void *self, enum err r)
 static void
 in_done(void *self, enum err r)
 {
-	(void)r;
-	lose(self, "its input could not be taken");
+	if (r != OK)
+		lose(self, "its input could not be taken");
 }
 
 /* For both sources, of which the first may end the exec: it was the last, or it could not be sent. */
@@ -230,24 +223,25 @@ terminal_take(struct exec *exec, struct msg *answer, struct why *why)
 static enum err
 streams_open(struct exec *exec, struct why *why)
 {
+	enum pump_kind kind = exec->tty ? PUMP_TERMINAL : PUMP_PIPE;
 	struct link *link = exec->link;
 	enum err r;
 
-	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->stream,
-	    CHANNEL_OUT, out_done, exec, why);
+	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->flow.stream,
+	    CHANNEL_OUT, kind, out_done, exec, why);
 	if (r == OK && !exec->tty)
-		r = source_open(&exec->out[1], link->loop, fd_take(&exec->ours[2]), link->relay, exec->stream,
-		    CHANNEL_ERR, err_done, exec, why);
+		r = source_open(&exec->out[1], link->loop, fd_take(&exec->ours[2]), link->relay, exec->flow.stream,
+		    CHANNEL_ERR, kind, err_done, exec, why);
 	if (r == OK)
-		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->stream,
-		    exec->tty, in_done, exec, why);
+		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->flow.stream,
+		    kind, in_done, exec, why);
 	if (r == OK && exec->tty)
 		r = stream_in_open(
-		    &exec->size, link->relay, exec->stream, CHANNEL_SIZE, SIZE_WINDOW_BYTES, why);
+		    &exec->size, link->relay, exec->flow.stream, CHANNEL_SIZE, SIZE_WINDOW_BYTES, why);
 	if (r == OK && exec->tty) { /* a terminal has no second output */
 		struct stream_out none;
 
-		stream_out_init(&none, link->relay, exec->stream, CHANNEL_ERR);
+		stream_out_init(&none, link->relay, exec->flow.stream, CHANNEL_ERR);
 		exec->out_ended[1] = true;
 		r = stream_finish(&none, why);
 	}
@@ -296,12 +290,12 @@ exec_new(struct link *link, const struct msg *m)
 	if (exec == NULL)
 		abort();
 	exec->link = link;
-	exec->stream = m->exec_start.stream;
 	exec->command = ++link->next_command;
 	exec->tty = m->exec_start.tty;
 	exec->in.fd = exec->out[0].fd = exec->out[1].fd = -1;
 	for (size_t i = 0; i < COUNT(exec->ours); i++)
 		exec->ours[i] = -1;
+	flow_add(link, &exec->flow, &exec_flow, link->relay, m->exec_start.stream);
 	list_append(&link->execs, &exec->in_link);
 	link->execs_n++;
 	return exec;
@@ -314,7 +308,7 @@ start_allowed(struct link *link, const struct msg *m, struct why *why)
 		return fail(why, ERR_DENIED, "commands come from the relay, once this sandbox is enrolled");
 	if (m->call == 0)
 		return fail(why, ERR_PROTOCOL, "exec_start wants an answer: send it as a request");
-	if (find_stream(link, m->exec_start.stream) != NULL)
+	if (flow_find(link, link->relay, m->exec_start.stream) != NULL)
 		return fail(why, ERR_EXISTS, "the stream's number is in use");
 	if (link->execs_n >= EXECS_MAX)
 		return fail(why, ERR_LIMIT, "%d commands run", EXECS_MAX);
@@ -365,12 +359,12 @@ exec_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 enum err
 exec_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	struct link *link = self;
-	struct exec *exec = find_stream(link, m->exec_signal.stream);
+	struct flow *flow = flow_find(self, m->from, m->exec_signal.stream);
+	struct exec *exec = (struct exec *)flow;
 
 	(void)answer;
 	(void)why;
-	if (exec == NULL || exec->exited)
+	if (flow == NULL || flow->kind != &exec_flow || exec->exited)
 		return OK;
 	if (exec->start != 0)
 		exec->signal = m->exec_signal.signal;
@@ -420,68 +414,49 @@ size_take(struct exec *exec, const struct msg_stream_data *m, struct why *why)
 	return r != OK ? r : stream_used(&exec->size, m->bytes.length, why);
 }
 
-/* A breach of the stream's rules costs the stream. */
+/* Bytes for the command's input, or its terminal's new size. */
 static enum err
-checked(struct exec *exec, enum err r, const struct why *why)
+exec_data(struct flow *flow, const struct msg_stream_data *m, struct why *why)
 {
-	if (r != OK)
-		lose(exec, why->text);
-	return r;
-}
+	struct exec *exec = (struct exec *)flow;
 
-/*
- * Bytes for the command's input, or its terminal's new size.
- *
- * in      stream_data, from the relay, channels 0 and 3
- * errors  ERR_PROTOCOL beyond the credit, out of order, after the end, another channel: the command is ended
- */
-enum err
-exec_data(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	const struct msg_stream_data *in = &m->stream_data;
-	struct exec *exec = find_stream(self, in->stream);
-
-	(void)answer;
-	if (exec == NULL || exec->exited)
+	if (exec->exited)
 		return OK;
-	if (exec->start == 0 && in->channel == CHANNEL_IN)
-		return checked(exec, sink_take(&exec->in, in, why), why);
-	if (exec->start == 0 && in->channel == CHANNEL_SIZE && exec->tty)
-		return checked(exec, size_take(exec, in, why), why);
-	return checked(exec, fail(why, ERR_PROTOCOL, "channel %u takes no bytes", in->channel), why);
+	if (exec->start == 0 && m->channel == CHANNEL_IN)
+		return sink_take(&exec->in, m, why);
+	if (exec->start == 0 && m->channel == CHANNEL_SIZE && exec->tty)
+		return size_take(exec, m, why);
+	return fail(why, ERR_PROTOCOL, "channel %u takes no bytes", m->channel);
 }
 
-/* Credit for the command's output; may come before it runs. In: stream_grant, from the relay, channels 1
- * and 2. */
-enum err
-exec_grant(void *self, struct msg *m, struct msg *answer, struct why *why)
+static enum err
+exec_grant(struct flow *flow, const struct msg_stream_grant *m, struct why *why)
 {
-	const struct msg_stream_grant *in = &m->stream_grant;
-	struct exec *exec = find_stream(self, in->stream);
-	struct source *source;
+	struct exec *exec = (struct exec *)flow;
 
-	(void)answer;
-	if (exec == NULL)
-		return OK;
-	if (in->channel != CHANNEL_OUT && in->channel != CHANNEL_ERR)
-		return checked(exec, fail(why, ERR_PROTOCOL, "channel %u needs no credit", in->channel), why);
-	source = &exec->out[in->channel - CHANNEL_OUT];
-	return checked(exec, source_granted(source, in, why), why);
+	if (m->channel != CHANNEL_OUT && m->channel != CHANNEL_ERR)
+		return fail(why, ERR_PROTOCOL, "channel %u needs no credit", m->channel);
+	return source_granted(&exec->out[m->channel - CHANNEL_OUT], m, why);
 }
 
-/* The end of the command's input. In: stream_end, from the relay, channels 0 and 3. */
-enum err
-exec_end(void *self, struct msg *m, struct msg *answer, struct why *why)
+static enum err
+exec_end(struct flow *flow, const struct msg_stream_end *m, struct why *why)
 {
-	const struct msg_stream_end *in = &m->stream_end;
-	struct exec *exec = find_stream(self, in->stream);
+	struct exec *exec = (struct exec *)flow;
 
-	(void)answer;
-	if (exec == NULL || exec->exited)
+	if (exec->exited)
 		return OK;
-	if (exec->start == 0 && in->channel == CHANNEL_IN)
-		return checked(exec, sink_ended(&exec->in, in, why), why);
-	if (exec->start == 0 && in->channel == CHANNEL_SIZE && exec->tty)
-		return checked(exec, stream_ended(&exec->size, in, why), why);
-	return checked(exec, fail(why, ERR_PROTOCOL, "channel %u does not end", in->channel), why);
+	if (exec->start == 0 && m->channel == CHANNEL_IN)
+		return sink_ended(&exec->in, m, why);
+	if (exec->start == 0 && m->channel == CHANNEL_SIZE && exec->tty)
+		return stream_ended(&exec->size, m, why);
+	return fail(why, ERR_PROTOCOL, "channel %u does not end", m->channel);
 }
+
+static void
+exec_drop(struct flow *flow, const char *words)
+{
+	lose((struct exec *)flow, words);
+}
+
+static const struct flow_kind exec_flow = {exec_data, exec_grant, exec_end, exec_drop};

@@ -10,6 +10,6 @@
 /* The relay is gone, and with it the callers: end their commands. */
 void exec_end_all(struct link *link);
 
-handler exec_start, exec_signal, exec_exited, exec_data, exec_grant, exec_end;
+handler exec_start, exec_signal, exec_exited;
 
 #endif

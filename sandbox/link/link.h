@@ -98,8 +98,9 @@ struct link {
 	uint64_t secrets_revision; /* of what its router uses */
 	struct reports reports;
 	struct spool spool;
-	struct list execs;
-	unsigned execs_n;
+	struct list flows; /* all streams: of execs and doors */
+	struct list execs, doors;
+	unsigned execs_n, doors_n;
 	uint64_t next_command;	 /* number of the next command, towards the supervisor */
 	struct main_io *main_io; /* NULL: no descriptors of a main process yet */
 	bool ready;		 /* link_setup came */

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -79,7 +80,7 @@ source_ready(void *self, uint32_t events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !source->last)
 		return;
 	if (n <= 0) { /* EIO: nobody has the terminal any more */
-		source_end(source, OK);
+		source_end(source, n < 0 && source->kind == PUMP_SOCKET ? ERR_SYSTEM : OK);
 		return;
 	}
 	source->left -= source->last ? (size_t)n : 0;
@@ -99,11 +100,11 @@ source_watch(struct source *source, struct why *why)
 
 enum err
 source_open(struct source *source, struct loop *loop, int fd, struct peer *peer, uint64_t stream,
-    uint8_t channel, pump_done *done, void *self, struct why *why)
+    uint8_t channel, enum pump_kind kind, pump_done *done, void *self, struct why *why)
 {
 	struct stream_out out = source->out; /* credit may have come before the command ran */
 
-	*source = (struct source){.loop = loop, .fd = fd, .done = done, .self = self};
+	*source = (struct source){.loop = loop, .fd = fd, .kind = kind, .done = done, .self = self};
 	stream_out_init(&source->out, peer, stream, channel);
 	source->out.limit = out.limit;
 	if (not_blocking(fd, why) != OK)
@@ -159,27 +160,29 @@ sink_close(struct sink *sink)
 }
 
 enum err
-sink_open(struct sink *sink, struct loop *loop, int fd, struct peer *peer, uint64_t stream, bool terminal,
+sink_open(struct sink *sink, struct loop *loop, int fd, struct peer *peer, uint64_t stream, enum pump_kind kind,
     pump_done *done, void *self, struct why *why)
 {
 	enum err r;
 
-	*sink = (struct sink){.loop = loop, .fd = fd, .terminal = terminal, .done = done, .self = self};
+	*sink = (struct sink){.loop = loop, .fd = fd, .kind = kind, .done = done, .self = self};
 	if ((r = not_blocking(fd, why)) != OK)
 		return r;
 	return stream_in_open(&sink->in, peer, stream, 0, STREAM_WINDOW_BYTES, why);
 }
 
-/* Nothing waits and nothing more comes: the command reads the end of its input. */
+/* Nothing waits and nothing more comes: whoever reads sees the end. */
 static void
 sink_end(struct sink *sink)
 {
-	if (sink->fd >= 0 && sink->terminal && write(sink->fd, END_OF_FILE, 1) < 0)
-		sink->terminal = false; /* full or gone: closing is all that is left */
+	if (sink->fd >= 0 && sink->kind == PUMP_TERMINAL && write(sink->fd, END_OF_FILE, 1) < 0)
+		sink->kind = PUMP_PIPE; /* full or gone: closing is all that is left */
+	else if (sink->fd >= 0 && sink->kind == PUMP_SOCKET)
+		(void)shutdown(sink->fd, SHUT_WR);
 	sink_close(sink);
 }
 
-/* The command does not read any more: what is held and what comes is dropped. */
+/* Nobody reads any more: what is held and what comes is dropped. */
 static enum err
 sink_broken(struct sink *sink, struct why *why)
 {
@@ -239,7 +242,7 @@ sink_ready(void *self, uint32_t events)
 	enum err r;
 
 	(void)events;
-	if ((r = sink_flush(sink, NULL)) != OK)
+	if ((r = sink_flush(sink, NULL)) != OK || sink->fd < 0)
 		sink->done(sink->self, r);
 }
 

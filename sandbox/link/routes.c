@@ -2,7 +2,9 @@
 #include "sandbox/link/routes.h"
 
 #include "sandbox/link/config.h"
+#include "sandbox/link/door.h"
 #include "sandbox/link/exec.h"
+#include "sandbox/link/flow.h"
 #include "sandbox/link/helpers.h"
 #include "sandbox/link/main_io.h"
 #include "sandbox/link/report.h"
@@ -24,8 +26,10 @@ const struct route link_routes[] = {
 	{EXEC_START, exec_start, LINK_RUNNING, 0},
 	{EXEC_SIGNAL, exec_signal, LINK_RUNNING, 0},
 	{EXEC_EXITED, exec_exited, LINK_RUNNING, 0},
-	{STREAM_DATA, exec_data, LINK_RUNNING, 0},
-	{STREAM_GRANT, exec_grant, LINK_RUNNING, 0},
-	{STREAM_END, exec_end, LINK_RUNNING, 0},
+	{DOOR_OPEN, door_open, LINK_RUNNING, 0},
+	{DOOR_CLOSED, door_closed, LINK_RUNNING, 0},
+	{STREAM_DATA, flow_data, LINK_RUNNING, 0},
+	{STREAM_GRANT, flow_grant, LINK_RUNNING, 0},
+	{STREAM_END, flow_end, LINK_RUNNING, 0},
 	{0},
 };

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "common/base/log.h"
+#include "sandbox/link/door.h"
 #include "sandbox/link/enrol.h"
 #include "sandbox/link/exec.h"
 #include "sandbox/link/helpers.h"
@@ -38,13 +39,16 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 	reports_pause(link);
 	spool_pause(link);
 	exec_end_all(link);
+	door_end_all(link);
 }
 
 void
 link_init(struct link *link, struct loop *loop)
 {
 	*link = (struct link){.loop = loop};
+	list_init(&link->flows);
 	list_init(&link->execs);
+	list_init(&link->doors);
 	spool_init(&link->spool);
 	/* The supervisor may remember commands of a link that was here before: numbers must not meet. */
 	randombytes_buf(&link->next_command, sizeof(link->next_command));
@@ -66,6 +70,7 @@ link_done(struct link *link)
 {
 	link->bus.peer_down = NULL;
 	exec_end_all(link);
+	door_end_all(link);
 	helpers_done(link);
 	reports_done(link);
 	spool_done(link);
