@@ -208,7 +208,7 @@ connect_loopback(int fd, bool six, uint16_t port)
 	int r = six ? connect(fd, (const struct sockaddr *)&six_at, sizeof(six_at))
 		    : connect(fd, (const struct sockaddr *)&four_at, sizeof(four_at));
 
-	return r == 0 ? OK : errno == EINPROGRESS ? ERR_MORE : ERR_UNAVAILABLE;
+	return r == 0 ? OK : errno == EINPROGRESS ? ERR_MORE : ERR_SYSTEM;
 }
 
 /* errno says why. */
@@ -225,8 +225,8 @@ not_connected(struct door *door)
 		socket_ask(door);
 		return;
 	}
-	r = errno == ECONNREFUSED ? fail(&why, ERR_UNAVAILABLE, "nothing listens on port %u of the sandbox", door->port)
-				  : fail_errno(&why, ERR_UNAVAILABLE, "port %u of the sandbox", door->port);
+	r = errno == ECONNREFUSED ? fail(&why, ERR_SYSTEM, "nothing listens on port %u of the sandbox", door->port)
+				  : fail_errno(&why, ERR_SYSTEM, "port %u of the sandbox", door->port);
 	refuse(door, r, &why);
 }
 
@@ -263,7 +263,7 @@ socket_made(void *self, enum err r, struct msg *answer, const struct why *why)
 		return;
 	}
 	door->fd = fd_take(&answer->fds[0]);
-	if ((r = connect_loopback(door->fd, door->six, door->port)) == ERR_UNAVAILABLE)
+	if ((r = connect_loopback(door->fd, door->six, door->port)) == ERR_SYSTEM)
 		not_connected(door);
 	else if ((r = loop_add(door->link->loop, &door->connecting, door->fd, EPOLLOUT, connected, door, &reason)) != OK)
 		refuse(door, r, &reason);
@@ -359,7 +359,7 @@ door_new(struct link *link, const struct msg *m)
  *
  * in      door_open, from the relay
  * out     door_opened; then its channels are open
- * errors  ERR_DENIED before enrolment, or a host that is not loopback; ERR_INVALID; ERR_EXISTS; ERR_LIMIT; ERR_UNAVAILABLE
+ * errors  ERR_DENIED before enrolment, or a host that is not loopback; ERR_INVALID; ERR_EXISTS; ERR_LIMIT; ERR_SYSTEM
  *         nothing listens; ERR_TIMEOUT it does not take the connection; the supervisor's
  */
 enum err
@@ -388,11 +388,15 @@ enum err
 door_closed(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct flow *flow = flow_find(self, m->from, m->door_closed.stream);
+	struct door *door = (struct door *)flow;
 
 	(void)answer;
-	(void)why;
-	if (flow != NULL && flow->kind == &door_flow)
-		door_free((struct door *)flow);
+	if (flow == NULL || flow->kind != &door_flow)
+		return OK;
+	if (door->open)
+		door_free(door);
+	else
+		refuse(door, fail(why, ERR_CANCELLED, "closed before it was open"), why);
 	return OK;
 }
 

@@ -172,6 +172,7 @@ walls_built(void *self, enum err r, struct msg *answer, const struct why *why)
 		finish_failed(s, r == ERR_INVALID || r == ERR_NOT_FOUND ? "PolicyInvalid" : "WallNotEnforced", why);
 		return;
 	}
+	s->bash = answer->spawner_ready.bash;
 	walls_add(&s->walls, s->boot.walls, s->boot.walls_n);
 	walls_add(&s->walls, answer->spawner_ready.walls, answer->spawner_ready.walls_n);
 	check_namespaces(s);

@@ -1,4 +1,4 @@
-/* Commands beside the main process: link asks, the spawner runs them, this maps one's names to the other's. */
+/* Commands beside the main process: link and SSH servers ask, the spawner runs them, this maps their names to the spawner's. */
 #include "sandbox/supervisor/supervisor.h"
 
 #include <signal.h>
@@ -14,24 +14,39 @@
 #define COLUMNS	      80
 #define ROWS	      24
 #define CODE_KILLED   137
+#define COMMANDS_SSHD 64   /* of one SSH connection */
+#define HANG_UP_MS    1000 /* for a command to end by itself when the connection that it belongs to has ended */
 
 struct command {
 	struct list link;
 	struct supervisor *s;
-	uint64_t id, stream;
+	uint64_t id;
+	struct peer *owner; /* who asked, referenced; NULL: it is gone, and nobody waits for the end */
+	uint64_t stream;    /* the owner's name for it */
 	struct reply reply; /* to exec_start, until it runs */
-	bool forgotten;	    /* nobody waits for its end */
+	struct timer kill;
 };
 
 static struct command *
-by_stream(struct supervisor *s, uint64_t stream)
+by_stream(struct supervisor *s, const struct peer *owner, uint64_t stream)
 {
 	struct command *command;
 
 	list_each (command, &s->commands, struct command, link)
-		if (command->stream == stream && !command->forgotten)
+		if (command->stream == stream && command->owner == owner)
 			return command;
 	return NULL;
+}
+
+static unsigned
+owned(struct supervisor *s, const struct peer *owner)
+{
+	struct command *command;
+	unsigned n = 0;
+
+	list_each (command, &s->commands, struct command, link)
+		n += command->owner == owner;
+	return n;
 }
 
 static struct command *
@@ -52,7 +67,9 @@ command_free(struct command *command)
 
 	fail(&why, ERR_UNAVAILABLE, "the sandbox is ending");
 	reply_fail(&command->reply, ERR_UNAVAILABLE, &why);
+	loop_timer_stop(command->s->loop, &command->kill);
 	list_remove(&command->link);
+	peer_unref(command->owner);
 	free(command);
 }
 
@@ -114,7 +131,7 @@ command_started(void *self, enum err r, struct msg *answer, const struct why *wh
 	m.fds_n = answer->fds_n;
 	memcpy(m.fds, answer->fds, sizeof(m.fds));
 	reply_send(&command->reply, &m);
-	if (command->forgotten)
+	if (command->owner == NULL)
 		signal_command(s, command->id, SIGKILL);
 }
 
@@ -147,9 +164,10 @@ fill_spawn(const struct supervisor *s, const struct msg *m, struct msg *spawn, s
 /*
  * Run a command behind the walls.
  *
- * in      exec_start, from link, with stdin, stdout and stderr unless tty
+ * in      exec_start, from link or an SSH server, with stdin, stdout and stderr unless tty
  * out     exec_started, with the terminal's master for tty
- * errors  ERR_BUSY it is starting; ERR_STATE the main process has ended; ERR_EXISTS the stream is in use; as run_start
+ * errors  ERR_BUSY it is starting; ERR_STATE the main process has ended; ERR_EXISTS the stream is in use; ERR_LIMIT an SSH
+ *         connection runs too many; as run_start
  */
 enum err
 command_start(void *self, struct msg *m, struct msg *answer, struct why *why)
@@ -165,13 +183,16 @@ command_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return fail(why, ERR_STATE, "the sandbox's main process has ended");
 	if (s->bus.state != STATE_RUNNING)
 		return fail(why, ERR_BUSY, "the sandbox is starting");
-	if (by_stream(s, m->exec_start.stream) != NULL)
+	if (by_stream(s, m->from, m->exec_start.stream) != NULL)
 		return fail(why, ERR_EXISTS, "stream %llu is in use", (unsigned long long)m->exec_start.stream);
+	if (m->from->role == ROLE_SSHD && owned(s, m->from) >= COMMANDS_SSHD)
+		return fail(why, ERR_LIMIT, "%d commands run on this connection", COMMANDS_SSHD);
 	if ((r = fill_spawn(s, m, &spawn, why)) != OK)
 		return r;
 	if ((command = calloc(1, sizeof(*command))) == NULL || (started = calloc(1, sizeof(*started))) == NULL)
 		abort();
-	*command = (struct command){.s = s, .id = ++s->next_command, .stream = m->exec_start.stream};
+	*command = (struct command){
+	    .s = s, .id = ++s->next_command, .owner = peer_ref(m->from), .stream = m->exec_start.stream};
 	*started = (struct started){s, command->id};
 	spawn.spawn.command_id = command->id;
 	command->reply = reply_later(m);
@@ -180,15 +201,34 @@ command_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
-/* Signal a command's process group. in: exec_signal, from link. errors: ERR_NOT_FOUND. */
+/* What of the main process may be signalled by those who attach to it. */
+static bool
+for_main(uint8_t number)
+{
+	return number == SIGHUP || number == SIGINT || number == SIGKILL || number == SIGQUIT || number == SIGTERM;
+}
+
+/*
+ * Signal the process group of a command, or of the main process.
+ *
+ * in      exec_signal, from link or an SSH server, of its own commands; from link for MAIN_STREAM
+ * errors  ERR_NOT_FOUND no such command; ERR_DENIED a signal that the main process is not sent
+ */
 enum err
 command_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct supervisor *s = self;
-	struct command *command = by_stream(s, m->exec_signal.stream);
+	struct command *command = by_stream(s, m->from, m->exec_signal.stream);
+	bool of_main = m->from == s->link.peer && m->exec_signal.stream == MAIN_STREAM;
 
 	if (m->call != 0)
 		answer->id = DONE;
+	if (of_main && !for_main(m->exec_signal.signal))
+		return fail(why, ERR_DENIED, "signal %u is not for the main process", m->exec_signal.signal);
+	if (of_main && s->main.running) {
+		signal_command(s, s->main.command_id, m->exec_signal.signal);
+		return OK;
+	}
 	if (command == NULL)
 		return fail(why, ERR_NOT_FOUND, "no command on stream %llu", (unsigned long long)m->exec_signal.stream);
 	signal_command(s, command->id, m->exec_signal.signal);
@@ -198,12 +238,11 @@ command_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
 static void
 tell_exit(struct command *command, uint16_t code)
 {
-	struct supervisor *s = command->s;
 	struct msg m = {.id = EXEC_EXITED, .exec_exited = {.stream = command->stream, .exit_code = code}};
 	struct why why;
 
-	if (!command->forgotten && s->link.peer != NULL && peer_tell(s->link.peer, &m, &why) != OK)
-		log_warning("link.untold", "why=\"%s\"", why.text);
+	if (command->owner != NULL && peer_tell(command->owner, &m, &why) != OK)
+		log_warning("command.untold", "to=%s why=\"%s\"", command->owner->name, why.text);
 }
 
 /* A command ended, or the main process did. in: spawn_exited, from the spawner. */
@@ -225,15 +264,35 @@ command_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
+static void
+kill_late(void *self)
+{
+	struct command *command = self;
+
+	signal_command(command->s, command->id, SIGKILL);
+}
+
+/* An SSH connection that ends hangs up, as sshd(8) does: what has left the command's group and session stays. */
+static void
+forget(struct command *command)
+{
+	bool gently = command->owner->role == ROLE_SSHD;
+
+	peer_unref(command->owner);
+	command->owner = NULL;
+	signal_command(command->s, command->id, gently ? SIGHUP : SIGKILL);
+	if (gently)
+		loop_timer_set(command->s->loop, &command->kill, HANG_UP_MS, kill_late, command);
+}
+
 void
-command_forget_all(struct supervisor *s)
+command_forget(struct supervisor *s, const struct peer *owner)
 {
 	struct command *command;
 
-	list_each (command, &s->commands, struct command, link) {
-		command->forgotten = true;
-		signal_command(s, command->id, SIGKILL);
-	}
+	list_each (command, &s->commands, struct command, link)
+		if (command->owner == owner)
+			forget(command);
 }
 
 void

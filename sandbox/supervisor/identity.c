@@ -29,6 +29,7 @@ identity_make(struct identity *out, const struct msg_bootstrap *boot, struct why
 	out->instance = id_new();
 	crypto_box_keypair(unused, out->bus_secret.bytes); /* CURVE of ZeroMQ is crypto_box */
 	crypto_box_keypair(out->router_key, out->router_secret.bytes);
+	randombytes_buf(out->host_key.bytes, sizeof(out->host_key.bytes));
 	mac(boot, out->router_key, out->router_mac);
 	explicit_bzero((char *)(uintptr_t)boot->claim.at, boot->claim.length);
 	return OK;

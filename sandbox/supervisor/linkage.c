@@ -50,11 +50,10 @@ link_greet(void *self, struct why *why)
 	return OK;
 }
 
-/* Commands that it asked for have no one to hear of them. */
 static void
 link_gone(void *self)
 {
-	command_forget_all(self);
+	ssh_link_gone(self);
 }
 
 static bool

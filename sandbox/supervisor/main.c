@@ -69,6 +69,8 @@ const struct route supervisor_routes[] = {
 	{LINK_STATUS,  linkage_status, 0, 0},
 	{EXEC_START,   command_start,  0, 0},
 	{EXEC_SIGNAL,  command_signal, 0, 0},
+	{SOCKET_MAKE,  socket_make,    STATE_RUNNING, 0},
+	{SSH_START,    ssh_start,      STATE_RUNNING | STATE_OVER, 0},
 	{SPAWN_EXITED, command_exited, 0, 0},
 	{CONFIG_PUSH,  config_pushed,  0, 0},
 	{PROXY_NAMES,  way_names,      0, 0},
@@ -88,6 +90,8 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 	for (size_t i = 0; i < COUNT(kept); i++)
 		if (peer == kept[i]->peer)
 			kept_down(kept[i]);
+	ssh_down(s, peer);
+	command_forget(s, peer);
 	if (peer == s->spawner_peer)
 		finish_spawner(s);
 }
@@ -103,7 +107,7 @@ reap_strangers(void *self, int number)
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
 	    info.si_pid != s->link.child.pid && info.si_pid != s->spawner.pid &&
 	    info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid &&
-	    info.si_pid != s->secrets.router.child.pid) {
+	    info.si_pid != s->secrets.router.child.pid && !ssh_owns(s, info.si_pid)) {
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}
@@ -117,6 +121,7 @@ open_loop(struct supervisor *s, struct why *why)
 	if ((r = loop_new(&s->loop, why)) != OK)
 		return r;
 	list_init(&s->commands);
+	list_init(&s->sshds);
 	s->spawner.pidfd = -1;
 	linkage_init(s);
 	way_init(s);

@@ -2,9 +2,11 @@
 #include "sandbox/supervisor/spawner.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -106,6 +108,7 @@ spawner_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	ready.spawner_ready.walls_n = spawner->walls.n;
 	if ((ready.spawner_ready.walls = walls_spans(&spawner->walls, m->arena)) == NULL)
 		return fail(why, ERR_LIMIT, "too many walls");
+	ready.spawner_ready.bash = access("/bin/bash", X_OK) == 0;
 	reply = reply_later(m);
 	hand_up(spawner, &ready, &reply);
 	return OK;
@@ -153,10 +156,34 @@ spawn_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return run_signal(&spawner->runner, m->spawn_signal.command_id, m->spawn_signal.signal, why);
 }
 
+/*
+ * A TCP socket in the agent's network, for those who are not in it; who connects it is not one of us.
+ *
+ * in      socket_make
+ * out     socket_made, with the socket
+ */
+static enum err
+make_socket(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	auto_fd int fd = socket(
+	    m->socket_make.six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	struct msg made = {.id = SOCKET_MADE, .fds = {fd}, .fds_n = 1};
+	struct reply reply;
+
+	(void)self;
+	(void)answer;
+	if (fd < 0)
+		return fail_errno(why, ERR_LIMIT, "a socket in the agent's network");
+	reply = reply_later(m); /* sent before it is closed here */
+	reply_send(&reply, &made);
+	return OK;
+}
+
 static const struct route routes[] = {
 	{SPAWNER_SETUP, spawner_setup, STATE_BARE,     0},
 	{SPAWN,		spawn,	       STATE_CONFINED, 0},
 	{SPAWN_SIGNAL,	spawn_signal,  STATE_CONFINED, 0},
+	{SOCKET_MAKE,	make_socket,   STATE_CONFINED, 0},
 	{0},
 };
 

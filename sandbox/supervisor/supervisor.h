@@ -23,7 +23,10 @@ struct identity {
 	struct secret bus_secret;    /* link's CURVE key */
 	struct secret router_secret; /* the router's box key */
 	uint8_t router_key[32], router_mac[32];
+	struct secret host_key; /* seed of the SSH servers' */
 };
+
+#define MAIN_STREAM UINT64_MAX /* link's name for the main process */
 
 /* The main process. */
 struct main_process {
@@ -55,7 +58,10 @@ struct supervisor {
 	struct timer late;	   /* the start took too long */
 
 	struct main_process main;
+	bool bash; /* the agent has one */
 	struct list commands; /* execs, see command.c */
+	struct list sshds;    /* ssh.c */
+	unsigned sshds_n;
 	uint64_t next_command;
 
 	bool failed; /* over before it began: failed_reason, failed_words */
@@ -119,8 +125,17 @@ void router_send(struct supervisor *s, const struct secrets_set *set);
 
 /* command.c: commands beside the main process. */
 handler command_start, command_signal, command_exited;
-void command_forget_all(struct supervisor *s); /* the link that asked is gone: end them */
-void command_lost_all(struct supervisor *s);   /* the agent's processes are gone */
+void command_forget(struct supervisor *s, const struct peer *owner); /* who asked is gone: end them */
+void command_lost_all(struct supervisor *s); /* the agent's processes are gone */
+
+/* socket.c: TCP sockets in the agent's network. */
+handler socket_make;
+
+/* ssh.c: an SSH server for each connection. */
+void ssh_link_gone(struct supervisor *s);	    /* its ends of all connections are closed */
+void ssh_down(struct supervisor *s, const struct peer *peer); /* that channel is gone; if it was an SSH server's */
+bool ssh_owns(const struct supervisor *s, pid_t pid); /* that process is one, and somebody waits for it */
+handler ssh_start;
 
 /* finish.c: how it ends. */
 void finish_failed(struct supervisor *s, const char *reason, const struct why *why);

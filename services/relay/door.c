@@ -59,13 +59,17 @@ enum err
 door_closed(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	struct passage *door = passage_find(self, &door_kind, m->from, m->door_closed.stream);
+	struct why cancelled = {0};
 
 	(void)answer;
 	if (door == NULL)
 		return OK;
 	if (m->from->role == ROLE_LINK && door->start != 0)
 		return passage_breach(door, m->from, "door_closed before door_opened", why);
-	if (passage_forward(door, m->from, m, &m->door_closed.stream))
+	(void)fail(&cancelled, ERR_CANCELLED, "closed before it was open");
+	if (passage_forward(door, m->from, m, &m->door_closed.stream)) {
+		reply_fail(&door->reply, ERR_CANCELLED, &cancelled);
 		passage_free(door);
+	}
 	return OK;
 }
