@@ -1,6 +1,7 @@
 /* forward: ForwardTcp: a caller's byte stream to a sandbox's SSH server or to a port of the agent's. */
 #include <sodium.h>
 
+#include "common/base/clean.h"
 #include "services/api/ask.h"
 #include "services/api/check.h"
 #include "services/api/intake.h"
@@ -168,8 +169,8 @@ target_tcp(const Openshell__V1__TcpRelayTarget *in, struct forward *out, struct 
 
 	if (in->port < 1 || in->port > UINT16_MAX)
 		return fail(why, ERR_INVALID, "tcp.port: %u is not within 1 to 65535", in->port);
-	for (size_t i = 0; i < 3; i++)
-		if (strcmp(in->host, hosts[i]) == 0)
+	for (size_t i = 0; i < COUNT(hosts); i++)
+		if (span_is(span_of_text(in->host), hosts[i]))
 			out->host = span_of_text(hosts[i]);
 	if (out->host.length == 0)
 		return fail(why, ERR_INVALID, "tcp.host must be 127.0.0.1, ::1 or localhost");
@@ -182,12 +183,13 @@ static enum err
 init_read(const Openshell__V1__TcpForwardInit *in, struct forward *out, struct msg_ssh_session_check *question,
     uint8_t hash[32], struct why *why)
 {
+	struct span token = span_of_text(in->authorization_token);
 	struct msg_sandbox_get target = {0};
 	enum err r;
 
 	if ((r = target_read(in->sandbox_id, in->workspace, &target, why)) != OK)
 		return r;
-	if (strlen(in->service_id) > SERVICE_BYTES_MAX)
+	if (span_of_text(in->service_id).length > SERVICE_BYTES_MAX)
 		return fail(why, ERR_INVALID, "service_id has more than %d bytes", SERVICE_BYTES_MAX);
 	out->door = DOOR_SSH;
 	if (in->target_case == OPENSHELL__V1__TCP_FORWARD_INIT__TARGET_TCP)
@@ -196,7 +198,7 @@ init_read(const Openshell__V1__TcpForwardInit *in, struct forward *out, struct m
 		r = fail(why, ERR_INVALID, "target is required: ssh or tcp");
 	if (r != OK)
 		return r;
-	crypto_hash_sha256(hash, (const uint8_t *)in->authorization_token, strlen(in->authorization_token));
+	crypto_hash_sha256(hash, (const uint8_t *)token.at, token.length);
 	*question = (struct msg_ssh_session_check){
 	    target.sandbox, target.workspace, target.name, span_of_bytes(hash, 32), out->door == DOOR_SSH};
 	return OK;

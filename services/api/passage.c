@@ -55,7 +55,7 @@ passage_stop(struct passage *passage)
 static void
 abandon(struct passage *passage)
 {
-	if (passage->running && !passage->exited)
+	if (passage->running && !passage_over_inside(passage))
 		passage_stop(passage);
 	passage->dead = passage->running ? passage_is_door(passage) : passage->question == 0;
 }

@@ -79,8 +79,6 @@ tell_ends(struct passage *passage)
 void
 passage_pump(struct passage *passage)
 {
-	bool both;
-
 	while (!list_empty(&passage->kept)) {
 		struct chunk *chunk = list_item(passage->kept.next, struct chunk, link);
 
@@ -89,8 +87,7 @@ passage_pump(struct passage *passage)
 		chunk_free(chunk);
 	}
 	tell_ends(passage);
-	both = passage_is_door(passage) && passage->to[0].ended && passage->from[0].ended;
-	if ((passage->exited || both) && !passage->dead)
+	if (passage_over_inside(passage) && !passage->dead)
 		passage_over(passage, OK, passage->exit_code, NULL);
 }
 

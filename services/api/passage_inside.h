@@ -33,6 +33,13 @@ passage_is_door(const struct passage *passage)
 	return passage->open.id == DOOR_OPEN;
 }
 
+/* The command has exited, or both ways of the door have ended: the relay has forgotten it. */
+static inline bool
+passage_over_inside(const struct passage *passage)
+{
+	return passage_is_door(passage) ? passage->to[0].ended && passage->from[0].ended : passage->exited;
+}
+
 /* Around everything that may tell the owner something, who may leave then: after leave the passage may be gone. */
 void passage_enter(struct passage *passage);
 void passage_settle(struct passage *passage);

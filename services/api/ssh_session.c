@@ -56,9 +56,9 @@ place_find(int fd, struct place *out)
 }
 
 static void
-token_hash(const char *token, uint8_t hash[crypto_hash_sha256_BYTES])
+token_hash(struct span token, uint8_t hash[crypto_hash_sha256_BYTES])
 {
-	crypto_hash_sha256(hash, (const uint8_t *)token, strlen(token));
+	crypto_hash_sha256(hash, (const uint8_t *)token.at, token.length);
 }
 
 static void
@@ -117,7 +117,7 @@ ssh_session_create(void *self, struct rpc_call *call, const ProtobufCMessage *me
 	sodium_bin2base64(
 	    making->token, sizeof(making->token), random, sizeof(random), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_memzero(random, sizeof(random));
-	token_hash(making->token, making->hash);
+	token_hash(span_of_text(making->token), making->hash);
 	question.ssh_session_make = (struct msg_ssh_session_make){target.sandbox, target.workspace, target.name,
 	    span_of_bytes(making->hash, sizeof(making->hash)), methods_subject(self, call)};
 	ask_put(ask, ROLE_STATE, &question, SSH_SESSION_MADE, made);
@@ -145,16 +145,17 @@ ssh_session_revoke(void *self, struct rpc_call *call, const ProtobufCMessage *me
 {
 	const Openshell__V1__RevokeSshSessionRequest *in = (const Openshell__V1__RevokeSshSessionRequest *)message;
 	struct msg question = {.id = SSH_SESSION_REVOKE};
+	struct span token = span_of_text(in->token);
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	struct why why = {0};
 	struct ask *ask;
 
-	if (in->token[0] == '\0' || strlen(in->token) > TOKEN_MAX) {
-		call_fail(call,
-		    fail(&why, ERR_INVALID, in->token[0] == '\0' ? "token is required" : "token is too long"), &why);
+	if (token.length == 0 || token.length > TOKEN_MAX) {
+		call_fail(
+		    call, fail(&why, ERR_INVALID, token.length == 0 ? "token is required" : "token is too long"), &why);
 		return;
 	}
-	token_hash(in->token, hash);
+	token_hash(token, hash);
 	question.ssh_session_revoke =
 	    (struct msg_ssh_session_revoke){span_of_bytes(hash, sizeof(hash)), methods_subject(self, call)};
 	if ((ask = ask_new(self, call, message, 0)) != NULL)

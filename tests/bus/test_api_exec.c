@@ -8,30 +8,6 @@
 #include "tests/bus/api_stage.h"
 
 static void
-exited(uint64_t stream, uint16_t code)
-{
-	const struct msg m = {.id = EXEC_EXITED, .exec_exited = {stream, code, SPAN("because")}};
-
-	tell(relay.peer, &m);
-}
-
-static void
-data(uint64_t stream, uint8_t channel, uint64_t offset, const char *bytes, size_t n)
-{
-	const struct msg m = {.id = STREAM_DATA, .stream_data = {stream, channel, offset, span_of_bytes(bytes, n)}};
-
-	tell(relay.peer, &m);
-}
-
-static void
-end(uint64_t stream, uint8_t channel, uint64_t offset)
-{
-	const struct msg m = {.id = STREAM_END, .stream_end = {stream, channel, offset}};
-
-	tell(relay.peer, &m);
-}
-
-static void
 exec_refuses(void **unused)
 {
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
@@ -116,11 +92,11 @@ exec_runs(void **unused)
 	assert_int_equal(heard->msg.stream_data.offset, 4);
 	heard_free(heard);
 	heard_free(actor_hear(&relay, STREAM_END));
-	data(stream, 1, 0, "out", 3);
-	data(stream, 2, 0, "err", 3);
-	end(stream, 1, 3);
-	end(stream, 2, 3);
-	exited(stream, 130);
+	stream_bytes(stream, 1, 0, "out", 3);
+	stream_bytes(stream, 2, 0, "err", 3);
+	stream_over(stream, 1, 3);
+	stream_over(stream, 2, 3);
+	exec_exit(stream, 130);
 	got_ended(got, 0, NULL);
 	assert_int_equal(got->n, 3);
 	event = (const Openshell__V1__ExecSandboxEvent *)got->messages[1];
@@ -167,13 +143,13 @@ exec_back_pressure(void **unused)
 			continue;
 		}
 		assert_true(limit >= sent + PIECE);
-		data(stream, 1, sent, bytes, PIECE);
+		stream_bytes(stream, 1, sent, bytes, PIECE);
 		sent += PIECE;
 	}
 	assert_false(got->paused);
-	end(stream, 1, ALL);
-	end(stream, 2, 0);
-	exited(stream, 0);
+	stream_over(stream, 1, ALL);
+	stream_over(stream, 2, 0);
+	exec_exit(stream, 0);
 	got_ended(got, 0, NULL);
 	for (size_t i = 0; i + 1 < got->n; i++)
 		total += ((const Openshell__V1__ExecSandboxEvent *)got->messages[i])->stdout->data.len;
@@ -203,9 +179,9 @@ exec_caller_goes(void **unused)
 	assert_int_equal(heard->msg.exec_signal.stream, stream);
 	heard_free(heard);
 	for (uint64_t at = 0; at < 4 * sizeof(bytes); at += sizeof(bytes))
-		data(stream, 1, at, bytes, sizeof(bytes));
+		stream_bytes(stream, 1, at, bytes, sizeof(bytes));
 	heard_free(actor_hear(&relay, STREAM_GRANT)); /* taken and dropped */
-	exited(stream, 137);
+	exec_exit(stream, 137);
 	/* and one whose start is still asked for */
 	got = exec_ask(&request, 2);
 	heard = actor_hear(&relay, EXEC_START);
@@ -216,7 +192,7 @@ exec_caller_goes(void **unused)
 	stream = heard->msg.exec_start.stream;
 	heard_free(heard);
 	heard_free(actor_hear(&relay, EXEC_SIGNAL));
-	exited(stream, 137);
+	exec_exit(stream, 137);
 }
 
 /* A session that is away is asked for again, under another number. */
@@ -238,7 +214,7 @@ exec_waits_for_session(void **unused)
 	heard_free(heard);
 	second = exec_started();
 	assert_int_not_equal(first, second);
-	exited(second, 256);
+	exec_exit(second, 256);
 	got_ended(got, 14, "because");
 	got_free(got);
 }
