@@ -85,6 +85,6 @@ void watch_peer_down(struct api *api, const struct peer *peer);
 /* This process is to end: watches, which would never end by themselves, do now. */
 void watch_stop(struct api *api);
 
-handler watch_row, watch_log;
+handler service_stale, watch_row, watch_log;
 
 #endif

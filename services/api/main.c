@@ -94,6 +94,7 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 {
 	log_warning("peer.down", "role=%s name=%s why=\"%s\"", role_name(peer->role), peer->name, why->text);
 	watch_peer_down(self, peer);
+	services_peer_down(self, peer);
 	passage_peer_down(self, peer);
 }
 
@@ -131,6 +132,10 @@ serve_open(struct api *api, struct why *why)
 	    .admit = methods_admit,
 	    .cancelled = cancelled,
 	    .writable = writable,
+	    .http = services_http,
+	    .claim = services_claim,
+	    .http_input = services_input,
+	    .plain_claimed = api->services.plain,
 	    .certificate_pem = config->certificate_pem,
 	    .key_pem = config->key_pem,
 	    .client_ca_pem = config->client_ca_pem,
@@ -197,6 +202,8 @@ static void
 api_close(struct api *api)
 {
 	rpc_server_free(api->server);
+	upstreams_free(api);
+	targets_free(api);
 	curve_free(api->curve);
 	bus_done(&api->bus);
 	loop_free(api->loop);

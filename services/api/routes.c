@@ -4,6 +4,7 @@
 const struct route routes[] = {
     /* message      handler      in these states  per second, per peer */
     {WATCH_ROW,	    watch_row,	 0,		  0},
+    {SERVICE_STALE, service_stale, 0, 0},
     {WATCH_LOG,	    watch_log,	 0,		  0},
     {STREAM_DATA,   passage_data,	 0,		  0},
     {STREAM_GRANT,  passage_grant,	 0,		  0},

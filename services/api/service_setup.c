@@ -34,6 +34,8 @@ services_init(struct api *api)
 	const char *names[SETTING_TEXTS_MAX];
 	bool loopback = false;
 
+	list_init(&services->targets);
+	list_init(&services->idle);
 	for (size_t i = 0; i < config->server_sans.count; i++)
 		names[i] = config->server_sans.at[i];
 	service_domains_read(names, config->server_sans.count, &services->domains);
