@@ -8,6 +8,10 @@
 #include "clients/sdk/watch.h"
 #include "common/base/clock.h"
 
+#define AGAIN_MS  100
+#define AWAY_MS	  60000 /* a gateway that is away for longer is not waited for */
+#define LINES_MAX 10000 /* that can be missed meanwhile */
+
 static int
 by_key(const void *a, const void *b)
 {
@@ -123,27 +127,60 @@ logs_once(struct cli *cli, char *id, const struct selection *selection, struct w
 	return OK;
 }
 
+/* Following: how far, so that it can go on behind that when the gateway was away. */
+struct tail {
+	struct cli *cli;
+	bool begun;	   /* the gateway has said something since it was asked last */
+	bool plain;	   /* its lines bear no numbers: it cannot go on */
+	uint64_t number;   /* of the last line shown */
+	uint64_t until_ms; /* how long it is waited for */
+};
+
 static enum watch_next
 tail_event(void *self, const Openshell__V1__SandboxStreamEvent *event, struct why *why)
 {
-	struct cli *cli = self;
+	struct tail *tail = self;
+	struct cli *cli = tail->cli;
 
+	tail->begun = true;
 	if (event->payload_case == OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_WARNING)
 		cli_note(cli, "Warning: %s", shown(&cli->arena, event->warning->message));
 	if (event->payload_case != OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_LOG)
 		return WATCH_ON;
 	line_print(cli, event->log);
+	tail->plain = tail->plain || !event->log->has_number;
+	tail->number = event->log->number;
 	if (fflush(stdout) == 0)
 		return WATCH_ON;
 	fail(why, ERR_SYSTEM, "standard output is closed");
 	return WATCH_DONE; /* the end of the program says so */
 }
 
+/* The gateway went away after it had begun: connect again, until that is of no use any more. */
+static bool
+tail_again(struct tail *tail, enum err r, struct why *why)
+{
+	struct why again = {0};
+
+	if (r != ERR_UNAVAILABLE || tail->plain || (!tail->begun && tail->until_ms == 0))
+		return false;
+	if (tail->begun) {
+		cli_note(tail->cli, "The gateway went away (%s); the log goes on when it is back.", why->text);
+		tail->until_ms = clock_ms() + AWAY_MS;
+	}
+	tail->begun = false;
+	while (clock_ms() < tail->until_ms && cli_pause(tail->cli, AGAIN_MS, &again) == OK)
+		if (cli_reconnect(tail->cli, &again) == OK)
+			return true;
+	return false;
+}
+
 static enum err
 logs_tail(struct cli *cli, char *id, const struct selection *selection, struct why *why)
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
-	const struct watching watching = {.request = &request, .event = tail_event, .self = cli};
+	struct tail tail = {.cli = cli};
+	const struct watching watching = {.request = &request, .event = tail_event, .self = &tail};
 	enum err r;
 
 	request.id = id;
@@ -155,7 +192,11 @@ logs_tail(struct cli *cli, char *id, const struct selection *selection, struct w
 	request.log_sources = selection->sources;
 	request.n_log_sources = selection->sources_count;
 	request.log_min_level = selection->level;
-	r = watch_sandbox(&cli->connection, &watching, why);
+	while (tail_again(&tail, r = watch_sandbox(&cli->connection, &watching, why), why)) {
+		request.has_log_after = tail.number > 0;
+		request.log_after = tail.number;
+		request.log_tail_lines = tail.number > 0 ? LINES_MAX : selection->lines;
+	}
 	return r == ERR_NOT_FOUND && cli->connection.status.code == 0
 		   ? OK
 		   : r; /* it was deleted: that is the end */

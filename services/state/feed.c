@@ -88,7 +88,7 @@ feed_begin(struct state *state, struct why *why)
 	if ((r = drivers_load(state, why)) == OK && (r = sessions_sync(state, why)) == OK) {
 		watches_tell_rows(state);
 		service_routes_stale(state, (struct id){{0}});
-		watches_tell_logs(state, (struct id){{0}});
+		watches_restart_logs(state, why);
 		push_config(state, (struct id){{0}});
 		deliver_secrets(state, (struct id){{0}});
 	} else

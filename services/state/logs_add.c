@@ -6,7 +6,8 @@
 #include "common/base/log.h"
 #include "services/state/state.h"
 
-#define LINES_MAX 101 /* a full batch and the word about what was dropped */
+#define LINES_MAX	 100
+#define GENERATION_LINES (1ull << 40) /* that one spool can number */
 
 /* A batch of one sandbox. */
 struct batch {
@@ -16,7 +17,7 @@ struct batch {
 	size_t n;
 	uint64_t dropped;
 	struct id spool; /* and the rest, of numbered ones; first 0: they are not */
-	uint64_t first, since;
+	uint64_t first, since, generation;
 	int stored;    /* out */
 	uint64_t next; /* out: the number that is wanted */
 };
@@ -53,6 +54,7 @@ lines_args(const struct batch *batch, struct args *args)
 	args_texts(args, fields, fields_n);
 	args_numbers(args, from, batch->n);
 	args_numbers(args, to, batch->n);
+	args_number(args, batch->first == 0 ? 0 : batch->generation * GENERATION_LINES + batch->first);
 	return OK;
 }
 
@@ -141,11 +143,12 @@ spool_read(struct batch *batch, struct id *was, uint64_t *was_next, uint64_t *ne
 	if (rows.n == 0)
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
 	*was = batch->spool;
-	*was_next = *next = 1;
+	*was_next = *next = batch->generation = 1;
 	if (rows_null(&rows, 0, 0))
 		return OK;
 	*was = rows_id(&rows, 0, 0);
 	*was_next = rows_number(&rows, 0, 1);
+	batch->generation = rows_number(&rows, 0, 2) + !id_equal(*was, batch->spool);
 	*next = id_equal(*was, batch->spool) ? *was_next : 1;
 	return OK;
 }
@@ -162,6 +165,7 @@ spool_write(struct batch *batch, struct id was, uint64_t was_next, uint64_t next
 	args_number(&args, next);
 	args_id(&args, was);
 	args_number(&args, was_next);
+	args_number(&args, batch->generation);
 	if ((r = db_run(&batch->state->db, SQL_LOGS_SPOOLED, &args, &rows, why)) == OK && rows.touched == 0)
 		r = fail(why, ERR_UNAVAILABLE, "other lines of this spool are being stored");
 	return r;
@@ -192,8 +196,9 @@ spool_take_up(struct batch *batch, struct why *why)
 	known = known < batch->n ? known : batch->n;
 	batch->lines += known;
 	batch->n -= known;
+	batch->first += known;
 	if (batch->n > 0 || batch->dropped > 0)
-		batch->next = batch->first + known + batch->n;
+		batch->next = batch->first + batch->n;
 	return batch->next == next && id_equal(was, batch->spool) ? OK : spool_write(batch, was, was_next, batch->next, why);
 }
 

@@ -119,6 +119,8 @@ void sessions_done(struct state *state);
 void watches_tell_row(struct state *state, struct id sandbox);
 void watches_tell_rows(struct state *state); /* all, after a gap */
 void watches_tell_logs(struct state *state, struct id sandbox); /* none: of all */
+/* The database is back, and may have forgotten the newest numbers: it gives them to other lines. */
+void watches_restart_logs(struct state *state, struct why *why);
 void watches_down(struct state *state, struct peer *api);
 void watches_done(struct state *state);
 

@@ -19,7 +19,8 @@ struct following {
 	bool rows, logs;
 	bool behind;	    /* there may be lines that it has not been told */
 	bool owed;	    /* a row that could not be read, or that its queue had no room for */
-	uint64_t last_line; /* id of the last log line sent */
+	uint64_t last_line; /* id of the last log line sent, and the greatest place of them */
+	uint64_t last_place;
 };
 
 static void again(void *self);
@@ -117,6 +118,18 @@ watches_tell_rows(struct state *state)
 		rows_to(state, watch->sandbox, watch);
 }
 
+/* Stored for the second time: the database died and forgot it, the sandbox sent it again. */
+static bool
+told_before(const struct rows *rows, int row, uint64_t *place)
+{
+	uint64_t this_one = rows_number(rows, row, 7);
+
+	if (this_one != 0 && this_one <= *place)
+		return true;
+	*place = this_one != 0 ? this_one : *place;
+	return false;
+}
+
 /* As many lines behind the last one sent as fit a message; ERR_LIMIT: the queue is full. */
 static enum err
 tell_lines(struct state *state, struct following *watch, bool *more, struct why *why)
@@ -126,8 +139,9 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	struct msg m = {.id = WATCH_LOG, .watch_log = {.watch = watch->number, .lines = lines}};
 	struct args args = {0};
 	auto_rows rows = {0};
-	uint64_t last = watch->last_line;
-	size_t bytes = 0;
+	uint64_t last = watch->last_line, place = watch->last_place;
+	size_t bytes = 0, told = 0;
+	int row = 0;
 	enum err r;
 
 	*more = false;
@@ -135,18 +149,23 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	args_number(&args, watch->last_line);
 	if ((r = db_run(&state->db, SQL_LOGS_AFTER, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
-	for (int i = 0; i < rows.n && i < LINES_MAX && r == OK; i++) {
-		if ((bytes += log_line_bytes(&rows, i)) > LINES_BYTES_MAX && i > 0)
+	for (; row < rows.n && row < LINES_MAX && r == OK; row++) {
+		if ((bytes += log_line_bytes(&rows, row)) > LINES_BYTES_MAX && row > 0)
 			break;
-		r = log_line_read(&rows, i, &arena, &lines[i]);
-		m.watch_log.lines_n++;
-		last = rows_number(&rows, i, 0);
+		last = rows_number(&rows, row, 0);
+		if (told_before(&rows, row, &place))
+			continue;
+		r = log_line_read(&rows, row, &arena, &lines[told++]);
 	}
-	if (r == OK && (r = peer_tell(watch->api, &m, why)) == OK) {
-		watch->last_line = last;
-		*more = rows.n == LINES_MAX || m.watch_log.lines_n < (size_t)rows.n;
-	}
-	return r;
+	m.watch_log.lines_n = told;
+	if (r == OK && told > 0)
+		r = peer_tell(watch->api, &m, why);
+	if (r != OK)
+		return r;
+	watch->last_line = last;
+	watch->last_place = place;
+	*more = rows.n == LINES_MAX || row < rows.n;
+	return OK;
 }
 
 static void
@@ -174,6 +193,20 @@ watches_tell_logs(struct state *state, struct id sandbox)
 	list_each (watch, &state->watches, struct following, link)
 		if (watch->logs && (id_none(sandbox) || id_equal(watch->sandbox, sandbox)))
 			tell_logs(state, watch);
+}
+
+void
+watches_restart_logs(struct state *state, struct why *why)
+{
+	struct following *watch;
+	auto_rows rows = {0};
+
+	if (list_empty(&state->watches) || db_run(&state->db, SQL_LOGS_LAST, NULL, &rows, why) != OK)
+		return;
+	list_each (watch, &state->watches, struct following, link)
+		if (watch->last_line > rows_number(&rows, 0, 0))
+			watch->last_line = rows_number(&rows, 0, 0);
+	watches_tell_logs(state, (struct id){{0}});
 }
 
 static void

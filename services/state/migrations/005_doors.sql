@@ -1,11 +1,15 @@
 -- Doors into sandboxes that outlive a request: SSH sessions, and names under which a port of a sandbox is served.
 
--- How far the numbered lines of a sandbox's spool are stored; in the same transaction as they.
+-- How far the numbered lines of a sandbox's spool are stored; in the same transaction as they. A line's place is its
+-- number behind those of all spools before (generation * 2^40 + number): it stays the same when it is stored again, after a
+-- crash of the database that forgot it. 0: not numbered.
 create table log_spools (
 	sandbox		uuid primary key references sandboxes on delete cascade,
 	spool		uuid not null,
-	next		bigint not null check (next >= 1)
+	next		bigint not null check (next >= 1),
+	generation	bigint not null check (generation >= 1)
 );
+alter table log_lines add column place bigint not null default 0;
 
 create table services (
 	id		uuid primary key,
