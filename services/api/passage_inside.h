@@ -1,4 +1,4 @@
-/* What the two files of passage share: its state, and how its owner is told. */
+/* What the files of passage share: its state, and how its owner is told. */
 #ifndef API_PASSAGE_INSIDE_H
 #define API_PASSAGE_INSIDE_H
 
@@ -33,6 +33,13 @@ passage_is_door(const struct passage *passage)
 	return passage->open.id == DOOR_OPEN;
 }
 
+/* The owner's end of channel 0 or 3. */
+static inline struct stream_out *
+passage_to(struct passage *passage, uint8_t channel)
+{
+	return &passage->to[channel == 0 ? 0 : 1];
+}
+
 /* The command has exited, or both ways of the door have ended: the relay has forgotten it. */
 static inline bool
 passage_over_inside(const struct passage *passage)
@@ -55,6 +62,7 @@ void passage_stop(struct passage *passage);
 
 /* passage_flow.c: tell the owner what has come, as far as it takes it. */
 void passage_pump(struct passage *passage);
+void passage_bring(struct passage *passage, uint8_t channel, struct span bytes);
 void passage_drop(struct passage *passage); /* free what is kept */
 
 #endif

@@ -112,7 +112,7 @@ sweep(void *self)
 	struct state *state = self;
 
 	logs_sweep(state);
-	if (state->sweeps++ % SSH_SESSIONS_SWEEPS == 0)
+	if (++state->sweeps % SSH_SESSIONS_SWEEPS == 0)
 		ssh_sessions_sweep(state);
 	loop_timer_set(state->loop, &state->sweep, SWEEP_MS, sweep, state);
 }
@@ -149,6 +149,7 @@ state_began(struct state *state)
 	drops_kick(state);
 	rewrap_kick(state);
 	refresh_kick(state);
+	ssh_sessions_sweep(state);
 	loop_timer_set(state->loop, &state->sweep, SWEEP_MS, sweep, state);
 	tell_parent(state);
 }
