@@ -1,5 +1,6 @@
 /* sshd: the SSH server of one connection into the sandbox. The steps of its start and end. */
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -105,7 +106,9 @@ main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_open("sshd", LOG_LEVEL_INFO);
-	if ((r = loop_new(&loop, &why)) == OK)
+	if (sodium_init() < 0)
+		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");
+	else if ((r = loop_new(&loop, &why)) == OK)
 		r = run(&sshd, loop, &why);
 	if (r != OK)
 		log_failure("sshd.stopped", r, &why);

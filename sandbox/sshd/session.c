@@ -30,9 +30,11 @@
 static bool
 is_over(struct sshd *sshd)
 {
-	if (!sshd->over && (ssh_get_status(sshd->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0)
-		sshd->over = true;
-	return sshd->over;
+	if (sshd->over || (ssh_get_status(sshd->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0)
+		return sshd->over;
+	sshd->over = true;
+	log_debug("client.gone", "why=\"%s\"", log_quote(span_of_text(ssh_get_error(sshd->session))));
+	return true;
 }
 
 static void
