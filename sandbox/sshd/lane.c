@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "common/base/log.h"
-#include "sandbox/sshd/lane_flow.h"
 #include "sandbox/sshd/signals.h"
 
 /* ---- what libssh calls, in the middle of a packet ---- */
