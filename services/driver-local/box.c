@@ -115,6 +115,7 @@ record_start(const struct box_plan *plan, pid_t pid, struct why *why)
 	if ((r = record_of(pid, &record, why)) != OK)
 		return r;
 	record.epoch = plan->epoch;
+	record.release = plan->release;
 	return record_write(BOX_FD_DIR, &record, why);
 }
 

@@ -20,6 +20,7 @@ enum {
 /* What to make. Paths are the host's, absolute. */
 struct box_plan {
 	uint32_t epoch;
+	uint32_t release; /* of the bundle, for the record */
 	uint32_t uid_base; /* 0: as an ordinary user, its own id alone is mapped */
 	char name[20];
 	char bundle[SERVICE_PATH_BYTES], relay_dir[SERVICE_PATH_BYTES], workspace[SERVICE_PATH_BYTES];

@@ -69,6 +69,7 @@ struct sandbox {
 	enum phase after; /* PHASE_CLEARING */
 	uint32_t box_epoch; /* of the last start, when there was one; the wanted one may be past it */
 	char words[WHY_BYTES]; /* how it failed or ended */
+	bool outdated;	      /* it runs programs of another release: it is ended, and state starts it anew */
 	pid_t pid;
 	int pidfd;
 	struct watch pid_watch;

@@ -23,8 +23,8 @@ record_write(int dir, const struct record *record, struct why *why)
 	auto_fd int fd = openat(dir, FILE_WRITTEN, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (record->state == RECORD_STARTED)
-		text_add(&text, "started %u %d %llu %s\n", record->epoch, record->pid,
-		    (unsigned long long)record->started, record->boot);
+		text_add(&text, "started %u %d %llu %s %u\n", record->epoch, record->pid,
+		    (unsigned long long)record->started, record->boot, record->release);
 	else
 		text_add(&text, "failed %u %s\n", record->epoch, record->words);
 	if (fd < 0 || write(fd, line, text.length) != (ssize_t)text.length ||
@@ -36,7 +36,7 @@ record_write(int dir, const struct record *record, struct why *why)
 static enum err
 started_parse(struct span rest, struct record *out, struct why *why)
 {
-	uint64_t epoch, pid, started;
+	uint64_t epoch, pid, started, release = 0;
 	struct span boot;
 	enum err r;
 
@@ -44,11 +44,14 @@ started_parse(struct span rest, struct record *out, struct why *why)
 	    (r = number_parse(span_cut(&rest, ' '), 1, INT32_MAX, &pid, why)) != OK ||
 	    (r = number_parse(span_cut(&rest, ' '), 0, UINT64_MAX, &started, why)) != OK)
 		return because(why, ERR_SYNTAX, "record");
-	boot = rest;
+	boot = span_cut(&rest, ' ');
+	if (rest.at != NULL && rest.length > 0 && (r = number_parse(rest, 0, UINT32_MAX, &release, why)) != OK)
+		return because(why, ERR_SYNTAX, "record");
 	if (boot.length != sizeof(out->boot) - 1)
 		return fail(why, ERR_SYNTAX, "record: not a boot id");
 	*out = (struct record){
-	    .state = RECORD_STARTED, .epoch = (uint32_t)epoch, .pid = (pid_t)pid, .started = started};
+	    .state = RECORD_STARTED, .epoch = (uint32_t)epoch, .pid = (pid_t)pid, .started = started,
+	    .release = (uint32_t)release};
 	return span_copy(boot, out->boot, sizeof(out->boot)) ? OK : fail(why, ERR_SYNTAX, "record: not a boot id");
 }
 

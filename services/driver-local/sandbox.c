@@ -67,7 +67,9 @@ sandbox_clear(struct sandbox *sandbox, enum phase after)
 static void
 words_of_end(struct sandbox *sandbox, int status, bool known)
 {
-	if (!known)
+	if (sandbox->outdated)
+		snprintf(sandbox->words, sizeof(sandbox->words), "it ran the programs of another release than this gateway's");
+	else if (!known)
 		snprintf(sandbox->words, sizeof(sandbox->words), "the supervisor ended");
 	else if (WIFSIGNALED(status))
 		snprintf(sandbox->words, sizeof(sandbox->words), "the supervisor was ended by signal %d", WTERMSIG(status));
@@ -89,11 +91,17 @@ box_ended(void *self, uint32_t events)
 	loop_remove(sandbox->driver->loop, &sandbox->pid_watch);
 	loop_timer_stop(sandbox->driver->loop, &sandbox->timer);
 	clean_fd(&sandbox->pidfd);
+	sandbox->outdated = false;
 	log_info("sandbox.ended", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->box_epoch, sandbox->words);
 	sandbox_clear(sandbox, PHASE_ENDED);
 }
 
-/* A record whose process lives is a box to hold on to; else the epoch is over. */
+static void act_terminate(struct sandbox *sandbox);
+
+/*
+ * A record whose process lives is a box to hold on to; else the epoch is over. So it is when other programs run there than
+ * those that a new process of it would be: what they say to each other, and how secrets are boxed for it, may differ.
+ */
 static void
 adopt_started(struct sandbox *sandbox, const struct record *record)
 {
@@ -109,7 +117,11 @@ adopt_started(struct sandbox *sandbox, const struct record *record)
 	sandbox->phase = PHASE_RUNNING;
 	if (loop_add(sandbox->driver->loop, &sandbox->pid_watch, sandbox->pidfd, EPOLLIN, box_ended, sandbox, &why) != OK)
 		log_failure("sandbox.watch", ERR_SYSTEM, &why);
-	sandbox_reconcile(sandbox);
+	sandbox->outdated = record->release != BUS_RELEASE;
+	if (sandbox->outdated)
+		act_terminate(sandbox);
+	else
+		sandbox_reconcile(sandbox);
 }
 
 static void

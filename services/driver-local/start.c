@@ -127,6 +127,7 @@ plan_make(const struct sandbox *sandbox, const struct cgroups *groups, uint32_t 
 	const struct config *config = &sandbox->driver->config;
 	struct box_plan plan = {.epoch = sandbox->epoch, .uid_base = base, .cgroups = *groups};
 
+	plan.release = BUS_RELEASE;
 	memcpy(plan.name, sandbox->name, sizeof(plan.name));
 	memcpy(plan.bundle, config->bundle, sizeof(plan.bundle));
 	memcpy(plan.relay_dir, config->relay_dir, sizeof(plan.relay_dir));

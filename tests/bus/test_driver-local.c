@@ -624,6 +624,43 @@ a_box_that_died_meanwhile_has_ended(void **unused)
 	nothing_left(id);
 }
 
+/* One that the driver of another release started is ended, and started anew where state wants it; its workspace stays. */
+static void
+a_box_of_another_release_starts_anew(void **unused)
+{
+	static const char *const releases[] = {"", " 1", " 4000000000"};
+	struct id id = id_new();
+	char path[256], line[256];
+
+	(void)unused;
+	run(id, "box", 1);
+	for (uint32_t i = 0; i < COUNT(releases); i++) {
+		struct heard *heard;
+		FILE *file = fopen(box_path(id, "box", path), "r+e");
+		int n;
+
+		assert_non_null(file);
+		assert_non_null(fgets(line, sizeof(line), file));
+		n = (int)(strrchr(line, ' ') - line);
+		rewind(file);
+		assert_int_equal(ftruncate(fileno(file), 0), 0);
+		fprintf(file, "%.*s%s\n", n, line, releases[i]);
+		assert_int_equal(fclose(file), 0);
+		end();
+		start();
+		want(id, "box", i + 1, RUNNING);
+		list_over();
+		heard = actor_hear(&state, OBSERVED);
+		assert_int_equal(heard->msg.observed.what, SAW_ENDED);
+		assert_non_null(memmem(heard->msg.observed.message.at, heard->msg.observed.message.length, "another release", 15));
+		reply_send(&heard->reply, &(struct msg){.id = DONE});
+		heard_free(heard);
+		run(id, "box", i + 2);
+	}
+	delete(id, "box", COUNT(releases) + 1);
+	nothing_left(id);
+}
+
 /* kill -9 at another instant of the start each time: afterwards the box is there exactly once. */
 static void
 neither_loses_nor_doubles(void **unused)
@@ -733,6 +770,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(finds_its_boxes_again),
 	    cmocka_unit_test(collects_what_nobody_wants),
 	    cmocka_unit_test(a_box_that_died_meanwhile_has_ended),
+	    cmocka_unit_test(a_box_of_another_release_starts_anew),
 	    cmocka_unit_test(neither_loses_nor_doubles),
 	    cmocka_unit_test(repeats_until_it_is_stored),
 	    cmocka_unit_test(says_when_it_is_full),

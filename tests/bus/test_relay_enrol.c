@@ -224,6 +224,41 @@ state_is_told_of_all_sessions_when_it_is_back(void **unused)
 		link_close(&links[i]);
 }
 
+/* A sandbox that was started by the release before this one: it is spoken to as it knows. */
+static void
+a_link_of_the_last_release_is_served(void **unused)
+{
+	struct actor link = {0};
+	struct id sandbox = fresh_sandbox();
+	const struct msg logs = {.id = LOGS_ADD, .logs_add = {.dropped = 3, .first = 9}},
+			 open = {.id = DOOR_OPEN, .door_open = {.stream = 1, .sandbox = sandbox, .kind = 1}};
+	struct outcome outcome;
+	struct heard *heard;
+
+	(void)unused;
+	actor_init(&link, loop, ROLE_LINK, "link");
+	link.bus.release = BUS_RELEASE - 1;
+	stranger_open(&link);
+	assert_int_equal(link.peer->release, BUS_RELEASE - 1);
+	assert_int_equal(enrol_allowed(&link, sandbox, 1), OK);
+	heard_free(actor_hear(&state, SESSION_UP));
+	ask(&outcome, link.peer, &logs);
+	heard = actor_hear(&state, LOGS_ADD);
+	assert_int_equal(heard->msg.logs_add.dropped, 3);
+	assert_int_equal(heard->msg.logs_add.first, 0); /* it did not say that */
+	reply_send(&heard->reply, &(struct msg){.id = DONE});
+	heard_free(heard);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	outcome_done(&outcome);
+	ask(&outcome, api.peer, &open);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_STATE);
+	assert_non_null(strstr(outcome.why.text, "start it anew"));
+	outcome_done(&outcome);
+	link_close(&link);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -237,6 +272,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(the_same_key_takes_over),
 	    cmocka_unit_test(a_later_start_takes_over_and_an_older_does_not),
 	    cmocka_unit_test(a_dropped_session_ends),
+	    cmocka_unit_test(a_link_of_the_last_release_is_served),
 	    cmocka_unit_test(state_is_told_of_all_sessions_when_it_is_back),
 	};
 

@@ -20,6 +20,9 @@ static const struct {
 } cases[] = {
     {"started 1 2 3 " BOOT "\n", OK, RECORD_STARTED, 1, 2},
     {"started 4294967295 2147483647 18446744073709551615 " BOOT "\n", OK, RECORD_STARTED, 4294967295u, 2147483647},
+    {"started 1 2 3 " BOOT " 2\n", OK, RECORD_STARTED, 1, 2},
+    {"started 1 2 3 " BOOT " x\n", ERR_SYNTAX, 0, 0, 0},
+    {"started 1 2 3 " BOOT " 4294967296\n", ERR_SYNTAX, 0, 0, 0},
     {"failed 7 no room is left\n", OK, RECORD_FAILED, 7, 0},
     {"failed 7 \n", OK, RECORD_FAILED, 7, 0},
     {"started 1 2 3 " BOOT, ERR_SYNTAX, 0, 0, 0}, /* no end: was being written */
