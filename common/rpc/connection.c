@@ -217,7 +217,7 @@ connection_work(void *self)
 }
 
 enum err
-connection_open(struct connection *connection, int fd, bool tls, struct why *why)
+rpc_connection_begin(struct connection *connection, int fd, bool tls, struct why *why)
 {
 	struct rpc_server *server = connection->server;
 
@@ -269,7 +269,7 @@ rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 	if (peek_wanted(server, fd))
 		r = peek_open(connection, fd, why);
 	else
-		r = connection_open(connection, fd, server->tls != NULL, why);
+		r = rpc_connection_begin(connection, fd, server->tls != NULL, why);
 	if (r != OK)
 		rpc_connection_free(connection);
 	return r;

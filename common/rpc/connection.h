@@ -134,7 +134,7 @@ struct span call_host(const struct rpc_call *call);
 bool peek_wanted(const struct rpc_server *server, int fd);
 enum err peek_open(struct connection *connection, int fd, struct why *why) must_check;
 void peek_close(struct connection *connection);
-enum err connection_open(struct connection *connection, int fd, bool tls, struct why *why) must_check;
+enum err rpc_connection_begin(struct connection *connection, int fd, bool tls, struct why *why) must_check;
 
 /* answer.c: the end of a call; afterwards its owner neither hears of it nor can do anything with it. */
 void call_status(struct rpc_call *call, int status, const char *words);

@@ -80,6 +80,8 @@ rpc_http_begin(struct rpc_call *call, int status, const struct rpc_field *fields
 					     : FRAMING_CLOSE;
 	if (status == 204 || status == 101)
 		length = RPC_HTTP_UNKNOWN; /* they have none to speak of (RFC 9110, 8.6) */
+	if (call->stream == 0 && status == 101)
+		call->input_ended = false; /* from here on bytes, until the client closes */
 	if (call->stream == 0)
 		http1_begin(call, status, fields, n, length);
 	else

@@ -46,7 +46,7 @@ first_byte(void *self, uint32_t events)
 	loop_remove(connection->server->config.loop, &connection->peek);
 	connection->peeked = -1;
 	connection->plain_only = n == 1 && byte != TLS_HANDSHAKE;
-	if (connection_open(connection, fd, !connection->plain_only, NULL) != OK)
+	if (rpc_connection_begin(connection, fd, !connection->plain_only, NULL) != OK)
 		rpc_connection_free(connection);
 }
 

@@ -6,7 +6,7 @@
 #include "common/provider/profile.h"
 #include "common/rpc/server.h"
 #include "common/service/service.h"
-#include "services/api/services.h"
+#include "services/api/service_kept.h"
 
 #define API_BUCKETS 256
 

@@ -1,5 +1,5 @@
 /* services: ExposeService, GetService, ListServices, DeleteService: names under which ports of sandboxes are served. */
-#include "services/api/services.h"
+#include "services/api/service_kept.h"
 
 #include "common/base/clean.h"
 #include "common/base/log.h"

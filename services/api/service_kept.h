@@ -1,6 +1,6 @@
-/* services: what api keeps of them: what they are called, where their requests go, and what is under way. */
-#ifndef API_SERVICES_H
-#define API_SERVICES_H
+/* What api keeps of services: what they are called, where their requests go, and what is under way. */
+#ifndef API_SERVICE_KEPT_H
+#define API_SERVICE_KEPT_H
 
 #include "common/base/list.h"
 #include "services/api/service_host.h"
