@@ -242,7 +242,8 @@ command_resize(struct lane *lane)
 	struct command *command = lane->behind;
 	const struct winsize size = {.ws_col = lane->columns, .ws_row = lane->rows};
 
-	if (command->terminal && command->in.fd >= 0 && ioctl(command->in.fd, TIOCSWINSZ, &size) < 0)
+	if (command->terminal && lane->columns > 0 && lane->rows > 0 && command->in.fd >= 0 &&
+	    ioctl(command->in.fd, TIOCSWINSZ, &size) < 0)
 		log_debug("terminal.size", "refused=%ux%u", size.ws_col, size.ws_row);
 }
 
