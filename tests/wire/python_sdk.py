@@ -19,6 +19,8 @@ from openshell._proto import openshell_pb2 as pb
 from openshell._proto import openshell_pb2_grpc as pb_grpc
 from openshell._proto import sandbox_pb2 as sandbox_pb
 
+from doors import Doors
+
 MODE, ENDPOINT = sys.argv[1], sys.argv[2]
 VERSION = openshell.__version__
 new = not VERSION.startswith("0.0.")
@@ -370,6 +372,8 @@ def bare(ref):
         got = stub.GetCurrentUser(pb.GetCurrentUserRequest(), timeout=10)
         check("GetCurrentUser", got.subject == "unauthenticated-local-dev", got)
         tried("an unexpected error of providers", lambda: providers(stub, ref))
+        for step in Doors(stub, pb, dm, ref, new, check, refused).all():
+            tried(f"an unexpected error of {step.__name__}", step)
         if new:
             return  # these name a sandbox by name from 0.1 on, and we know it by id only
         got = stub.GetSandboxConfig(sandbox_pb.GetSandboxConfigRequest(sandbox_id=ref.id), timeout=10)
