@@ -383,23 +383,6 @@ door_open(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
-/* Nobody wants it any more. In: door_closed, from the relay. */
-enum err
-door_closed(void *self, struct msg *m, struct msg *answer, struct why *why)
-{
-	struct flow *flow = flow_find(self, m->from, m->door_closed.stream);
-	struct door *door = (struct door *)flow;
-
-	(void)answer;
-	if (flow == NULL || flow->kind != &door_flow)
-		return OK;
-	if (door->open)
-		door_free(door);
-	else
-		refuse(door, fail(why, ERR_CANCELLED, "closed before it was open"), why);
-	return OK;
-}
-
 /* ---- bytes, credit, ends ---- */
 
 static enum err
@@ -442,4 +425,16 @@ door_drop(struct flow *flow, const char *words)
 	lose((struct door *)flow, words);
 }
 
-static const struct flow_kind door_flow = {door_data, door_grant, door_end, door_drop};
+static void
+door_closed(struct flow *flow)
+{
+	struct door *door = (struct door *)flow;
+	struct why why = {0};
+
+	if (door->open)
+		door_free(door);
+	else
+		refuse(door, fail(&why, ERR_CANCELLED, "closed before it was open"), &why);
+}
+
+static const struct flow_kind door_flow = {door_data, door_grant, door_end, door_drop, .closed = door_closed};

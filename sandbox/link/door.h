@@ -9,6 +9,6 @@
 /* The relay is gone, and with it the callers. */
 void door_end_all(struct link *link);
 
-handler door_open, door_closed;
+handler door_open;
 
 #endif

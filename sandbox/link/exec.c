@@ -5,18 +5,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "sandbox/link/flow.h"
 #include "sandbox/link/pump.h"
+#include "sandbox/link/sizes.h"
 
-#define START_MS	  8000 /* for the supervisor: less than the relay waits for us */
-#define SIZE_WINDOW_BYTES 1024
-#define SIZE_BYTES	  4 /* columns, rows: 16 bits each, big-endian */
-#define OUTPUTS		  2
+#define START_MS 8000 /* for the supervisor: less than the relay waits for us */
+#define OUTPUTS	 2
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
 
@@ -35,9 +33,7 @@ struct exec {
 	struct sink in;
 	struct source out[OUTPUTS]; /* channels 1 and 2 */
 	bool out_ended[OUTPUTS];
-	struct stream_in size; /* channel 3 */
-	uint8_t size_bytes[SIZE_BYTES];
-	size_t size_n;
+	struct sizes sizes; /* channel 3 */
 	struct timer drain;
 };
 
@@ -236,8 +232,7 @@ streams_open(struct exec *exec, struct why *why)
 		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->flow.stream,
 		    kind, in_done, exec, why);
 	if (r == OK && exec->tty)
-		r = stream_in_open(
-		    &exec->size, link->relay, exec->flow.stream, CHANNEL_SIZE, SIZE_WINDOW_BYTES, why);
+		r = sizes_open(&exec->sizes, link->relay, exec->flow.stream, why);
 	if (r == OK && exec->tty) { /* a terminal has no second output */
 		struct stream_out none;
 
@@ -354,23 +349,18 @@ exec_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 /* ---- while it runs ---- */
 
-/* A signal for the command's process group; kept while the command is being started. In: exec_signal, from
- * the relay. */
-enum err
-exec_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
+/* Kept while the command is being started. */
+static void
+exec_signal(struct flow *flow, uint8_t number)
 {
-	struct flow *flow = flow_find(self, m->from, m->exec_signal.stream);
 	struct exec *exec = (struct exec *)flow;
 
-	(void)answer;
-	(void)why;
-	if (flow == NULL || flow->kind != &exec_flow || exec->exited)
-		return OK;
+	if (exec->exited)
+		return;
 	if (exec->start != 0)
-		exec->signal = m->exec_signal.signal;
+		exec->signal = number;
 	else
-		signal_command(exec, m->exec_signal.signal);
-	return OK;
+		signal_command(exec, number);
 }
 
 /* The command ended: what it wrote is still sent. In: exec_exited, from the supervisor. */
@@ -393,27 +383,6 @@ exec_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
-static enum err
-size_take(struct exec *exec, const struct msg_stream_data *m, struct why *why)
-{
-	enum err r = stream_take(&exec->size, m, why);
-
-	for (size_t i = 0; r == OK && i < m->bytes.length; i++) {
-		const uint8_t *b = exec->size_bytes;
-		struct winsize size = {0};
-
-		exec->size_bytes[exec->size_n++] = (uint8_t)m->bytes.at[i];
-		if (exec->size_n < SIZE_BYTES)
-			continue;
-		exec->size_n = 0;
-		size.ws_col = (unsigned short)(b[0] << 8 | b[1]);
-		size.ws_row = (unsigned short)(b[2] << 8 | b[3]);
-		if (exec->in.fd >= 0 && ioctl(exec->in.fd, TIOCSWINSZ, &size) < 0)
-			log_debug("terminal.size", "refused=%ux%u", size.ws_col, size.ws_row);
-	}
-	return r != OK ? r : stream_used(&exec->size, m->bytes.length, why);
-}
-
 /* Bytes for the command's input, or its terminal's new size. */
 static enum err
 exec_data(struct flow *flow, const struct msg_stream_data *m, struct why *why)
@@ -425,7 +394,7 @@ exec_data(struct flow *flow, const struct msg_stream_data *m, struct why *why)
 	if (exec->start == 0 && m->channel == CHANNEL_IN)
 		return sink_take(&exec->in, m, why);
 	if (exec->start == 0 && m->channel == CHANNEL_SIZE && exec->tty)
-		return size_take(exec, m, why);
+		return sizes_take(&exec->sizes, m, exec->in.fd, why);
 	return fail(why, ERR_PROTOCOL, "channel %u takes no bytes", m->channel);
 }
 
@@ -449,7 +418,7 @@ exec_end(struct flow *flow, const struct msg_stream_end *m, struct why *why)
 	if (exec->start == 0 && m->channel == CHANNEL_IN)
 		return sink_ended(&exec->in, m, why);
 	if (exec->start == 0 && m->channel == CHANNEL_SIZE && exec->tty)
-		return stream_ended(&exec->size, m, why);
+		return stream_ended(&exec->sizes.in, m, why);
 	return fail(why, ERR_PROTOCOL, "channel %u does not end", m->channel);
 }
 
@@ -459,4 +428,4 @@ exec_drop(struct flow *flow, const char *words)
 	lose((struct exec *)flow, words);
 }
 
-static const struct flow_kind exec_flow = {exec_data, exec_grant, exec_end, exec_drop};
+static const struct flow_kind exec_flow = {exec_data, exec_grant, exec_end, exec_drop, .signal = exec_signal};

@@ -10,6 +10,6 @@
 /* The relay is gone, and with it the callers: end their commands. */
 void exec_end_all(struct link *link);
 
-handler exec_start, exec_signal, exec_exited;
+handler exec_start, exec_exited;
 
 #endif

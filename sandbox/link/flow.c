@@ -70,3 +70,29 @@ flow_end(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)answer;
 	return flow == NULL ? OK : checked(flow, flow->kind->end(flow, &m->stream_end, why), why);
 }
+
+/* A signal for what the stream belongs to. In: exec_signal, from the relay or an SSH server. */
+enum err
+flow_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct flow *flow = flow_find(self, m->from, m->exec_signal.stream);
+
+	(void)answer;
+	(void)why;
+	if (flow != NULL && flow->kind->signal != NULL)
+		flow->kind->signal(flow, m->exec_signal.signal);
+	return OK;
+}
+
+/* Nobody wants it any more. In: door_closed, from the relay or an SSH server. */
+enum err
+flow_closed(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct flow *flow = flow_find(self, m->from, m->door_closed.stream);
+
+	(void)answer;
+	(void)why;
+	if (flow != NULL && flow->kind->closed != NULL)
+		flow->kind->closed(flow);
+	return OK;
+}

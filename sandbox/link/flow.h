@@ -12,6 +12,8 @@ struct flow_kind {
 	enum err (*grant)(struct flow *flow, const struct msg_stream_grant *m, struct why *why);
 	enum err (*end)(struct flow *flow, const struct msg_stream_end *m, struct why *why);
 	void (*drop)(struct flow *flow, const char *words); /* it is over: tell, and free it */
+	void (*signal)(struct flow *flow, uint8_t number);  /* NULL: there is nobody to signal */
+	void (*closed)(struct flow *flow); /* who opened it wants no more: free it; NULL: that is said in another way */
 };
 
 /* The first member of what it belongs to. */
@@ -29,6 +31,6 @@ void flow_remove(struct flow *flow);
 /* NULL when there is none. */
 struct flow *flow_find(struct link *link, const struct peer *peer, uint64_t stream);
 
-handler flow_data, flow_grant, flow_end;
+handler flow_data, flow_grant, flow_end, flow_signal, flow_closed;
 
 #endif

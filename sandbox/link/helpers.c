@@ -52,7 +52,8 @@ may_log(const struct link *link, const struct peer *peer)
 }
 
 /*
- * A process of this sandbox wants to log through us; it has been started, or started again.
+ * A process of this sandbox wants to log through us, or an SSH server to take part in the main process; it has been
+ * started, or started again.
  *
  * in      channel_give, from the supervisor, with one descriptor
  * out     done, where an answer is wanted
@@ -69,19 +70,21 @@ channel_give(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	if (m->from != link->supervisor)
 		return fail(why, ERR_DENIED, "only the supervisor gives channels");
-	if (helper == NULL)
+	if (helper == NULL && role != ROLE_SSHD)
 		return fail(why, ERR_INVALID, "no channel to role %u is wanted here", m->channel_give.role);
 	if (m->fds_n != 1)
 		return fail(why, ERR_PROTOCOL, "channel_give came with %zu descriptors", m->fds_n);
 	if ((r = channel_open(&link->bus, role, role_name(role), fd_take(&m->fds[0]), &peer, why)) != OK)
 		return r;
+	if (m->call != 0)
+		answer->id = DONE;
+	if (helper == NULL)
+		return OK; /* as many as there are SSH servers: the supervisor limits them */
 	before_cut(helper);
 	helper->before = helper->now;
 	helper->now = peer;
 	if (helper->before != NULL)
 		loop_timer_set(link->loop, &helper->grace, GRACE_MS, before_cut, helper);
 	log_info("helper.channel", "role=%s", role_name(role));
-	if (m->call != 0)
-		answer->id = DONE;
 	return OK;
 }

@@ -86,6 +86,12 @@ struct helper {
 
 struct main_io;
 
+/* The main process as far as it is known here. */
+struct main_end {
+	bool over;
+	uint16_t exit_code;
+};
+
 struct link {
 	struct loop *loop;
 	struct bus bus;
@@ -103,6 +109,7 @@ struct link {
 	unsigned execs_n, doors_n;
 	uint64_t next_command;	 /* number of the next command, towards the supervisor */
 	struct main_io *main_io; /* NULL: no descriptors of a main process yet */
+	struct main_end main_end;
 	bool ready;		 /* link_setup came */
 	bool refused;		 /* end with EXIT_REFUSED */
 };

@@ -1,14 +1,40 @@
-/* The main process's descriptors: its output is drained and its newest part kept, its input is held open. */
+/* The main process's descriptors: its output is drained and its newest part kept, its input is held open. Who takes part in
+ * it is in attach.h. */
 #ifndef LINK_MAIN_IO_H
 #define LINK_MAIN_IO_H
 
 #include "sandbox/link/link.h"
+#include "sandbox/link/ring.h"
 
 #define MAIN_RING_BYTES (1u << 20)
+#define MAIN_OUTPUTS	2
 
-/* Read kept output, standard output and error in the order they came; see ring_copy. 0 when there is no main
- * process. */
-size_t main_io_read(const struct main_io *io, uint64_t *offset, char *to, size_t size);
+struct attach;
+
+/* One descriptor that is read. */
+struct drain {
+	struct main_io *io;
+	struct watch watch;
+	int fd; /* -1: ended */
+	uint8_t channel;
+};
+
+struct main_io {
+	struct link *link;
+	struct ring ring;
+	struct drain drains[MAIN_OUTPUTS];
+	int in_fd; /* its standard input, or its terminal */
+	bool tty;
+	struct list attached; /* struct attach */
+	unsigned attached_n;
+	struct attach *owner; /* who writes its standard input; NULL: nobody */
+};
+
+/* It has ended, and all that it wrote is in the ring. */
+bool main_io_over(const struct main_io *io);
+
+/* Its end is known: told to those who take part when all that it wrote has come. */
+void main_io_exited(struct link *link, uint16_t exit_code);
 
 void main_io_free(struct main_io *io); /* NULL does nothing */
 

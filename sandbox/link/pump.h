@@ -10,6 +10,7 @@ enum pump_kind {
 	PUMP_PIPE,
 	PUMP_TERMINAL, /* written: the end is told as the end-of-file character, as it cannot be half closed */
 	PUMP_SOCKET,   /* written: the end is told by shutdown(2). Read: an error is one, and not the end */
+	PUMP_HELD,     /* written: the end is not told, as others may write later */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/bus/codec.h"
 #include "sandbox/link/backoff.h"
+#include "sandbox/link/main_io.h"
 
 static void send_next(struct link *link);
 
@@ -126,6 +127,8 @@ report_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return r;
 	if (m->id == SECRETS_APPLIED && m->secrets_applied.loaded)
 		link->secrets_revision = m->secrets_applied.revision;
+	if (m->id == MAIN_EXITED)
+		main_io_exited(link, m->main_exited.exit_code);
 	if (link->reports.sent == report)
 		reports_pause(link); /* the old one is on its way: its answer says nothing of this one */
 	free(report->bytes);

@@ -1,4 +1,5 @@
-/* A ring: the newest bytes of an output, found by their offset since it began. */
+/* A ring: the newest bytes of two outputs in the order they came, found by their offset since the first. Its memory is a
+ * file's, so that who takes this process's place goes on with it. */
 #ifndef LINK_RING_H
 #define LINK_RING_H
 
@@ -7,21 +8,47 @@
 
 #include "common/base/err.h"
 
-/* All zero is no ring. */
-struct ring {
-	char *at;
-	size_t size;
-	uint64_t end; /* offset behind the newest byte; the oldest kept is at end - size, or 0 */
+#define RING_MARKS 2048 /* changes between the two that are remembered */
+
+/* From this offset on the bytes are of this channel. */
+struct ring_mark {
+	uint64_t offset;
+	uint64_t channel;
 };
 
-/* size bytes that take memory only as they are written. ERR_SYSTEM when there is none. */
-enum err ring_open(struct ring *ring, size_t size, struct why *why) must_check;
-void ring_done(struct ring *ring);
+/* The beginning of the memory. */
+struct ring_head {
+	uint64_t end; /* offset behind the newest byte; the oldest kept is at end - size, or 0 */
+	uint64_t marks_n; /* since the beginning: the newest is at (marks_n - 1) % RING_MARKS */
+	struct ring_mark marks[RING_MARKS];
+};
 
-void ring_put(struct ring *ring, const void *bytes, size_t length);
+/* All zero is no ring. */
+struct ring {
+	struct ring_head *head;
+	char *at;
+	size_t size;
+};
 
 /*
- * Read from an offset on.
+ * Keep size bytes in the memory of fd (memfd_create(2); borrowed), which takes room as it is written.
+ *
+ * errors  ERR_SYSTEM there is none; ERR_INVALID fd has another size than a ring of so many bytes, or none yet
+ */
+enum err ring_open(struct ring *ring, size_t size, int fd, struct why *why) must_check;
+void ring_done(struct ring *ring);
+
+void ring_put(struct ring *ring, uint8_t channel, const void *bytes, size_t length);
+
+/* Offsets of the oldest byte that is kept, and of the one that comes next. */
+uint64_t ring_oldest(const struct ring *ring);
+uint64_t ring_end(const struct ring *ring);
+
+/* Which channel the byte at that offset is of; 1 where that is not remembered. */
+uint8_t ring_channel(const struct ring *ring, uint64_t offset);
+
+/*
+ * Read from an offset on, bytes of one channel.
  *
  * *offset  where to begin; moved forward to the oldest byte that is kept, then behind what was read
  * returns  bytes read; 0: there are none behind *offset yet

@@ -1,6 +1,7 @@
 /* Routes: which message goes where in the link, and in which state. */
 #include "sandbox/link/routes.h"
 
+#include "sandbox/link/attach.h"
 #include "sandbox/link/config.h"
 #include "sandbox/link/door.h"
 #include "sandbox/link/exec.h"
@@ -23,11 +24,12 @@ const struct route link_routes[] = {
 	{SECRETS_PUSH, secrets_push, LINK_RUNNING, 0},
 	{CHANNEL_GIVE, channel_give, LINK_RUNNING, 0},
 	{MAIN_STDIO, main_stdio, LINK_RUNNING, 0},
+	{MAIN_ATTACH, main_attach, LINK_RUNNING, 0},
 	{EXEC_START, exec_start, LINK_RUNNING, 0},
-	{EXEC_SIGNAL, exec_signal, LINK_RUNNING, 0},
+	{EXEC_SIGNAL, flow_signal, LINK_RUNNING, 0},
 	{EXEC_EXITED, exec_exited, LINK_RUNNING, 0},
 	{DOOR_OPEN, door_open, LINK_RUNNING, 0},
-	{DOOR_CLOSED, door_closed, LINK_RUNNING, 0},
+	{DOOR_CLOSED, flow_closed, LINK_RUNNING, 0},
 	{STREAM_DATA, flow_data, LINK_RUNNING, 0},
 	{STREAM_GRANT, flow_grant, LINK_RUNNING, 0},
 	{STREAM_END, flow_end, LINK_RUNNING, 0},

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "common/base/log.h"
+#include "sandbox/link/attach.h"
 #include "sandbox/link/door.h"
 #include "sandbox/link/enrol.h"
 #include "sandbox/link/exec.h"
@@ -32,6 +33,7 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 		return;
 	}
 	if (peer->role != ROLE_RELAY) {
+		attach_peer_down(link, peer);
 		helper_gone(link, peer);
 		return;
 	}

@@ -90,7 +90,7 @@ main_started(void *self, enum err r, struct msg *answer, const struct why *why)
 		s->main.fds[0] = fd_take(&answer->fds[0]);
 		s->main.fds_n = 1;
 	}
-	s->main.running = true;
+	s->main.started = s->main.running = true;
 	s->bus.state = STATE_RUNNING;
 	linkage_say(s, "INFO", "the main process runs: %s", log_quote(span_head(s->enrolled.command[0], 200)));
 	linkage_stdio(s);

@@ -11,7 +11,7 @@
 #define STOP_MS	   10000
 #define HANG_UP_MS 500
 
-/* Nothing of the agent outlives this: its process namespace ends with process 1. */
+/* Nothing of the agent outlives this: its process namespace ends with process 1. What it wrote last is still link's to read. */
 static void
 over(struct supervisor *s)
 {
@@ -22,9 +22,6 @@ over(struct supervisor *s)
 	secrets_stop(s);
 	loop_timer_stop(s->loop, &s->late);
 	command_lost_all(s);
-	for (size_t i = 0; i < s->main.fds_n; i++)
-		clean_fd(&s->main.fds[i]);
-	s->main.fds_n = 0;
 	if (s->stopping)
 		loop_stop(s->loop);
 }

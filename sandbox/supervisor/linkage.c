@@ -133,13 +133,14 @@ linkage_report(struct supervisor *s)
 void
 linkage_stdio(struct supervisor *s)
 {
-	struct msg m = {.id = MAIN_STDIO, .main_stdio = {.tty = s->enrolled.tty}, .fds_n = s->main.fds_n};
+	struct msg m = {.id = MAIN_STDIO, .main_stdio = {.tty = s->enrolled.tty}, .fds_n = 1 + s->main.fds_n};
 	struct why why;
 
-	if (s->link.peer == NULL || s->main.fds_n == 0)
+	if (s->link.peer == NULL || !s->main.started)
 		return;
+	m.fds[0] = s->main.memory_fd;
 	for (size_t i = 0; i < s->main.fds_n; i++)
-		m.fds[i] = s->main.fds[i];
+		m.fds[1 + i] = s->main.fds[i];
 	if (peer_tell(s->link.peer, &m, &why) != OK)
 		log_warning("link.untold", "why=\"%s\"", why.text);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,6 +148,8 @@ run(struct supervisor *s, struct why *why)
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
+	if ((s->main.memory_fd = memfd_create("output", MFD_CLOEXEC)) < 0) /* later we may not */
+		return fail_errno(why, ERR_SYSTEM, "memory for the output of the main process");
 	if ((r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||
 	    (r = kept_start(&s->link, why)) != OK)

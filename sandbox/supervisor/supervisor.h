@@ -30,8 +30,9 @@ struct identity {
 
 /* The main process. */
 struct main_process {
-	uint64_t command_id; /* 0: not started */
-	bool running;
+	uint64_t command_id; /* 0: not asked for */
+	bool started, running;
+	int memory_fd; /* where link keeps its output: for the next link; not looked into here */
 	int fds[3]; /* ours: its stdin, stdout, stderr; or its terminal alone */
 	size_t fds_n;
 	uint16_t exit_code;

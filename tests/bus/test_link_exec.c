@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -208,16 +209,18 @@ static void
 the_main_processes_output_is_drained(void **unused)
 {
 	static char block[65536];
-	struct msg m = {.id = MAIN_STDIO, .fds_n = 3};
+	struct msg m = {.id = MAIN_STDIO, .fds_n = 4};
 	int in[2], out[2], err[2];
 
 	(void)unused;
 	running();
 	assert_true(pipe(in) == 0 && pipe(out) == 0 && pipe(err) == 0);
-	m.fds[0] = in[1];
-	m.fds[1] = out[0];
-	m.fds[2] = err[0];
+	m.fds[0] = memfd_create("output", MFD_CLOEXEC);
+	m.fds[1] = in[1];
+	m.fds[2] = out[0];
+	m.fds[3] = err[0];
 	assert_int_equal(ask_now(supervisor.peer, &m), OK);
+	close(m.fds[0]);
 	close(in[1]);
 	close(out[0]);
 	close(err[0]);
