@@ -15,18 +15,22 @@ static const struct {
 	enum err want;
 	struct span out;
 } cases[] = {
-    {"a workspace as text", "GetSandbox", SPAN("\x0a\x01"
-					       "a\x12\x07"
-					       "default"),
-	OK, SPAN("\x0a\x01"
-		 "a\x12\x07"
-		 "default")},
-    {"a selector", "GetSandbox", SPAN("\x0a\x01"
-				      "a\x12\x09\x0a\x07"
-				      "default"),
-	OK, SPAN("\x0a\x01"
-		 "a\x12\x07"
-		 "default")},
+    {"a workspace as text", "GetSandbox",
+	SPAN("\x0a\x01"
+	     "a\x12\x07"
+	     "default"),
+	OK,
+	SPAN("\x0a\x01"
+	     "a\x12\x07"
+	     "default")},
+    {"a selector", "GetSandbox",
+	SPAN("\x0a\x01"
+	     "a\x12\x09\x0a\x07"
+	     "default"),
+	OK,
+	SPAN("\x0a\x01"
+	     "a\x12\x07"
+	     "default")},
     {"an empty selector", "StopSandbox", SPAN("\x12\x00"), OK, SPAN("\x12\x00")},
     {"the last member of a oneof counts", "StartSandbox", SPAN("\x12\x05\x12\x00\x0a\x01w"), OK, SPAN("\x12\x01w")},
     {"a member that we do not know", "DeleteSandbox", SPAN("\x12\x05\x0a\x01w\x18\x05"), OK, SPAN("\x12\x01w")},
@@ -34,14 +38,17 @@ static const struct {
     {"a selector cut short", "GetSandbox", SPAN("\x12\x03\x0a\x05w"), ERR_INVALID, {NULL, 0}},
     {"all for a list", "ListSandboxes", SPAN("\x08\x05\x22\x02\x12\x00"), OK, SPAN("\x08\x05\x28\x01")},
     {"an offset", "ListSandboxes", SPAN("\x10\x05"), OK, SPAN("\x10\x05")},
-    {"a page token", "ListSandboxes", SPAN("\x12\x03"
-					   "300"),
+    {"a page token", "ListSandboxes",
+	SPAN("\x12\x03"
+	     "300"),
 	OK, SPAN("\x10\xac\x02")},
-    {"the greatest page token", "ListSandboxes", SPAN("\x12\x0a"
-						      "4294967295"),
+    {"the greatest page token", "ListSandboxes",
+	SPAN("\x12\x0a"
+	     "4294967295"),
 	OK, SPAN("\x10\xff\xff\xff\xff\x0f")},
-    {"one past it", "ListSandboxes", SPAN("\x12\x0a"
-					  "4294967296"),
+    {"one past it", "ListSandboxes",
+	SPAN("\x12\x0a"
+	     "4294967296"),
 	ERR_INVALID, {NULL, 0}},
     {"a page token of somebody else", "ListSandboxes", SPAN("\x12\x01x"), ERR_INVALID, {NULL, 0}},
     {"an empty page token", "ListSandboxes", SPAN("\x12\x00"), OK, SPAN("")},
@@ -54,8 +61,9 @@ static const struct {
     {"update: a scope", "UpdateConfig", SPAN("\x0a\x01n\x52\x03\x0a\x01w"), OK, SPAN("\x0a\x01n\x52\x01w")},
     {"update: all", "UpdateConfig", SPAN("\x52\x02\x12\x00"), ERR_INVALID, {NULL, 0}},
     {"a revision: a scope", "GetSandboxPolicyStatus", SPAN("\x22\x03\x0a\x01w"), OK, SPAN("\x22\x01w")},
-    {"revisions: a scope and a page", "ListSandboxPolicies", SPAN("\x1a\x01"
-								  "7\x2a\x03\x0a\x01w"),
+    {"revisions: a scope and a page", "ListSandboxPolicies",
+	SPAN("\x1a\x01"
+	     "7\x2a\x03\x0a\x01w"),
 	OK, SPAN("\x18\x07\x2a\x01w")},
     {"a configuration: a scope", "GetSandboxConfig", SPAN("\x0a\x01n\x1a\x03\x0a\x01w"), OK,
 	SPAN("\x0a\x01n\x1a\x01w")},
@@ -68,10 +76,22 @@ static const struct {
     {"exec: less than no time", "ExecSandbox", SPAN("\xca\x06\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
 	ERR_INVALID, {NULL, 0}},
     {"exec: not a duration", "ExecSandbox", SPAN("\xca\x06\x01\x08"), ERR_INVALID, {NULL, 0}},
-    {"what is malformed stays", "GetSandbox", SPAN("\x12\x09\x0a\x07"
-						   "def"),
-	OK, SPAN("\x12\x09\x0a\x07"
-		 "def")},
+    {"interactive: a scope within", "ExecSandboxInteractive", SPAN("\x0a\x05\x62\x03\x0a\x01w"), OK,
+	SPAN("\x0a\x03\x62\x01w")},
+    {"interactive: nothing to change within", "ExecSandboxInteractive", SPAN("\x0a\x03\x0a\x01n"), OK,
+	SPAN("\x0a\x03\x0a\x01n")},
+    {"interactive: less than no time within", "ExecSandboxInteractive",
+	SPAN("\x0a\x0e\xca\x06\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), ERR_INVALID, {NULL, 0}},
+    {"interactive: malformed within", "ExecSandboxInteractive", SPAN("\x0a\x02\x62\x03"), OK, SPAN("\x0a\x02\x62\x03")},
+    {"interactive: input stays", "ExecSandboxInteractive", SPAN("\x12\x05\x62\x03\x0a\x01w"), OK,
+	SPAN("\x12\x05\x62\x03\x0a\x01w")},
+    {"a session: a scope", "CreateSshSession", SPAN("\x1a\x03\x0a\x01w"), OK, SPAN("\x1a\x01w")},
+    {"what is malformed stays", "GetSandbox",
+	SPAN("\x12\x09\x0a\x07"
+	     "def"),
+	OK,
+	SPAN("\x12\x09\x0a\x07"
+	     "def")},
     {"nothing", "GetSandbox", SPAN(""), OK, SPAN("")},
     {"a method that did not change", "WatchSandbox", SPAN("\x12\x03\x0a\x01w"), OK, SPAN("\x12\x03\x0a\x01w")},
 };
@@ -90,7 +110,8 @@ requests(void **unused)
 
 		snprintf(path, sizeof(path), SANDBOX_API "%s", cases[i].path);
 		r = newer_request(&method, cases[i].in, &arena, &out, &why);
-		if (r != cases[i].want || (r == OK && !span_equal(out, cases[i].out)) || (r != OK && why.text[0] == '\0'))
+		if (r != cases[i].want || (r == OK && !span_equal(out, cases[i].out)) ||
+		    (r != OK && why.text[0] == '\0'))
 			fail_msg("%s: %s \"%s\", %zu bytes", cases[i].what, err_name(r), why.text, out.length);
 	}
 }
