@@ -18,6 +18,7 @@
 #include "common/rpc/server.h"
 #include "openshell/openshell.pb-c.h"
 #include "openshell/sandbox.pb-c.h"
+#include "tests/unit/cli/fake_doors.h"
 #include "tests/unit/cli/fake_provider.h"
 
 #define ID   "11111111-2222-4333-8444-555555555555"
@@ -620,6 +621,7 @@ static const struct rpc_method methods[] = {
     ROW("ListSandboxPolicies", RPC_UNARY, list_sandbox_policies_request, on_policies),
     ROW("UpdateConfig", RPC_UNARY, update_config_request, on_update),
     FAKE_PROVIDER_METHODS,
+    FAKE_DOOR_METHODS,
     {NULL},
 };
 
@@ -627,7 +629,8 @@ static void
 serve(int fd)
 {
 	static char last[64];
-	struct rpc_server_config config = {.methods = methods, .self = last, .cancelled = on_cancelled};
+	struct rpc_server_config config = {.methods = methods, .self = last, .cancelled = on_cancelled,
+	    .writable = fake_door_writable};
 	struct rpc_server *server;
 	struct loop *loop;
 

@@ -26,4 +26,10 @@ void run_cli(struct run *run, const char *command, const char *input, size_t inp
 pid_t run_start(const char *command, int *out);
 int run_wait(pid_t pid);
 
+/*
+ * Put a stand-in for ssh first in PATH: it writes its words and $OPENSHELL_SSH_TOKEN down, a line each, in the file words
+ * of run_directory, then does as the lines of a shell's script say.
+ */
+void run_ssh(const char *script);
+
 #endif
