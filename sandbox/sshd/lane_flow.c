@@ -125,6 +125,8 @@ write_some(struct lane *lane, enum lane_output output, struct span bytes)
 	size_t room = window(lane);
 	int n;
 
+	if (lane->finished || lane->closed) /* nobody hears it any more */
+		return bytes.length;
 	bytes = span_head(bytes, room);
 	if (bytes.length == 0 || !ssh_channel_is_open(lane->channel))
 		return 0;
@@ -132,6 +134,8 @@ write_some(struct lane *lane, enum lane_output output, struct span bytes)
 		n = ssh_channel_write(lane->channel, bytes.at, (uint32_t)bytes.length);
 	else
 		n = ssh_channel_write_stderr(lane->channel, bytes.at, (uint32_t)bytes.length);
+	if (n < 0)
+		lane->sshd->over = true; /* its buffers are full: a client that asks for packets of no byte gets there */
 	return n > 0 ? (size_t)n : 0;
 }
 

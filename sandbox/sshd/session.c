@@ -129,7 +129,6 @@ serve(struct sshd *sshd, ssh_bind bind, struct why *why)
 {
 	ssh_key key = NULL;
 	enum err r = host_key_new(&sshd->setup.host_key, &key, why);
-	int begun;
 
 	secret_wipe(&sshd->setup.host_key);
 	if (r != OK)
@@ -140,9 +139,10 @@ serve(struct sshd *sshd, ssh_bind bind, struct why *why)
 		return refused(sshd, bind, "the connection", why);
 	ssh_set_blocking(sshd->session, 0);
 	ssh_set_auth_methods(sshd->session, SSH_AUTH_METHOD_PUBLICKEY);
-	begun = ssh_handle_key_exchange(sshd->session);
-	if (begun == SSH_ERROR || ssh_event_add_session(sshd->event, sshd->session) != SSH_OK)
-		return refused(sshd, bind, "the key exchange", why);
+	if (ssh_handle_key_exchange(sshd->session) == SSH_ERROR)
+		sshd->over = true; /* the client's fault, and the end of it */
+	else if (ssh_event_add_session(sshd->event, sshd->session) != SSH_OK)
+		return refused(sshd, bind, "the session's events", why);
 	return OK;
 }
 

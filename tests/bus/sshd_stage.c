@@ -27,6 +27,7 @@ char directory[64];
 struct actor link_actor;
 unsigned connections, ended, commands_running, signals_seen[65];
 pid_t last_sshd;
+static struct peer *last_peer, *last_link; /* its ends at supervisor and link; borrowed */
 
 static const char *program, *dial;
 static struct bus supervisor;
@@ -235,7 +236,7 @@ sshd_start(int connection)
 	const char *argv[] = {"sshd", NULL};
 	struct child_plan plan = {.path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
 	struct started *sshd = place();
-	struct peer *peer, *link;
+	struct peer *peer;
 	int ours, link_ours, link_theirs;
 	struct msg m = {.id = SSH_SETUP,
 	    .ssh_setup = {.host_key = span_of_bytes("0123456789abcdef0123456789abcdef", 32),
@@ -251,13 +252,26 @@ sshd_start(int connection)
 	close(plan.fds[3]);
 	assert_int_equal(child_watch(&sshd->child, loop, sshd_over, sshd, &why), OK);
 	assert_int_equal(channel_open(&supervisor, ROLE_SSHD, "sshd", ours, &peer, &why), OK);
-	assert_int_equal(channel_open(&link_actor.bus, ROLE_SSHD, "sshd", link_ours, &link, &why), OK);
+	assert_int_equal(channel_open(&link_actor.bus, ROLE_SSHD, "sshd", link_ours, &last_link, &why), OK);
+	last_peer = peer;
 	m.fds[0] = connection;
 	m.fds[1] = link_theirs;
 	m.fds_n = 2;
 	tell(peer, &m);
 	close(link_theirs);
 	connections++;
+}
+
+void
+link_goes(void)
+{
+	last_link->transport->cut(last_link);
+}
+
+void
+supervisor_goes(void)
+{
+	last_peer->transport->cut(last_peer);
 }
 
 static void

@@ -55,6 +55,10 @@ void client_end(struct client *client);
 /* All of it: start without a terminal, end of input, wait; fails the test unless it ends with the code. Returns its output. */
 const char *client_run(const char *line, int code);
 
+/* The neighbours of the last sshd close their channels to it. */
+void link_goes(void);
+void supervisor_goes(void);
+
 /* A connection of the test's own: what a client's socket is. */
 int connect_raw(void);
 
