@@ -18,6 +18,7 @@ common/leg common/base common/os common/policy
 common/resolve common/base common/os common/policy
 common/https common/base common/policy common/wire common/leg
 common/service common/base common/os common/wire common/bus
+common/transfer common/base
 proto common/bus
 services/api common openshell proto
 services/state common openshell proto
@@ -32,11 +33,11 @@ sandbox/policyd common openshell proto
 sandbox/proxy common proto
 sandbox/router common proto
 sandbox/sshd common proto
-sandbox/pack common/base common/os
+sandbox/pack common/base common/transfer
 sandbox/launcher
 sandbox/fence
 clients/sdk common/base common/os common/wire common/rpc common/policy openshell
-clients/cli common/base common/os common/wire common/rpc common/policy common/provider clients/sdk openshell
+clients/cli common/base common/os common/wire common/rpc common/transfer common/policy common/provider clients/sdk openshell
 '
 
 # room: outside libraries it may link (names of *_dep in meson.build); everything may link its own rooms' *_dep.
@@ -53,6 +54,7 @@ common/leg ssl
 common/resolve cares
 common/https ssl
 common/service
+common/transfer ssl
 services/api protobuf_c sodium
 services/state pq sodium protobuf_c
 services/credentials sodium
@@ -66,7 +68,7 @@ sandbox/policyd sodium
 sandbox/proxy ssl nghttp2
 sandbox/router ssl nghttp2 sodium
 sandbox/sshd ssh sodium
-sandbox/pack sodium
+sandbox/pack
 sandbox/launcher
 sandbox/fence nftables nl nl_route
 clients/sdk protobuf_c jansson

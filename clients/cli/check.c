@@ -63,6 +63,12 @@ check_pair(struct span value, struct why *why)
 }
 
 enum err
+check_upload(struct span value, struct why *why)
+{
+	return value.length > 0 && value.at[0] != ':' ? OK : fail(why, ERR_SYNTAX, "it is LOCAL or LOCAL:REMOTE");
+}
+
+enum err
 check_env(struct span value, struct why *why)
 {
 	struct span rest = value, key = span_cut(&rest, '=');

@@ -21,6 +21,9 @@ enum err check_pair(struct span value, struct why *why);
 /* KEY=VALUE, KEY as ^[A-Za-z_][A-Za-z0-9_]*$ and not beginning with OPENSHELL_, VALUE without NUL, CR, LF. */
 enum err check_env(struct span value, struct why *why);
 
+/* LOCAL or LOCAL:REMOTE, with a LOCAL. */
+enum err check_upload(struct span value, struct why *why);
+
 /* 30s, 5m, 1h, 2d. */
 enum err check_since(struct span value, struct why *why);
 

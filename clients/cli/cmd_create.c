@@ -10,6 +10,7 @@
 #include "clients/cli/provider_auto.h"
 #include "clients/cli/sandbox.h"
 #include "clients/cli/ssh_child.h"
+#include "clients/cli/upload.h"
 #include "clients/sdk/watch.h"
 
 #define TIMEOUT_S	300
@@ -289,6 +290,8 @@ create_check(struct cli *cli, bool keep, struct why *why)
 	struct listener_address address;
 	enum err r = OK;
 
+	if (cli_on(cli, FLAG_NO_GIT_IGNORE) && !cli->args.values[FLAG_UPLOAD].set)
+		return cli_usage(cli, why, "--no-git-ignore is about --upload, which is not given");
 	if (attaches(cli, keep) || forward != NULL)
 		r = program_find(cli, "ssh", &ssh, why);
 	if (r != OK && forward == NULL)
@@ -311,6 +314,8 @@ kept(struct creation *creation, struct why *why)
 
 	progress_stop(&cli->progress);
 	walls_note(cli, creation->last);
+	if ((r = upload_each(cli, creation->last, creation->name, why)) != OK)
+		return because(why, r, "sandbox %s is ready, and stays; upload", creation->name);
 	if (forward != NULL && ((r = listener_parse(span_of_text(forward), 1, &address, why)) != OK ||
 				   (r = forward_ssh(cli, creation->last, creation->name, &address, true, why)) != OK))
 		return r;
@@ -330,8 +335,10 @@ not_kept(struct creation *creation, enum err r, struct why *why)
 	enum err deleted;
 
 	if (r == OK) {
+		progress_stop(&cli->progress);
 		walls_note(cli, creation->last);
-		r = attach_run(cli, creation->last, creation->name, why);
+		if ((r = upload_each(cli, creation->last, creation->name, why)) == OK)
+			r = attach_run(cli, creation->last, creation->name, why);
 		if (r == OK || creation->ended) {
 			progress_start(&cli->progress, cli->loop, STDERR_FILENO,
 			    arena_format(&cli->arena, "Waiting for the end of sandbox %s", creation->name));

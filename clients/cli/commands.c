@@ -63,6 +63,10 @@ static const struct flag flags_gateway_add[] = {
 	END
 };
 
+#define NO_GIT_IGNORE									\
+	{.id = FLAG_NO_GIT_IGNORE, .name = "no-git-ignore", .kind = KIND_SWITCH,	\
+	 .help = "upload also what .gitignore leaves out"}
+
 static const struct flag flags_sandbox_create[] = {
 	{.id = FLAG_NAME, .name = "name", .kind = KIND_TEXT, .value = "NAME", .check = check_sandbox,
 	 .help = "1 to 19 of a-z, 0-9 and hyphen; without it the gateway makes one up"},
@@ -86,7 +90,11 @@ static const struct flag flags_sandbox_create[] = {
 	 .help = "delete the sandbox when its main process has ended"},
 	{.id = FLAG_KEEP, .name = "keep", .kind = KIND_SWITCH, .hidden = true, .help = "keep it (the default)"},
 	OUTPUT(FLAG_OPERANDS, FLAG_KEEP, FLAG_EDITOR, FLAG_FORWARD),
-	LATER("upload"), LATER("no-git-ignore"), LATER("gpu"), LATER("driver-config-json"),
+	{.id = FLAG_UPLOAD, .name = "upload", .kind = KIND_LIST, .value = "LOCAL[:REMOTE]", .check = check_upload,
+	 .complete = COMPLETE_FILE, .excludes = {FLAG_OPERANDS},
+	 .help = "copy this file or directory into it once it is ready; may be repeated"},
+	NO_GIT_IGNORE,
+	LATER("gpu"), LATER("driver-config-json"),
 	LIST(FLAG_PROVIDER, "provider", "NAME", NULL, COMPLETE_PROVIDER, "provider whose credentials it may use"),
 	{.id = FLAG_AUTO_PROVIDERS, .name = "auto-providers", .kind = KIND_SWITCH,
 	 .help = "create missing providers from this machine's credentials without asking"},
@@ -99,6 +107,11 @@ static const struct flag flags_sandbox_create[] = {
 	{.id = FLAG_EDITOR, .name = "editor", .kind = KIND_CHOICE, .value = "EDITOR", .choices = editors,
 	 .excludes = {FLAG_KEEP, FLAG_DETACH}, .help = "open it in this editor of yours: vscode or cursor"},
 	LATER("approval-mode"),
+	END
+};
+
+static const struct flag flags_upload[] = {
+	NO_GIT_IGNORE,
 	END
 };
 
@@ -362,7 +375,32 @@ static const struct command commands_sandbox[] = {
 	    "openshell sandbox ssh-config demo >> ~/.ssh/config\n"
 	    "ssh openshell-demo.default",
 	 .operand = SANDBOX_OPTIONAL},
-	{.name = "upload", .later = true}, {.name = "download", .later = true},
+	{.name = "upload", .run = run_sandbox_upload, .flags = flags_upload,
+	 .summary = "Copy a file or directory into a sandbox",
+	 .about =
+	    "A directory lands in DEST under its own name; a file goes into DEST where that ends with a slash or is\n"
+	    "a directory, else DEST is what it will be called. Without DEST that is the workspace. Permissions, times,\n"
+	    "links and holes are kept; a link is copied as a link. In a git work tree, what .gitignore leaves out\n"
+	    "stays here. Files get their names when they are whole and their sums agree; after a break the copy goes\n"
+	    "on where it was. Needs nothing in the sandbox: no shell, no tar.",
+	 .examples =
+	    "openshell sandbox upload demo src\n"
+	    "openshell sandbox upload demo notes.txt /sandbox/docs/\n"
+	    "openshell sandbox upload demo --no-git-ignore . project",
+	 .operand = {.name = "NAME LOCAL [DEST]", .least = 2, .most = 3, .complete = COMPLETE_SANDBOX, .rest = COMPLETE_FILE,
+	    .help = "the sandbox, what to copy, and where to"}},
+	{.name = "download", .run = run_sandbox_download,
+	 .summary = "Copy a file or directory out of a sandbox",
+	 .about =
+	    "PATH must lie in the workspace. What is in a directory lands in DEST; a file goes into DEST where that\n"
+	    "ends with a slash or is a directory, else DEST is what it will be called. Without DEST that is the\n"
+	    "current directory. Nothing is written outside DEST, whatever the sandbox says; no link is followed, and\n"
+	    "no setuid bit is kept.",
+	 .examples =
+	    "openshell sandbox download demo results\n"
+	    "openshell sandbox download demo build/report.pdf /tmp/",
+	 .operand = {.name = "NAME PATH [DEST]", .least = 2, .most = 3, .complete = COMPLETE_SANDBOX, .rest = COMPLETE_FILE,
+	    .help = "the sandbox, what to copy, and where to"}},
 	{.name = "provider", .commands = commands_sandbox_provider,
 	 .summary = "Credentials that a sandbox may use",
 	 .about = "What attaching does, and what the agent sees, is in docs/providers.md.",

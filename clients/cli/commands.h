@@ -23,6 +23,8 @@ enum err run_sandbox_exec(struct cli *cli, struct why *why);
 enum err run_sandbox_stop(struct cli *cli, struct why *why);
 enum err run_sandbox_start(struct cli *cli, struct why *why);
 enum err run_sandbox_delete(struct cli *cli, struct why *why);
+enum err run_sandbox_upload(struct cli *cli, struct why *why);
+enum err run_sandbox_download(struct cli *cli, struct why *why);
 
 enum err run_policy_set(struct cli *cli, struct why *why);
 enum err run_policy_update(struct cli *cli, struct why *why);

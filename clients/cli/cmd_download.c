@@ -1,0 +1,114 @@
+/* sandbox download: pack's sender there, a taker here that trusts nothing that comes. */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clients/cli/carry.h"
+#include "clients/cli/commands.h"
+#include "clients/cli/sandbox.h"
+#include "common/base/clean.h"
+#include "common/transfer/taker.h"
+#include "common/transfer/target.h"
+
+struct downloading {
+	struct taker *taker;
+	const char *path, *to; /* in the sandbox, here */
+	char *name;	       /* of path; what a file is called where to is a directory */
+};
+
+/* A file is never called what the sandbox says. */
+static enum err
+target(void *self, bool single, int *root, const char **name, struct why *why)
+{
+	struct downloading *downloading = self;
+
+	*name = single ? downloading->name : NULL;
+	if (single && *name == NULL)
+		return fail(why, ERR_PROTOCOL, "%s came as a file", downloading->path);
+	return target_open(downloading->to, single, name, root, why);
+}
+
+static enum err
+taker_in(void *self, struct span bytes, struct why *why)
+{
+	return taker_feed(((struct downloading *)self)->taker, bytes, why);
+}
+
+static enum err
+taker_out(void *self, void *to, size_t room, size_t *out, struct why *why)
+{
+	(void)why;
+	*out = taker_pull(((struct downloading *)self)->taker, to, room);
+	return OK;
+}
+
+static bool
+taker_over(void *self)
+{
+	return taker_state(((struct downloading *)self)->taker).over;
+}
+
+static struct carried
+taker_carried(void *self)
+{
+	const struct taker_state state = taker_state(((struct downloading *)self)->taker);
+
+	return (struct carried){state.bytes, state.bytes_all, state.entries};
+}
+
+static void
+taker_next(void *self)
+{
+	taker_again(((struct downloading *)self)->taker);
+}
+
+static mode_t
+own_mode(void)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	return 0777 & ~mask;
+}
+
+static enum err
+download(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, const char *path, const char *to,
+    struct why *why)
+{
+	struct downloading downloading = {.path = path, .to = to, .name = target_name(path)};
+	const struct taker_config config = {.target = target, .self = &downloading, .mode = own_mode()};
+	const struct carry_end end = {taker_in, taker_out, taker_over, taker_carried, taker_next, &downloading};
+	struct carried carried;
+	enum err r;
+
+	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
+	    arena_format(&cli->arena, "Downloading %s from %s", shown(&cli->arena, path), name));
+	downloading.taker = taker_new(&config);
+	if ((r = carry_run(cli, sandbox, "give", path, &end, why)) == OK) {
+		carried = taker_carried(&downloading);
+		carry_done(cli, arena_format(&cli->arena, "Downloaded to %s", shown(&cli->arena, to)), &carried);
+	}
+	progress_stop(&cli->progress);
+	taker_free(downloading.taker, false);
+	free(downloading.name);
+	return r;
+}
+
+enum err
+run_sandbox_download(struct cli *cli, struct why *why)
+{
+	char **operands = (char **)(uintptr_t)cli->args.operands;
+	Openshell__V1__SandboxResponse *answer;
+	enum err r;
+
+	if ((r = cli_connect(cli, why)) != OK || (r = cli_signals(cli, why)) != OK ||
+	    (r = sandbox_fetch(cli, operands[0], &answer, why)) != OK)
+		return r;
+	if ((r = sandbox_ready(cli, answer->sandbox, operands[0], why)) == OK) {
+		sandbox_used(cli, operands[0]);
+		r = download(cli, answer->sandbox, operands[0], operands[1],
+		    cli->args.operands_count > 2 ? operands[2] : ".", why);
+	}
+	call_free(answer);
+	return r;
+}
