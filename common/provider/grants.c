@@ -6,6 +6,7 @@
 #include "common/policy/cost.h"
 #include "common/policy/endpoint.h"
 #include "common/policy/glob.h"
+#include "common/policy/reach.h"
 #include "common/provider/messages.h"
 
 /* An endpoint of a provider that has a grant. */
@@ -15,26 +16,6 @@ struct granted {
 	const Endpoint *endpoint;
 };
 
-uint64_t
-provider_score(struct span host, struct span path)
-{
-	uint64_t stars = 0, labels = host.length > 0, letters = 0, score;
-
-	for (size_t i = 0; i < host.length; i++) {
-		stars += host.at[i] == '*';
-		labels += host.at[i] == '.';
-		letters += host.at[i] != '*' && host.at[i] != '.';
-	}
-	score = 100000 + 100 * labels + letters;
-	score = score > 10000 * stars ? score - 10000 * stars : 0;
-	if (path.length == 0 || span_is(path, "**") || span_is(path, "/**"))
-		return score;
-	letters = 0;
-	for (size_t i = 0; i < path.length; i++)
-		letters += path.at[i] != '*';
-	return score + 1000000 + letters;
-}
-
 static bool
 same_place(const struct granted *a, const struct granted *b)
 {
@@ -42,7 +23,7 @@ same_place(const struct granted *a, const struct granted *b)
 	struct span paths[2] = {span_of_text(a->endpoint->path), span_of_text(b->endpoint->path)};
 
 	return endpoint_share_port(a->endpoint, b->endpoint) &&
-	       provider_score(hosts[0], paths[0]) == provider_score(hosts[1], paths[1]) &&
+	       reach_score(hosts[0], paths[0]) == reach_score(hosts[1], paths[1]) &&
 	       glob_overlap(hosts[0], hosts[1], GLOB_HOST) && glob_overlap(paths[0], paths[1], GLOB_ROUTE);
 }
 

@@ -13,7 +13,12 @@
  */
 enum err grants_check(const struct provider_question *question, struct why *why) must_check;
 
-/* How exactly a token grant's host and path name a destination (4.4): more is more exact. */
-uint64_t provider_score(struct span host, struct span path);
+/* As much as the bus carries of one. */
+#define GRANT_TEXT_MAX	    2048
+#define GRANT_SCOPES_MAX    64
+#define GRANT_OVERRIDES_MAX 64
+
+/* What of the credential's token grant is more than that, in words; NULL: nothing. */
+const char *grant_unfit(const Openshell__V1__ProviderProfileCredential *credential);
 
 #endif

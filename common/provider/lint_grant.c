@@ -6,6 +6,7 @@
 #include "common/policy/cost.h"
 #include "common/policy/findings.h"
 #include "common/policy/glob.h"
+#include "common/policy/reach.h"
 #include "common/provider/grants.h"
 #include "common/provider/linting.h"
 #include "common/provider/url.h"
@@ -38,7 +39,7 @@ same_place(const Override *a, const Override *b, struct cost *cost)
 
 	if (a->port != 0 && b->port != 0 && a->port != b->port)
 		return false;
-	if (provider_score(hosts[0], paths[0]) != provider_score(hosts[1], paths[1]))
+	if (reach_score(hosts[0], paths[0]) != reach_score(hosts[1], paths[1]))
 		return false;
 	if (!cost_add(cost, cost_weight(hosts[0]), cost_weight(hosts[1])) ||
 	    !cost_add(cost, cost_weight(paths[0]), cost_weight(paths[1])))
@@ -77,6 +78,8 @@ lint_grant(const struct linting *linting, size_t i)
 
 	if (grant == NULL)
 		return;
+	if (grant_unfit(credential) != NULL)
+		lint_error(linting, grant, lint_field("credentials[%zu].token_grant", i), "has %s", grant_unfit(credential));
 	if (provider_url_check(
 		span_of_text(grant->token_endpoint), PROVIDER_URL_LOOPBACK | PROVIDER_URL_CLUSTER, &why) != OK)
 		lint_error(linting, grant, lint_field("credentials[%zu].token_grant.token_endpoint", i), "%s: %.200s",

@@ -9,6 +9,7 @@
 #include "common/provider/environment.h"
 #include "common/provider/grants.h"
 #include "common/provider/messages.h"
+#include "common/provider/planning.h"
 #include "common/provider/type.h"
 
 static enum err
@@ -21,16 +22,19 @@ full(struct why *why)
 static enum err
 room_make(const struct provider_question *question, struct arena *arena, struct provider_plan *plan, struct why *why)
 {
-	size_t keys = 0;
+	size_t keys = 0, credentials = 0;
 
-	for (size_t i = 0; i < question->attached_count; i++)
+	for (size_t i = 0; i < question->attached_count; i++) {
 		keys += question->attached[i].keys_count;
+		credentials += question->attached[i].profile == NULL ? 0 : question->attached[i].profile->n_credentials;
+	}
 	plan->secrets = arena_array(arena, keys + 1, sizeof(*plan->secrets));
-	plan->withheld = arena_array(arena, keys + 1, sizeof(*plan->withheld));
+	plan->grants = arena_array(arena, credentials + 1, sizeof(*plan->grants));
+	plan->withheld = arena_array(arena, keys + credentials + 1, sizeof(*plan->withheld));
 	plan->plain =
 	    arena_array(arena, question->attached_count * ENVIRONMENT_VARIABLES_MAX + 1, sizeof(*plan->plain));
 	plan->layers = arena_array(arena, question->attached_count + 1, sizeof(*plan->layers));
-	return plan->secrets == NULL || plan->withheld == NULL || plan->plain == NULL || plan->layers == NULL
+	return plan->secrets == NULL || plan->grants == NULL || plan->withheld == NULL || plan->plain == NULL || plan->layers == NULL
 		   ? full(why)
 		   : OK;
 }
@@ -54,9 +58,9 @@ reason_withheld(const struct provider_attached *attached, const char *key, size_
 	return NULL;
 }
 
-static void
+static enum err
 secret_add(const struct provider_question *question, size_t which, const struct provider_key *key,
-    const struct provider_bindings *bindings, struct provider_plan *plan)
+    const struct provider_bindings *bindings, unsigned opted, struct arena *arena, struct provider_plan *plan, struct why *why)
 {
 	const struct provider_attached *attached = &question->attached[which];
 	struct provider_secret *secret = &plan->secrets[plan->secrets_count++];
@@ -74,6 +78,7 @@ secret_add(const struct provider_question *question, size_t which, const struct 
 	provider_handle(&(struct provider_identity){question->sandbox, attached->id, key->key,
 			    key->epoch == NULL ? "" : key->epoch, bindings->items, bindings->count},
 	    secret->handle);
+	return places_set(attached->profile, secret, opted, arena) ? OK : full(why);
 }
 
 static enum err
@@ -82,24 +87,27 @@ keys_add(const struct provider_question *question, size_t which, struct arena *a
 {
 	const struct provider_attached *attached = &question->attached[which];
 	struct provider_bindings bindings;
+	unsigned opted;
 	enum err r;
 
-	if ((r = provider_bindings(attached->profile, attached->name, question->policy, arena, &bindings, why)) != OK)
+	if ((r = provider_bindings(attached->profile, attached->name, question->policy, arena, &bindings, why)) != OK ||
+	    (r = grants_add(question, which, &bindings, arena, plan, why)) != OK)
 		return r;
-	for (size_t i = 0; i < attached->keys_count; i++) {
+	opted = places_opted(question, attached->profile, &bindings);
+	for (size_t i = 0; i < attached->keys_count && r == OK; i++) {
 		const struct provider_key *key = &attached->keys[i];
 		const char *reason = reason_withheld(attached, key->key, bindings.count, arena);
 
 		if (reason != NULL)
 			plan->withheld[plan->withheld_count++] = (struct provider_withheld){which, key->key, reason};
 		else if (key->stored || key->refreshed)
-			secret_add(question, which, key, &bindings, plan);
+			r = secret_add(question, which, key, &bindings, opted, arena, plan, why);
 	}
-	return OK;
+	return r;
 }
 
 static enum err
-layer_add(const struct provider_question *question, size_t which, size_t secrets_before, struct arena *arena,
+layer_add(const struct provider_question *question, size_t which, size_t before, struct arena *arena,
     struct provider_plan *plan, struct why *why)
 {
 	const struct provider_attached *attached = &question->attached[which];
@@ -113,7 +121,7 @@ layer_add(const struct provider_question *question, size_t which, size_t secrets
 	plan->layers[plan->layers_count++] = (struct policy_layer){
 	    .provider = attached->name,
 	    .rule = rule,
-	    .credentialed = plan->secrets_count > secrets_before,
+	    .credentialed = plan->secrets_count + plan->grants_count > before,
 	    .marks_only = !question->derive,
 	};
 	return OK;
@@ -184,7 +192,7 @@ provider_plan(const struct provider_question *question, struct arena *arena, str
 	if ((r = room_make(question, arena, &plan, why)) != OK)
 		return r;
 	for (size_t i = 0; i < question->attached_count; i++) {
-		size_t before = plan.secrets_count;
+		size_t before = plan.secrets_count + plan.grants_count;
 
 		if ((r = keys_add(question, i, arena, &plan, why)) != OK ||
 		    (r = layer_add(question, i, before, arena, &plan, why)) != OK)
@@ -198,7 +206,7 @@ provider_plan(const struct provider_question *question, struct arena *arena, str
 	for (size_t i = 0; i < question->attached_count; i++)
 		if ((r = plain_add(question, i, &plan, why)) != OK)
 			return r;
-	if ((r = grants_check(question, why)) != OK)
+	if ((r = grants_check(question, why)) != OK || (r = grants_fit(&plan, why)) != OK)
 		return r;
 	*out = plan;
 	return OK;

@@ -6,49 +6,16 @@
 #ifndef COMMON_PROVIDER_PLAN_H
 #define COMMON_PROVIDER_PLAN_H
 
-#include <stdbool.h>
-
-#include "common/policy/compose.h"
 #include "common/provider/attached.h"
-#include "common/provider/token.h"
-
-/* A secret for the router. */
-struct provider_secret {
-	size_t provider; /* which of attached */
-	const char *key; /* slot, and variable */
-	const struct provider_binding *bindings;
-	size_t bindings_count;
-	char handle[PROVIDER_HANDLE_BYTES];
-	int64_t expires_ms;
-	bool stable;  /* the agent is given s<handle>_KEY, else v<revision>_KEY */
-	bool stored;  /* false: nothing to send yet */
-	bool expired; /* not in the environment; still known, so that it is refused by name */
-};
-
-/* A key that is not given to the sandbox; the others are not disturbed by it. */
-struct provider_withheld {
-	size_t provider;
-	const char *key;
-	const char *reason; /* a sentence for people */
-};
-
-struct provider_plan {
-	struct provider_secret *secrets;
-	size_t secrets_count;
-	struct provider_pair *plain; /* variables that are no secret */
-	size_t plain_count;
-	struct provider_withheld *withheld;
-	size_t withheld_count;
-	struct policy_layer *layers; /* for policy_compose: one for each provider with a profile */
-	size_t layers_count;
-};
+#include "common/provider/planned.h"
 
 /*
  * Work it out.
  *
  * out     in the arena; texts of keys and bindings borrow from the question. Untouched unless OK
  * errors  ERR_STATE two providers deliver one key, a key is another's plain variable, two token grants cannot be told
- *         apart: names both; ERR_LIMIT the arena, over PROVIDER_ATTACHED_MAX or PROVIDER_BINDINGS_MAX
+ *         apart (names both), or name over REACH_MAX places; ERR_LIMIT the arena, over PROVIDER_ATTACHED_MAX or
+ *         PROVIDER_BINDINGS_MAX
  */
 enum err provider_plan(const struct provider_question *question, struct arena *arena, struct provider_plan *out,
     struct why *why) must_check;

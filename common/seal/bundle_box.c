@@ -22,11 +22,28 @@ texts_bytes(const struct span *texts, size_t n)
 }
 
 static size_t
+grant_bytes(const struct msg_token_grant *grant)
+{
+	size_t bytes = 10 * ITEM_BYTES + grant->url.length + grant->field.length + grant->svid_audience.length +
+	    grant->assertion_type.length + grant->audience.length + texts_bytes(grant->scopes, grant->scopes_n);
+
+	for (size_t i = 0; i < grant->overrides_n; i++) {
+		const struct msg_token_scope *scope = &grant->overrides[i];
+
+		bytes += 6 * ITEM_BYTES + scope->host.length + scope->path.length + scope->audience.length +
+		    texts_bytes(scope->scopes, scope->scopes_n);
+	}
+	return bytes;
+}
+
+static size_t
 entry_bytes(const struct msg_secret_entry *entry)
 {
-	size_t bytes = 8 * ITEM_BYTES + entry->slot.length + entry->provider.length + entry->value.length +
-	    texts_bytes(entry->tokens, entry->tokens_n);
+	size_t bytes = 13 * ITEM_BYTES + entry->slot.length + entry->provider.length + entry->value.length +
+	    texts_bytes(entry->tokens, entry->tokens_n) + entry->field.length + entry->parameter.length;
 
+	for (size_t i = 0; i < entry->grant_n; i++)
+		bytes += grant_bytes(&entry->grant[i]);
 	for (size_t i = 0; i < entry->bindings_n; i++)
 		bytes += 4 * ITEM_BYTES + entry->bindings[i].host.length + entry->bindings[i].path.length;
 	return bytes;

@@ -134,7 +134,7 @@ engine_of(struct span code)
 	static const char *const ours[] = {"parse", "flood", "no_decision", "request_authority_mismatch",
 	    "unsupported_l7_protocol", "upstream_unreachable", "credential_unavailable", "credential_expired",
 	    "credential_unsafe", "credential_endpoint_mismatch", "credential_injection_failed",
-	    "invalid_credential_placeholder", "router_away"};
+	    "invalid_credential_placeholder", "router_away", "token_grant_failed"};
 
 	if (span_is(code, "ssrf_denied"))
 		return "ssrf";

@@ -36,6 +36,14 @@ body_send(struct exchange *exchange, struct arena *arena)
 		routed_pieces(exchange, pieces, n);
 }
 
+static bool
+is_granted(const struct exchange *exchange)
+{
+	const struct connection *connection = exchange->http->connection;
+
+	return tokens_granted(connection->proxy, span_of_text(connection->host), connection->port, exchange->target.path);
+}
+
 /* How many are filled, and where: what an operator wants to know of a credential's use. */
 static void
 tell(struct exchange *exchange, const struct inject *inject)
@@ -49,7 +57,8 @@ tell(struct exchange *exchange, const struct inject *inject)
 
 	for (size_t i = 0; i < inject->fields_n; i++)
 		n += inject->fields[i].pieces.slots;
-	text_add(&details, "credentials_injected=%zu%s", n, exchange->signing != 0 ? " signed=sigv4" : "");
+	text_add(&details, "credentials_injected=%zu%s%s", n, exchange->signing != 0 ? " signed=sigv4" : "",
+	    is_granted(exchange) ? " token=granted" : "");
 	event.details = text_span(&details);
 	connection_event(exchange->http->connection, &event);
 }
@@ -96,7 +105,7 @@ inject_wanted(const struct exchange *exchange)
 	const struct inject *inject = exchange->inject;
 	bool slots = inject != NULL && (inject->path.n > 0 || inject->query.n > 0 || inject->fields_n > 0 || inject->body.n > 0);
 
-	return slots || exchange->signing != 0 ||
+	return slots || exchange->signing != 0 || is_granted(exchange) ||
 	    (exchange->rewrite_messages && exchange->http->connection->tls && proxy->router != NULL && tokens_any(proxy));
 }
 

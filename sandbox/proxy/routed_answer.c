@@ -17,6 +17,7 @@ static const struct refused {
 	{"credential_unavailable", 403, "credential_unavailable", NULL, NULL},
 	{"credential_expired", 403, "credential_unavailable", NULL, NULL},
 	{"credential_unsafe", 403, "credential_injection_failed", NULL, NULL},
+	{"token_grant_failed", 502, "token_grant_failed", NULL, NULL},
 	{"upstream_unreachable", 502, "upstream_unreachable", NULL, NULL},
 	{"upstream_certificate", 502, "upstream_unreachable", NULL, NULL},
 	{"upstream_broken", 502, "upstream_unreachable", NULL, NULL},
@@ -31,7 +32,7 @@ row_of(struct span code)
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if (span_is(code, rows[i].code))
 			return &rows[i];
-	return &rows[6]; /* a word that we do not know: it broke */
+	return &rows[7]; /* a word that we do not know: it broke */
 }
 
 /* Where somebody tried what must not be: a finding, without any value. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/clean.h"
+#include "common/policy/reach.h"
 #include "sandbox/proxy/proxy.h"
 
 #define TOKENS_MAX 131072 /* 10,000 credentials with all the generations that are kept */
@@ -13,6 +14,7 @@ struct set {
 	struct span *at; /* length 0: free */
 	size_t room, n;
 	struct arena memory;
+	struct reach granted; /* where requests get a token of their own */
 };
 
 struct tokens {
@@ -44,6 +46,7 @@ set_free(struct set *set)
 {
 	free(set->at);
 	arena_reset(&set->memory);
+	reach_done(&set->granted);
 	*set = (struct set){0};
 }
 
@@ -105,6 +108,22 @@ tokens_any(const struct proxy *proxy)
 	return proxy->tokens != NULL && proxy->tokens->used.n > 0;
 }
 
+bool
+tokens_granted(const struct proxy *proxy, struct span host, uint16_t port, struct span path)
+{
+	return proxy->tokens != NULL && reach_covers(&proxy->tokens->used.granted, host, port, path, NULL);
+}
+
+static enum err
+granted_add(struct set *set, const struct msg_slots *in, struct why *why)
+{
+	struct reach_place places[REACH_MAX];
+
+	for (size_t i = 0; i < in->grants_n; i++)
+		places[i] = (struct reach_place){in->grants[i].host, in->grants[i].port, in->grants[i].path};
+	return in->grants_n == 0 ? OK : reach_make(&set->granted, places, in->grants_n, why);
+}
+
 void
 tokens_free(struct tokens *tokens)
 {
@@ -131,8 +150,10 @@ slots(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	if (tokens == NULL && (tokens = proxy->tokens = calloc(1, sizeof(*tokens))) == NULL)
 		abort();
-	if (m->slots.first)
+	if (m->slots.first) {
 		set_free(&tokens->coming);
+		r = granted_add(&tokens->coming, &m->slots, why);
+	}
 	for (size_t i = 0; i < m->slots.tokens_n && r == OK; i++)
 		r = add(&tokens->coming, m->slots.tokens[i], why);
 	if (r != OK) {

@@ -17,6 +17,9 @@ struct placeholder_tokens tokens_of(const struct proxy *proxy);
 /* Are there any? Where there are none nobody needs to look for them in a body. */
 bool tokens_any(const struct proxy *proxy);
 
+/* Does a request for there (lower case; canonical path as rules see it) get a token of its own, so that it goes by the router? */
+bool tokens_granted(const struct proxy *proxy, struct span host, uint16_t port, struct span path);
+
 /* From the router. */
 handler slots;
 

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/wire/websocket.h"
+#include "sandbox/router/grant.h"
 #include "sandbox/router/upstream.h"
 
 #define PIECES_BYTES  (256u << 10) /* of a body with slots, before they are filled */
@@ -48,7 +49,16 @@ send(struct errand *errand)
 {
 	if (errand->request.head_ms > 0)
 		loop_timer_set(errand->router->loop, &errand->late, errand->request.head_ms, head_late, errand);
-	upstream_send(errand);
+	grant_ready(errand);
+}
+
+void
+grant_ready(struct errand *errand)
+{
+	if (errand->state == ERRAND_OVER)
+		return;
+	if (errand->request.granting == NULL || errand->request.granted || grant_put(errand))
+		upstream_send(errand);
 }
 
 static struct errand *

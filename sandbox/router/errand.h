@@ -11,6 +11,7 @@
 
 enum errand_state {
 	ERRAND_GATHERS, /* its body comes in pieces */
+	ERRAND_ASKS,	/* for a token that goes with it */
 	ERRAND_WAITS,	/* for an upstream */
 	ERRAND_SENT,
 	ERRAND_TUNNEL, /* upgraded */

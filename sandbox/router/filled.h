@@ -10,6 +10,7 @@
 #define REQUEST_USES_MAX      32 /* secrets in one request */
 #define REQUEST_ADDRESSES_MAX 16
 #define REQUEST_FIELDS_MAX    128 /* that come; those of a signature are added */
+#define REQUEST_FIELDS_ADDED  5 /* by a signature, and a token */
 #define REQUEST_BYTES_MAX     (256u << 10) /* of head with secrets */
 
 enum request_body { REQUEST_EMPTY, REQUEST_LENGTH, REQUEST_STREAMED, REQUEST_PIECES };
@@ -18,6 +19,8 @@ struct request_field {
 	struct span name, value;
 	bool secret; /* holds one: in no table of HTTP/2 */
 };
+
+struct vault_entry;
 
 /* As it will be written. Spans are within arena and written; all is wiped with them. */
 struct request {
@@ -39,6 +42,8 @@ struct request {
 	size_t uses_n;
 	bool slots;	/* some were in its head */
 	struct mask mask; /* of secrets that were used and ask for it */
+	struct vault_entry *granting; /* of the vault: a token of this grant goes with it; NULL: none does */
+	bool granted;		      /* it is there */
 	uint32_t head_ms;
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "common/provider/places.h"
 #include "common/wire/http_head.h"
 #include "common/wire/http_target.h"
 #include "sandbox/router/sign.h"
@@ -22,6 +23,8 @@ struct asking {
 	struct request *request;
 	uint64_t now_ms;
 	const char *code;
+	struct span field; /* whose value is being filled in */
+	bool message;	   /* it is a WebSocket's */
 	struct vault_entry *used[REQUEST_USES_MAX]; /* checked already */
 	size_t used_n;
 };
@@ -32,8 +35,7 @@ check_entry(struct asking *asking, struct vault_entry *entry, struct why *why)
 	const struct msg_secret_entry *secret = entry->secret;
 	const struct request *request = asking->request;
 
-	if (!reach_covers(&entry->reach, secret->bindings, secret->bindings_n, span_of_text(request->host), request->port,
-		request->shown)) {
+	if (!vault_covers(entry, span_of_text(request->host), request->port, request->shown)) {
 		asking->code = "credential_endpoint_mismatch";
 		return fail(why, ERR_DENIED, "Credential is not authorized for this request endpoint");
 	}
@@ -95,10 +97,64 @@ entry_of(const struct asking *asking, struct span slot)
 	return span_equal(slot, backend) ? vault_backend(asking->vault, slot) : NULL;
 }
 
+/* ---- where in it ---- */
+
+/* The key whose value the slot stands in; empty: it cannot be told. */
+static struct span
+parameter_of(const struct msg_piece *pieces, size_t which)
+{
+	struct span key = SPAN_NONE;
+	size_t at;
+
+	while (which-- > 0) {
+		struct span pair = SPAN_NONE, rest = pieces[which].literal;
+
+		while (rest.length > 0)
+			pair = span_cut(&rest, '&');
+		if (span_find(pair, '=', &at)) { /* a pair that begins behind a slot is that one's value still */
+			key = span_head(pair, at);
+			return which > 0 && pair.at == pieces[which].literal.at ? SPAN_NONE : key;
+		}
+	}
+	return key;
+}
+
 static bool
-value_of(void *self, struct span slot, struct span *out, struct why *why)
+may_be_in_field(const struct msg_secret_entry *secret, struct span field)
+{
+	return secret->field.length == 0 || span_equal(secret->field, field) || span_is(field, "authorization");
+}
+
+/* A proxy that was taken over must not write a secret where who reads it is not who is meant by it: a text of the server's, a log. */
+static bool
+may_stand(struct asking *asking, const struct msg_secret_entry *secret, const struct msg_piece *pieces, size_t which, struct why *why)
+{
+	static const uint16_t bits[PLACES] = {[PLACE_HEADER] = SECRET_IN_FIELD, [PLACE_BASIC] = SECRET_IN_BASIC,
+	    [PLACE_QUERY] = SECRET_IN_QUERY, [PLACE_PATH] = SECRET_IN_PATH, [PLACE_JSON] = SECRET_IN_BODY,
+	    [PLACE_FORM] = SECRET_IN_BODY, [PLACE_TEXT] = SECRET_IN_BODY};
+	static const char *const words[PLACES] = {[PLACE_HEADER] = "in that header field", [PLACE_BASIC] = "within Basic of that header field",
+	    [PLACE_QUERY] = "in that parameter of a query", [PLACE_PATH] = "in a path", [PLACE_JSON] = "in a body",
+	    [PLACE_FORM] = "in a body", [PLACE_TEXT] = "in a body"};
+	uint8_t place = pieces[which].place; /* one that there is: template.c */
+	uint16_t bit = bits[place] == SECRET_IN_BODY && asking->message ? SECRET_IN_MESSAGE : bits[place];
+	bool fine = (secret->places & bit) != 0;
+
+	if (place == PLACE_HEADER || place == PLACE_BASIC)
+		fine = fine && may_be_in_field(secret, asking->field);
+	else if (place == PLACE_QUERY && secret->parameter.length > 0)
+		fine = fine && span_equal(secret->parameter, parameter_of(pieces, which));
+	if (!fine) {
+		asking->code = "credential_unsafe";
+		fail(why, ERR_DENIED, "the credential may not stand %s", bit == SECRET_IN_MESSAGE ? "in a message" : words[place]);
+	}
+	return fine;
+}
+
+static bool
+value_of(void *self, const struct msg_piece *pieces, size_t which, struct span *out, struct why *why)
 {
 	struct asking *asking = self;
+	struct span slot = pieces[which].slot;
 	struct vault_entry *entry = entry_of(asking, slot);
 
 	if (entry == NULL || (entry->secret->value.length == 0 && asking->request->backend.length == 0)) {
@@ -106,7 +162,7 @@ value_of(void *self, struct span slot, struct span *out, struct why *why)
 		fail(why, ERR_NOT_FOUND, "no credential of this sandbox goes by that placeholder");
 		return false;
 	}
-	if (use(asking, slot, entry, why) != OK)
+	if (use(asking, slot, entry, why) != OK || !may_stand(asking, entry->secret, pieces, which, why))
 		return false;
 	*out = entry->secret->value;
 	return true;
@@ -244,6 +300,31 @@ fill_target(struct asking *asking, const struct msg_route_open *in, const char *
 	return fill(asking, in->query, in->query_n, IN_QUERY, &out->written, code, why);
 }
 
+/* ---- tokens that are had on demand ---- */
+
+/* Is there a grant for where the request goes? A model call has the key of its backend. */
+static enum err
+find_grant(struct asking *asking, const struct msg_route_open *in, const char **code, struct why *why)
+{
+	struct request *out = asking->request;
+
+	if (asking->vault == NULL || in->backend.length > 0)
+		return OK;
+	out->granting = vault_granting(asking->vault, span_of_text(out->host), out->port, out->shown);
+	if (out->granting != NULL && !out->tls)
+		return unsafe(code, fail(why, ERR_DENIED, "a token may not go over a connection in clear"));
+	if (out->granting != NULL && in->sign_service.length > 0)
+		return unsafe(code, fail(why, ERR_DENIED, "a request is either signed or sent with a token"));
+	return OK;
+}
+
+/* What the agent wrote there is replaced. */
+static bool
+is_granted(const struct request *request, struct span name)
+{
+	return request->granting != NULL && span_equal(name, request->granting->secret->grant[0].field);
+}
+
 /* ---- fields ---- */
 
 /* Frameworks take another path from these than the one that was compared with the bindings (Symfony, IIS, nginx). */
@@ -307,6 +388,10 @@ fill_fields(struct asking *asking, const struct msg_route_open *in, size_t ends[
 		size_t from = bytes_length(&out->written);
 		struct span value;
 
+		ends[i] = from;
+		if (is_granted(out, field->name))
+			continue;
+		asking->field = field->name;
 		if ((r = fill(asking, field->value, field->value_n, IN_FIELD, &out->written, code, why)) != OK)
 			return r;
 		ends[i] = bytes_length(&out->written);
@@ -368,7 +453,7 @@ read_plain(const struct msg_route_open *in, struct request *out, struct why *why
 	out->body = (enum request_body)in->body;
 	out->length = in->length;
 	out->head_ms = in->head_ms;
-	if ((out->fields = arena_array(&out->memory, in->fields_n + SIGN_FIELDS, sizeof(*out->fields))) == NULL)
+	if ((out->fields = arena_array(&out->memory, in->fields_n + REQUEST_FIELDS_ADDED, sizeof(*out->fields))) == NULL)
 		return fail(why, ERR_LIMIT, "too many fields");
 	if (in->upgrade && in->body != REQUEST_EMPTY)
 		return fail(why, ERR_INVALID, "an upgrade with a body");
@@ -404,6 +489,10 @@ signer(struct asking *asking, size_t which, struct span *out, struct why *why)
 	if (entry == NULL || entry->secret->value.length == 0) {
 		asking->code = "credential_unavailable";
 		return fail(why, ERR_NOT_FOUND, "this sandbox has no AWS keys to sign with") == OK;
+	}
+	if ((entry->secret->places & SECRET_IN_SIGNATURE) == 0) {
+		asking->code = "credential_unsafe";
+		return fail(why, ERR_DENIED, "no endpoint of the credential is one that requests are signed for") == OK;
 	}
 	*out = entry->secret->value;
 	return use(asking, entry->secret->tokens[0], entry, why) == OK;
@@ -445,6 +534,38 @@ settle_spans(struct request *out, size_t target, const size_t ends[REQUEST_FIELD
 	}
 }
 
+/* Those that were not written: they have no name. */
+static void
+drop_granted(struct request *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < out->fields_n; i++)
+		if (out->fields[i].name.length > 0)
+			out->fields[n++] = out->fields[i];
+	out->fields_n = n;
+}
+
+enum err
+request_grant(struct request *request, struct span token, struct why *why)
+{
+	const struct msg_token_grant *grant = &request->granting->secret->grant[0];
+	const char *text = arena_format(&request->memory, "%s" SPAN_FORMAT, grant->bearer ? "Bearer " : "", SPAN_ARGS(token));
+	struct request_field *field = &request->fields[request->fields_n];
+
+	if (text == NULL || arena_span(&request->memory, grant->field, &field->name) != OK)
+		return fail(why, ERR_LIMIT, "the request is too long");
+	field->value = span_of_text(text);
+	field->secret = true;
+	if (!may_be_field(field->name, field->value, false) || is_one_of(field->name, echoed))
+		return fail(why, ERR_INVALID, "a header field that no token may be sent in");
+	if (request->granting->secret->redact)
+		mask_add(&request->mask, token);
+	request->fields_n++;
+	request->granted = true;
+	return OK;
+}
+
 enum err
 request_make(const struct vault *vault, const struct msg_route_open *in, uint64_t now_ms, struct request *out,
     const char **code, struct why *why)
@@ -457,7 +578,9 @@ request_make(const struct vault *vault, const struct msg_route_open *in, uint64_
 	if ((r = read_plain(in, out, why)) != OK)
 		return unsafe(code, r);
 	out->slots = any_slot(in);
-	if (!out->slots && in->backend.length == 0 && in->body != REQUEST_PIECES && !in->upgrade &&
+	if ((r = find_grant(&asking, in, code, why)) != OK)
+		return r;
+	if (!out->slots && out->granting == NULL && in->backend.length == 0 && in->body != REQUEST_PIECES && !in->upgrade &&
 	    in->sign_service.length == 0)
 		return unsafe(code, fail(why, ERR_INVALID, "a request without slots is none of the router's"));
 	if ((r = use_backend(&asking, code, why)) != OK || (r = fill_target(&asking, in, code, why)) != OK)
@@ -466,6 +589,7 @@ request_make(const struct vault *vault, const struct msg_route_open *in, uint64_
 	if ((r = fill_fields(&asking, in, ends, code, why)) != OK)
 		return r;
 	settle_spans(out, target, ends);
+	drop_granted(out);
 	return sign(&asking, in, code, why);
 }
 
@@ -473,7 +597,7 @@ enum err
 request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n, uint64_t now_ms,
     struct bytes *out, const char **code, struct why *why)
 {
-	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms};
+	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms, .message = request->upgrade};
 
 	request->slots |= has_slot(pieces, n);
 	return fill(&asking, pieces, n, IN_BODY, out, code, why);
@@ -486,6 +610,11 @@ request_recheck(const struct vault *vault, struct request *request, uint64_t now
 	struct vault_entry *entry;
 	enum err r;
 
+	if (request->granting != NULL && (vault == NULL || (request->granting = vault_granting(vault, span_of_text(request->host),
+	    request->port, request->shown)) == NULL)) {
+		*code = "credential_unavailable";
+		return fail(why, ERR_NOT_FOUND, "the token grant was taken away before the request went");
+	}
 	for (size_t i = 0; i < request->uses_n; i++) {
 		if ((entry = entry_of(&asking, request->uses[i])) == NULL) {
 			*code = "credential_unavailable";

@@ -25,6 +25,9 @@ enum err request_make(const struct vault *vault, const struct msg_route_open *in
 enum err request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n,
     uint64_t now_ms, struct bytes *out, const char **code, struct why *why) must_check;
 
+/* The token of its grant came: into its field. ERR_INVALID a field that it cannot stand in; ERR_LIMIT. */
+enum err request_grant(struct request *request, struct span token, struct why *why) must_check;
+
 /*
  * May one that is filled in and has not gone yet still go, by these secrets?
  *

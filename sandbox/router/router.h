@@ -39,6 +39,7 @@ struct router {
 	struct vault *vault;  /* in use; NULL: no secrets yet */
 	struct vault *coming; /* a revision that is not here whole */
 	struct telling telling;
+	unsigned fetches_n; /* processes that get a token: grant.c */
 
 	struct list errands;
 	unsigned errands_n;

@@ -1,7 +1,7 @@
 /* Secrets as they come: chunks gathered, opened, checked; a whole good revision takes the place of the one before. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "sandbox/router/errand.h"
+#include "sandbox/router/grant.h"
 #include "sandbox/router/serve.h"
 #include "sandbox/router/tell.h"
 #include "sandbox/router/vault.h"
@@ -55,9 +55,12 @@ recheck(struct router *router)
 		    request_recheck(router->vault, &errand->request, (uint64_t)clock_wall_ms(), &code, &why) == OK)
 			continue;
 		errand->retried = true; /* one that has gone: not once more */
-		if (errand->state == ERRAND_GATHERS || errand->state == ERRAND_WAITS)
+		if (errand->state == ERRAND_GATHERS || errand->state == ERRAND_ASKS || errand->state == ERRAND_WAITS)
 			errand_fail(errand, code, &why);
 	}
+	list_each (errand, &router->errands, struct errand, link)
+		if (errand->state == ERRAND_ASKS)
+			grant_ready(errand); /* it waited for a token of the set before */
 	router->sides.settle(router);
 }
 
@@ -85,6 +88,7 @@ secrets_push(void *self, struct msg *m, struct msg *answer, struct why *why)
 	}
 	if (router->coming->got < router->coming->chunks)
 		return OK;
+	grants_free(router->vault);
 	vault_free(router->vault);
 	router->vault = router->coming;
 	router->coming = NULL;

@@ -2,6 +2,7 @@
 #include "sandbox/router/serve.h"
 
 #include "common/leg/tls_client.h"
+#include "sandbox/router/grant.h"
 #include "sandbox/router/tell.h"
 #include "sandbox/router/upstream.h"
 #include "sandbox/router/vault.h"
@@ -80,6 +81,7 @@ router_done(struct router *router)
 	errands_drop(router);
 	settle(router);
 	upstreams_done(router);
+	grants_free(router->vault);
 	peer_unref(router->proxy);
 	peer_unref(router->supervisor);
 	bus_done(&router->bus);

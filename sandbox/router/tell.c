@@ -84,7 +84,9 @@ tell_all(struct router *router)
 	struct why why = {0};
 
 	m.slots.revision = vault == NULL ? 0 : vault->revision;
-	for (;; m.slots.first = false) {
+	m.slots.grants = vault == NULL ? NULL : vault->granted;
+	m.slots.grants_n = vault == NULL ? 0 : vault->granted_n;
+	for (;; m.slots.first = false, m.slots.grants_n = 0) {
 		m.slots.tokens_n = gather(vault, &entry, &token, tokens);
 		left -= m.slots.tokens_n;
 		m.slots.last = left == 0;

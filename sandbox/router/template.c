@@ -116,15 +116,17 @@ never_written(struct span value)
 }
 
 static enum err
-slot_write(const struct msg_piece *piece, uint32_t places, const struct filler *filler, struct bytes *out, struct why *why)
+slot_write(const struct msg_piece *pieces, size_t which, uint32_t places, const struct filler *filler, struct bytes *out,
+    struct why *why)
 {
+	const struct msg_piece *piece = &pieces[which];
 	struct span value = SPAN_NONE;
 
 	if (piece->literal.length > 0)
 		return fail(why, ERR_INVALID, "a piece is literal and slot in one");
 	if (piece->place >= PLACES || (places & 1u << piece->place) == 0 || writers[piece->place] == NULL)
 		return fail(why, ERR_INVALID, "a slot stands where none may");
-	if (!filler->value(filler->self, piece->slot, &value, why))
+	if (!filler->value(filler->self, pieces, which, &value, why))
 		return ERR_NOT_FOUND;
 	if (never_written(value))
 		return fail(why, ERR_INVALID, "the credential holds a line break or NUL");
@@ -167,7 +169,7 @@ template_write(const struct msg_piece *pieces, size_t n, uint32_t places, const 
 			from = bytes_length(out);
 		joining = basic;
 		if (pieces[i].slot.length > 0)
-			r = slot_write(&pieces[i], places, filler, out, why);
+			r = slot_write(pieces, i, places, filler, out, why);
 		else
 			bytes_add(out, pieces[i].literal);
 	}

@@ -29,8 +29,8 @@ enum place {
 
 /* Where values come from. */
 struct filler {
-	/* The secret of a slot; false: it may not be had, and why says so. */
-	bool (*value)(void *self, struct span slot, struct span *out, struct why *why);
+	/* The secret of the slot that is pieces[which]; false: it may not be had, or not there, and why says so. */
+	bool (*value)(void *self, const struct msg_piece *pieces, size_t which, struct span *out, struct why *why);
 	void *self;
 };
 

@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "common/base/log.h"
 #include "common/seal/bundle_box.h"
 
 #define LISTS_BYTES (64u << 20) /* of the lists, at most */
@@ -72,6 +73,33 @@ vault_add(struct vault *vault, const struct msg_secrets_push *push, const uint8_
 	return OK;
 }
 
+/* ---- where they may go ---- */
+
+static enum err
+bindings_compile(const struct msg_secret_entry *secret, struct reach *out, struct why *why)
+{
+	struct reach_place places[REACH_MAX];
+
+	if (secret->bindings_n > REACH_MAX)
+		return fail(why, ERR_LIMIT, "too many bindings");
+	for (size_t i = 0; i < secret->bindings_n; i++)
+		places[i] = (struct reach_place){secret->bindings[i].host, secret->bindings[i].port, secret->bindings[i].path};
+	return reach_make(out, places, secret->bindings_n, why);
+}
+
+bool
+vault_covers(struct vault_entry *entry, struct span host, uint16_t port, struct span path)
+{
+	struct why why = {0};
+
+	if (!entry->compiled) {
+		entry->compiled = true;
+		if (bindings_compile(entry->secret, &entry->reach, &why) != OK)
+			log_warning("binding.unreadable", "why=%s", log_quote(span_of_text(why.text)));
+	}
+	return reach_covers(&entry->reach, host, port, path, NULL);
+}
+
 /* ---- the table ---- */
 
 static struct vault_key *
@@ -107,6 +135,8 @@ put_all(struct vault *vault, struct vault_entry *entry, struct why *why)
 	const struct msg_secret_entry *secret = entry->secret;
 	enum err r = OK;
 
+	if (secret->grant_n > 0)
+		return OK; /* found by where requests go */
 	if (secret->tokens_n == 0)
 		return put(vault, secret->slot, entry, why);
 	for (size_t i = 0; r == OK && i < secret->tokens_n; i++)
@@ -146,6 +176,61 @@ note_signer(struct vault *vault, struct vault_entry *entry)
 			vault->signers[i] = entry;
 }
 
+/* ---- token grants ---- */
+
+/* One whose bindings cannot be read grants nothing. */
+static enum err
+granting_add(struct vault *vault, struct vault_entry *entry, struct why *why)
+{
+	const struct msg_secret_entry *secret = entry->secret;
+
+	(void)vault_covers(entry, SPAN_NONE, 0, SPAN_NONE); /* compiled */
+	if (entry->reach.n == 0)
+		return OK;
+	if (secret->bindings_n > REACH_MAX - vault->granted_n)
+		return fail(why, ERR_LIMIT, "token grants for over %d places", REACH_MAX);
+	for (size_t i = 0; i < secret->bindings_n; i++)
+		vault->granted[vault->granted_n++] = secret->bindings[i];
+	vault->granting[vault->granting_n++] = entry;
+	return OK;
+}
+
+static enum err
+granting_note(struct vault *vault, struct why *why)
+{
+	enum err r = OK;
+
+	vault->granting = arena_array(&vault->memory, vault->entries_n + 1, sizeof(struct vault_entry *));
+	vault->granted = arena_array(&vault->memory, REACH_MAX, sizeof(*vault->granted));
+	if (vault->granting == NULL || vault->granted == NULL)
+		return fail(why, ERR_LIMIT, "too many token grants");
+	for (size_t i = 0; i < vault->entries_n && r == OK; i++)
+		if (vault->entries[i].secret->grant_n > 0)
+			r = granting_add(vault, &vault->entries[i], why);
+	return r;
+}
+
+struct vault_entry *
+vault_granting(const struct vault *vault, struct span host, uint16_t port, struct span path)
+{
+	struct vault_entry *best = NULL;
+	uint64_t score, most = 0;
+	size_t which;
+
+	for (size_t i = 0; i < vault->granting_n; i++) {
+		struct vault_entry *entry = vault->granting[i];
+
+		if (!reach_covers(&entry->reach, host, port, path, &which))
+			continue;
+		score = reach_score_of(&entry->reach, which);
+		if (best == NULL || score > most) {
+			best = entry;
+			most = score;
+		}
+	}
+	return best;
+}
+
 enum err
 vault_close(struct vault *vault, struct why *why)
 {
@@ -163,7 +248,7 @@ vault_close(struct vault *vault, struct why *why)
 				return r;
 			note_signer(vault, entry);
 		}
-	return OK;
+	return granting_note(vault, why);
 }
 
 static struct vault_entry *

@@ -4,15 +4,18 @@
 
 #include "common/base/secret.h"
 #include "common/bus/message.h"
-#include "sandbox/router/reach.h"
+#include "common/policy/reach.h"
 
 #define VAULT_CHUNKS_MAX 256
 #define VAULT_BYTES_MAX	 (64u << 20) /* of all boxes */
 
 struct vault_entry {
 	const struct msg_secret_entry *secret; /* in the vault */
+	bool compiled;			       /* at its first use: */
 	struct reach reach;
 };
+
+struct grant;
 
 struct vault_key {
 	struct span key;
@@ -32,6 +35,11 @@ struct vault {
 	struct vault_entry *entries;
 	size_t entries_n, tokens_n;
 	struct vault_entry *signers[VAULT_SIGNERS]; /* what signs for AWS; NULL: not there */
+	struct vault_entry **granting; /* entries with a token grant */
+	size_t granting_n;
+	struct msg_binding *granted; /* all their bindings, as the proxy is told */
+	size_t granted_n;
+	struct grant *grants; /* grant.c: tokens that were had; NULL: none yet */
 	struct vault_key *places; /* a power of two of them */
 	size_t places_n;
 };
@@ -50,8 +58,14 @@ enum err vault_add(struct vault *vault, const struct msg_secrets_push *push, con
 /* All chunks are in it: make it searchable. ERR_INVALID a token or name that stands for two secrets. */
 enum err vault_close(struct vault *vault, struct why *why) must_check;
 
+/* Does one of the entry's bindings cover this host (lower case), port and path, as reach_covers has them? */
+bool vault_covers(struct vault_entry *entry, struct span host, uint16_t port, struct span path);
+
 /* The secret that a token of an agent's stands for; NULL: none. */
 struct vault_entry *vault_token(const struct vault *vault, struct span token);
+
+/* The entry whose token grant names this host (lower case), port and path most exactly; NULL: none does. */
+struct vault_entry *vault_granting(const struct vault *vault, struct span host, uint16_t port, struct span path);
 
 /* The secret of an inference backend, which has no token; NULL: none. */
 struct vault_entry *vault_backend(const struct vault *vault, struct span slot);

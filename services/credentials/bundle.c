@@ -18,7 +18,12 @@ entry_of(const struct msg_bundle_item *item, struct span value)
 	    .bindings_n = item->bindings_n,
 	    .expires_ms = item->expires_ms,
 	    .redact = item->redact,
-	    .plain = item->plain};
+	    .plain = item->plain,
+	    .places = item->places,
+	    .field = item->field,
+	    .parameter = item->parameter,
+	    .grant = item->grant,
+	    .grant_n = item->grant_n};
 }
 
 static enum err

@@ -114,9 +114,34 @@ failed(struct state *state, struct session *session, enum err r, const struct wh
 /* ---- chunks ---- */
 
 static size_t
+scopes_bytes(const struct span *scopes, size_t n)
+{
+	size_t bytes = 8;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += 8 + scopes[i].length;
+	return bytes;
+}
+
+static size_t
+grant_bytes(const struct msg_token_grant *grant)
+{
+	size_t bytes = 64 + grant->url.length + grant->field.length + grant->svid_audience.length + grant->assertion_type.length +
+	    grant->audience.length + scopes_bytes(grant->scopes, grant->scopes_n);
+
+	for (size_t i = 0; i < grant->overrides_n; i++) {
+		const struct msg_token_scope *scope = &grant->overrides[i];
+
+		bytes += 32 + scope->host.length + scope->path.length + scope->audience.length +
+		    scopes_bytes(scope->scopes, scope->scopes_n);
+	}
+	return bytes;
+}
+
+static size_t
 item_bytes(const struct msg_bundle_item *item)
 {
-	size_t bytes = 64 + item->slot.length + item->provider.length;
+	size_t bytes = 64 + item->slot.length + item->provider.length + item->field.length + item->parameter.length;
 
 	for (size_t i = 0; i < item->tokens_n; i++)
 		bytes += 8 + item->tokens[i].length;
@@ -124,6 +149,8 @@ item_bytes(const struct msg_bundle_item *item)
 		bytes += 16 + item->bindings[i].host.length + item->bindings[i].path.length;
 	for (size_t i = 0; i < item->record_n; i++)
 		bytes += 16 + item->record[i].key.length + item->record[i].record.length;
+	for (size_t i = 0; i < item->grant_n; i++)
+		bytes += grant_bytes(&item->grant[i]);
 	return bytes;
 }
 

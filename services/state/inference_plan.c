@@ -3,6 +3,7 @@
 
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/provider/places.h"
 #include "common/provider/type.h"
 
 /* Columns behind a provider's own in SQL_INFERENCE_BACKENDS. */
@@ -143,6 +144,7 @@ item(struct state *state, const struct rows *rows, int row, struct arena *arena,
 	out->provider_id = provider.provider;
 	out->expires_ms = place.keyed ? provider.keys[place.key].expires_ms : 0;
 	out->plain = !place.target.base.tls;
+	out->places = SECRET_IN_FIELD;
 	backend->route = route;
 	backend->provider = provider_type(provider.type);
 	backend->tls = place.target.base.tls;

@@ -154,13 +154,13 @@ tokens_of(const struct reading *it, const struct provider_secret *secret, struct
 }
 
 static enum err
-bindings_of(const struct reading *it, const struct provider_secret *secret, struct msg_bundle_item *out)
+bindings_of(const struct reading *it, const struct provider_binding *bindings, size_t n, struct msg_bundle_item *out)
 {
-	if ((out->bindings = arena_array(it->arena, secret->bindings_count + 1, sizeof(*out->bindings))) == NULL)
+	if ((out->bindings = arena_array(it->arena, n + 1, sizeof(*out->bindings))) == NULL)
 		return ERR_LIMIT;
-	for (size_t i = 0; i < secret->bindings_count; i++)
-		out->bindings[out->bindings_n++] = (struct msg_binding){span_of_text(secret->bindings[i].host),
-		    secret->bindings[i].port, span_of_text(secret->bindings[i].path)};
+	for (size_t i = 0; i < n; i++)
+		out->bindings[out->bindings_n++] = (struct msg_binding){
+		    span_of_text(bindings[i].host), bindings[i].port, span_of_text(bindings[i].path)};
 	return OK;
 }
 
@@ -190,11 +190,70 @@ item_fill(const struct reading *it, const struct provider_secret *secret, struct
 	    .provider_id = it->planned.providers[secret->provider],
 	    .expires_ms = secret->expires_ms > 0 ? (uint64_t)secret->expires_ms : 0,
 	};
+	out->places = secret->places;
+	out->field = span_of_text(secret->field);
+	out->parameter = span_of_text(secret->parameter);
 	for (size_t i = 0; i < secret->bindings_count; i++)
 		out->redact |= secret->bindings[i].redact;
-	if ((r = tokens_of(it, secret, out)) != OK || (r = bindings_of(it, secret, out)) != OK)
+	if ((r = tokens_of(it, secret, out)) != OK || (r = bindings_of(it, secret->bindings, secret->bindings_count, out)) != OK)
 		return r;
 	return record_of(it, secret, out);
+}
+
+/* ---- token grants ---- */
+
+static enum err
+scopes_of(const struct reading *it, char *const *scopes, size_t n, struct span **out, size_t *out_n)
+{
+	if ((*out = arena_array(it->arena, n + 1, sizeof(**out))) == NULL)
+		return ERR_LIMIT;
+	for (*out_n = 0; *out_n < n; (*out_n)++)
+		(*out)[*out_n] = span_of_text(scopes[*out_n]);
+	return OK;
+}
+
+static enum err
+overrides_of(const struct reading *it, const struct provider_grant *grant, struct msg_token_grant *out)
+{
+	size_t n = grant->from->n_audience_overrides;
+
+	if ((out->overrides = arena_array(it->arena, n + 1, sizeof(*out->overrides))) == NULL)
+		return ERR_LIMIT;
+	for (; out->overrides_n < n; out->overrides_n++) {
+		const Openshell__V1__ProviderCredentialTokenGrantAudienceOverride *from = grant->from->audience_overrides[out->overrides_n];
+		struct msg_token_scope *to = &out->overrides[out->overrides_n];
+
+		*to = (struct msg_token_scope){.host = span_of_text(from->host), .port = (uint16_t)from->port,
+		    .path = span_of_text(from->path == NULL ? "" : from->path),
+		    .audience = span_of_text(from->audience == NULL ? "" : from->audience)};
+		if (scopes_of(it, from->scopes, from->n_scopes, &to->scopes, &to->scopes_n) != OK)
+			return ERR_LIMIT;
+	}
+	return OK;
+}
+
+static enum err
+grant_item(const struct reading *it, size_t which, struct msg_bundle_item *out)
+{
+	const struct provider_grant *grant = &it->planned.plan.grants[which];
+	struct msg_token_grant *to = arena_array(it->arena, 1, sizeof(*to));
+	const char *slot = arena_format(it->arena, "grant:%zu", which + 1);
+
+	if (to == NULL || slot == NULL)
+		return ERR_LIMIT;
+	*to = (struct msg_token_grant){.url = span_of_text(grant->from->token_endpoint), .field = span_of_text(grant->field),
+	    .bearer = grant->bearer, .svid_audience = span_of_text(grant->svid_audience),
+	    .assertion_type = span_of_text(grant->assertion_type),
+	    .audience = span_of_text(grant->from->audience == NULL ? "" : grant->from->audience), .ttl_s = grant->ttl_s};
+	*out = (struct msg_bundle_item){.slot = span_of_text(slot), .grant = to, .grant_n = 1,
+	    .provider = span_of_text(it->planned.question.attached[grant->provider].name),
+	    .provider_id = it->planned.providers[grant->provider]};
+	for (size_t i = 0; i < grant->bindings_count; i++)
+		out->redact |= grant->bindings[i].redact;
+	if (scopes_of(it, grant->from->scopes, grant->from->n_scopes, &to->scopes, &to->scopes_n) != OK ||
+	    overrides_of(it, grant, to) != OK)
+		return ERR_LIMIT;
+	return bindings_of(it, grant->bindings, grant->bindings_count, out);
 }
 
 static enum err
@@ -206,8 +265,8 @@ items_fill(struct reading *it, struct why *why)
 
 	if ((r = run_id(it, SQL_ATTACHED_RECORDS, &out->rows, why)) != OK)
 		return r;
-	if ((out->items = arena_array(it->arena, plan->secrets_count + INFERENCE_BACKENDS_MAX, sizeof(*out->items))) ==
-	    NULL)
+	if ((out->items = arena_array(it->arena, plan->secrets_count + plan->grants_count + INFERENCE_BACKENDS_MAX,
+		 sizeof(*out->items))) == NULL)
 		return too_large(why);
 	for (size_t i = 0; i < plan->secrets_count; i++) {
 		if (!plan->secrets[i].stored)
@@ -216,6 +275,9 @@ items_fill(struct reading *it, struct why *why)
 			return too_large(why);
 		out->items_n += out->items[out->items_n].record_n;
 	}
+	for (size_t i = 0; i < plan->grants_count; i++)
+		if (grant_item(it, i, &out->items[out->items_n++]) != OK)
+			return too_large(why);
 	return OK;
 }
 

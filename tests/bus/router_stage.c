@@ -18,6 +18,7 @@
 #include "common/bus/channel.h"
 #include "common/leg/openssl.h"
 #include "common/seal/bundle_box.h"
+#include "common/provider/places.h"
 
 struct loop *loop;
 struct actor supervisor, proxy;
@@ -84,16 +85,20 @@ secrets_send(uint64_t revision, uint16_t port)
 	struct msg_binding up[] = {{SPAN("*.test"), port, SPAN("/repos/**")}}, other[] = {{SPAN("other.test"), port, SPAN_NONE}},
 			   all[] = {{SPAN("up.test"), port, SPAN_NONE}};
 	struct msg_secret_entry entries[] = {
-	    {.slot = SPAN("TOK"), .tokens = tokens[0], .tokens_n = 2, .value = SPAN(CANARY), .bindings = up, .bindings_n = 1},
-	    {.slot = SPAN("OTHER"), .tokens = tokens[1], .tokens_n = 1, .value = SPAN(OTHER), .bindings = other, .bindings_n = 1},
+	    {.slot = SPAN("TOK"), .tokens = tokens[0], .tokens_n = 2, .value = SPAN(CANARY), .bindings = up, .bindings_n = 1,
+		.places = SECRET_ANYWHERE},
+	    {.slot = SPAN("OTHER"), .tokens = tokens[1], .tokens_n = 1, .value = SPAN(OTHER), .bindings = other, .bindings_n = 1,
+		.places = SECRET_ANYWHERE},
 	    {.slot = SPAN("OLD"), .tokens = tokens[2], .tokens_n = 1, .value = SPAN("x"), .bindings = all, .bindings_n = 1,
-		.expires_ms = 1},
+		.expires_ms = 1, .places = SECRET_ANYWHERE},
 	    {.slot = SPAN("LINE"), .tokens = tokens[3], .tokens_n = 1, .value = SPAN("a\r\nb: c"), .bindings = all,
-		.bindings_n = 1},
-	    {.slot = SPAN("DOTS"), .tokens = tokens[4], .tokens_n = 1, .value = SPAN("a/../b"), .bindings = all, .bindings_n = 1},
+		.bindings_n = 1, .places = SECRET_ANYWHERE},
+	    {.slot = SPAN("DOTS"), .tokens = tokens[4], .tokens_n = 1, .value = SPAN("a/../b"), .bindings = all, .bindings_n = 1,
+		.places = SECRET_ANYWHERE},
 	    {.slot = SPAN("SEEN"), .tokens = tokens[5], .tokens_n = 1, .value = SPAN("visible-secret"), .bindings = all,
-		.bindings_n = 1, .redact = true},
-	    {.slot = SPAN("openai"), .value = SPAN("backend-key"), .bindings = all, .bindings_n = 1, .plain = true},
+		.bindings_n = 1, .redact = true, .places = SECRET_ANYWHERE},
+	    {.slot = SPAN("openai"), .value = SPAN("backend-key"), .bindings = all, .bindings_n = 1, .plain = true,
+		.places = SECRET_IN_FIELD},
 	};
 	struct push push;
 

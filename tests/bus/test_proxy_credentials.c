@@ -9,6 +9,7 @@
 #include "common/base/clean.h"
 #include "common/bus/channel.h"
 #include "common/leg/openssl.h"
+#include "common/provider/places.h"
 #include "common/seal/bundle_box.h"
 #include "common/wire/base64.h"
 #include "tests/bus/proxy_stage.h"
@@ -60,10 +61,10 @@ secrets_push(uint16_t port)
 	static struct span tokens[][1] = {{SPAN("v1_TOK")}, {SPAN("v1_OTHER")}, {SPAN("v1_LINE")}, {SPAN("v1_DOTS")}};
 	struct msg_binding up[] = {{SPAN("up.test"), port, SPAN("/repos/**")}}, other[] = {{SPAN("other.test"), port, SPAN_NONE}};
 	struct msg_secret_entry entries[] = {
-	    {.slot = SPAN("TOK"), .tokens = tokens[0], .tokens_n = 1, .value = SPAN(SECRET), .bindings = up, .bindings_n = 1},
-	    {.slot = SPAN("OTHER"), .tokens = tokens[1], .tokens_n = 1, .value = SPAN("x"), .bindings = other, .bindings_n = 1},
-	    {.slot = SPAN("LINE"), .tokens = tokens[2], .tokens_n = 1, .value = SPAN("a\r\nb: c"), .bindings = up, .bindings_n = 1},
-	    {.slot = SPAN("DOTS"), .tokens = tokens[3], .tokens_n = 1, .value = SPAN("a/../b"), .bindings = up, .bindings_n = 1},
+	    {.slot = SPAN("TOK"), .tokens = tokens[0], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN(SECRET), .bindings = up, .bindings_n = 1},
+	    {.slot = SPAN("OTHER"), .tokens = tokens[1], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN("x"), .bindings = other, .bindings_n = 1},
+	    {.slot = SPAN("LINE"), .tokens = tokens[2], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN("a\r\nb: c"), .bindings = up, .bindings_n = 1},
+	    {.slot = SPAN("DOTS"), .tokens = tokens[3], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN("a/../b"), .bindings = up, .bindings_n = 1},
 	};
 	const struct msg_bundle bundle = {.sandbox = {{7}}, .epoch = 3, .revision = 1, .chunks = 1, .entries = entries,
 	    .entries_n = COUNT(entries)};

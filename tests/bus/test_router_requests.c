@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/provider/places.h"
 #include "tests/bus/router_stage.h"
 
 static int listener;
@@ -439,6 +440,53 @@ unknown_expired_or_foreign_slots_are_refused(void **unused)
 	}
 }
 
+/* It may name a secret that is bound there, and where it is to stand: not where that is nobody's business. */
+static void
+a_hostile_proxy_cannot_put_a_secret_elsewhere(void **unused)
+{
+	struct span token = SPAN("v6_KEY");
+	struct msg_binding here = {SPAN("up.test"), port, SPAN_NONE};
+	struct msg_secret_entry key = {.slot = SPAN("KEY"), .tokens = &token, .tokens_n = 1, .value = SPAN("narrow"), .bindings = &here,
+	    .bindings_n = 1, .places = SECRET_IN_FIELD | SECRET_IN_BASIC, .field = SPAN("x-api-key")};
+	struct msg_piece body[] = {{.literal = SPAN("{\"text\":\"")}, {.slot = token, .place = 5}, {.literal = SPAN("\"}")}};
+	struct msg pieces = {.id = ROUTE_PIECES, .route_pieces = {.stream = 5, .pieces = body, .pieces_n = 3, .last = true}};
+	struct request_script s;
+	struct tls_client world;
+	struct push push;
+
+	(void)unused;
+	push_make(&push, 6, 0, 1, &key, 1);
+	push_send(&push);
+	assert_int_equal(slots_hear(6), 1);
+	expect_applied(6, true, NULL);
+#define PUT(number, ...)                                                                                               \
+	do {                                                                                                           \
+		request_begin(&s, number, port);                                                                       \
+		s.authorization[1] = (struct msg_piece){.literal = SPAN("none")};                                      \
+		__VA_ARGS__;                                                                                           \
+		request_send(&s);                                                                                      \
+	} while (0)
+	PUT(1, request_field(&s, "user-agent", ""); s.fields[s.msg.route_open.fields_n - 1].value = &(struct msg_piece){.slot = token, .place = 1};
+	    s.fields[s.msg.route_open.fields_n - 1].value_n = 1);
+	expect_refusal(1, "credential_unsafe");
+	PUT(2, s.path[1] = (struct msg_piece){.slot = token, .place = 4}; s.msg.route_open.path_n = 2);
+	expect_refusal(2, "credential_unsafe");
+	PUT(3, s.query[0].literal = SPAN("q="); s.query[1] = (struct msg_piece){.slot = token, .place = 3}; s.msg.route_open.query_n = 2;
+	    s.msg.route_open.has_query = true);
+	expect_refusal(3, "credential_unsafe");
+	PUT(4, s.msg.route_open.sign_service = SPAN("s3"); s.msg.route_open.payload_hash = SPAN("UNSIGNED-PAYLOAD"));
+	expect_refusal(4, "credential_unavailable");
+	PUT(5, s.msg.route_open.method = SPAN("POST"); s.msg.route_open.body = 3);
+	tell(proxy.peer, &pieces);
+	expect_refusal(5, "credential_unsafe");
+	PUT(6, s.authorization[1] = (struct msg_piece){.slot = token, .place = 1});
+	world_accept(listener, &world, "up.test");
+	world_expect(&world, head_of("GET /repos/x", "authorization: Bearer narrow\r\n"));
+	ok(&world, 6);
+	tls_client_end(&world);
+#undef PUT
+}
+
 static void
 a_hostile_proxy_cannot_smuggle(void **unused)
 {
@@ -719,6 +767,7 @@ main(int argc, char **argv)
 	    TEST(messages_that_are_not_read_are_not_heaped_up),
 	    TEST(no_binding_no_secret),
 	    TEST(unknown_expired_or_foreign_slots_are_refused),
+	    TEST(a_hostile_proxy_cannot_put_a_secret_elsewhere),
 	    TEST(a_hostile_proxy_cannot_smuggle),
 	    TEST(a_backend_has_its_own_key_and_no_other),
 	    TEST(another_certificate_gets_nothing),

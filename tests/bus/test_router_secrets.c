@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "common/provider/places.h"
 #include "tests/bus/router_stage.h"
 
 static struct span tokens[] = {SPAN("v1_A"), SPAN("v1_B")};
@@ -12,7 +13,7 @@ static struct msg_binding bindings[] = {{SPAN("up.test"), 443, SPAN_NONE}};
 static struct msg_secret_entry
 entry(size_t token)
 {
-	return (struct msg_secret_entry){.slot = SPAN("A"), .tokens = &tokens[token], .tokens_n = 1, .value = SPAN(CANARY),
+	return (struct msg_secret_entry){.slot = SPAN("A"), .tokens = &tokens[token], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN(CANARY),
 	    .bindings = bindings, .bindings_n = 1};
 }
 

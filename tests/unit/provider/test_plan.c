@@ -6,8 +6,9 @@
 #include "common/base/clean.h"
 #include "common/policy/yaml.h"
 #include "common/provider/binding.h"
-#include "common/provider/grants.h"
+#include "common/policy/reach.h"
 #include "common/provider/messages.h"
+#include "common/provider/places.h"
 #include "common/provider/plan.h"
 #include "common/provider/profile_read.h"
 
@@ -286,8 +287,122 @@ grants_are_told_apart(void **state)
 
 		assert_int_equal(ask(attached, 2, NULL, &plan, NULL), cases[i].want);
 	}
-	assert_true(provider_score(SPAN("a.b.test"), SPAN("")) > provider_score(SPAN("*.b.test"), SPAN("")));
-	assert_true(provider_score(SPAN("*"), SPAN("/a")) > provider_score(SPAN("a.b.test"), SPAN("**")));
+	assert_true(reach_score(SPAN("a.b.test"), SPAN("")) > reach_score(SPAN("*.b.test"), SPAN("")));
+	assert_true(reach_score(SPAN("*"), SPAN("/a")) > reach_score(SPAN("a.b.test"), SPAN("**")));
+}
+
+/* What the profile says of a credential, and what endpoints ask for, becomes where it may stand. */
+#define STYLED(style, more)                                                                                            \
+	"id: s\ncategory: other\ncredentials: [{name: t, env_vars: [K]" style "}]\n"                                    \
+	"endpoints: [{host: api.s.test, port: 443, protocol: rest, access: full, enforcement: enforce" more "}]\nbinaries: [/x]\n"
+#define ASKS(host, port, what)                                                                                         \
+	"version: 1\nnetwork_policies: {a: {endpoints: [{host: '" host "', port: " port ", protocol: rest, access: full, " \
+	"enforcement: enforce, " what "}], binaries: [{path: /x}]}}\n"
+#define WIDE (SECRET_IN_FIELD | SECRET_IN_BASIC | SECRET_IN_QUERY | SECRET_IN_PATH)
+#define HEAD (SECRET_IN_FIELD | SECRET_IN_BASIC)
+
+static void
+places_come_of_the_profile_and_of_endpoints(void **state)
+{
+	static const struct {
+		const char *profile, *policy;
+		unsigned places;
+		const char *field, *parameter;
+	} cases[] = {
+	    {STYLED("", ""), PLAIN, WIDE, "", ""},
+	    {STYLED(", auth_style: bearer, header_name: Authorization", ""), PLAIN, HEAD, "authorization", ""},
+	    {STYLED(", auth_style: header, header_name: X-Api-Key", ""), PLAIN, HEAD, "x-api-key", ""},
+	    {STYLED(", auth_style: basic", ""), PLAIN, HEAD, "authorization", ""},
+	    {STYLED(", auth_style: query, query_param: key", ""), PLAIN, SECRET_IN_QUERY, "", "key"},
+	    {STYLED(", auth_style: path, path_template: '/bot{credential}'", ""), PLAIN, SECRET_IN_PATH, "", ""},
+	    {STYLED("", ", request_body_credential_rewrite: true"), PLAIN, WIDE | SECRET_IN_BODY, "", ""},
+	    {STYLED(", auth_style: basic", ", websocket_credential_rewrite: true"), PLAIN, HEAD | SECRET_IN_MESSAGE, "authorization", ""},
+	    {STYLED("", ", credential_signing: sigv4, signing_service: s3"), NULL, WIDE | SECRET_IN_SIGNATURE, "", ""},
+	    {STYLED("", ""), ASKS("api.s.test", "443", "request_body_credential_rewrite: true"), WIDE | SECRET_IN_BODY, "", ""},
+	    {STYLED("", ""), ASKS("*.s.test", "443", "request_body_credential_rewrite: true"), WIDE | SECRET_IN_BODY, "", ""},
+	    {STYLED("", ""), ASKS("api.s.test", "444", "request_body_credential_rewrite: true"), WIDE, "", ""},
+	    {STYLED("", ""), ASKS("*.t.test", "443", "request_body_credential_rewrite: true"), WIDE, "", ""},
+	    {STYLED("", ""), ASKS("api.s.test", "443", "request_body_credential_rewrite: false"), WIDE, "", ""},
+	};
+	static const struct provider_key key = {"K", 0, true, false, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct provider_attached attached = {.name = "s", .id = "1", .type = "s", .profile = profile_of(cases[i].profile),
+		    .keys = &key, .keys_count = 1};
+		struct provider_plan plan;
+		struct why why = {0};
+
+		if (ask(&attached, 1, cases[i].policy, &plan, &why) != OK)
+			fail_msg("case %zu: %s", i, why.text);
+		if (plan.secrets[0].places != cases[i].places)
+			fail_msg("case %zu: %x", i, plan.secrets[0].places);
+		assert_string_equal(plan.secrets[0].field, cases[i].field);
+		assert_string_equal(plan.secrets[0].parameter, cases[i].parameter);
+	}
+}
+
+#define TOKEN(credential, grant)                                                                                       \
+	"id: g\ncategory: other\ncredentials: [{name: t" credential ", token_grant: {" grant "}}]\n"                    \
+	"endpoints: [{host: a.test, port: 443, protocol: rest, access: full, enforcement: enforce}]\nbinaries: [/x]\n"
+
+static void
+grants_are_planned(void **state)
+{
+	static const struct {
+		const char *profile, *field;
+		bool bearer;
+		const char *audience;
+		uint32_t ttl_s;
+	} cases[] = {
+	    {TOKEN("", "token_endpoint: 'https://t.test/token'"), "authorization", true, "https://t.test/token", 0},
+	    {TOKEN(", auth_style: header, header_name: X-Token", "token_endpoint: 'https://t.test/token', cache_ttl_seconds: 60"),
+		"x-token", false, "https://t.test/token", 60},
+	    {TOKEN(", auth_style: bearer, header_name: Proxy-Token", "token_endpoint: 'https://t.test/t', cache_ttl_seconds: 1000000"),
+		"proxy-token", true, "https://t.test/t", 86400},
+	    {TOKEN("", "token_endpoint: 'https://k.test/auth/realms/dev/protocol/openid-connect/token'"), "authorization", true,
+		"https://k.test/auth/realms/dev", 0},
+	    {TOKEN("", "token_endpoint: 'https://k.test/realms/dev'"), "authorization", true, "https://k.test/realms/dev", 0},
+	    {TOKEN("", "token_endpoint: 'https://t.test/t', jwt_svid_audience: me"), "authorization", true, "me", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct provider_attached attached = {.name = "g", .id = "1", .type = "g", .profile = profile_of(cases[i].profile)};
+		struct provider_plan plan;
+
+		assert_int_equal(ask(&attached, 1, PLAIN, &plan, NULL), OK);
+		assert_int_equal(plan.grants_count, 1);
+		assert_string_equal(plan.grants[0].field, cases[i].field);
+		assert_string_equal(plan.grants[0].svid_audience, cases[i].audience);
+		assert_true(plan.grants[0].bearer == cases[i].bearer && plan.grants[0].ttl_s == cases[i].ttl_s);
+		assert_true(plan.layers[0].credentialed && plan.grants[0].bindings_count == 1);
+	}
+}
+
+static void
+a_grant_that_goes_nowhere_or_is_too_long_is_withheld(void **state)
+{
+	char audience[2050];
+	struct provider_attached attached = {.name = "g", .id = "1", .type = "g"};
+	Profile *profile = profile_of(TOKEN("", "token_endpoint: 'https://t.test'"));
+	struct provider_plan plan;
+
+	(void)state;
+	attached.profile = profile;
+	profile->n_endpoints = 0;
+	assert_int_equal(ask(&attached, 1, PLAIN, &plan, NULL), OK);
+	assert_true(plan.grants_count == 0 && plan.withheld_count == 1);
+	assert_non_null(strstr(plan.withheld[0].reason, "no endpoints"));
+	profile->n_endpoints = 1;
+	for (size_t n = 2048; n <= 2049; n++) {
+		memset(audience, 'a', n);
+		audience[n] = 0;
+		profile->credentials[0]->token_grant->audience = audience;
+		assert_int_equal(ask(&attached, 1, PLAIN, &plan, NULL), OK);
+		assert_int_equal(plan.grants_count, n == 2048);
+		assert_int_equal(plan.withheld_count, n != 2048);
+	}
 }
 
 int
@@ -303,6 +418,9 @@ main(void)
 	    cmocka_unit_test(too_many_are_refused),
 	    cmocka_unit_test(handles_are_of_one_credential),
 	    cmocka_unit_test(grants_are_told_apart),
+	    cmocka_unit_test(places_come_of_the_profile_and_of_endpoints),
+	    cmocka_unit_test(grants_are_planned),
+	    cmocka_unit_test(a_grant_that_goes_nowhere_or_is_too_long_is_withheld),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -6,10 +6,10 @@
 static struct span secret;
 
 static bool
-value(void *self, struct span slot, struct span *out, struct why *why)
+value(void *self, const struct msg_piece *pieces, size_t which, struct span *out, struct why *why)
 {
 	(void)self;
-	if (!span_is(slot, "S")) {
+	if (!span_is(pieces[which].slot, "S")) {
 		fail(why, ERR_NOT_FOUND, "no such slot");
 		return false;
 	}
