@@ -31,7 +31,7 @@ struct service {
 	uint16_t port;
 	int listen_fd;
 	struct watch watch;
-	bool listening;
+	bool seen; /* the watch that runs has told something */
 	struct list passages;
 	size_t count;
 };
@@ -235,9 +235,10 @@ service_listen(struct service *service)
 static enum watch_next
 service_state(void *self, const Openshell__V1__SandboxStreamEvent *event, struct why *why)
 {
+	struct service *service = self;
 	int phase;
 
-	(void)self;
+	service->seen = true;
 	if (event->payload_case != OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_SANDBOX)
 		return WATCH_ON;
 	phase = sandbox_phase(event->sandbox);
@@ -258,7 +259,27 @@ service_stop(struct service *service)
 		passage_free(passage);
 }
 
-/* Serve until the sandbox is gone or a signal comes; where the gateway goes away, connect again for a while. */
+/*
+ * The watch ended though the sandbox is not gone. Where the connection to the gateway stands, the streams on it live on
+ * and it is only watched again; else all of them are lost, and a new connection is made.
+ */
+static enum err
+service_again(struct service *service, struct why *why)
+{
+	struct cli *cli = service->cli;
+	enum err r = ERR_UNAVAILABLE;
+
+	if (rpc_client_usable(cli->connection.client))
+		return cli_pause(cli, RETRY_EVERY_MS, why);
+	service_stop(service);
+	for (unsigned tries = 0; r == ERR_UNAVAILABLE && tries < RETRIES_MAX && cli->signal == 0; tries++)
+		if ((r = cli_pause(cli, RETRY_EVERY_MS, why)) == OK)
+			r = cli_reconnect(cli, why);
+	service_listen(service);
+	return r;
+}
+
+/* Serve until the sandbox is gone or a signal comes; a gateway that is away for a moment is waited for. */
 static enum err
 service_run(struct service *service, struct why *why)
 {
@@ -266,21 +287,21 @@ service_run(struct service *service, struct why *why)
 	struct cli *cli = service->cli;
 	const struct watching watching = {
 	    .request = &request, .event = service_state, .self = service, .interrupted = &cli->signal};
-	unsigned tries = 0;
+	unsigned again = 0;
 	enum err r;
 
 	request.id = (char *)(uintptr_t)service->sandbox_id;
 	request.has_follow_status = request.follow_status = true;
-	for (;;) {
-		service_listen(service);
+	service_listen(service);
+	do {
+		service->seen = false;
 		r = watch_sandbox(&cli->connection, &watching, why);
-		service_stop(service);
-		for (tries = 0; r == ERR_UNAVAILABLE && tries < RETRIES_MAX && cli->signal == 0; tries++)
-			if (cli_pause(cli, RETRY_EVERY_MS, why) == OK && cli_reconnect(cli, why) == OK)
-				break;
-		if (r != ERR_UNAVAILABLE || tries == RETRIES_MAX || cli->signal != 0)
-			return cli->signal != 0 ? fail(why, ERR_CANCELLED, "interrupted") : r;
-	}
+		again = service->seen ? 0 : again + 1;
+		if (r == ERR_UNAVAILABLE && again < RETRIES_MAX)
+			r = service_again(service, why);
+	} while (r == OK && cli->signal == 0);
+	service_stop(service);
+	return cli->signal != 0 ? fail(why, ERR_CANCELLED, "interrupted") : r;
 }
 
 static enum err

@@ -56,6 +56,9 @@ enum err rpc_unary(struct rpc_client *client, const char *path, const ProtobufCM
     const ProtobufCMessageDescriptor *response, uint32_t timeout_ms, ProtobufCMessage **out,
     struct rpc_status *status) must_check;
 
+/* May new calls be made? Not once the connection is lost or the server has said that it leaves. */
+bool rpc_client_usable(const struct rpc_client *client);
+
 struct rpc_stream_config {
 	const char *path;
 	const ProtobufCMessageDescriptor *response;

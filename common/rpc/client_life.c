@@ -208,3 +208,9 @@ rpc_client_free(struct rpc_client *client)
 	free(client->user_agent);
 	free(client);
 }
+
+bool
+rpc_client_usable(const struct rpc_client *client)
+{
+	return !client->lost && !client->leaving;
+}
