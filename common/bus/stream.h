@@ -5,7 +5,7 @@
 #include "common/bus/peer.h"
 
 #define STREAM_WINDOW_BYTES (256u << 10) /* credit that a receiver keeps open for one channel */
-#define STREAM_CHUNK_BYTES  (32u << 10)	 /* most bytes of one stream_data */
+#define STREAM_CHUNK_BYTES  (64u << 10)	 /* most bytes of one stream_data; at most what bus.def allows */
 
 /* The sending end of one channel of a stream. */
 struct stream_out {

@@ -155,7 +155,7 @@ checked(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 	forward->intake.call = call;
 	list_append(&api->forwards[forward->sandbox.bytes[0] % API_BUCKETS], &forward->link);
 	rpc_set_state(call, &forward->work);
-	rpc_set_queue(call, passage_window(api));
+	rpc_set_queue(call, passage_queue(api));
 	rpc_begin(call);
 	forward->passage =
 	    passage_door(api, forward->sandbox, forward->door, forward->host, forward->port, &owner, forward);

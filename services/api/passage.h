@@ -8,7 +8,7 @@
 
 #include "services/api/api.h"
 
-#define PASSAGE_WINDOW_BYTES (256u << 10) /* most credit of one channel */
+#define PASSAGE_WINDOW_BYTES (512u << 10) /* most credit of one channel */
 
 struct passage;
 
@@ -65,8 +65,9 @@ void passage_read(struct passage *passage);
 /* The owner goes, and hears nothing more: a command is killed, a door closed. */
 void passage_leave(struct passage *passage);
 
-/* How much may be queued to one slow reader, with this many passages open. */
+/* How much credit a channel has, and how much may be queued to one slow reader, with as many passages open as there are. */
 size_t passage_window(const struct api *api);
+size_t passage_queue(const struct api *api);
 
 /* The relay is away: all passages through it end. */
 void passage_peer_down(struct api *api, const struct peer *peer);

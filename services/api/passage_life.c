@@ -11,6 +11,7 @@
 #define RETRY_MOST_MS	  1000
 #define START_PATIENCE_MS (CALL_DEADLINE_MS + 2000) /* the relay's own answer about its deadline comes first */
 #define ALL_WINDOWS_BYTES (32u << 20)
+#define QUEUE_MOST	  (256u << 10)
 #define WINDOW_LEAST	  (32u << 10)
 
 size_t
@@ -19,6 +20,14 @@ passage_window(const struct api *api)
 	size_t share = ALL_WINDOWS_BYTES / (api->passages_n + 1);
 
 	return share > PASSAGE_WINDOW_BYTES ? PASSAGE_WINDOW_BYTES : share < WINDOW_LEAST ? WINDOW_LEAST : share;
+}
+
+size_t
+passage_queue(const struct api *api)
+{
+	size_t window = passage_window(api);
+
+	return window > QUEUE_MOST ? QUEUE_MOST : window;
 }
 
 /* ---- its end ---- */

@@ -15,6 +15,7 @@ static const struct id session_a = {{1}}, session_b = {{2}};
 static Openshell__V1__TcpForwardInit init;
 static Openshell__V1__TcpRelayTarget tcp;
 static Openshell__V1__SshRelayTarget ssh;
+static uint64_t granted; /* to the door that was opened last */
 
 /* ---- what is said again and again ---- */
 
@@ -83,7 +84,9 @@ door_opens(uint8_t kind, const char *host, uint16_t at)
 	assert_int_equal(heard->msg.door_open.port, at);
 	reply_send(&heard->reply, &opened);
 	heard_free(heard);
-	heard_free(actor_hear(&relay, STREAM_GRANT));
+	heard = actor_hear(&relay, STREAM_GRANT);
+	granted = heard->msg.stream_grant.limit;
+	heard_free(heard);
 	return stream;
 }
 
@@ -311,7 +314,7 @@ forward_back_pressure(void **unused)
 
 	(void)unused;
 	got->paused = true;
-	limit = 256 << 10;
+	limit = granted;
 	while (sent < ALL) {
 		stalled =
 		    clock_ms() + (got->paused ? 200 : PATIENCE_MS); /* that no credit comes can only be waited out */
