@@ -52,22 +52,6 @@ got_signal(ssh_session session, ssh_channel channel, const char *name, void *sel
 /* ---- from birth to end ---- */
 
 enum err
-lane_new(struct sshd *sshd, struct lane **out, struct why *why)
-{
-	struct lane *lane;
-
-	if (sshd->lanes_n >= LANES_MAX)
-		return fail(why, ERR_LIMIT, "%d channels are open", LANES_MAX);
-	if ((lane = calloc(1, sizeof(*lane))) == NULL)
-		abort();
-	lane->sshd = sshd;
-	list_append(&sshd->lanes, &lane->in_sshd);
-	sshd->lanes_n++;
-	*out = lane;
-	return OK;
-}
-
-enum err
 lane_join(struct lane *lane, ssh_channel channel, struct why *why)
 {
 	lane->channel = channel;
@@ -123,6 +107,35 @@ lane_gone(struct lane *lane)
 	if (kind != NULL && kind->gone != NULL)
 		kind->gone(lane);
 	lane_free(lane);
+}
+
+/* Those that their client has closed, before their turn. */
+static void
+reap(struct sshd *sshd)
+{
+	struct lane *lane;
+
+	list_each (lane, &sshd->lanes, struct lane, in_sshd)
+		if (lane->closed)
+			lane_gone(lane);
+}
+
+enum err
+lane_new(struct sshd *sshd, struct lane **out, struct why *why)
+{
+	struct lane *lane;
+
+	if (sshd->lanes_n >= LANES_MAX)
+		reap(sshd);
+	if (sshd->lanes_n >= LANES_MAX)
+		return fail(why, ERR_LIMIT, "%d channels are open", LANES_MAX);
+	if ((lane = calloc(1, sizeof(*lane))) == NULL)
+		abort();
+	lane->sshd = sshd;
+	list_append(&sshd->lanes, &lane->in_sshd);
+	sshd->lanes_n++;
+	*out = lane;
+	return OK;
 }
 
 void

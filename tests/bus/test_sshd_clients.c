@@ -97,7 +97,7 @@ a_login_shell_in_a_terminal(void **unused)
 	client_start(&client, "TERM=dumb $SSH sandbox", true);
 	client_say(&client, "PS1='READY '\r");
 	client_await(&client, "\nREADY ");
-	client_say(&client, "echo in-$((1+1)); sleep 1000\r");
+	client_say(&client, "sh -c 'echo in-$((1+1)); sleep 1000'\r");
 	client_await(&client, "in-2");
 	client.out[client.out_n = 0] = '\0';
 	client_say(&client, "\003"); /* Ctrl-C reaches the command, not the client */
