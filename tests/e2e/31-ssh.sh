@@ -59,6 +59,16 @@ succeeds "with links and all" diff -r --no-dereference "$work/tree" "$work/tree-
 $ssh -M -N -S "$work/control" "$host" 2>/dev/null &
 master=$!
 wait_for 10 $ssh -S "$work/control" -O check "$host"
+sshd=$(pgrep -x sshd -P "$(supervisor_of box)")
+field() { awk -v f="$1:" '$1 == f { print $2 }' "/proc/$sshd/task/"*/status | sort -u | tr '\n' ' '; }
+is "the SSH server: no capability, a filter, no way up" "$(field CapPrm)$(field CapEff)$(field CapInh)$(field CapAmb)$(field Seccomp)$(field NoNewPrivs)" \
+	"0000000000000000 0000000000000000 0000000000000000 0000000000000000 2 1 "
+if [ "$(id -u)" = 0 ]; then
+	mine=$(field Uid)
+	is "its user is its own" "$(for pid in $(pgrep -P "$(supervisor_of box)"); do awk '$1 == "Uid:" { print $2 " " }' "/proc/$pid/status"; done | grep -cx "$mine")" 1
+	is "its root is empty" "$(find "/proc/$sshd/root/" -mindepth 1 | wc -l)" 0
+	unlike "its files are not its own: it is not dumpable" "$(stat -c %u "/proc/$sshd/environ") " "^$mine"
+fi
 for i in 1 2 3; do $ssh -S "$work/control" "$host" "cat >$i; sha256sum <$i" <"$work/blob" >"$work/sum$i" & pids[i]=$!; done
 wait "${pids[@]}"
 is "three sessions on one connection" "$(cat "$work"/sum[123] | sort -u)" "$sum"
