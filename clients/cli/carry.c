@@ -282,7 +282,7 @@ go_on(struct carrying *carrying, struct why *why)
 
 enum err
 carry_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *verb, const char *path,
-    const struct carry_end *end, struct why *why)
+    const struct carry_end *end, struct carried *out, struct why *why)
 {
 	struct carrying *carrying = calloc(1, sizeof(*carrying));
 	enum err r;
@@ -305,6 +305,8 @@ carry_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *ve
 	}
 	if (r == OK)
 		r = result(carrying, why);
+	*out = end->carried(end->self);
+	out->bytes += carrying->before;
 	if (carrying->stream != NULL && !carrying->ended)
 		rpc_stream_cancel(carrying->stream);
 	free(carrying);

@@ -6,7 +6,8 @@
 
 /* What has arrived at the other end, of how much. */
 struct carried {
-	uint64_t bytes, bytes_all, entries;
+	uint64_t bytes, bytes_all; /* since the last break */
+	uint64_t entries;	   /* breaks or not */
 };
 
 /* This machine's end. */
@@ -23,11 +24,12 @@ struct carry_end {
  * Run it to its end. After a break it goes on with another pack, as long as something arrives within CARRY_PATIENCE_MS.
  *
  * verb, path  pack's arguments
+ * out         all that was carried, what came twice counted twice
  * errors      ERR_CANCELLED a signal asked to stop, nothing half made is left; what either end said; the gateway's own
  */
 #define CARRY_PATIENCE_MS 30000
 enum err carry_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *verb, const char *path,
-    const struct carry_end *end, struct why *why) must_check;
+    const struct carry_end *end, struct carried *out, struct why *why) must_check;
 
 /* "12.3 MiB" */
 #define SIZE_TEXT_BYTES 24

@@ -84,10 +84,8 @@ download(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *nam
 	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
 	    arena_format(&cli->arena, "Downloading %s from %s", shown(&cli->arena, path), name));
 	downloading.taker = taker_new(&config);
-	if ((r = carry_run(cli, sandbox, "give", path, &end, why)) == OK) {
-		carried = taker_carried(&downloading);
+	if ((r = carry_run(cli, sandbox, "give", path, &end, &carried, why)) == OK)
 		carry_done(cli, arena_format(&cli->arena, "Downloaded to %s", shown(&cli->arena, to)), &carried);
-	}
 	progress_stop(&cli->progress);
 	taker_free(downloading.taker, false);
 	free(downloading.name);

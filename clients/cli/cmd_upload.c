@@ -16,7 +16,7 @@
 struct uploading {
 	struct sender_config config;
 	struct sender *sender;
-	struct carried before; /* by earlier senders */
+	uint64_t before; /* entries of earlier senders */
 	char *after;
 };
 
@@ -41,9 +41,10 @@ sender_over(void *self)
 static struct carried
 sender_carried(void *self)
 {
-	const struct sender_state state = sender_state(((struct uploading *)self)->sender);
+	const struct uploading *uploading = self;
+	const struct sender_state state = sender_state(uploading->sender);
 
-	return (struct carried){state.bytes, state.bytes_all, state.entries};
+	return (struct carried){state.bytes, state.bytes_all, uploading->before + state.entries};
 }
 
 /* The next sender goes on behind what the taker had last. */
@@ -51,11 +52,9 @@ static void
 sender_again(void *self)
 {
 	struct uploading *uploading = self;
-	struct carried carried = sender_carried(self);
 	char *after = span_dup(sender_done(uploading->sender));
 
-	uploading->before.bytes += carried.bytes;
-	uploading->before.entries += carried.entries;
+	uploading->before += sender_state(uploading->sender).entries;
 	sender_free(uploading->sender);
 	free(uploading->after);
 	uploading->after = after;
@@ -84,12 +83,8 @@ send_all(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *nam
 	enum err r;
 
 	uploading->sender = sender_new(&uploading->config);
-	if ((r = carry_run(cli, sandbox, "take", remote == NULL ? "" : remote, &end, why)) == OK) {
-		carried = sender_carried(uploading);
-		carried.bytes += uploading->before.bytes;
-		carried.entries += uploading->before.entries;
+	if ((r = carry_run(cli, sandbox, "take", remote == NULL ? "" : remote, &end, &carried, why)) == OK)
 		carry_done(cli, arena_format(&cli->arena, "Uploaded to %s", name), &carried);
-	}
 	sender_free(uploading->sender);
 	free(uploading->after);
 	return r == ERR_CANCELLED && cli->signal == 0 ? explained(r, name, why) : r;

@@ -50,7 +50,7 @@ refused(struct why *why, const char *step)
 	case ENOTEMPTY:
 		return fail(why, ERR_STATE, "%s: a directory of that name is in the way", step);
 	case ENOTDIR:
-		return fail(why, ERR_STATE, "%s: something that is no directory is in the way", step);
+		return fail(why, ERR_STATE, "%s: a link, or something else that is no directory, is in the way, and is not followed", step);
 	default:
 		return fail_errno(why, ERR_SYSTEM, "%s", step);
 	}

@@ -12,13 +12,14 @@
 
 #define UNDER_WAY_MAX 1024 /* entries that are sent and not yet acknowledged */
 
-enum step { STEP_HELLO, STEP_BEGIN, STEP_TOTAL, STEP_WALK, STEP_HAVE, STEP_FROM, STEP_FILE, STEP_OVER };
+enum step { STEP_HELLO, STEP_TOTAL, STEP_WALK, STEP_HAVE, STEP_FROM, STEP_FILE, STEP_OVER };
 
 struct sender {
 	struct sender_config config;
 	struct walker *walker;
 	char after[RELATIVE_MAX_BYTES + 1]; /* config.walk.after points here */
 	enum step step;
+	bool begun; /* the taker is ready */
 	struct walked now; /* the entry that is being sent */
 	int fd;
 	uint64_t size, offset;
@@ -85,14 +86,14 @@ take_begin(struct sender *sender, const struct parcel *parcel, struct why *why)
 {
 	struct why reason;
 
-	if (sender->step != STEP_BEGIN)
-		return fail(why, ERR_PROTOCOL, "begin comes first, and once");
+	if (sender->begun)
+		return fail(why, ERR_PROTOCOL, "begin comes once");
 	if (parcel->text.length > 0 && relative_check(parcel->text, &reason) != OK)
 		return fail(why, ERR_PROTOCOL, "begin: %s", reason.text);
 	if (parcel->text.length > 0)
 		config_after(sender, parcel->text);
 	sender->config.again |= parcel->again;
-	sender->step = STEP_TOTAL;
+	sender->begun = true;
 	return OK;
 }
 
@@ -384,7 +385,7 @@ step(struct sender *sender, uint8_t *to, size_t room, size_t *out, struct why *w
 {
 	switch (sender->step) {
 	case STEP_HELLO:
-		sender->step = STEP_BEGIN;
+		sender->step = STEP_TOTAL;
 		*out = parcel_write(&(struct parcel){.type = PARCEL_HELLO, .version = PARCEL_VERSION}, to);
 		return OK;
 	case STEP_TOTAL:
@@ -406,7 +407,7 @@ step(struct sender *sender, uint8_t *to, size_t room, size_t *out, struct why *w
 static bool
 waits(const struct sender *sender)
 {
-	return sender->step == STEP_BEGIN || sender->step == STEP_HAVE || sender->step == STEP_OVER ||
+	return (sender->step == STEP_TOTAL && !sender->begun) || sender->step == STEP_HAVE || sender->step == STEP_OVER ||
 	       (sender->step == STEP_WALK && sender->sent - sender->acknowledged >= UNDER_WAY_MAX);
 }
 

@@ -151,7 +151,9 @@ file_begin(struct taker *taker, const struct parcel *parcel, struct span path, s
 static void
 part_forget(struct taker *taker, const struct parcel *parcel, struct span path)
 {
-	if (taker->path[0] == '\0' || (parcel->kind == PARCEL_FILE && parcel->again && span_equal(path, current(taker))))
+	bool same = parcel->kind == PARCEL_FILE && parcel->again && span_equal(path, current(taker));
+
+	if (taker->path[0] == '\0' || parcel->kind == PARCEL_COMPLETE || same)
 		return;
 	beneath_discard(&taker->beneath, current(taker));
 	taker->path[0] = '\0';
