@@ -180,6 +180,7 @@ connection_work(void *self)
 {
 	struct connection *connection = self;
 	struct list waiting;
+	bool left;
 
 	/* Calls that become ready meanwhile have their turn after what is ready now was sent. */
 	list_init(&waiting);
@@ -201,7 +202,10 @@ connection_work(void *self)
 		http1_send(connection);
 	if (connection->protocol == PROTOCOL_HTTP1 && !connection->closing && !http1_take(connection))
 		connection->closing = true;
+	left = connection->pump.out.length > 0;
 	pump_flush(&connection->pump);
+	if (left && connection->pump.out.length == 0)
+		connection_wake(connection); /* there may be more that did not fit before */
 	if (connection->pump.state == PUMP_CLOSED) {
 		rpc_connection_free(connection);
 		return;

@@ -70,6 +70,7 @@ struct rpc_call {
 	struct timer deadline;
 	struct buffer in, out;
 	size_t queue_max;  /* bytes of out from which there is no room */
+	size_t dropped;	   /* that came after its answer was whole */
 	size_t unconsumed; /* bytes of in that still fill the client's window */
 	int status;
 	char *status_words;

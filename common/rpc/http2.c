@@ -8,6 +8,7 @@
 #include "common/rpc/frames.h"
 
 #define CONNECTION_WINDOW (4 << 20) /* all streams together; each is bounded by WINDOW_BYTES */
+#define DROPPED_MAX	  (16 << 20) /* of a request whose answer is whole */
 #define MESSAGE_WORDS	  12288	    /* percent-encoding makes three of one */
 
 static struct rpc_call *
@@ -65,6 +66,8 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *
 		call->unconsumed += length;
 	else
 		nghttp2_session_consume_stream(session, stream, length);
+	if (call != NULL && call->finished && call->claimed && (call->dropped += length) > DROPPED_MAX)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_NO_ERROR);
 	if (call == NULL || call->finished || (call->is_http && !call->claimed))
 		return 0;
 	buffer_add(&call->in, span_of_bytes(at, length));
@@ -86,14 +89,17 @@ on_stream_close(nghttp2_session *session, int32_t stream, uint32_t error_code, v
 	return 0;
 }
 
-/* We have said all: a client that still sends is told to stop (RFC 9113, 8.1). */
+/*
+ * We have said all: a client that still sends is told to stop (RFC 9113, 8.1). What follows a whole answer of a claimed
+ * request is let come for a while: clients report the reset in place of the answer.
+ */
 static int
 on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 {
 	struct rpc_call *call = call_of(session, frame->hd.stream_id);
 
 	(void)self;
-	if (call != NULL && !call->input_ended && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
+	if (call != NULL && !call->input_ended && !call->claimed && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 &&
 	    (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
 	return 0;
