@@ -43,7 +43,7 @@ struct api {
 	struct provider_profiles builtins; /* in builtins_arena */
 	struct arena builtins_arena;
 	struct list watches[API_BUCKETS], passages[API_BUCKETS];
-	size_t passages_n;
+	size_t passages_n, passages_most;
 	struct list forwards[API_BUCKETS]; /* by sandbox: forward.c */
 	struct services services;
 	struct timer patience; /* for state and relay, before the first caller is let in */

@@ -65,8 +65,8 @@ void passage_read(struct passage *passage);
 /* The owner goes, and hears nothing more: a command is killed, a door closed. */
 void passage_leave(struct passage *passage);
 
-/* How much credit a channel has, and how much may be queued to one slow reader, with as many passages open as there are. */
-size_t passage_window(const struct api *api);
+/* Credit of a channel of which so many bytes have been taken; how much to queue to a slow reader (rpc_set_queue). */
+uint32_t passage_window(const struct api *api, uint64_t used);
 size_t passage_queue(const struct api *api);
 
 /* The relay is away: all passages through it end. */

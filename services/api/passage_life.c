@@ -1,5 +1,6 @@
 /* passage: how a stream into a sandbox begins and ends. */
 #include <assert.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -11,38 +12,65 @@
 #define RETRY_MOST_MS	  1000
 #define START_PATIENCE_MS (CALL_DEADLINE_MS + 2000) /* the relay's own answer about its deadline comes first */
 #define ALL_WINDOWS_BYTES (32u << 20)
-#define QUEUE_MOST	  (256u << 10)
-#define WINDOW_LEAST	  (32u << 10)
+#define WINDOW_FIRST	  (32u << 10)
+#define WINDOW_EARNED	  64 /* that part of what was taken: clients take some MiB before they stall */
+#define QUEUE_LEAST	  (32u << 10)
+#define QUEUE_MOST	  (64u << 10)
+#define MANY		  64 /* so many passages leave holes in the heap */
 
-size_t
-passage_window(const struct api *api)
+/* A part of the memory that all share. */
+static size_t
+share(const struct api *api, size_t least, size_t most)
 {
-	size_t share = ALL_WINDOWS_BYTES / (api->passages_n + 1);
+	size_t part = ALL_WINDOWS_BYTES / (api->passages_n + 1);
 
-	return share > PASSAGE_WINDOW_BYTES ? PASSAGE_WINDOW_BYTES : share < WINDOW_LEAST ? WINDOW_LEAST : share;
+	return part > most ? most : part < least ? least : part;
+}
+
+/* It grows with what has been taken: who stalls soon holds little. */
+uint32_t
+passage_window(const struct api *api, uint64_t used)
+{
+	uint64_t earned = used / WINDOW_EARNED < WINDOW_FIRST ? WINDOW_FIRST : used / WINDOW_EARNED;
+	size_t most = share(api, WINDOW_FIRST, PASSAGE_WINDOW_BYTES);
+
+	return (uint32_t)(earned < most ? earned : most);
 }
 
 size_t
 passage_queue(const struct api *api)
 {
-	size_t window = passage_window(api);
-
-	return window > QUEUE_MOST ? QUEUE_MOST : window;
+	return share(api, QUEUE_LEAST, QUEUE_MOST);
 }
 
 /* ---- its end ---- */
 
+/* One more, or one less: after many the memory that they had goes back to the system. */
+static void
+counted(struct api *api, int by)
+{
+	api->passages_n += (size_t)by;
+	if (api->passages_n > api->passages_most)
+		api->passages_most = api->passages_n;
+	if (api->passages_n > 0 || api->passages_most < MANY)
+		return;
+	api->passages_most = 0;
+	malloc_trim(0);
+}
+
 static void
 passage_free(struct passage *passage)
 {
+	struct api *api = passage->api;
+
 	passage_drop(passage);
-	loop_timer_stop(passage->api->loop, &passage->again);
+	loop_timer_stop(api->loop, &passage->again);
 	if (passage->question != 0)
 		call_cancel(passage->relay, passage->question);
 	numbered_remove(&passage->numbered);
 	peer_unref(passage->relay);
-	passage->api->passages_n--;
 	free(passage);
+	counted(api, -1);
 }
 
 void
@@ -145,7 +173,7 @@ channels_open(struct passage *passage, struct why *why)
 		stream_out_init(&passage->to[i], passage->relay, passage->numbered.number, i == 0 ? 0 : 3);
 	for (uint8_t i = 0; r == OK && i < outputs; i++)
 		r = stream_in_open(&passage->from[i], passage->relay, passage->numbered.number, (uint8_t)(i + 1),
-		    (uint32_t)passage_window(passage->api), why);
+		    passage_window(passage->api, 0), why);
 	return r;
 }
 
@@ -226,7 +254,7 @@ passage_new(struct api *api, const struct msg *open, const struct passage_owner 
 	    .give_up_ms = clock_ms() + SESSION_WAIT_MS,
 	    .wait_ms = RETRY_FIRST_MS};
 	list_init(&passage->kept);
-	api->passages_n++;
+	counted(api, 1);
 	return passage;
 }
 
