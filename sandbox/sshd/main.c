@@ -11,6 +11,7 @@
 #include "common/bus/channel.h"
 #include "common/os/ids.h"
 #include "common/os/jail.h"
+#include "common/os/rest.h"
 #include "sandbox/sshd/attach.h"
 #include "sandbox/sshd/routes.h"
 #include "sandbox/sshd/session.h"
@@ -81,6 +82,7 @@ enter(struct why *why)
 static enum err
 run(struct sshd *sshd, struct loop *loop, struct why *why)
 {
+	struct timer start = {0};
 	enum err r;
 
 	sshd_init(sshd, loop);
@@ -90,8 +92,10 @@ run(struct sshd *sshd, struct loop *loop, struct why *why)
 	if ((r = channel_await(loop, sshd->supervisor, &sshd->ready, "whom to serve", why)) == OK &&
 	    (r = enter(why)) == OK &&
 	    (r = channel_open(&sshd->bus, ROLE_LINK, "link", fd_take(&sshd->setup.link), &sshd->link, why)) == OK) {
+		rest_soon(loop, &start);
 		if ((r = session_begin(sshd, why)) == OK)
 			r = loop_run(loop, why);
+		loop_timer_stop(loop, &start);
 		sshd->bus.peer_down = NULL;
 		session_end(sshd);
 	}

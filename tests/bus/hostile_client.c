@@ -73,7 +73,23 @@ listeners(ssh_session session)
 
 	while (n < MANY && ssh_channel_listen_forward(session, "localhost", 0, &port) == SSH_OK)
 		n++;
-	return printed("listeners", n);
+	printed("listeners", n);
+	printed("wrong one stopped", ssh_channel_cancel_forward(session, "localhost", 1) == SSH_OK);
+	printed("stopped", ssh_channel_cancel_forward(session, "localhost", port) == SSH_OK);
+	return printed("again", ssh_channel_listen_forward(session, "localhost", 0, &port) == SSH_OK);
+}
+
+/* A signal while the command is being started, and a name that is none. A command that a client ended has no exit code. */
+static int
+signals(ssh_session session)
+{
+	ssh_channel channel = ssh_channel_new(session);
+
+	if (ssh_channel_open_session(channel) != SSH_OK || ssh_channel_request_exec(channel, "exec sleep 1000") != SSH_OK)
+		return 1;
+	ssh_channel_request_send_signal(channel, "SEGFAULT");
+	ssh_channel_request_send_signal(channel, "TERM");
+	return printed("code", code_of(channel));
 }
 
 /* A command, and a second one on its channel; a terminal when it is too late; a subsystem that nobody knows. */
@@ -162,6 +178,7 @@ static const struct {
 } attacks[] = {
     {"channels", channels},
     {"listeners", listeners},
+    {"signals", signals},
     {"requests", requests},
     {"haste", haste},
     {"lengthy", lengthy},

@@ -27,6 +27,7 @@ char directory[64];
 struct actor link_actor;
 unsigned connections, ended, commands_running, signals_seen[65];
 pid_t last_sshd;
+bool stage_bash;
 static struct peer *last_peer, *last_link; /* its ends at supervisor and link; borrowed */
 
 static const char *program, *dial;
@@ -241,7 +242,7 @@ sshd_start(int connection)
 	struct msg m = {.id = SSH_SETUP,
 	    .ssh_setup = {.host_key = span_of_bytes("0123456789abcdef0123456789abcdef", 32),
 		.workspace = span_of_text(directory),
-		.bash = true}};
+		.bash = stage_bash}};
 	struct why why;
 
 	assert_int_equal(channel_pair(&ours, &plan.fds[3], &why), OK);
@@ -351,6 +352,7 @@ setup(void **unused)
 	signal(SIGPIPE, SIG_IGN);
 	directory_make(directory);
 	variables();
+	stage_bash = true;
 	connections = ended = commands_running = 0;
 	memset(signals_seen, 0, sizeof(signals_seen));
 	assert_int_equal(loop_new(&loop, &why), OK);

@@ -12,6 +12,7 @@ extern char directory[64]; /* of the test's own: key of the host, sockets, files
 extern struct actor link_actor; /* the link: its peers are each connection's sshd */
 extern unsigned connections, ended; /* how many sshd were started, and have ended */
 extern pid_t last_sshd;
+extern bool stage_bash; /* what the next sshd is told */
 extern unsigned commands_running;
 extern unsigned signals_seen[65]; /* by number: what sshd asked for commands to be sent */
 

@@ -28,7 +28,16 @@ limits_are_kept(void **unused)
 {
 	(void)unused;
 	assert_string_equal(attack("channels"), "channels 64\n");
-	assert_string_equal(attack("listeners"), "listeners 16\n");
+	assert_string_equal(attack("listeners"), "listeners 16\nwrong one stopped 0\nstopped 1\nagain 1\n");
+}
+
+static void
+signals_reach_their_command(void **unused)
+{
+	(void)unused;
+	assert_string_equal(attack("signals"), "code -1\n");
+	assert_int_equal(signals_seen[SIGTERM], 1);
+	assert_int_equal(signals_seen[SIGSEGV], 0);
 }
 
 static void
@@ -147,6 +156,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
+	    cmocka_unit_test_setup_teardown(signals_reach_their_command, setup, teardown),
 	    cmocka_unit_test_setup_teardown(requests_that_do_not_fit_are_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(channels_that_close_in_haste, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_nobody_reads_is_bounded, setup, teardown),
