@@ -2,6 +2,7 @@
 #include "clients/cli/attach.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "clients/cli/sandbox.h"
 #include "clients/cli/ssh_child.h"
@@ -66,18 +67,30 @@ lost_note(struct cli *cli, char *name)
 	call_free(answer);
 }
 
+/* On a terminal: how to get out of it again. */
+static void
+leave_note(struct cli *cli, bool tty, bool over)
+{
+	if (over || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return;
+	cli_note(cli, tty ? "Attached to the main process; Ctrl-P Ctrl-Q leaves it running."
+			  : "Attached to the main process, which has no terminal; Ctrl-C leaves it running.");
+}
+
 /* With ssh installed and the sandbox as it must be. */
 static enum err
 attach_by(struct cli *cli, const Openshell__V1__Sandbox *sandbox, struct ssh_plan *plan, struct why *why)
 {
 	const char *words[SSH_WORDS_MAX];
 	struct ssh_session session = {0};
+	bool tty = sandbox->spec != NULL && sandbox->spec->tty;
 	enum err r;
 
 	plan->sandbox_id = sandbox->metadata->id;
-	if ((r = attach_words(cli, plan, sandbox->spec != NULL && sandbox->spec->tty, words, why)) != OK ||
+	if ((r = attach_words(cli, plan, tty, words, why)) != OK ||
 	    (r = ssh_session_make(cli, plan->sandbox_id, &session, why)) != OK)
 		return r;
+	leave_note(cli, tty, main_exited(sandbox));
 	r = ssh_run(cli, &session, words, &cli->exit_code, why);
 	ssh_session_revoke(cli, &session);
 	return r;
