@@ -129,9 +129,10 @@ call_http(struct rpc_call *call)
 	const struct rpc_server_config *config = &call->connection->server->config;
 
 	call->is_http = true;
-	if (!call->claimed && call->connection->plain_only)
-		rpc_http_answer(call, 400, "text/plain", SPAN("this port speaks TLS\n"));
-	else if (call->headers_too_big)
+	if (!call->claimed && call->connection->plain_only) {
+		call->connection->closing = true; /* this port speaks TLS: no answer */
+		rpc_http_abort(call);
+	} else if (call->headers_too_big)
 		rpc_http_answer(call, 431, "text/plain", SPAN("request headers too large\n"));
 	else if (config->http == NULL)
 		rpc_http_answer(call, 404, "text/plain", SPAN("not found\n"));

@@ -156,6 +156,8 @@ http1_take(struct connection *connection)
 	r = http_request_parse(buffer_span(&connection->head), HTTP_HEAD_BYTES, &request, &used, &why);
 	if (r == ERR_MORE)
 		return true;
+	if (connection->plain_only && (r != OK || !claims(connection, &request)))
+		return false; /* this port speaks TLS: no answer */
 	if (r == ERR_RANGE)
 		return http1_refuse(connection, 431, SPAN("request head too large\n"));
 	if (r != OK || request.target.at[0] != '/')

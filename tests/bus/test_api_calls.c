@@ -263,12 +263,12 @@ logs_and_config(void **unused)
 static void
 not_there_yet(void **unused)
 {
-	Openshell__V1__ListServicesRequest request = OPENSHELL__V1__LIST_SERVICES_REQUEST__INIT;
+	Openshell__V1__ListWorkspaceMembersRequest request = OPENSHELL__V1__LIST_WORKSPACE_MEMBERS_REQUEST__INIT;
 
 	(void)unused;
-	call_fails(OPENSHELL "ListServices", &request.base, &openshell__v1__list_services_response__descriptor, 12,
-	    "ListServices");
-	call_fails(OPENSHELL "NoSuchMethod", &request.base, &openshell__v1__list_services_response__descriptor, 12,
+	call_fails(OPENSHELL "ListWorkspaceMembers", &request.base, &openshell__v1__list_workspace_members_response__descriptor, 12,
+	    "ListWorkspaceMembers");
+	call_fails(OPENSHELL "NoSuchMethod", &request.base, &openshell__v1__list_workspace_members_response__descriptor, 12,
 	    "NoSuchMethod");
 }
 

@@ -111,13 +111,27 @@ routed(uint8_t phase)
 	heard_free(heard);
 }
 
+/* What was told before has been read at either end: a question and its answer have passed behind it. */
+static void
+settled(void)
+{
+	Openshell__V1__GetServiceRequest get = OPENSHELL__V1__GET_SERVICE_REQUEST__INIT;
+	struct got *got;
+
+	get.sandbox = (char *)"demo";
+	got = call(OPENSHELL "GetService", &get.base, &openshell__v1__service_endpoint_response__descriptor);
+	actor_refuse(&state, SERVICE_GET, ERR_NOT_FOUND, "service endpoint not found");
+	got_ended(got, 5, "service endpoint not found");
+	got_free(got);
+}
+
 static void
 stale(void)
 {
 	const struct msg m = {.id = SERVICE_STALE, .service_stale = {route}};
 
 	tell(state.peer, &m);
-	until_healthy(); /* it has been read */
+	settled();
 }
 
 static uint64_t
@@ -166,10 +180,8 @@ says(uint64_t stream, uint64_t *offset, const char *words)
 static void
 nothing_asked(struct actor *actor, enum msg_id id)
 {
-	struct heard *heard;
-
-	until_healthy();
-	assert_null(heard = actor_heard(actor, id));
+	settled();
+	assert_null(actor_heard(actor, id));
 }
 
 /* ---- the tests ---- */
@@ -327,7 +339,7 @@ hostile_answers(void **unused)
 			web_answered("HTTP/1.1 502 ", "Service endpoint is not reachable");
 		else { /* cut, so that it cannot be taken for whole */
 			UNTIL(loop, web_has(NULL));
-			assert_null(strstr(web.bytes, "0\r\n\r\n"));
+			assert_null(strstr(web.bytes, "\r\n0\r\n\r\n"));
 		}
 		web_close();
 		heard_free(actor_hear(&relay, DOOR_CLOSED));
@@ -350,7 +362,7 @@ bodies_go_in(void **unused)
 	web_answered("HTTP/1.1 100 Continue\r\n\r\n", "\r\n\r\n");
 	sent = send(web.fd, big, sizeof(big), MSG_DONTWAIT);
 	assert_true(sent > 0);
-	until_healthy();
+	settled();
 	for (size_t n = inside(got, sizeof(got), "\r\n\r\n"); n < 1000;) {
 		struct heard *heard = actor_hear(&relay, STREAM_DATA);
 
@@ -435,7 +447,7 @@ slow_and_gone(void **unused)
 			stream_bytes(stream, 1, at, piece, sizeof(piece));
 			at += sizeof(piece);
 		}
-		until_healthy();
+		settled();
 		quiet++;
 		while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
 			if (heard->msg.stream_grant.stream == stream && heard->msg.stream_grant.limit > limit) {
@@ -483,7 +495,6 @@ static void
 calls(void **unused)
 {
 	Openshell__V1__ExposeServiceRequest expose = OPENSHELL__V1__EXPOSE_SERVICE_REQUEST__INIT;
-	Openshell__V1__GetServiceRequest get = OPENSHELL__V1__GET_SERVICE_REQUEST__INIT;
 	const ProtobufCMessageDescriptor *answer = &openshell__v1__service_endpoint_response__descriptor;
 	const struct msg answered = {.id = SERVICE_ROW, .service_row = {sandbox, SPAN("default"), sandbox, SPAN("demo"),
 	    SPAN("web"), 8000, true, 1700000000000, 3}};
@@ -512,11 +523,7 @@ calls(void **unused)
 	assert_string_equal(out->endpoint->metadata->name, "demo--web");
 	assert_int_equal(out->endpoint->target_port, 8000);
 	got_free(got);
-	get.sandbox = (char *)"demo";
-	got = call(OPENSHELL "GetService", &get.base, answer);
-	actor_refuse(&state, SERVICE_GET, ERR_NOT_FOUND, "service endpoint not found");
-	got_ended(got, 5, "service endpoint not found");
-	got_free(got);
+	settled();
 }
 
 int
