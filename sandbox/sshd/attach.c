@@ -404,6 +404,8 @@ streams_open(struct attachment *attachment, struct why *why)
 static void
 say_part(const struct attachment *attachment)
 {
+	if ((attachment->lane->read_only || !attachment->owner) && attachment->lane->terminal)
+		lane_say(attachment->lane, "\r\n"); /* a prompt may stand there already */
 	if (attachment->lane->read_only)
 		lane_say_line(attachment->lane, SPAN("this session is read-only"));
 	else if (!attachment->owner)
