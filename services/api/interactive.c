@@ -52,10 +52,10 @@ sandbox_exec_interactive(void *self, struct rpc_call *call, const ProtobufCMessa
 {
 	const Openshell__V1__ExecSandboxInput *in = (const Openshell__V1__ExecSandboxInput *)message;
 	struct interactive *interactive = rpc_state(call);
-	struct command *command = &interactive->command;
+	struct command *command = (struct command *)interactive;
 	struct why why = {0};
 
-	if (interactive == NULL) {
+	if (command == NULL) {
 		begin(self, call, in);
 	} else if (in == NULL) {
 		intake_end(&command->intake, command->passage);

@@ -65,7 +65,7 @@ static void
 made(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
 	Openshell__V1__CreateSshSessionResponse out = OPENSHELL__V1__CREATE_SSH_SESSION_RESPONSE__INIT;
-	const struct msg_ssh_session_made *row = &answer->ssh_session_made;
+	const struct msg_ssh_session_made *row;
 	struct making *making = ask->detail;
 	char id[ID_TEXT_BYTES];
 	struct place place = {0};
@@ -74,6 +74,7 @@ made(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 		ask_fail(ask, r, why);
 		return;
 	}
+	row = &answer->ssh_session_made;
 	place_find((int)ask->work.api->config->listen_fd, &place);
 	out.sandbox_id = id_write(row->sandbox, id);
 	out.token = making->token;
