@@ -130,6 +130,13 @@ box --read /usr --read /var/lib/dpkg --never /var/lib </dev/null | grep -q '^FAI
 	ok "refused: below what the driver never shares" || not_ok "refused: never"
 is "hidden: what the driver never shares, below what is shared" \
 	"$(inside 'ls /usr/share/doc | wc -l; ls /usr/share | wc -l' --read /usr --never /usr/share/doc | cut -d';' -f1)" "0 0"
+# Of the bundle the agent has what it may execute, wherever that must stand.
+ours='ls /opt/openshell; for d in /opt/openshell /opt/openshell/agent /opt/openshell/agent/lib; do touch $d/x 2>/dev/null && echo $d; done; /opt/openshell/agent/pack 2>&1 | head -c 11; echo'
+is "of the bundle the agent sees what it may execute, and changes nothing" "$(inside "$ours")" "0 agent;usage: pack"
+is "... in a container's root too" "$(inside "$ours" --container)" "0 agent;usage: pack"
+is "... laid over /opt where that is shared, which keeps the rest" \
+	"$(inside "$ours; ls /opt | grep -vc openshell" --read /usr --read /lib --read /lib64 --read /bin --read /opt)" "0 agent;usage: pack;$(ls /opt | grep -vc openshell)"
+is "... and nothing where /opt may be written" "$(inside 'ls /opt/openshell 2>&1 | grep -c "No such"; ls /opt | wc -l' --read /usr --read /lib --read /lib64 --read /bin --write /opt)" "0 1;$(ls /opt | wc -l)"
 box --read /usr --read /nowhere --hard </dev/null | grep -q '^FAILED PolicyInvalid.*/nowhere' &&
 	ok "hard_requirement: a missing path stops the start" || not_ok "hard_requirement: a missing path stops the start"
 is "best_effort: it is skipped" "$(inside 'echo here' --read /usr --read /nowhere)" "0 here"
