@@ -85,6 +85,8 @@ peer_up(void *self, struct peer *peer)
 	struct peer *other;
 
 	log_info("peer.up", "role=%s name=%s", role_name(peer->role), peer->name);
+	if (peer->role == ROLE_STATE)
+		services_state_up(api);
 	if (api_peer(api, ROLE_STATE, &other, NULL) == OK && api_peer(api, ROLE_RELAY, &other, NULL) == OK)
 		serve(api);
 }
@@ -94,7 +96,6 @@ peer_down(void *self, struct peer *peer, const struct why *why)
 {
 	log_warning("peer.down", "role=%s name=%s why=\"%s\"", role_name(peer->role), peer->name, why->text);
 	watch_peer_down(self, peer);
-	services_peer_down(self, peer);
 	passage_peer_down(self, peer);
 }
 

@@ -6,7 +6,6 @@
 #include "services/api/service_host.h"
 
 struct api;
-struct peer;
 struct rpc_call;
 
 struct services {
@@ -26,8 +25,8 @@ bool services_claim(void *self, struct span host);
 void services_http(void *self, struct rpc_call *call, struct span method, struct span path);
 void services_input(void *self, struct rpc_call *call);
 
-/* state is away: what it told may be otherwise. */
-void services_peer_down(struct api *api, const struct peer *peer);
+/* state is back: what was known before may be otherwise. While it was away, that was gone by. */
+void services_state_up(struct api *api);
 
 /* At the end, after the server's calls. */
 void targets_free(struct api *api);

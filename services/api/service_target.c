@@ -147,12 +147,12 @@ service_stale(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 void
-services_peer_down(struct api *api, const struct peer *peer)
+services_state_up(struct api *api)
 {
 	struct target *target;
 
 	list_each (target, &api->services.targets, struct target, link)
-		if (target->state == peer && target->question == 0) /* else its answer comes: an error */
+		if (target->question == 0)
 			target_free(target);
 }
 
