@@ -256,7 +256,8 @@ attach_closed(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)why;
 	if (attachment == NULL)
 		return OK;
-	lose(attachment, m->door_closed.message.length > 0 ? arena_text(m->arena, m->door_closed.message) : "the main process was left");
+	lose(attachment, m->door_closed.message.length > 0 ? arena_text(m->arena, m->door_closed.message)
+							   : "the main process was left");
 	return OK;
 }
 
@@ -317,7 +318,8 @@ attachment_take(struct lane *lane, struct span bytes)
 	if (attachment->owner)
 		bytes = span_head(bytes, room - 1 < STREAM_CHUNK_BYTES ? room - 1 : STREAM_CHUNK_BYTES);
 	typed = lane->terminal ? detach_look(&attachment->detach, bytes) : (struct typed){.bytes = bytes};
-	if ((typed.late_p && pass_on(attachment, SPAN("\020"), &why) != OK) || pass_on(attachment, typed.bytes, &why) != OK)
+	if ((typed.late_p && pass_on(attachment, SPAN("\020"), &why) != OK) ||
+	    pass_on(attachment, typed.bytes, &why) != OK)
 		lose(attachment, why.text);
 	else if (typed.detached)
 		detach(attachment);
@@ -357,8 +359,8 @@ static void
 attachment_resize(struct lane *lane)
 {
 	struct attachment *attachment = lane->behind;
-	const uint8_t size[SIZE_BYTES] = {(uint8_t)(lane->columns >> 8), (uint8_t)lane->columns,
-	    (uint8_t)(lane->rows >> 8), (uint8_t)lane->rows};
+	const uint8_t size[SIZE_BYTES] = {
+	    (uint8_t)(lane->columns >> 8), (uint8_t)lane->columns, (uint8_t)(lane->rows >> 8), (uint8_t)lane->rows};
 	struct why why;
 
 	if (attachment->call != 0 || !attachment->owner || !attachment->tty ||
@@ -409,7 +411,8 @@ say_part(const struct attachment *attachment)
 	if (attachment->lane->read_only)
 		lane_say_line(attachment->lane, SPAN("this session is read-only"));
 	else if (!attachment->owner)
-		lane_say_line(attachment->lane, SPAN("the main process already has an input owner; this session is read-only"));
+		lane_say_line(
+		    attachment->lane, SPAN("the main process already has an input owner; this session is read-only"));
 }
 
 static void

@@ -1,4 +1,5 @@
-/* Attachments: clients that take part in the sandbox's main process, whose streams link keeps (subsystem openshell-main). */
+/* Attachments: clients that take part in the sandbox's main process, whose streams link keeps (subsystem
+ * openshell-main). */
 #ifndef SSHD_ATTACH_H
 #define SSHD_ATTACH_H
 

@@ -1,4 +1,5 @@
-/* Commands: pipes or a terminal for the supervisor, pumps for the lane, and the order at the end: output, its end, the exit. */
+/* Commands: pipes or a terminal for the supervisor, pumps for the lane, and the order at the end: output, its end, the
+ * exit. */
 #include "sandbox/sshd/command.h"
 
 #include <fcntl.h>
@@ -12,13 +13,13 @@
 #include "common/base/text.h"
 #include "sandbox/sshd/pump.h"
 
-#define START_MS	8000
-#define DRAIN_MS	500  /* a grandchild may hold the output open that long after the command has ended */
-#define HANG_UP_MS	5000 /* from SIGHUP to SIGKILL for a command whose channel was closed */
-#define CODE_LOST	255
-#define CODE_NOT_RUN	126 /* as a shell says it of what it cannot execute */
-#define SIGNAL_CODE	128
-#define AGENT_DIR	"/opt/openshell/agent" /* the programs that the agent itself may run, with their own loader */
+#define START_MS     8000
+#define DRAIN_MS     500  /* a grandchild may hold the output open that long after the command has ended */
+#define HANG_UP_MS   5000 /* from SIGHUP to SIGKILL for a command whose channel was closed */
+#define CODE_LOST    255
+#define CODE_NOT_RUN 126 /* as a shell says it of what it cannot execute */
+#define SIGNAL_CODE  128
+#define AGENT_DIR    "/opt/openshell/agent" /* the programs that the agent itself may run, with their own loader */
 
 struct command {
 	struct sshd *sshd;
@@ -55,8 +56,8 @@ command_exec(bool bash, struct span line)
 struct command_line
 command_sftp(void)
 {
-	return (struct command_line){{SPAN(AGENT_DIR "/loader"), SPAN("--library-path"), SPAN(AGENT_DIR "/lib"),
-					 SPAN(AGENT_DIR "/sftp-server")},
+	return (struct command_line){
+	    {SPAN(AGENT_DIR "/loader"), SPAN("--library-path"), SPAN(AGENT_DIR "/lib"), SPAN(AGENT_DIR "/sftp-server")},
 	    4};
 }
 
@@ -319,9 +320,11 @@ pumps_open(struct command *command, struct why *why)
 	command->in.terminal = command->terminal;
 	command->out_ended[LANE_ERR] = command->terminal; /* a terminal has no second output */
 	if (r == OK)
-		r = outlet_open(&command->out[LANE_OUT], lane, LANE_OUT, fd_take(&command->ours[1]), out_done, command, why);
+		r = outlet_open(
+		    &command->out[LANE_OUT], lane, LANE_OUT, fd_take(&command->ours[1]), out_done, command, why);
 	if (r == OK && !command->terminal)
-		r = outlet_open(&command->out[LANE_ERR], lane, LANE_ERR, fd_take(&command->ours[2]), err_done, command, why);
+		r = outlet_open(
+		    &command->out[LANE_ERR], lane, LANE_ERR, fd_take(&command->ours[2]), err_done, command, why);
 	return r;
 }
 

@@ -20,8 +20,8 @@ struct command_line command_exec(bool bash, struct span line);
 struct command_line command_sftp(void);
 
 /*
- * Ask the supervisor for it, with pipes or with the terminal that the lane asked for. How it fails is told to the client
- * as a command's errors are.
+ * Ask the supervisor for it, with pipes or with the terminal that the lane asked for. How it fails is told to the
+ * client as a command's errors are.
  */
 void command_start(struct lane *lane, const struct command_line *line);
 

@@ -1,4 +1,5 @@
-/* Forwards: socket from the supervisor, connect, accept the channel, pump; or the other way round for what came to a listener. */
+/* Forwards: socket from the supervisor, connect, accept the channel, pump; or the other way round for what came to a
+ * listener. */
 #include "sandbox/sshd/forward.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@ struct forward {
 	ssh_message open; /* to be answered; NULL: it has been, or there is none */
 	uint64_t call;	  /* socket_make that is not answered */
 	uint16_t port;
-	bool six, named;  /* named: ::1 is tried where 127.0.0.1 refuses */
-	int fd;		  /* until pumps have it */
+	bool six, named; /* named: ::1 is tried where 127.0.0.1 refuses */
+	int fd;		 /* until pumps have it */
 	struct watch connecting;
 	struct inlet in;
 	struct outlet out;
@@ -121,6 +122,7 @@ forward_room(struct lane *lane)
 }
 
 static const struct lane_kind forward_kind = {
+    .drains = true,
     .take = forward_take,
     .ended = forward_ended,
     .room = forward_room,
@@ -203,7 +205,8 @@ reach(struct forward *forward)
 		settle(forward, 0);
 	else if (errno != EINPROGRESS)
 		settle(forward, errno);
-	else if (loop_add(forward->lane->sshd->loop, &forward->connecting, forward->fd, EPOLLOUT, connected, forward, &why) != OK)
+	else if (loop_add(forward->lane->sshd->loop, &forward->connecting, forward->fd, EPOLLOUT, connected, forward,
+		     &why) != OK)
 		forward_lost(forward, why.text);
 }
 

@@ -7,8 +7,8 @@
 #define ADDRESS_BYTES 65 /* of a listener, as the client writes it */
 
 /*
- * A client wants to reach host:port, which must be loopback. The open message (taken over) is answered when the socket is
- * connected, or cannot be.
+ * A client wants to reach host:port, which must be loopback. The open message (taken over) is answered when the socket
+ * is connected, or cannot be.
  */
 void forward_open(struct sshd *sshd, ssh_message open, struct span host, uint16_t port);
 

@@ -29,7 +29,8 @@ add(struct key_file *file, const void *bytes, size_t length)
 static void
 add_number(struct key_file *file, uint32_t number)
 {
-	const uint8_t bytes[] = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+	const uint8_t bytes[] = {
+	    (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
 
 	add(file, bytes, sizeof(bytes));
 }

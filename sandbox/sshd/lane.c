@@ -34,7 +34,7 @@ got_close(ssh_session session, ssh_channel channel, void *self)
 
 	(void)session;
 	(void)channel;
-	lane->closed = true;
+	lane->closed = lane->ended = lane->offered = true;
 }
 
 static void
@@ -99,6 +99,13 @@ lane_free(struct lane *lane)
 	free(lane);
 }
 
+/* Closed by its client, and nothing of what that sent is still on its way. */
+static bool
+lane_over(const struct lane *lane)
+{
+	return lane->closed && (lane->kind == NULL || !lane->kind->drains || lane->told);
+}
+
 static void
 lane_gone(struct lane *lane)
 {
@@ -116,7 +123,7 @@ reap(struct sshd *sshd)
 	struct lane *lane;
 
 	list_each (lane, &sshd->lanes, struct lane, in_sshd)
-		if (lane->closed)
+		if (lane_over(lane))
 			lane_gone(lane);
 }
 
@@ -235,7 +242,7 @@ static bool
 lane_work(struct lane *lane)
 {
 	lane_flush(lane);
-	if (lane->closed) {
+	if (lane_over(lane)) {
 		lane_gone(lane);
 		return true;
 	}

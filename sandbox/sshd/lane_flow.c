@@ -1,6 +1,6 @@
 /*
- * The flow of a lane. From the client: what nobody takes stays in libssh, whose window then closes. When it is read out of
- * it later, all of it is: libssh opens the window wide with each read, so reading in parts would let it grow without
+ * The flow of a lane. From the client: what nobody takes stays in libssh, whose window then closes. When it is read out
+ * of it later, all of it is: libssh opens the window wide with each read, so reading in parts would let it grow without
  * end. To the client: no more than its window, and nothing while the connection takes nothing.
  */
 #include "sandbox/sshd/lane_flow.h"
@@ -135,7 +135,8 @@ write_some(struct lane *lane, enum lane_output output, struct span bytes)
 	else
 		n = ssh_channel_write_stderr(lane->channel, bytes.at, (uint32_t)bytes.length);
 	if (n < 0)
-		lane->sshd->over = true; /* its buffers are full: a client that asks for packets of no byte gets there */
+		lane->sshd->over =
+		    true; /* its buffers are full: a client that asks for packets of no byte gets there */
 	return n > 0 ? (size_t)n : 0;
 }
 

@@ -1,7 +1,7 @@
 /*
- * The flow of a lane, which is an SSH channel: bytes in both directions, held to what the other side takes. What lies behind
- * one (a command, the main process, a socket) is a lane_kind. take and signal are called from libssh in the middle of a
- * packet, so they never speak to libssh; the rest are called from lanes_work.
+ * The flow of a lane, which is an SSH channel: bytes in both directions, held to what the other side takes. What lies
+ * behind one (a command, the main process, a socket) is a lane_kind. take and signal are called from libssh in the
+ * middle of a packet, so they never speak to libssh; the rest are called from lanes_work.
  */
 #ifndef SSHD_LANE_FLOW_H
 #define SSHD_LANE_FLOW_H
@@ -20,14 +20,15 @@ enum lane_output { LANE_OUT, LANE_ERR, LANE_OUTPUTS };
 
 /* What lies behind a lane. Any of them may be NULL. */
 struct lane_kind {
+	bool drains; /* what the client sent before it closed the channel is still wanted */
 	/* The client's bytes: how many are taken now. The rest is offered again after lane_offer. */
 	size_t (*take)(struct lane *lane, struct span bytes);
 	void (*ended)(struct lane *lane); /* the client sends no more, and all of it was taken */
 	void (*room)(struct lane *lane);  /* the client takes bytes again; after lane_room was 0 */
 	void (*signal)(struct lane *lane, int number);
 	void (*resize)(struct lane *lane); /* columns and rows have changed */
-	bool (*work)(struct lane *lane);   /* each turn instead of all above; true: it did something, or freed the lane */
-	void (*gone)(struct lane *lane);   /* the client closed it or is gone: forget the lane */
+	bool (*work)(struct lane *lane); /* each turn instead of all above; true: it did something, or freed the lane */
+	void (*gone)(struct lane *lane); /* the client closed it or is gone: forget the lane */
 };
 
 struct lane {
@@ -41,18 +42,18 @@ struct lane {
 	size_t left; /* bytes of the client that libssh holds */
 	char *held;  /* bytes that were taken out of it before those */
 	size_t held_at, held_n;
-	bool offered;	    /* somebody may take bytes again */
-	bool ended, told;   /* the client's end: seen, passed on */
-	bool closed;	    /* by the client */
+	bool offered;	  /* somebody may take bytes again */
+	bool ended, told; /* the client's end: seen, passed on */
+	bool closed;	  /* by the client */
 
 	struct waiting {
 		char *bytes;
 		size_t n;
 	} waiting[LANE_OUTPUTS]; /* output that libssh did not take at once */
-	bool starved;	       /* kind->room is wanted */
-	bool finish, finished; /* no more output: wanted, said */
-	bool leave, left_it;   /* with this exit: wanted, said */
-	bool exits;	       /* the exit below is said */
+	bool starved;		 /* kind->room is wanted */
+	bool finish, finished;	 /* no more output: wanted, said */
+	bool leave, left_it;	 /* with this exit: wanted, said */
+	bool exits;		 /* the exit below is said */
 	int exit_code, exit_signal;
 
 	/* What the client said before it asked for a command. */

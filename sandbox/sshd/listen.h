@@ -5,8 +5,8 @@
 #include "sandbox/sshd/sshd.h"
 
 /*
- * Listen on loopback, whatever address the client names (as OpenSSH does without GatewayPorts). The request (taken over) is
- * answered when that is done, or cannot be. port 0: any; the answer says which.
+ * Listen on loopback, whatever address the client names (as OpenSSH does without GatewayPorts). The request (taken
+ * over) is answered when that is done, or cannot be. port 0: any; the answer says which.
  */
 void listen_start(struct sshd *sshd, ssh_message request, const char *address, uint16_t port);
 

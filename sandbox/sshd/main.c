@@ -17,9 +17,9 @@
 #include "sandbox/sshd/session.h"
 
 #define CHANNEL_FD   3
-#define SSHD_UID     64305 /* within the box, where it is mapped */
+#define SSHD_UID     64305		    /* within the box, where it is mapped */
 #define EMPTY_DIR    "/opt/openshell/empty" /* of every bundle */
-#define MEMORY_BYTES (512ul << 20) /* of addresses: whoever can make libssh grow ends this process alone */
+#define MEMORY_BYTES (512ul << 20)	    /* of addresses: whoever can make libssh grow ends this process alone */
 
 static const struct jail sshd_jail = {
     .process = "sshd",

@@ -182,7 +182,8 @@ inlet_take(struct inlet *inlet, struct span bytes)
 	if (inlet->watch.active)
 		return 0;
 	n = write(inlet->fd, bytes.at, bytes.length);
-	if (n < 0 && errno != EAGAIN && errno != EINTR) { /* nobody reads any more: what is held and what comes is dropped */
+	if (n < 0 && errno != EAGAIN &&
+	    errno != EINTR) { /* nobody reads any more: what is held and what comes is dropped */
 		inlet_close(inlet);
 		return bytes.length;
 	}

@@ -10,15 +10,15 @@ struct outlet {
 	enum lane_output output;
 	int fd; /* owned; -1: ended */
 	struct watch watch;
-	bool last;   /* whoever wrote has ended: no more than what is in the pipe */
-	size_t left; /* then: bytes at most */
+	bool last;		  /* whoever wrote has ended: no more than what is in the pipe */
+	size_t left;		  /* then: bytes at most */
 	void (*done)(void *self); /* called once, when it has ended */
 	void *self;
 };
 
 /* Read from fd (taken over, non-blocking from here). */
-enum err outlet_open(struct outlet *outlet, struct lane *lane, enum lane_output output, int fd, void (*done)(void *self),
-    void *self, struct why *why) must_check;
+enum err outlet_open(struct outlet *outlet, struct lane *lane, enum lane_output output, int fd,
+    void (*done)(void *self), void *self, struct why *why) must_check;
 
 /* The client takes bytes again. May call done. */
 void outlet_room(struct outlet *outlet);
@@ -26,7 +26,8 @@ void outlet_room(struct outlet *outlet);
 /* The writer is gone: notice an end that waits for no room. May call done. */
 void outlet_exited(struct outlet *outlet);
 
-/* It has been gone for a while, and somebody else may hold the pipe open: pass on what is in it and end. May call done. */
+/* It has been gone for a while, and somebody else may hold the pipe open: pass on what is in it and end. May call done.
+ */
 void outlet_finish(struct outlet *outlet);
 
 /* Close without a word. One that is closed, or zeroed with fd -1, stays so. */

@@ -88,8 +88,8 @@ ports_listen(struct sshd *sshd, ssh_message message)
 static enum answered
 ports_stop(struct sshd *sshd, ssh_message message)
 {
-	if (!listen_stop(sshd, ssh_message_global_request_address(message),
-		port_of(ssh_message_global_request_port(message))))
+	if (!listen_stop(
+		sshd, ssh_message_global_request_address(message), port_of(ssh_message_global_request_port(message))))
 		return REFUSED;
 	return ssh_message_global_request_reply_success(message, 0) == SSH_OK ? ANSWERED : REFUSED;
 }

@@ -15,15 +15,16 @@ exec_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	(void)answer;
 	(void)why;
-	return m->from->role == ROLE_LINK ? attach_exited(self, &m->exec_exited) : command_exited(self, &m->exec_exited);
+	return m->from->role == ROLE_LINK ? attach_exited(self, &m->exec_exited)
+					  : command_exited(self, &m->exec_exited);
 }
 
 const struct route sshd_routes[] = {
-	{SSH_SETUP, ssh_setup, SSHD_WAITING, 0},
-	{EXEC_EXITED, exec_exited, SSHD_RUNNING, 0},
-	{STREAM_DATA, attach_data, SSHD_RUNNING, 0},
-	{STREAM_GRANT, attach_grant, SSHD_RUNNING, 0},
-	{STREAM_END, attach_end, SSHD_RUNNING, 0},
-	{DOOR_CLOSED, attach_closed, SSHD_RUNNING, 0},
-	{0},
+    {SSH_SETUP, ssh_setup, SSHD_WAITING, 0},
+    {EXEC_EXITED, exec_exited, SSHD_RUNNING, 0},
+    {STREAM_DATA, attach_data, SSHD_RUNNING, 0},
+    {STREAM_GRANT, attach_grant, SSHD_RUNNING, 0},
+    {STREAM_END, attach_end, SSHD_RUNNING, 0},
+    {DOOR_CLOSED, attach_closed, SSHD_RUNNING, 0},
+    {0},
 };

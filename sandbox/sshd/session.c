@@ -1,6 +1,6 @@
 /*
- * The session: libssh polls its socket by itself, for no time, whenever ours says that it is ready. What it read waits in
- * its queue of messages and in flags of the lanes, and is done before the loop sleeps: never from inside libssh.
+ * The session: libssh polls its socket by itself, for no time, whenever ours says that it is ready. What it read waits
+ * in its queue of messages and in flags of the lanes, and is done before the loop sleeps: never from inside libssh.
  */
 #include "sandbox/sshd/session.h"
 
@@ -21,11 +21,11 @@
 #define READS_MAX    64	   /* of 4 KiB, which is how libssh reads, before others have their turn */
 #define MESSAGES_MAX 256   /* likewise */
 
-/* Key exchange without a file (groups of /etc/ssh/moduli) and without large numbers; ciphers that also authenticate, then CTR. */
+/* Key exchange without a file (groups of /etc/ssh/moduli) and without large numbers; ciphers that also authenticate,
+ * then CTR. */
 #define EXCHANGES "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256"
-#define CIPHERS                                                                                                        \
-	"aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr"
-#define MACS "hmac-sha2-256-etm@openssh.com,hmac-sha2-256"
+#define CIPHERS	  "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr"
+#define MACS	  "hmac-sha2-256-etm@openssh.com,hmac-sha2-256"
 
 static bool
 is_over(struct sshd *sshd)
@@ -120,7 +120,7 @@ options_set(ssh_bind bind, ssh_key key)
 		if (ssh_bind_options_set(bind, options[i].option, options[i].value) != SSH_OK)
 			return false;
 	return ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_files) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK;
+	       ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK;
 }
 
 /* The bind is how libssh makes a server of a session; it is not needed any longer than that. */

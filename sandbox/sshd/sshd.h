@@ -12,8 +12,8 @@ enum {
 	SSHD_RUNNING = 1 << 1,
 };
 
-#define LANES_MAX     64
-#define LISTENERS_MAX 16
+#define LANES_MAX	64
+#define LISTENERS_MAX	16
 #define WORKSPACE_BYTES 257
 
 /* What ssh_setup said. */
@@ -33,20 +33,20 @@ struct sshd {
 
 	/* session.c */
 	ssh_session session;
-	ssh_event event;   /* polls the session's socket */
-	int fd;		   /* a second descriptor of it, which the loop watches */
+	ssh_event event; /* polls the session's socket */
+	int fd;		 /* a second descriptor of it, which the loop watches */
 	struct watch watch;
 	struct idle idle;
 	struct timer grace, again;
 	bool authenticated;
-	bool over;	   /* nothing more is said on the connection */
+	bool over; /* nothing more is said on the connection */
 
 	struct list lanes; /* lane.c */
 	unsigned lanes_n;
-	size_t held_bytes; /* by all of them, of what clients sent and nobody takes */
-	struct list commands; /* command.c */
+	size_t held_bytes;	 /* by all of them, of what clients sent and nobody takes */
+	struct list commands;	 /* command.c */
 	struct list attachments; /* attach.c */
-	struct list listeners; /* listen.c */
+	struct list listeners;	 /* listen.c */
 	unsigned listeners_n;
 	uint64_t next; /* the next name of a command or attachment */
 };

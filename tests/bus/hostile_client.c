@@ -172,6 +172,23 @@ flood(ssh_session session)
 	return requests(session);
 }
 
+/* A megabyte for a port, and gone. */
+static int
+hurry(ssh_session session)
+{
+	static char block[1 << 20];
+	ssh_channel channel = ssh_channel_new(session), after = ssh_channel_new(session);
+	const char *port = getenv("PORT");
+
+	if (ssh_channel_open_forward(channel, "localhost", port == NULL ? 0 : (int)strtol(port, NULL, 10), "localhost", 1) != SSH_OK)
+		return 1;
+	printed("sent", ssh_channel_write(channel, block, sizeof(block)));
+	ssh_channel_free(channel);
+	if (ssh_channel_open_session(after) != SSH_OK || ssh_channel_request_exec(after, "sleep 1") != SSH_OK)
+		return 1;
+	return printed("code", code_of(after));
+}
+
 static const struct {
 	const char *name;
 	int (*run)(ssh_session session);
@@ -183,6 +200,7 @@ static const struct {
     {"haste", haste},
     {"lengthy", lengthy},
     {"flood", flood},
+    {"hurry", hurry},
 };
 
 int

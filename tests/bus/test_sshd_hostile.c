@@ -94,6 +94,22 @@ what_nobody_reads_is_bounded(void **unused)
 		assert_in_range(most, 1, 100000);
 }
 
+/* What was sent to a port before its channel was closed arrives there, however slowly it is read. */
+static void
+what_was_sent_arrives(void **unused)
+{
+	static struct client server;
+
+	(void)unused;
+	client_start(&server, "exec python3 -c \"import socket,time;s=socket.create_server(('127.0.0.1',0));print(s.getsockname()[1],flush=True)\n"
+			      "c,_=s.accept();time.sleep(0.3);n=0\nwhile 1:\n b=c.recv(10000)\n if not b: break\n n+=len(b)\nprint('got',n)\"", false);
+	client_await(&server, "\n");
+	setenv("PORT", server.out, 1);
+	assert_string_equal(attack("hurry"), "sent 1048576\ncode 0\n");
+	assert_int_equal(client_wait(&server), 0);
+	assert_non_null(strstr(server.out, "got 1048576\n"));
+}
+
 /* Bytes that are no SSH, or no more of it: the process ends by itself. */
 static void
 strangers_bytes(void **unused)
@@ -160,6 +176,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(requests_that_do_not_fit_are_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(channels_that_close_in_haste, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_nobody_reads_is_bounded, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_was_sent_arrives, setup, teardown),
 	    cmocka_unit_test_setup_teardown(strangers_bytes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(neighbours_that_go, setup, teardown),
 	};
