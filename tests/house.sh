@@ -32,6 +32,7 @@ sandbox/link common proto
 sandbox/policyd common openshell proto
 sandbox/proxy common proto
 sandbox/router common proto
+sandbox/grant common proto
 sandbox/sshd common proto
 sandbox/pack common/base common/transfer
 sandbox/launcher
@@ -67,6 +68,7 @@ sandbox/link sodium
 sandbox/policyd sodium
 sandbox/proxy ssl nghttp2
 sandbox/router ssl nghttp2 sodium
+sandbox/grant ssl
 sandbox/sshd ssh sodium
 sandbox/pack
 sandbox/launcher

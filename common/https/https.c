@@ -139,7 +139,7 @@ name_expect(SSL *ssl, const char *host)
 }
 
 static enum err
-line_secure(struct line *line, const struct https_url *url, int authorities, struct why *why)
+line_secure(struct line *line, const struct https_request *in, int authorities, struct why *why)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	char host[256];
@@ -147,12 +147,13 @@ line_secure(struct line *line, const struct https_url *url, int authorities, str
 
 	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
 		abort();
-	SSL_CTX_set_default_verify_paths(context);
+	if (!in->no_system)
+		SSL_CTX_set_default_verify_paths(context);
 	authorities_add(context, authorities);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	line->ssl = SSL_new(context);
 	SSL_CTX_free(context);
-	if (line->ssl == NULL || !span_copy(url->host, host, sizeof(host)) || !name_expect(line->ssl, host) ||
+	if (line->ssl == NULL || !span_copy(in->url.host, host, sizeof(host)) || !name_expect(line->ssl, host) ||
 	    SSL_set_fd(line->ssl, line->fd) != 1)
 		return fail(why, ERR_UNAVAILABLE, "TLS cannot be set up");
 	errno = 0;
@@ -305,7 +306,7 @@ https_ask(const struct https_request *in, int authorities, struct arena *arena, 
 	enum err r;
 
 	if ((r = line_connect(&line, in, why)) == OK &&
-	    (!in->url.tls || (r = line_secure(&line, &in->url, authorities, why)) == OK) &&
+	    (!in->url.tls || (r = line_secure(&line, in, authorities, why)) == OK) &&
 	    (r = line_ask(&line, in, arena, why)) == OK)
 		r = line_answer(&line, arena, out, why);
 	SSL_free(line.ssl);

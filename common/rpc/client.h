@@ -21,6 +21,7 @@ struct rpc_client_config {
 	bool insecure;	      /* no verification of the server */
 	const char *bearer;   /* sent as authorization: Bearer; NULL: none */
 	const char *user_agent;
+	const char *field, *field_value; /* one more field of every call; lower case, kept by the caller; NULL: none */
 	uint32_t connect_timeout_ms; /* 0: 10000, TCP and TLS and HTTP/2 preface together */
 	uint32_t ping_interval_ms, ping_timeout_ms; /* while a call is open; 0: 10 s, 20 s */
 };

@@ -167,6 +167,8 @@ rpc_client_new(struct rpc_client **out, const struct rpc_client_config *config, 
 	client->ping_interval_ms = config->ping_interval_ms == 0 ? PING_INTERVAL_MS : config->ping_interval_ms;
 	client->ping_timeout_ms = config->ping_timeout_ms == 0 ? PING_TIMEOUT_MS : config->ping_timeout_ms;
 	client->bearer = copy(config->bearer);
+	client->field = config->field;
+	client->field_value = config->field_value;
 	client->user_agent = copy(config->user_agent == NULL ? "openshell/" OPENSHELL_VERSION : config->user_agent);
 	list_init(&client->streams);
 	list_init(&client->ready);

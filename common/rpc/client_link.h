@@ -15,6 +15,7 @@ struct rpc_client {
 	char host[256], port[8], authority[300];
 	char socket_path[108]; /* endpoint unix:/path; empty: TCP */
 	char *bearer, *user_agent;
+	const char *field, *field_value; /* borrowed; NULL: none */
 	SSL_CTX *context;
 	struct pump pump;
 	nghttp2_session *session;

@@ -171,7 +171,7 @@ streams_submit(struct rpc_stream *stream, uint32_t timeout_ms, struct why *why)
 	struct rpc_client *client = stream->client;
 	const nghttp2_data_provider provider = {.read_callback = out_read};
 	char bearer[8192], timeout[16];
-	nghttp2_nv fields[9];
+	nghttp2_nv fields[10];
 	size_t n = 0;
 
 	if (client->lost || client->leaving || !nghttp2_session_check_request_allowed(client->session))
@@ -184,6 +184,8 @@ streams_submit(struct rpc_stream *stream, uint32_t timeout_ms, struct why *why)
 	fields[n++] = frames_field("te", SPAN("trailers"));
 	fields[n++] = frames_field("content-type", SPAN("application/grpc"));
 	fields[n++] = frames_field("user-agent", span_of_text(client->user_agent));
+	if (client->field != NULL)
+		fields[n++] = frames_field(client->field, span_of_text(client->field_value));
 	if (timeout_ms > 0) { /* at most 8 digits (PROTOCOL-HTTP2.md) */
 		snprintf(timeout, sizeof(timeout), timeout_ms > 99999999 ? "%uS" : "%um",
 		    timeout_ms > 99999999 ? timeout_ms / 1000 : timeout_ms);

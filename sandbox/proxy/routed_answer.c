@@ -17,7 +17,7 @@ static const struct refused {
 	{"credential_unavailable", 403, "credential_unavailable", NULL, NULL},
 	{"credential_expired", 403, "credential_unavailable", NULL, NULL},
 	{"credential_unsafe", 403, "credential_injection_failed", NULL, NULL},
-	{"token_grant_failed", 502, "token_grant_failed", NULL, NULL},
+	{"token_grant_failed", 502, "token_grant_failed", "No token could be had for this request", NULL},
 	{"upstream_unreachable", 502, "upstream_unreachable", NULL, NULL},
 	{"upstream_certificate", 502, "upstream_unreachable", NULL, NULL},
 	{"upstream_broken", 502, "upstream_unreachable", NULL, NULL},

@@ -72,6 +72,7 @@ const struct route supervisor_routes[] = {
 	{EXEC_SIGNAL,  command_signal, 0, 0},
 	{SOCKET_MAKE,  socket_make,    STATE_RUNNING, 0},
 	{SSH_START,    ssh_start,      STATE_RUNNING | STATE_OVER, 0},
+	{GRANT_START,  grant_start,    STATE_RUNNING, 0},
 	{SPAWN_EXITED, command_exited, 0, 0},
 	{CONFIG_PUSH,  config_pushed,  0, 0},
 	{PROXY_NAMES,  way_names,      0, 0},
@@ -108,7 +109,8 @@ reap_strangers(void *self, int number)
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
 	    info.si_pid != s->link.child.pid && info.si_pid != s->spawner.pid &&
 	    info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid &&
-	    info.si_pid != s->secrets.router.child.pid && !ssh_owns(s, info.si_pid)) {
+	    info.si_pid != s->secrets.router.child.pid && !ssh_owns(s, info.si_pid) &&
+	    !grant_owns(s, info.si_pid)) {
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}
@@ -123,6 +125,7 @@ open_loop(struct supervisor *s, struct why *why)
 		return r;
 	list_init(&s->commands);
 	list_init(&s->sshds);
+	list_init(&s->grantings);
 	s->spawner.pidfd = -1;
 	linkage_init(s);
 	way_init(s);

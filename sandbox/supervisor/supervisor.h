@@ -61,6 +61,8 @@ struct supervisor {
 	struct main_process main;
 	bool bash; /* the agent has one */
 	struct list commands; /* execs, see command.c */
+	struct list grantings; /* grant.c */
+	unsigned grantings_n;
 	struct list sshds;    /* ssh.c */
 	unsigned sshds_n;
 	uint64_t next_command;
@@ -131,6 +133,10 @@ void command_lost_all(struct supervisor *s); /* the agent's processes are gone *
 
 /* socket.c: TCP sockets in the agent's network. */
 handler socket_make;
+
+/* grant.c: a process for each token that the router wants. */
+bool grant_owns(const struct supervisor *s, pid_t pid); /* that process is one, and somebody waits for it */
+handler grant_start;
 
 /* ssh.c: an SSH server for each connection. */
 void ssh_link_gone(struct supervisor *s);	    /* its ends of all connections are closed */

@@ -24,6 +24,7 @@ struct box_plan {
 	uint32_t uid_base; /* 0: as an ordinary user, its own id alone is mapped */
 	char name[20];
 	char bundle[SERVICE_PATH_BYTES], relay_dir[SERVICE_PATH_BYTES], workspace[SERVICE_PATH_BYTES];
+	char spiffe_dir[SERVICE_PATH_BYTES]; /* empty: none */
 	struct cgroups cgroups;
 };
 

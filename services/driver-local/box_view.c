@@ -27,7 +27,8 @@ struct bind {
 
 /* Directories of the box, parents first. */
 static const char *const directories[] = {
-    "opt", "opt/openshell", "host", "proc", "dev", "tmp", "run", "run/openshell", "run/openshell/relay", "workspace"};
+    "opt", "opt/openshell", "host", "proc", "dev", "tmp", "run", "run/openshell", "run/openshell/relay",
+    "run/openshell/spiffe", "workspace"};
 
 /* A detached copy of what is at a path, in this mount namespace. */
 static enum err
@@ -127,16 +128,18 @@ box_view(const struct box_plan *plan, struct why *why)
 	    {plan->workspace, "workspace", FIXED, false, -1},
 	    {plan->relay_dir, "run/openshell/relay", FIXED | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false, -1},
 	    {"/dev/null", "dev/null", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true, -1},
+	    {plan->spiffe_dir, "run/openshell/spiffe", FIXED | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false, -1}, /* the last: it may be none */
 	};
+	size_t n = COUNT(binds) - (plan->spiffe_dir[0] == '\0');
 	int root = -1;
 	enum err r;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return fail_errno(why, ERR_SYSTEM, "make mounts private");
-	for (size_t i = 0; i < COUNT(binds); i++)
+	for (size_t i = 0; i < n; i++)
 		if ((r = bind_open(&binds[i], why)) != OK)
 			return r;
-	if ((r = ids_become(plan, why)) != OK || (r = root_make(binds, COUNT(binds), &root, why)) != OK ||
+	if ((r = ids_become(plan, why)) != OK || (r = root_make(binds, n, &root, why)) != OK ||
 	    (r = root_enter(root, why)) != OK)
 		return r;
 	if (sethostname(plan->name, strlen(plan->name)) < 0)

@@ -5,6 +5,7 @@ const struct setting config_rows[] = {
     TEXT_SETTING(config, data_dir, 1, 511, NULL, "where sandboxes have their workspaces, logs and records"),
     TEXT_SETTING(config, bundle, 1, 1023, NULL, "directory of the sandbox programs; becomes /opt/openshell in a box"),
     TEXT_SETTING(config, relay_dir, 1, 1023, NULL, "directory of the relay's socket; becomes /run/openshell/relay in a box"),
+    TEXT_SETTING(config, spiffe_workload_socket, 0, 1023, "", "socket of the SPIFFE Workload API; its directory becomes /run/openshell/spiffe in a box; empty: none"),
     TEXT_SETTING(config, relay, 1, 255, "ipc:///run/openshell/relay/sandbox", "the relay's endpoint, seen from a box"),
     KEY_SETTING(config, relay_key, "CURVE public key of the relay"),
     KEY_SETTING(config, box_secret, "X25519 secret key; claims are boxed for its public half"),

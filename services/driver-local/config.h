@@ -11,6 +11,7 @@ struct config {
 	char data_dir[512];		/* absolute */
 	char bundle[SERVICE_PATH_BYTES]; /* absolute */
 	char relay_dir[SERVICE_PATH_BYTES];
+	char spiffe_workload_socket[SERVICE_PATH_BYTES]; /* absolute; empty: none */
 	char relay[ENDPOINT_BYTES];
 	uint8_t relay_key[32];
 	struct secret box_secret;

@@ -85,6 +85,7 @@ bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *tic
     const struct cgroup_walls *walls, int *out, struct why *why)
 {
 	const struct config *config = &sandbox->driver->config;
+	const char *slash = strrchr(config->spiffe_workload_socket, '/');
 	struct span never[SETTING_TEXTS_MAX], wall[CONTROLLER_COUNT];
 	struct secret claim auto_secret = {0};
 	char *buffer = NULL;
@@ -112,7 +113,8 @@ bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *tic
 	    .never_n = config->never.count,
 	    .workspace = SPAN("/workspace"),
 	    .walls = wall,
-	    .walls_n = CONTROLLER_COUNT};
+	    .walls_n = CONTROLLER_COUNT,
+	    .spiffe_socket = slash == NULL ? SPAN_NONE : span_of_text(slash + 1)};
 	if ((r = msg_encode(&m, &buffer, &room, &length, why)) == OK)
 		r = memfd_sealed("bootstrap", span_of_bytes(buffer, length), out, why);
 	if (buffer != NULL)
@@ -126,11 +128,14 @@ plan_make(const struct sandbox *sandbox, const struct cgroups *groups, uint32_t 
 {
 	const struct config *config = &sandbox->driver->config;
 	struct box_plan plan = {.epoch = sandbox->epoch, .uid_base = base, .cgroups = *groups};
+	const char *slash;
 
 	plan.release = BUS_RELEASE;
 	memcpy(plan.name, sandbox->name, sizeof(plan.name));
 	memcpy(plan.bundle, config->bundle, sizeof(plan.bundle));
 	memcpy(plan.relay_dir, config->relay_dir, sizeof(plan.relay_dir));
+	if ((slash = strrchr(config->spiffe_workload_socket, '/')) != NULL)
+		memcpy(plan.spiffe_dir, config->spiffe_workload_socket, (size_t)(slash - config->spiffe_workload_socket));
 	snprintf(plan.workspace, sizeof(plan.workspace), "%s/boxes/%s/workspace", config->data_dir, id_text(sandbox->id));
 	return memfd_sealed("plan", span_of_bytes(&plan, sizeof(plan)), out, why);
 }

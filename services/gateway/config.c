@@ -95,6 +95,9 @@ const struct setting config_settings[] = {
 	"Thousandths of a processor for a sandbox that asks for none itself (--cpu); 0: no limit."),
     ROW(sandbox_memory_bytes, SETTING_NUMBER, 0, INT64_MAX, "0", "sandbox-memory-bytes", NULL,
 	"Bytes of memory for a sandbox that asks for none itself (--memory); 0: no limit."),
+    ROW(spiffe_workload_socket, SETTING_TEXT, 0, 511, "", "spiffe-workload-socket", "OPENSHELL_SPIFFE_WORKLOAD_SOCKET",
+	"Socket of a SPIFFE Workload API, for profiles with a token_grant. Its directory is shown to the one process of a sandbox "
+	"that fetches tokens: nothing else should be in it. Default: none."),
     ROW(log_rows_max, SETTING_NUMBER, 100, 100000, "2000", "log-rows-max", NULL,
 	"Log lines that are kept for each sandbox."),
     ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
@@ -232,7 +235,7 @@ paths_absolute(struct config *config, struct why *why)
 	    {config->tls_key, "tls_key"}, {config->tls_client_ca, "tls_client_ca"}, {config->client_dir, "client_dir"},
 	    {config->libexec_dir, "libexec_dir"}, {config->bundle, "bundle"}, {config->postgres_dir, "postgres_dir"},
 	    {config->master_key_file, "master_key_file"}, {config->secret_store_token_file, "secret_store_token_file"},
-	    {config->authorities_file, "authorities_file"}};
+	    {config->authorities_file, "authorities_file"}, {config->spiffe_workload_socket, "spiffe_workload_socket"}};
 	char before[CONFIG_PATH_BYTES], here[PATH_MAX];
 
 	for (size_t i = 0; i < COUNT(paths); i++) {

@@ -41,6 +41,7 @@ struct config {
 	uint32_t sandboxes_max;
 	uint32_t sandbox_pids_max, sandbox_cpu_milli; /* of each; cpu and memory 0: no limit */
 	uint64_t sandbox_memory_bytes;
+	char spiffe_workload_socket[CONFIG_PATH_BYTES]; /* absolute; "": none */
 	uint32_t log_rows_max, log_days, ssh_session_ttl_secs;
 	unsigned policy_validation_failure_mode; /* place among config_failure_modes */
 	char relay_endpoint[128]; /* "": sandboxes of this machine alone */

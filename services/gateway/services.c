@@ -164,6 +164,7 @@ driver_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "data_dir", data_path(config, "sandboxes"));
 	add_text(out, "bundle", config->bundle);
 	add_text(out, "relay_dir", data_path(config, "run/sandboxes"));
+	add_text(out, "spiffe_workload_socket", config->spiffe_workload_socket);
 	text_add(out, "relay: \"ipc:///relay\"\n"); /* link has that directory for its root */
 	add_key(out, "relay_key", source->keys->relay.key);
 	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
