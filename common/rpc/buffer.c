@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define ROOM_MIN  512
-#define ROOM_KEPT 65536 /* an empty buffer larger than this is given back */
+#define ROOM_KEPT 131072 /* an empty buffer larger than this is given back: a message of 64 KiB fits */
 
 void
 wiped_free(void *at)

@@ -202,7 +202,8 @@ command_begin(
 	}
 	if ((ask = ask_new(api, call, NULL, sizeof(beginning))) == NULL)
 		return;
-	rpc_pause(call);
+	if (!command->intake.ends)
+		intake_hold(&command->intake, call);
 	memcpy(ask->detail, &beginning, sizeof(beginning));
 	ask_put(ask, ROLE_STATE, &question, SANDBOX_ROW, looked_up);
 }

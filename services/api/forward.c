@@ -152,7 +152,6 @@ checked(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 		return;
 	}
 	forward->work = (struct work){.api = api, .call = call, .gone = gone, .writable = writable};
-	forward->intake.call = call;
 	list_append(&api->forwards[forward->sandbox.bytes[0] % API_BUCKETS], &forward->link);
 	rpc_set_state(call, &forward->work);
 	rpc_set_queue(call, passage_queue(api));
@@ -225,7 +224,7 @@ begin(struct api *api, struct rpc_call *call, const Openshell__V1__TcpForwardFra
 	if ((ask = ask_new(api, call, NULL, sizeof(forward))) == NULL)
 		return;
 	memcpy(ask->detail, &forward, sizeof(forward));
-	rpc_pause(call); /* until the door is open */
+	intake_hold(&((struct forward *)ask->detail)->intake, call); /* until the door is open */
 	ask_put(ask, ROLE_STATE, &question, SSH_SESSION_GOOD, checked);
 }
 

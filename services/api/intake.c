@@ -12,26 +12,37 @@ intake_done(struct intake *intake)
 }
 
 void
+intake_hold(struct intake *intake, struct rpc_call *call)
+{
+	intake->call = call;
+	intake->held = true;
+	rpc_pause(call);
+}
+
+void
 intake_flow(struct intake *intake, struct passage *passage)
 {
+	bool held = intake->held;
+
 	intake->left = span_tail(intake->left, passage_write(passage, 0, intake->left));
 	if (intake->left.length > 0)
 		return;
 	intake_done(intake);
+	intake->held = false;
 	if (intake->ends)
 		passage_end(passage, 0);
-	else if (intake->call != NULL)
+	else if (held)
 		rpc_resume(intake->call);
 }
 
 void
 intake_take(struct intake *intake, struct passage *passage, struct span bytes)
 {
-	rpc_pause(intake->call);
 	intake->left = bytes;
 	intake_flow(intake, passage);
 	if (intake->left.length == 0)
 		return;
+	intake_hold(intake, intake->call);
 	if ((intake->kept = malloc(intake->left.length)) == NULL)
 		abort();
 	memcpy(intake->kept, intake->left.at, intake->left.length);

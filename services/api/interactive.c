@@ -37,7 +37,6 @@ begin(struct api *api, struct rpc_call *call, const Openshell__V1__ExecSandboxIn
 		call_fail(call, r, &why);
 		return;
 	}
-	interactive->command.intake.call = call;
 	command_begin(api, call, in->start, &interactive->command);
 }
 
