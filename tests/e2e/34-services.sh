@@ -119,6 +119,9 @@ grown=$(($(awk '/VmRSS/ { print $2 }' "/proc/$api/status") - before))
 kill $slow; wait $slow 2>/dev/null
 
 # ---- what breaks ----
+kill -9 "$(pid_of state)"
+is "state dies: what is known is served" "$(http / -m 10)" "hello from first"
+wait_for 10 openshell sandbox get demo
 http /hang -o /dev/null -w '%{http_code}' >"$work/hang" &
 hang=$!
 sleep 0.3 # it is asked: nothing tells from outside
@@ -126,9 +129,6 @@ kill -9 "$(pid_of relay)"
 wait $hang
 is "the relay dies: who waits is told" "$(tail -c 3 "$work/hang")" 502
 wait_for 10 ends_as / 200; is "... and a moment later it is reached again" $? 0
-kill -9 "$(pid_of state)"
-is "state dies: what is known is served" "$(http / -m 10)" "hello from first"
-wait_for 10 ends_as / 200
 kill -9 "$(pid_of api)"
 wait_for 10 ends_as / 200; is "api dies: a moment later it is reached again" $? 0
 succeeds "the sandbox stops" openshell sandbox stop demo
