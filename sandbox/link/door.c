@@ -64,6 +64,7 @@ door_free(struct door *door)
 	flow_remove(&door->flow);
 	list_remove(&door->in_link);
 	link->doors_n--;
+	flow_over(link, door->out.out.sent + door->in.in.used);
 	free(door);
 }
 

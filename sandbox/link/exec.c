@@ -66,6 +66,7 @@ exec_free(struct exec *exec)
 	flow_remove(&exec->flow);
 	list_remove(&exec->in_link);
 	link->execs_n--;
+	flow_over(link, exec->out[0].out.sent + exec->in.in.used);
 	free(exec);
 }
 

@@ -16,6 +16,14 @@ flow_remove(struct flow *flow)
 	list_remove(&flow->in_link);
 }
 
+void
+flow_over(struct link *link, uint64_t bytes)
+{
+	slack_used(&link->slack, bytes);
+	if (list_empty(&link->flows))
+		slack_idle(&link->slack);
+}
+
 struct flow *
 flow_find(struct link *link, const struct peer *peer, uint64_t stream)
 {

@@ -28,6 +28,9 @@ struct flow {
 void flow_add(struct link *link, struct flow *flow, const struct flow_kind *kind, struct peer *peer, uint64_t stream);
 void flow_remove(struct flow *flow);
 
+/* It is removed, after so many bytes. */
+void flow_over(struct link *link, uint64_t bytes);
+
 /* NULL when there is none. */
 struct flow *flow_find(struct link *link, const struct peer *peer, uint64_t stream);
 

@@ -3,6 +3,7 @@
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
+#include "common/base/slack.h"
 #include "common/bus/curve.h"
 #include "common/bus/peer.h"
 
@@ -62,6 +63,9 @@ struct reports {
 	uint64_t call;
 	uint32_t delay_ms;
 	struct timer again;
+	uint64_t ready_ms, exited_ms; /* when they came; 0: not yet */
+	bool joined;		      /* somebody had a door open since the main process ended */
+	struct timer held;	      /* looks again whether the end is to be told */
 };
 
 /* Log lines on their way, numbered: what is missing between two numbers was dropped. */
@@ -105,6 +109,7 @@ struct link {
 	struct reports reports;
 	struct spool spool;
 	struct list flows; /* all streams: of execs and doors */
+	struct slack slack; /* of what went through them */
 	struct list execs, doors;
 	unsigned execs_n, doors_n;
 	uint64_t next_command;	 /* number of the next command, towards the supervisor */

@@ -1,0 +1,165 @@
+#!/bin/bash
+# kill -9 of link, relay, api and state while every door into a sandbox is open at once: each goes on byte for byte, or what came is a
+# beginning of what was sent and one defined error follows within a second. usage: 36-chaos-doors.sh [ROUNDS]
+. "$(dirname "$0")/lib.sh"
+rounds=${1:-${ROUNDS:-1}}
+openshell() { timeout 30 "$bin/openshell" "$@"; }
+ms() { echo $(($(date +%s%N) / 1000000)); }
+victims=${VICTIMS:-link relay api state}
+[ -n "${VICTIMS:-}" ] || [ "$(id -u)" = 0 ] || victims="link api" # all of it as root
+
+# Inside: `drip` writes numbered lines for a second and a half, `mirror` sends back what it gets.
+drip='i=0; while [ $i -lt 150 ]; do i=$((i + 1)); echo $i; sleep 0.01; done'
+seq 150 >"$work/wanted"
+cat >"$work/service.py" <<'PY'
+import socketserver, http.server, threading, time
+drip = [b"%d\n" % n for n in range(1, 151)]
+class Tcp(socketserver.BaseRequestHandler):
+    def handle(self):
+        for line in drip:
+            self.request.sendall(line); time.sleep(0.01)
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header("Content-Length", str(sum(map(len, drip)))); self.end_headers()
+        for line in drip:
+            self.wfile.write(line); self.wfile.flush(); time.sleep(0.01)
+    def log_message(self, *_): pass
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True; daemon_threads = True
+threading.Thread(target=Server(("127.0.0.1", 7001), Tcp).serve_forever, daemon=True).start()
+print("serves", flush=True)
+Server(("127.0.0.1", 7002), Web).serve_forever()
+PY
+
+# ---- the doors: each writes to its standard output what it gets, and ends ----
+
+lines_in() { for i in $(seq 150); do echo "$i" || return; sleep 0.01; done 2>/dev/null; }
+exec_output() { "$bin/openshell" sandbox exec -n box -- sh -c "$drip" </dev/null; }
+exec_input() { lines_in | "$bin/openshell" sandbox exec -n box -- cat; }
+exec_terminal() { script -qefc "'$bin/openshell' sandbox exec -n box --tty -- sh -c '$drip'" /dev/null </dev/null; }
+ssh_session() { ssh -F "$work/ssh_config" openshell-box.default "$drip" </dev/null; }
+tcp_forward() { nc -d 127.0.0.1 "$forwarded" </dev/null; }
+service_request() { curl -sS -N --noproxy '*' "$service_url" </dev/null; }
+doors="exec_output exec_input exec_terminal ssh_session tcp_forward service_request"
+[ -z "${DOORS:-}" ] || doors=$DOORS
+
+# What a door's client says when it ends without all: a code of its own and one line.
+said() {
+	case $1 in
+	exec_terminal) [ "$(grep -c '^Error: ' "$work/$1.out")" = 1 ] && sed -i '/^Error: /d' "$work/$1.out" ;;
+	exec_*) [ "$(wc -l <"$work/$1.err")" = 1 ] && grep -q '^Error: ' "$work/$1.err" ;;
+	ssh_session) [ "$(cat "$work/$1.code")" = 255 ] && grep -q . "$work/$1.err" ;;
+	service_request) grep -q '^curl: ' "$work/$1.err" ;;
+	tcp_forward) true ;; # a connection has no words
+	esac
+}
+begun() { [ -s "$work/$1.out" ] || [ -s "$work/$1.ended" ]; }
+begin() {
+	local door
+	for door in $doors; do
+		rm -f "$work/$door".*
+		: >"$work/$door.out"
+		{
+			"$door" >"$work/$door.out" 2>"$work/$door.err"
+			echo $? >"$work/$door.code"
+			ms >"$work/$door.ended"
+		} &
+	done
+	for door in $doors; do wait_for 5 begun "$door" ||  echo "# $door did not begin: $(cat "$work/$door.err")"; done
+}
+ended() { local door; for door in $doors; do [ -s "$work/$door.ended" ] || return 1; done; }
+# outcome DOOR KILLED_MS
+outcome() {
+	local code late
+	[ -s "$work/$1.ended" ] || { echo "hangs"; return 1; }
+	[ "$1" != exec_terminal ] || sed -i 's/\r//g; s/\^@//g' "$work/$1.out" # script(1) types a NUL, and the terminal shows it
+	code=$(cat "$work/$1.code") late=$(($(cat "$work/$1.ended") - $2))
+	if cmp -s "$work/$1.out" "$work/wanted"; then
+		[ "$code" = 0 ] && { echo "goes on"; return; }
+		echo "whole, but code $code: $(cat "$work/$1.err")"
+		return 1
+	fi
+	[ $late -le "${LATE_MS:-1000}" ] || { echo "ends after $late ms with code $code: $(cat "$work/$1.err")"; return 1; }
+	[ "$1" = tcp_forward ] || [ "$code" != 0 ] || { echo "code 0 after $(wc -l <"$work/$1.out") lines"; return 1; }
+	said "$1" || { echo "no defined error: code $code, $(cat "$work/$1.err")"; return 1; }
+	cmp -s "$work/$1.out" <(head -c "$(stat -c %s "$work/$1.out")" "$work/wanted") || { echo "not a beginning of what was sent: $(tail -n 3 "$work/$1.out")"; return 1; }
+	echo "ends after $late ms, $(wc -l <"$work/$1.out") lines: $(tail -n 1 "$work/$1.err" | cut -c1-120)"
+}
+victim() { case $1 in link) link_of box ;; supervisor) supervisor_of box ;; *) pid_of "$1" ;; esac | grep -E '^[1-9][0-9]*$'; }
+back() { local now; now=$(victim "$1") && [ "$now" != "$2" ] && openshell sandbox exec -n box -- true </dev/null; }
+
+# The sandbox, and in it a service that both ports of doors lead to.
+serve() {
+	openshell sandbox create --name box --detach -- sleep infinity >"$work/create" 2>&1 </dev/null
+	openshell sandbox exec -n box -- sh -c 'cat >/sandbox/service.py' <"$work/service.py"
+	openshell sandbox exec -n box -- sh -c 'setsid /usr/bin/python3 /sandbox/service.py >/sandbox/said 2>&1 </dev/null &
+		until grep -qs serves /sandbox/said; do sleep 0.02; done' </dev/null
+}
+forward() {
+	"$bin/openshell" forward service box --target-port 7001 --local 0 >"$work/forward" 2>&1 </dev/null &
+	forward=$!
+	wait_for 5 grep -q '^Forwarding' "$work/forward"
+	forwarded=$(sed -n 's/^Forwarding 127\.0\.0\.1 port \([0-9]*\) to .*/\1/p' "$work/forward")
+}
+# one_round PROCESS: all doors at once, and the outcome of each
+one_round() {
+	local door words
+	begin
+	before=$(victim "$1")
+	kill -KILL "$before"
+	killed=$(ms)
+	if wait_for 6 back "$1" "$before" && took=$(($(ms) - killed)) && [ $took -lt 2000 ]; then good "$1" back "after $took ms"; else bad "$1" back "after $(($(ms) - killed)) ms"; fi
+	wait_for 6 ended
+	for door in $doors; do
+		if words=$(outcome "$door" "$killed"); then good "$1" "$door" "$words"; else bad "$1" "$door" "$words"; fi
+	done
+	wait $(jobs -p | grep -vx "$forward")
+}
+declare -A well
+good() { well[$1 $2]=$((${well[$1 $2]:-0} + 1)); [ "$rounds" != 1 ] || ok "$1 killed, $2: $3"; }
+bad() { if [ "$rounds" = 1 ]; then not_ok "$1 killed, $2" "$3"; else echo "# $1 killed, $2: $3"; fi; }
+
+start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
+serve
+like "a sandbox that serves" "$(openshell sandbox exec -n box -- cat /sandbox/said </dev/null)" serves
+succeeds "its service has a name" openshell service expose box 7002 web
+service_url=$(printf '%s\n' "$out" | grep -oE 'https?://[^ ]+')
+openshell sandbox ssh-config box >"$work/ssh_config" </dev/null
+forward
+
+for round in $(seq "$rounds"); do
+	for process in $victims; do one_round "$process"; done
+	# Without the supervisor the instance is over, and with it every door; the next start has no service in it.
+	one_round supervisor
+	kill $forward
+	wait $forward 2>/dev/null
+	if [ "$round" != "$rounds" ]; then
+		openshell sandbox delete box >/dev/null 2>&1 </dev/null
+		serve
+		openshell service expose box 7002 web >/dev/null 2>&1 </dev/null
+		forward
+	fi
+done
+[ "$rounds" = 1 ] || for process in $victims supervisor; do
+	for door in back $doors; do is "$rounds kills of $process, $door" "${well[$process $door]:-0}" "$rounds"; done
+done
+like "the log says that the instance ended" "$(openshell logs box -n 100 </dev/null)" "start 1 ended: .*started again"
+
+# ---- a newer release ----
+
+# What an older one has started is started anew, with its files. (Which one started it is written in the box's record.)
+id=$(openshell sandbox get box -o json </dev/null | jq -r .id)
+before=$(supervisor_of box)
+openshell sandbox exec -n box -- sh -c 'echo kept >/sandbox/note' </dev/null
+gateway stop >/dev/null 2>&1
+sed -i 's/ [0-9]*$/ 1/' "$data/sandboxes/boxes/$id/box"
+start_gateway && ok "a newer gateway starts" || not_ok "a newer gateway starts"
+anew() { [ "$(supervisor_of box)" != "$before" ] && [ "$(openshell sandbox exec -n box -- cat /sandbox/note </dev/null)" = kept ]; }
+if wait_for 10 anew; then ok "the sandbox is started anew, with its files"; else not_ok "the sandbox is started anew" "$(openshell sandbox get box 2>&1 </dev/null | head -n 12)"; fi
+like "... and its log says why" "$(openshell logs box -n 100 </dev/null)" "another release"
+before=$(supervisor_of box)
+gateway stop >/dev/null 2>&1
+start_gateway
+wait_for 5 openshell sandbox exec -n box -- true </dev/null
+is "one of this release runs on" "$(supervisor_of box)" "$before"
+plan
