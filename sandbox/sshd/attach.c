@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "common/base/log.h"
-#include "common/bus/stream.h"
+#include "sandbox/sshd/coming.h"
 #include "sandbox/sshd/detach.h"
 
 #define ATTACH_MS  8000
@@ -12,13 +12,6 @@
 #define SIZE_BYTES 4 /* columns, rows: 16 bits each, big-endian */
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
-
-/* One output of the main process: what came and the client has not taken. */
-struct coming {
-	struct stream_in in;
-	char *bytes;
-	size_t at, n;
-};
 
 struct attachment {
 	struct sshd *sshd;
@@ -52,7 +45,7 @@ attachment_free(struct attachment *attachment)
 	if (attachment->sshd->link != NULL)
 		call_cancel(attachment->sshd->link, attachment->call);
 	for (size_t i = 0; i < LANE_OUTPUTS; i++)
-		free(attachment->coming[i].bytes);
+		coming_done(&attachment->coming[i]);
 	list_remove(&attachment->in_sshd);
 	free(attachment);
 }
@@ -112,43 +105,6 @@ attachments_lost(struct sshd *sshd)
 
 /* ---- output ---- */
 
-/* Write what came, as far as the client takes it; credit follows. */
-static enum err
-pour(struct attachment *attachment, enum lane_output output, struct why *why)
-{
-	struct coming *coming = &attachment->coming[output];
-	size_t n;
-
-	while (coming->n > 0 && (n = lane_room(attachment->lane)) > 0) {
-		enum err r;
-
-		n = n < coming->n ? n : coming->n;
-		lane_write(attachment->lane, output, span_of_bytes(coming->bytes + coming->at, n));
-		coming->at += n;
-		coming->n -= n;
-		if ((r = stream_used(&coming->in, n, why)) != OK)
-			return r;
-	}
-	if (coming->n == 0) {
-		free(coming->bytes);
-		coming->bytes = NULL;
-		coming->at = 0;
-	}
-	return OK;
-}
-
-static void
-come(struct coming *coming, struct span bytes)
-{
-	if (coming->at > 0)
-		memmove(coming->bytes, coming->bytes + coming->at, coming->n);
-	coming->at = 0;
-	if ((coming->bytes = realloc(coming->bytes, coming->n + bytes.length)) == NULL)
-		abort();
-	memcpy(coming->bytes + coming->n, bytes.at, bytes.length);
-	coming->n += bytes.length;
-}
-
 /* The exit follows the output. */
 static void
 end_when_poured(struct attachment *attachment)
@@ -165,7 +121,8 @@ pour_all(struct attachment *attachment)
 {
 	struct why why = {0};
 
-	if (pour(attachment, LANE_OUT, &why) != OK || pour(attachment, LANE_ERR, &why) != OK)
+	if (coming_pour(&attachment->coming[LANE_OUT], attachment->lane, LANE_OUT, &why) != OK ||
+	    coming_pour(&attachment->coming[LANE_ERR], attachment->lane, LANE_ERR, &why) != OK)
 		lose(attachment, why.text);
 	else
 		end_when_poured(attachment);
@@ -206,9 +163,8 @@ attach_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (attachment->call != 0 || (in->channel != CHANNEL_OUT && in->channel != CHANNEL_ERR))
 		return checked(attachment, fail(why, ERR_PROTOCOL, "channel %u brings no bytes", in->channel), why);
 	coming = &attachment->coming[in->channel - CHANNEL_OUT];
-	if ((r = stream_take(&coming->in, in, why)) != OK)
+	if ((r = coming_take(coming, in, why)) != OK)
 		return checked(attachment, r, why);
-	come(coming, in->bytes);
 	pour_all(attachment);
 	return OK;
 }

@@ -19,7 +19,6 @@
 #define CODE_LOST    255
 #define CODE_NOT_RUN 126 /* as a shell says it of what it cannot execute */
 #define SIGNAL_CODE  128
-#define AGENT_DIR    "/opt/openshell/agent" /* the programs that the agent itself may run, with their own loader */
 
 struct command {
 	struct sshd *sshd;
@@ -38,28 +37,6 @@ struct command {
 	int signal;	    /* the last of them while it was being started */
 	struct timer timer; /* drain, or the end of patience */
 };
-
-/* ---- lines ---- */
-
-struct command_line
-command_shell(bool bash)
-{
-	return (struct command_line){{bash ? SPAN("/bin/bash") : SPAN("/bin/sh"), SPAN("-l")}, 2};
-}
-
-struct command_line
-command_exec(bool bash, struct span line)
-{
-	return (struct command_line){{bash ? SPAN("/bin/bash") : SPAN("/bin/sh"), SPAN("-lc"), line}, 3};
-}
-
-struct command_line
-command_sftp(void)
-{
-	return (struct command_line){
-	    {SPAN(AGENT_DIR "/loader"), SPAN("--library-path"), SPAN(AGENT_DIR "/lib"), SPAN(AGENT_DIR "/sftp-server")},
-	    4};
-}
 
 /* ---- its end ---- */
 
