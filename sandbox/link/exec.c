@@ -15,6 +15,7 @@
 
 #define START_MS 8000 /* for the supervisor: less than the relay waits for us */
 #define OUTPUTS	 2
+#define PIPE_BYTES (4 * STREAM_CHUNK_BYTES) /* so that command and link take turns less often */
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
 
@@ -199,6 +200,7 @@ pipes_open(struct exec *exec, int theirs[3], struct why *why)
 
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return fail_errno(why, ERR_LIMIT, "a pipe for the command");
+		(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* as it was made will do, too */
 		theirs[i] = ends[i == 0 ? 0 : 1];
 		exec->ours[i] = ends[i == 0 ? 1 : 0];
 	}
