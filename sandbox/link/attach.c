@@ -5,12 +5,14 @@
 #include "sandbox/link/attach.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "sandbox/link/flow.h"
+#include "sandbox/link/main_io.h"
 #include "sandbox/link/pump.h"
 #include "sandbox/link/sizes.h"
 
@@ -22,7 +24,7 @@ enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
 struct attach {
 	struct flow flow; /* under the SSH server's number */
 	struct main_io *io;
-	struct list in_io;
+	struct main_reader reader;
 	bool writes;	  /* it is the owner of standard input, which is open */
 	uint64_t offset;  /* of what it reads next */
 	uint64_t skipped; /* bytes that it was too slow for, and has not been told of */
@@ -31,17 +33,23 @@ struct attach {
 	struct sizes sizes;
 };
 
+static struct attach *
+attach_of(struct main_reader *reader)
+{
+	return (struct attach *)((char *)reader - offsetof(struct attach, reader));
+}
+
 static void
 attach_free(struct attach *attach)
 {
 	struct main_io *io = attach->io;
 
-	if (io->owner == attach)
+	if (io->owner == &attach->reader)
 		io->owner = NULL; /* the next that asks may write: who was told that it may not goes on reading */
 	sink_close(&attach->in);
 	flow_remove(&attach->flow);
-	list_remove(&attach->in_io);
-	io->attached_n--;
+	list_remove(&attach->reader.in_io);
+	io->readers_n--;
 	free(attach);
 }
 
@@ -65,25 +73,22 @@ lose(struct attach *attach, const char *words)
 	attach_free(attach);
 }
 
-void
-attach_end_all(struct main_io *io)
+static void
+gone(struct main_reader *reader)
 {
-	struct attach *attach;
-
-	list_each (attach, &io->attached, struct attach, in_io)
-		attach_free(attach);
+	attach_free(attach_of(reader));
 }
 
 void
 attach_peer_down(struct link *link, const struct peer *peer)
 {
-	struct attach *attach;
+	struct main_reader *reader;
 
 	if (link->main_io == NULL)
 		return;
-	list_each (attach, &link->main_io->attached, struct attach, in_io)
-		if (attach->flow.peer == peer)
-			attach_free(attach);
+	list_each (reader, &link->main_io->readers, struct main_reader, in_io)
+		if (attach_of(reader)->flow.peer == peer)
+			attach_free(attach_of(reader));
 }
 
 /* ---- what it reads ---- */
@@ -167,13 +172,10 @@ serve(struct attach *attach)
 		finish(attach);
 }
 
-void
-attach_serve(struct main_io *io)
+static void
+more(struct main_reader *reader)
 {
-	struct attach *attach;
-
-	list_each (attach, &io->attached, struct attach, in_io)
-		serve(attach);
+	serve(attach_of(reader));
 }
 
 /* ---- what it says ---- */
@@ -266,8 +268,10 @@ attach_new(struct main_io *io, const struct msg *m)
 	for (size_t i = 0; i < MAIN_OUTPUTS; i++)
 		stream_out_init(&attach->out[i], m->from, stream, (uint8_t)(CHANNEL_OUT + i));
 	flow_add(io->link, &attach->flow, &attach_flow, m->from, stream);
-	list_append(&io->attached, &attach->in_io);
-	io->attached_n++;
+	attach->reader.more = more;
+	attach->reader.gone = gone;
+	list_append(&io->readers, &attach->reader.in_io);
+	io->readers_n++;
 	return attach;
 }
 
@@ -298,7 +302,7 @@ attach_allowed(struct link *link, const struct msg *m, struct why *why)
 		return fail(why, ERR_STATE, "the sandbox's main process has not started");
 	if (flow_find(link, m->from, m->main_attach.stream) != NULL)
 		return fail(why, ERR_EXISTS, "the stream's number is in use");
-	if (link->main_io->attached_n >= ATTACHED_MAX)
+	if (link->main_io->readers_n >= ATTACHED_MAX)
 		return fail(why, ERR_LIMIT, "%d take part in the main process", ATTACHED_MAX);
 	return OK;
 }
@@ -326,12 +330,12 @@ main_attach(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return r;
 	attach = attach_new(io, m);
 	if (!m->main_attach.read_only && io->owner == NULL)
-		io->owner = attach;
+		io->owner = &attach->reader;
 	attached.main_attached.tty = io->tty;
-	attached.main_attached.owner = io->owner == attach;
+	attached.main_attached.owner = io->owner == &attach->reader;
 	reply = reply_later(m); /* before what follows it */
 	reply_send(&reply, &attached);
-	if (io->owner == attach && own(attach, &m->main_attach, &lost) != OK)
+	if (io->owner == &attach->reader && own(attach, &m->main_attach, &lost) != OK)
 		lose(attach, lost.text);
 	else
 		serve(attach);

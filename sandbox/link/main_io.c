@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
-#include "sandbox/link/attach.h"
 
 #define READ_BYTES 16384
 
@@ -28,6 +27,15 @@ main_io_over(const struct main_io *io)
 }
 
 static void
+tell_readers(struct main_io *io)
+{
+	struct main_reader *reader;
+
+	list_each (reader, &io->readers, struct main_reader, in_io)
+		reader->more(reader);
+}
+
+static void
 drain_ready(void *self, uint32_t events)
 {
 	struct drain *drain = self;
@@ -42,7 +50,7 @@ drain_ready(void *self, uint32_t events)
 		ring_put(&io->ring, drain->channel, bytes, (size_t)n);
 	else
 		drain_close(drain); /* EIO: nobody has the terminal any more */
-	attach_serve(io);
+	tell_readers(io);
 }
 
 void
@@ -50,15 +58,18 @@ main_io_exited(struct link *link, uint16_t exit_code)
 {
 	link->main_end = (struct main_end){.over = true, .exit_code = exit_code};
 	if (link->main_io != NULL)
-		attach_serve(link->main_io); /* nothing of the agent runs any more: its output has ended, or is about to */
+		tell_readers(link->main_io); /* nothing of the agent runs any more: its output has ended, or is about to */
 }
 
 void
 main_io_free(struct main_io *io)
 {
+	struct main_reader *reader;
+
 	if (io == NULL)
 		return;
-	attach_end_all(io);
+	list_each (reader, &io->readers, struct main_reader, in_io)
+		reader->gone(reader);
 	for (size_t i = 0; i < MAIN_OUTPUTS; i++)
 		drain_close(&io->drains[i]);
 	clean_fd(&io->in_fd);
@@ -109,7 +120,7 @@ main_io_new(struct link *link, bool tty)
 	io->link = link;
 	io->tty = tty;
 	io->in_fd = -1;
-	list_init(&io->attached);
+	list_init(&io->readers);
 	for (size_t i = 0; i < MAIN_OUTPUTS; i++)
 		io->drains[i] = (struct drain){.io = io, .fd = -1, .channel = (uint8_t)(1 + i)};
 	return io;

@@ -1,5 +1,5 @@
 /* The main process's descriptors: its output is drained and its newest part kept, its input is held open. Who takes part in
- * it is in attach.h. */
+ * it is in attach.c. */
 #ifndef LINK_MAIN_IO_H
 #define LINK_MAIN_IO_H
 
@@ -9,7 +9,12 @@
 #define MAIN_RING_BYTES (1u << 20)
 #define MAIN_OUTPUTS	2
 
-struct attach;
+/* Who takes part in it, inside of what knows more about that. */
+struct main_reader {
+	struct list in_io;
+	void (*more)(struct main_reader *reader); /* there is more in the ring, or the end is known; it may leave the list */
+	void (*gone)(struct main_reader *reader); /* there is another main process, or none: it leaves the list */
+};
 
 /* One descriptor that is read. */
 struct drain {
@@ -25,9 +30,9 @@ struct main_io {
 	struct drain drains[MAIN_OUTPUTS];
 	int in_fd; /* its standard input, or its terminal */
 	bool tty;
-	struct list attached; /* struct attach */
-	unsigned attached_n;
-	struct attach *owner; /* who writes its standard input; NULL: nobody */
+	struct list readers; /* struct main_reader */
+	unsigned readers_n;
+	struct main_reader *owner; /* who writes its standard input; NULL: nobody */
 };
 
 /* It has ended, and all that it wrote is in the ring. */
