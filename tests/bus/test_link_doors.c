@@ -1,9 +1,9 @@
 /* link: doors to ports of the agent's and to SSH servers: real sockets, with a supervisor and a relay that the test plays. */
 #include "tests/unit/test.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -132,22 +132,24 @@ static void
 a_reader_that_stops_stops_its_writer_alone(void **unused)
 {
 	static char block[65536];
+	struct pollfd full = {.events = POLLOUT};
 	size_t written = 0;
 	int slow, quick;
 	ssize_t n;
 
 	(void)unused;
 	running();
-	slow = door_run(4);
+	full.fd = slow = door_run(4);
 	quick = door_run(5);
 	assert_int_equal(fcntl(slow, F_SETFL, O_NONBLOCK), 0);
 	send_grant(relay.peer, 4, 1, 3);
 	say(slow, "abc");
 	expect_data(&relay, 4, 1, "abc");
-	for (uint64_t until = clock_ms() + 300; clock_ms() < until; written += n > 0 ? (size_t)n : 0)
+	while (poll(&full, 1, 200) == 1) { /* until it is full, and stays so */
 		n = send(slow, block, sizeof(block), 0);
-	assert_int_equal(n, -1); /* full, and it stays so */
-	assert_int_equal(errno, EAGAIN);
+		written += n > 0 ? (size_t)n : 0;
+		assert_true(written < 64u << 20);
+	}
 	assert_null(actor_heard(&relay, STREAM_DATA));
 	send_grant(relay.peer, 5, 1, 1000);
 	say(quick, "still here");
@@ -161,6 +163,7 @@ a_reader_that_stops_stops_its_writer_alone(void **unused)
 		got += heard->msg.stream_data.bytes.length;
 		heard_free(heard);
 	}
+	send_grant(relay.peer, 4, 1, 3 + written + 1); /* an end is seen where there is credit */
 	expect_end(&relay, 4, 1, 3 + written);
 	close(slow);
 	close(quick);
