@@ -68,7 +68,7 @@ PY
 start_gateway || { not_ok "the gateway starts"; plan; exit 1; }
 openshell sandbox create --name box --detach -- sh -c 'echo begin; while read -r line; do echo "heard $line"; done' >/dev/null 2>&1 </dev/null
 openshell sandbox exec --name box -- sh -c 'cat >/tmp/server.py; nohup python3 /tmp/server.py >/tmp/served 2>&1 & until grep -qs serving /tmp/served; do sleep 0.05; done' <"$work/server.py"
-forward() { openshell forward service box --local 0 "$@" >"$work/forward.log" 2>&1 </dev/null & forward=$!
+forward() { : >"$work/forward.log"; openshell forward service box --local 0 "$@" >"$work/forward.log" 2>&1 </dev/null & forward=$!
 	wait_for 10 grep -q Forwarding "$work/forward.log"; port=$(grep -oE 'port [0-9]+' "$work/forward.log" | head -1 | cut -d' ' -f2); }
 client() { exec timeout 30 python3 "$work/client.py" "$port" "$@"; }
 
