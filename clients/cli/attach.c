@@ -108,7 +108,10 @@ attach_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *n
 	if ((plan.sandbox = arena_text(&cli->arena, span_of_text(name))) == NULL)
 		return fail(why, ERR_LIMIT, "out of room");
 	progress_stop(&cli->progress);
-	if ((r = attach_by(cli, sandbox, &plan, why)) != OK)
+	if ((r = attach_by(cli, sandbox, &plan, why)) == ERR_STATE && main_exited(sandbox))
+		return fail(why, r, "sandbox %s: its main process has ended, with exit code %d", name,
+		    sandbox->status->exit_code);
+	if (r != OK)
 		return because(why, r, "sandbox %s", name);
 	if (cli->exit_code == CODE_LOST)
 		lost_note(cli, (char *)(uintptr_t)plan.sandbox);

@@ -101,8 +101,9 @@ proxy_by_name(struct cli *cli, struct why *why)
 	if ((r = sandbox_choose(cli, cli_text(cli, FLAG_NAME), &name, why)) != OK ||
 	    (r = sandbox_fetch(cli, name, &answer, why)) != OK)
 		return r;
-	if ((r = sandbox_ready(cli, answer->sandbox, name, why)) == OK &&
-	    (r = ssh_session_make(cli, answer->sandbox->metadata->id, &session, why)) == OK) {
+	if (!main_exited(answer->sandbox)) /* its SSH server may be there still, for its last output */
+		r = sandbox_ready(cli, answer->sandbox, name, why);
+	if (r == OK && (r = ssh_session_make(cli, answer->sandbox->metadata->id, &session, why)) == OK) {
 		target.sandbox_id = session.sandbox_id;
 		target.token = session.token;
 		r = proxy_run(cli, &target, &session, why);

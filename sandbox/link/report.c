@@ -4,10 +4,15 @@
 
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/bus/codec.h"
 #include "sandbox/link/backoff.h"
 #include "sandbox/link/main_io.h"
+
+#define JOIN_MS	 2000 /* after ready: who made the sandbox may be about to take part in its main process */
+#define READ_MS	 5000 /* after the main process's end: for those who still read what it wrote */
+#define LOOK_MS	 20
 
 static void send_next(struct link *link);
 
@@ -17,12 +22,38 @@ send_again(void *self)
 	send_next(self);
 }
 
-static struct report *
-first_untold(struct reports *reports)
+static void
+look_again(void *self)
 {
+	send_next(self);
+}
+
+/*
+ * Is the end of the main process kept back for a while? The sandbox is ended as soon as state has heard of it, and with
+ * it go those who still read the last output, and those who would have come for it.
+ */
+static bool
+end_held(struct link *link)
+{
+	struct reports *reports = &link->reports;
+	uint64_t now_ms = clock_ms();
+	bool held = link->doors_n > 0 || (!reports->joined && now_ms < reports->ready_ms + JOIN_MS);
+
+	reports->joined |= link->doors_n > 0;
+	if (!held || now_ms >= reports->exited_ms + READ_MS)
+		return false;
+	loop_timer_set(link->loop, &reports->held, LOOK_MS, look_again, link);
+	return true;
+}
+
+static struct report *
+first_untold(struct link *link)
+{
+	struct reports *reports = &link->reports;
+
 	for (size_t i = 0; i < REPORT_KINDS; i++)
 		if (reports->of[i].bytes != NULL && !reports->of[i].told)
-			return &reports->of[i];
+			return i == REPORT_MAIN_EXITED && end_held(link) ? NULL : &reports->of[i];
 	return NULL;
 }
 
@@ -55,12 +86,12 @@ static void
 send_next(struct link *link)
 {
 	struct reports *reports = &link->reports;
-	struct report *report = first_untold(reports);
+	struct report *report;
 	auto_arena struct arena arena = {0};
 	struct msg m = {0};
 	struct why why;
 
-	if (report == NULL || reports->call != 0 || !link->enrolment.done)
+	if (reports->call != 0 || !link->enrolment.done || (report = first_untold(link)) == NULL)
 		return;
 	if (msg_decode(span_of_bytes(report->bytes, report->length), &arena, &m, &why) != OK)
 		abort(); /* we wrote it */
@@ -91,6 +122,7 @@ void
 reports_done(struct link *link)
 {
 	loop_timer_stop(link->loop, &link->reports.again);
+	loop_timer_stop(link->loop, &link->reports.held);
 	for (size_t i = 0; i < REPORT_KINDS; i++)
 		free(link->reports.of[i].bytes);
 }
@@ -127,8 +159,13 @@ report_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return r;
 	if (m->id == SECRETS_APPLIED && m->secrets_applied.loaded)
 		link->secrets_revision = m->secrets_applied.revision;
-	if (m->id == MAIN_EXITED)
+	if (m->id == SANDBOX_READY && link->reports.ready_ms == 0)
+		link->reports.ready_ms = clock_ms();
+	if (m->id == MAIN_EXITED) {
+		if (link->reports.exited_ms == 0)
+			link->reports.exited_ms = clock_ms();
 		main_io_exited(link, m->main_exited.exit_code);
+	}
 	if (link->reports.sent == report)
 		reports_pause(link); /* the old one is on its way: its answer says nothing of this one */
 	free(report->bytes);

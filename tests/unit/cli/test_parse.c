@@ -155,7 +155,7 @@ static const struct {
     {"sandbox create ls", "openshell sandbox create takes no argument \"ls\": a command goes after --"},
     {"sandbox create -o json -- ls", "--output cannot be used together with [-- CMD...]"},
     {"sandbox create --no-keep --detach", "--detach and --no-keep cannot be used together"},
-    {"sandbox create --upload x", "--upload is not in this release"},
+    {"sandbox create --approval-mode x", "--approval-mode is not in this release"},
     {"sandbox create --gpu=2", "--gpu is not in this release"},
     {"sandbox create --env OPENSHELL_A=1",
 	"--env \"OPENSHELL_A=1\": names that begin with OPENSHELL_ are reserved"},
