@@ -66,10 +66,11 @@ static void
 answered(void *self, enum err r, struct msg *answer, const struct why *why)
 {
 	struct target *target = self;
-	const struct msg_service_routed *routed = &answer->service_routed;
+	const struct msg_service_routed *routed;
 
 	target->question = 0;
 	if (r == OK && answer->id == SERVICE_ROUTED) {
+		routed = &answer->service_routed;
 		target->sandbox = routed->sandbox;
 		target->port = routed->port;
 		target->phase = routed->phase;
