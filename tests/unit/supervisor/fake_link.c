@@ -8,6 +8,7 @@
  *   first word "@die": this process ends at once, without a word
  *   first word "@kill NAME": that process of the sandbox is killed, then the command
  *   first word "@push N": the configuration again, as revision N; the command once its end is known
+ *   first word "@ssh": an SSH server is asked for, then the command: "SSH answer"
  *   first word "@network": what is pushed has a network section; "@retain": and is to leave the last good one if it is bad
  *
  * It writes "WALL report", "READY", "FAILED reason: words", "MAIN code", "RUN code output", "BENCH us",
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
@@ -153,6 +155,27 @@ push(struct fake *fake)
 }
 
 static void
+ssh_started(void *self, enum err r, struct msg *answer, const struct why *why)
+{
+	(void)self;
+	(void)answer;
+	tell("SSH", r == OK ? SPAN("started") : span_of_text(why->text));
+}
+
+static void
+ssh(struct fake *fake)
+{
+	struct msg m = {.id = SSH_START, .fds_n = 1};
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		abort();
+	m.fds[0] = ends[1]; /* the other end stays open, as the client's does */
+	peer_call(fake->supervisor, &m, 10000, ssh_started, fake);
+	close(ends[1]);
+}
+
+static void
 option(struct fake *fake, struct span *line)
 {
 	struct span word = span_cut(line, '\t');
@@ -167,6 +190,8 @@ option(struct fake *fake, struct span *line)
 		fake->waiting = true;
 	else if (span_starts(word, SPAN("@kill ")))
 		kill_named(span_tail(word, 6));
+	else if (span_is(word, "@ssh"))
+		ssh(fake);
 	else if (span_is(word, "@retain"))
 		fake->retain = true;
 	else if (span_is(word, "@network"))

@@ -232,8 +232,15 @@ box --network </dev/null | grep -q '^FAILED WallNotEnforced: the policy has netw
 like_push=$(push '@network\t@push 7\ttrue\n@push 8\ttrue\n')
 case $like_push in "7 0: it has network rules, which cannot be enforced here"*"|8 1: |") ok "... and is refused later, with the reason" ;; *) not_ok "... and is refused later: $like_push" ;; esac
 bundle=$whole
-cp -a "$bundle" "$work/blind" && rm "$work/blind/bin/proxy"
+# an SSH server: what it may have and what it may not, and what becomes of its commands
+ends='until [ -e hup ]; do sleep 0.05; done; cat hup; while pgrep -f "sleep 7[78]" >/dev/null; do sleep 0.05; done; echo all gone'
+printf '@ssh\tsh\t-c\t%s\n' "$ends" | box >"$work/ssh"
+is "an SSH server: its commands are hung up on, and what stays is killed" "$(look <"$work/ssh")" "0 hung up;all gone"
+is "... what it is told and given" "$(sed -n 's/^SSH //p; s/^GIVEN link sshd/link knows it/p' "$work/ssh" | sort | tr '\n' '|')" "link knows it|started|"
+is "... and gets" "$(grep -h ^SSHD "$work/ssh" "$work/err" | sort | tr '\n' '|')" "SSHD begins: 2 descriptors, in /sandbox|SSHD commands: 64 run, 1 are too many|SSHD connects: Operation now in progress|SSHD makes a socket: OK|SSHD signals a command of link's: ERR_NOT_FOUND|SSHD signals the main process: ERR_NOT_FOUND|"
+cp -a "$bundle" "$work/blind" && rm "$work/blind/bin/proxy" "$work/blind/bin/sshd"
 bundle=$work/blind
+is "no SSH server in the bundle: that is said" "$(printf '@ssh\ttrue\n' | box | sed -n 's/^SSH //p')" "this sandbox has no SSH server"
 box --network </dev/null | grep -q '^FAILED WallNotEnforced: .*there is no proxy in this bundle' && ok "no proxy: the same" || not_ok "no proxy: the same"
 bundle=$whole
 printf '@bench 200\ttrue\n' | box | sed -n 's/^BENCH \(.*\)/# \1 us to start true and see it end, through three processes/p'
