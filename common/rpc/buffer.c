@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #define ROOM_MIN  512
-#define ROOM_KEPT 131072 /* an empty buffer larger than this is given back: a message of 64 KiB fits */
+#define ROOM_KEPT 65536	 /* an empty buffer larger than this is given back */
+#define ROOM_BUSY 524288 /* up to this it is not, when most of it was in use since it was empty before */
 
 void
 wiped_free(void *at)
@@ -30,7 +31,7 @@ buffer_grow(struct buffer *buffer, size_t needed)
 	if (buffer->length > 0)
 		memcpy(larger, buffer->at + buffer->start, buffer->length);
 	wiped_free(buffer->at);
-	*buffer = (struct buffer){.at = larger, .length = buffer->length, .room = room};
+	*buffer = (struct buffer){.at = larger, .length = buffer->length, .room = room, .most = buffer->most};
 }
 
 char *
@@ -38,13 +39,15 @@ buffer_extend(struct buffer *buffer, size_t n)
 {
 	assert(n <= SIZE_MAX / 4 - buffer->length);
 	if (n > buffer->room - buffer->start - buffer->length) {
-		if (buffer->length + n > buffer->room / 2)
-			buffer_grow(buffer, buffer->length + n);
+		if (buffer->length + n > buffer->room / 4 * 3)
+			buffer_grow(buffer, buffer->length + n > buffer->room ? buffer->length + n : buffer->room + 1);
 		else
 			memmove(buffer->at, buffer->at + buffer->start, buffer->length);
 		buffer->start = 0;
 	}
 	buffer->length += n;
+	if (buffer->length > buffer->most)
+		buffer->most = buffer->length;
 	return buffer->at + buffer->start + buffer->length - n;
 }
 
@@ -67,8 +70,9 @@ buffer_take(struct buffer *buffer, size_t n)
 	if (buffer->length > 0)
 		return;
 	buffer->start = 0;
-	if (buffer->room > ROOM_KEPT)
+	if (buffer->room > ROOM_KEPT && (buffer->room > ROOM_BUSY || buffer->most < buffer->room / 4))
 		buffer_done(buffer);
+	buffer->most = 0;
 }
 
 void

@@ -8,6 +8,7 @@
 struct buffer {
 	char *at;
 	size_t start, length, room;
+	size_t most; /* length at most, since it was last empty */
 };
 
 void buffer_add(struct buffer *buffer, struct span bytes);
