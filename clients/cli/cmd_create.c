@@ -292,6 +292,9 @@ create_check(struct cli *cli, bool keep, struct why *why)
 
 	if (cli_on(cli, FLAG_NO_GIT_IGNORE) && !cli->args.values[FLAG_UPLOAD].set)
 		return cli_usage(cli, why, "--no-git-ignore is about --upload, which is not given");
+	if (!keep && cli->args.operands_count == 0 && !isatty(STDIN_FILENO))
+		return cli_usage(cli, why,
+		    "--no-keep wants a command after -- where standard input is no terminal: a shell would wait for ever");
 	if (attaches(cli, keep) || forward != NULL)
 		r = program_find(cli, "ssh", &ssh, why);
 	if (r != OK && forward == NULL)

@@ -305,9 +305,13 @@ static const struct command commands_sandbox[] = {
 	{.name = "create", .run = run_sandbox_create, .flags = flags_sandbox_create,
 	 .summary = "Create a sandbox and wait until it is ready",
 	 .about =
-	    "A command after -- becomes the sandbox's main process; when it ends, the sandbox is over. Without\n"
-	    "one it is a login shell that waits. The sandbox stays until it is deleted; run commands in it with\n"
-	    "`openshell sandbox exec`.\n"
+	    "A command after -- becomes the sandbox's main process; when it ends, the sandbox is over. Without one it\n"
+	    "is a login shell. On a terminal you then take part in it, as with `openshell sandbox connect`: Ctrl-P\n"
+	    "Ctrl-Q leaves it running. Where standard input or output is no terminal, or with --detach, create returns\n"
+	    "when it is ready, and its output is not shown.\n"
+	    "\n"
+	    "The sandbox stays until it is deleted; with --no-keep its output is shown, terminal or not, its exit code\n"
+	    "is passed on, and the sandbox is deleted with it.\n"
 	    "\n"
 	    "Waiting ends after 300 seconds without progress (OPENSHELL_PROVISION_TIMEOUT); the sandbox is kept.",
 	 .examples =
@@ -330,12 +334,13 @@ static const struct command commands_sandbox[] = {
 	 .summary = "Run a command in a sandbox",
 	 .about =
 	    "The command's output comes out unchanged on both streams, and its exit code is this program's:\n"
-	    "128 + N after signal N, 124 after --timeout. Where standard input is no terminal it is read to its\n"
-	    "end first and given to the command (at most 960 KiB); a terminal is not read, so there is\n"
-	    "no interactive shell in this release. An interrupt (Ctrl-C) ends the command.",
+	    "128 + N after signal N, 124 after --timeout. Standard input is streamed to it, however much there is;\n"
+	    "a terminal is read only with --tty: then it is the command's own until that ends, Ctrl-C and all, and a\n"
+	    "change of its size is passed on. Without --tty an interrupt (Ctrl-C) ends the command.",
 	 .examples =
 	    "openshell sandbox exec -n demo -- ls -la\n"
 	    "openshell sandbox exec -n demo -- sh -c 'echo $HOME; id'\n"
+	    "openshell sandbox exec -n demo --tty -- bash\n"
 	    "tar c src | openshell sandbox exec -n demo -- tar x",
 	 .operand = {.name = "CMD...", .least = 1, .most = 1024, .kind = OPERAND_COMMAND,
 	    .help = "the command and its arguments; run as they are, without a shell"}},

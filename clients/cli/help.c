@@ -144,7 +144,7 @@ root_rows(const struct page *page)
 	row(page, "0", "it worked; `status` also when the gateway does not answer");
 	row(page, "1", "it failed; the reason is on standard error");
 	row(page, "2", "the command line is wrong, or asks for what is not in this release");
-	row(page, "other", "`sandbox exec`: the command's own; 124 after --timeout; 128 + N after signal N");
+	row(page, "other", "`sandbox exec`: the command's own, `connect`: the main process's; 124 after --timeout; 128 + N after signal N");
 }
 
 static void

@@ -414,7 +414,7 @@ test_connect(void **state)
 	assert_int_equal(run.code, 1);
 	assert_non_null(strstr(run.err, "ssh is not installed on this machine"));
 	fake_clear(&fake);
-	run_cli(&run, "sandbox create --name demo --no-keep", NULL, 0);
+	run_cli(&run, "sandbox create --name demo --no-keep -- true", NULL, 0);
 	assert_int_equal(run.code, 1);
 	assert_non_null(strstr(run.err, "ssh is not installed"));
 	assert_int_equal(fake.log->length, 0); /* nothing was created */

@@ -133,13 +133,11 @@ static const struct {
 	"", NULL},
     {"sandbox create --name weak --detach", 0, "CreateSandbox WatchSandbox ", NULL,
 	"Note: not fully enforced here: seccomp (Partial: an older kernel)\n", NULL},
-    {"sandbox create --name ended --no-keep", 3,
-	"CreateSandbox WatchSandbox CreateSshSession RevokeSshSession WatchSandbox DeleteSandbox ",
-	"Created sandbox: ended\nDeleted sandbox ended\n", "", NULL},
+    {"sandbox create --name ended --no-keep", 2, "", "", "--no-keep wants a command after --", NULL},
     {"sandbox create --name ended --no-keep -- false", 3,
 	"CreateSandbox WatchSandbox CreateSshSession RevokeSshSession WatchSandbox DeleteSandbox ",
 	"Created sandbox: ended\nDeleted sandbox ended\n", NULL, NULL},
-    {"sandbox create --name broken --no-keep", 1, "CreateSandbox WatchSandbox DeleteSandbox ", NULL,
+    {"sandbox create --name broken --no-keep -- true", 1, "CreateSandbox WatchSandbox DeleteSandbox ", NULL,
 	"WallAbsent", NULL},
     {"sandbox exec -n demo -- exit 0", 0, "GetSandbox ExecSandbox ", "", "", NULL},
     {"sandbox exec -n demo exit 7", 7, "GetSandbox ExecSandbox ", "", "", NULL},
@@ -328,7 +326,7 @@ test_interrupt(void **state)
 	interrupted("sandbox exec -n demo -- hang", "ExecSandbox", SIGINT, "cancelled");
 	interrupted("sandbox exec -n demo -- hang", "ExecSandbox", SIGTERM, "cancelled");
 	interrupted("sandbox create --name starting", "WatchSandbox", SIGINT, "cancelled");
-	interrupted("sandbox create --name starting --no-keep", "WatchSandbox", SIGINT, "DeleteSandbox");
+	interrupted("sandbox create --name starting --no-keep -- true", "WatchSandbox", SIGINT, "DeleteSandbox");
 }
 
 static void
