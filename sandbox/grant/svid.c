@@ -47,8 +47,8 @@ refused(const struct rpc_status *status, struct why *why)
 	    "the Workload API: %s" SPAN_FORMAT, status->code == 7 ? "no identity for this sandbox: " : "", SPAN_ARGS(text_span(&words)));
 }
 
-static enum err
-take(struct grant *grant, const Spiffe__JWTSVIDResponse *answer, struct span *out, struct why *why)
+enum err
+svid_take(const Spiffe__JWTSVIDResponse *answer, struct arena *arena, struct span *out, struct why *why)
 {
 	struct span svid;
 
@@ -57,7 +57,7 @@ take(struct grant *grant, const Spiffe__JWTSVIDResponse *answer, struct span *ou
 	svid = span_of_text(answer->svids[0]->svid);
 	if (svid.length > SVID_MAX || !svid_is_jwt(svid))
 		return fail(why, ERR_PROTOCOL, "the Workload API answered with what is no JWT");
-	return arena_span(&grant->memory, svid, out) == OK ? OK : fail(why, ERR_LIMIT, "no room for an SVID");
+	return arena_span(arena, svid, out) == OK ? OK : fail(why, ERR_LIMIT, "no room for an SVID");
 }
 
 static uint32_t
@@ -90,7 +90,7 @@ svid_fetch(struct grant *grant, struct span *out, struct why *why)
 		&answer, &status) != OK)
 		r = refused(&status, why);
 	else
-		r = take(grant, (const Spiffe__JWTSVIDResponse *)answer, out, why);
+		r = svid_take((const Spiffe__JWTSVIDResponse *)answer, &grant->memory, out, why);
 	if (answer != NULL)
 		protobuf_c_message_free_unpacked(answer, NULL);
 	rpc_client_free(client);

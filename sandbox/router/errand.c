@@ -218,6 +218,7 @@ errand_body_taken(struct errand *errand, size_t n)
 	struct why why = {0};
 	size_t owed = n < errand->body_owed ? n : errand->body_owed;
 
+	errand->body_begun |= n > 0;
 	bytes_take(&errand->body, n);
 	if (bytes_length(&errand->body) == 0)
 		bytes_free(&errand->body);

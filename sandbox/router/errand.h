@@ -42,6 +42,7 @@ struct errand {
 	size_t body_owed;	   /* bytes of channel 0 in it, whose credit is not given back */
 	uint64_t body_came;	   /* of a body with a length */
 	bool body_ended;	   /* all of it came */
+	bool body_begun;	   /* some of it has gone upstream */
 	bool body_closed;	   /* upstream has been told so */
 	struct bytes message;	   /* pieces of a WebSocket message that is not whole */
 	struct bytes answer;	   /* waits for credit, or is looked through */

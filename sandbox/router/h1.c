@@ -265,7 +265,7 @@ cut(struct upstream *upstream)
 	else if (!upstream->answer_head && upstream->used && bytes_length(&upstream->side.in) == 0) {
 		upstream->errand = NULL;
 		upstream_dead(upstream);
-		upstream_retry(errand, &why);
+		upstream_retry(errand, false, &why);
 	} else
 		broken(upstream, &why);
 }

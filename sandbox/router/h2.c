@@ -370,8 +370,8 @@ stream_gone(struct flow *flow, uint32_t error)
 
 	fail(&why, ERR_UNAVAILABLE, "the server reset the stream: %s", nghttp2_http2_strerror(error));
 	errand = part(flow);
-	if (error == NGHTTP2_REFUSED_STREAM)
-		upstream_retry(errand, &why);
+	if (error == NGHTTP2_REFUSED_STREAM) /* or behind the last one of a GOAWAY */
+		upstream_retry(errand, true, &why);
 	else
 		errand_fail(errand, "upstream_broken", &why);
 }
@@ -429,7 +429,7 @@ broken(struct upstream *upstream)
 		struct errand *errand = part(flow);
 
 		if (fresh)
-			upstream_retry(errand, &why);
+			upstream_retry(errand, false, &why);
 		else
 			errand_fail(errand, "upstream_broken", &why);
 	}

@@ -311,14 +311,26 @@ upstream_send(struct errand *errand)
 		dial_more(errand);
 }
 
-void
-upstream_retry(struct errand *errand, const struct why *why)
+/* What the server says it has not begun may go again whatever it is (RFC 9113, 8.7); else only what may be asked twice. */
+static bool
+may_go_again(const struct errand *errand, bool untouched)
 {
-	if (errand->retried || errand->head_told || errand->request.body != REQUEST_EMPTY || !errand->request.replayable) {
+	if (errand->retried || errand->head_told)
+		return false;
+	return untouched ? !errand->body_begun : errand->request.body == REQUEST_EMPTY && errand->request.replayable;
+}
+
+void
+upstream_retry(struct errand *errand, bool untouched, const struct why *why)
+{
+	if (untouched)
+		errand->begun = false;
+	if (!may_go_again(errand, untouched)) {
 		errand_fail(errand, "upstream_broken", why);
 		return;
 	}
 	errand->retried = true;
+	errand->body_closed = false;
 	errand->upstream = NULL;
 	upstream_send(errand);
 }

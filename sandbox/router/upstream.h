@@ -61,8 +61,12 @@ void upstream_idle(struct upstream *upstream);
 void upstream_room(struct upstream *upstream); /* one stream less */
 void upstream_dead(struct upstream *upstream);
 
-/* The connection failed before anything of the answer came: once more on another, or it fails. */
-void upstream_retry(struct errand *errand, const struct why *why);
+/*
+ * The connection failed before anything of the answer came: once more on another, or it fails.
+ *
+ * untouched  the server says that it has done nothing with it
+ */
+void upstream_retry(struct errand *errand, bool untouched, const struct why *why);
 
 void upstreams_bury(struct router *router);
 void upstreams_done(struct router *router);

@@ -170,6 +170,40 @@ a_refused_stream_is_asked_again_elsewhere(void **unused)
 	expect_whole(1);
 }
 
+/* A POST is asked again where the server says that it has not begun with it, unless its body has gone. */
+static void
+a_post_that_was_not_begun_is_asked_again(void **unused)
+{
+	struct msg_piece body[] = {{.literal = SPAN("key=")}, {.slot = SPAN("v5_TOK"), .place = 6}};
+	const struct msg pieces = {.id = ROUTE_PIECES, .route_pieces = {.stream = 2, .pieces = body, .pieces_n = 2, .last = true}};
+	struct request_script s;
+	struct heard *heard;
+
+	(void)unused;
+	request_begin(&s, 1, port);
+	s.msg.route_open.h2 = true;
+	s.msg.route_open.method = SPAN("POST");
+	request_send(&s);
+	h2_world_accept(listener, &world);
+	h2_world_wait(&world, 1);
+	h2_world_reset(&world, 0, NGHTTP2_REFUSED_STREAM);
+	h2_world_wait(&world, 2);
+	assert_string_equal(world.asked[1].method, "POST");
+	h2_world_answer(&world, 1, "again", false);
+	expect_head(1, 200, NULL, NULL);
+	expect_answer(1, "again");
+	expect_whole(1);
+	s.msg.route_open.stream = 2;
+	s.msg.route_open.body = 3;
+	request_send(&s);
+	tell(proxy.peer, &pieces);
+	h2_world_wait(&world, 3);
+	h2_world_reset(&world, 2, NGHTTP2_REFUSED_STREAM);
+	heard = actor_hear(&proxy, ROUTE_END);
+	assert_true(span_is(heard->msg.route_end.code, "upstream_broken") && !heard->msg.route_end.begun);
+	heard_free(heard);
+}
+
 static void
 whoever_leaves_resets_its_stream_alone(void **unused)
 {
@@ -217,6 +251,7 @@ main(int argc, char **argv)
 	    TEST(an_answer_waits_for_credit),
 	    TEST(a_reset_ends_the_request),
 	    TEST(a_refused_stream_is_asked_again_elsewhere),
+	    TEST(a_post_that_was_not_begun_is_asked_again),
 	    TEST(whoever_leaves_resets_its_stream_alone),
 	    TEST(a_connection_that_ends_ends_its_requests),
 	};

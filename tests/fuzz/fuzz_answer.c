@@ -75,8 +75,9 @@ errand_body_taken(struct errand *errand, size_t n)
 }
 
 void
-upstream_retry(struct errand *errand, const struct why *why)
+upstream_retry(struct errand *errand, bool untouched, const struct why *why)
 {
+	(void)untouched;
 	errand_fail(errand, "", why);
 }
 
