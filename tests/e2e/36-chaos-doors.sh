@@ -40,20 +40,24 @@ exec_terminal() { script -qefc "'$bin/openshell' sandbox exec -n box --tty -- sh
 ssh_session() { ssh -F "$work/ssh_config" openshell-box.default "$drip" </dev/null; }
 tcp_forward() { nc -d 127.0.0.1 "$forwarded" </dev/null; }
 service_request() { curl -sS -N --noproxy '*' "$service_url" </dev/null; }
-doors="exec_output exec_input exec_terminal ssh_session tcp_forward service_request"
+# Files go on after a break; what came is compared when all of it is there.
+copied() { cmp "$1" "$work/big" >&2 && cat "$work/wanted"; }
+file_upload() { "$bin/openshell" sandbox upload box "$work/big" up </dev/null >&2 && "$bin/openshell" sandbox exec -n box -- cat up >"$work/up" </dev/null && copied "$work/up"; }
+file_download() { rm -f "$work/down"; "$bin/openshell" sandbox download box big "$work/down" </dev/null >&2 && copied "$work/down"; }
+doors="file_upload file_download exec_output exec_input exec_terminal ssh_session tcp_forward service_request"
 [ -z "${DOORS:-}" ] || doors=$DOORS
 
 # What a door's client says when it ends without all: a code of its own and one line.
 said() {
 	case $1 in
 	exec_terminal) [ "$(grep -c '^Error: ' "$work/$1.out")" = 1 ] && sed -i '/^Error: /d' "$work/$1.out" ;;
-	exec_*) [ "$(wc -l <"$work/$1.err")" = 1 ] && grep -q '^Error: ' "$work/$1.err" ;;
+	exec_* | file_*) [ "$(wc -l <"$work/$1.err")" = 1 ] && grep -q '^Error: ' "$work/$1.err" ;;
 	ssh_session) [ "$(cat "$work/$1.code")" = 255 ] && grep -q . "$work/$1.err" ;;
 	service_request) grep -q '^curl: ' "$work/$1.err" ;;
 	tcp_forward) true ;; # a connection has no words
 	esac
 }
-begun() { [ -s "$work/$1.out" ] || [ -s "$work/$1.ended" ]; }
+begun() { [ "${1#file_}" != "$1" ] || [ -s "$work/$1.out" ] || [ -s "$work/$1.ended" ]; }
 begin() {
 	local door
 	for door in $doors; do
@@ -92,6 +96,7 @@ back() { local now; now=$(victim "$1") && [ "$now" != "$2" ] && openshell sandbo
 serve() {
 	openshell sandbox create --name box --detach -- sleep infinity >"$work/create" 2>&1 </dev/null
 	openshell sandbox exec -n box -- sh -c 'cat >/sandbox/service.py' <"$work/service.py"
+	openshell sandbox upload box "$work/big" big >"$work/create" 2>&1 </dev/null
 	openshell sandbox exec -n box -- sh -c 'setsid /usr/bin/python3 /sandbox/service.py >/sandbox/said 2>&1 </dev/null &
 		until grep -qs serves /sandbox/said; do sleep 0.02; done' </dev/null
 }
@@ -109,12 +114,13 @@ one_round() {
 	kill -KILL "$before"
 	killed=$(ms)
 	if wait_for 6 back "$1" "$before" && took=$(($(ms) - killed)) && [ $took -lt 2000 ]; then good "$1" back "after $took ms"; else bad "$1" back "after $(($(ms) - killed)) ms"; fi
-	wait_for 6 ended
+	wait_for 10 ended
 	for door in $doors; do
 		if words=$(outcome "$door" "$killed"); then good "$1" "$door" "$words"; else bad "$1" "$door" "$words"; fi
 	done
 	wait $(jobs -p | grep -vx "$forward")
 }
+head -c "${BIG:-60M}" /dev/urandom >"$work/big"
 declare -A well
 good() { well[$1 $2]=$((${well[$1 $2]:-0} + 1)); [ "$rounds" != 1 ] || ok "$1 killed, $2: $3"; }
 bad() { if [ "$rounds" = 1 ]; then not_ok "$1 killed, $2" "$3"; else echo "# $1 killed, $2: $3"; fi; }
