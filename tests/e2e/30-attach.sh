@@ -54,7 +54,7 @@ keys '/555' Enter
 wait_screen "and takes keys" '^555$'
 keys q
 keys 'exit 6' Enter
-wait_screen "its exit code is ours" '^\[code 6\]'
+wait_screen "its exit code is ours" '\[code 6\]'
 keys 'q'
 is "the terminal is as it was" "$("${tmux[@]}" display -p -t one '#{pane_dead}')" 0
 
