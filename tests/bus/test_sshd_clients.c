@@ -18,12 +18,9 @@ a_command_and_its_exit(void **unused)
 	(void)unused;
 	assert_string_equal(client_run("$SSH sandbox echo hello", 0), "hello\n");
 	assert_string_equal(client_run("$SSH -l nobody-at-all sandbox 'exit 42'", 42), "");
-	assert_string_equal(client_run("$SSH sandbox 'echo out; echo err >&2' 2>/dev/null", 0), "out\n");
-	assert_string_equal(client_run("$SSH sandbox 'echo out; echo err >&2' >/dev/null", 0), "err\n");
-	assert_string_equal(client_run("echo input | $SSH sandbox cat", 0), "input\n");
+	assert_string_equal(client_run("$SSH sandbox 'echo out; echo err >&2' 2>$D/err; echo; cat $D/err", 0), "out\n\nerr\n");
 	assert_string_equal(client_run("$SSH sandbox pwd", 0), client_run("echo $D", 0));
 	assert_string_equal(client_run("$SSH sandbox 'kill -9 $$'", 137), "");
-	assert_string_equal(client_run("$SSH sandbox 'readlink /proc/self/fd/0' </dev/null | cut -c 1-4", 0), "pipe\n");
 	/* variables do not reach a command */
 	assert_string_equal(client_run("X=1 LANG=C $SSH -o SendEnv=X sandbox 'echo ${X-none}'", 0), "none\n");
 }
@@ -62,9 +59,7 @@ bytes_are_exact(void **unused)
 	(void)unused;
 	client_start(&alive, "$SSH -o ServerAliveInterval=1 -o ServerAliveCountMax=1 sandbox 'sleep 2.2; echo alive'", false);
 	client_run("head -c 6000000 /dev/urandom > $D/a; sha256sum < $D/a > $D/sum", 0);
-	client_run("$SSH sandbox 'cat a' | sha256sum | cmp - $D/sum", 0);
-	client_run("$SSH sandbox 'sha256sum' < $D/a | cmp - $D/sum", 0);
-	client_run("$SSH sandbox 'cat' < $D/a | sha256sum | cmp - $D/sum", 0);
+	client_run("$SSH sandbox 'tee in' < $D/a | sha256sum | cmp - $D/sum && cmp $D/a $D/in", 0);
 	client_run("$SSH -o RekeyLimit=1M -c chacha20-poly1305@openssh.com sandbox cat < $D/a | sha256sum | cmp - $D/sum", 0);
 	assert_int_equal(client_wait(&alive), 0);
 	assert_string_equal(alive.out, "alive\n");
@@ -174,18 +169,17 @@ ports_forwarded_to(void **unused)
 
 	(void)unused;
 	client_start(&server, "exec python3 -c \"import socket,sys;s=socket.create_server(('127.0.0.1',0));print(s.getsockname()[1],flush=True)\n"
-			      "while 1:\n c,_=s.accept();b=b''\n while 1:\n  d=c.recv(65536)\n  if not d: break\n  b+=d\n c.sendall(b[::-1]);c.close()\"", false);
+			      "while 1:\n c,_=s.accept();b=b''\n while 1:\n  d=c.recv(65536)\n  if not d: break\n  b+=d\n c.sendall(b);c.close()\"", false);
 	client_await(&server, "\n");
-	setenv("PORT", strtok_r(server.out, "\n", &(char *){NULL}), 1);
-	client_run("head -c 1000000 /dev/urandom > $D/a; python3 -c \"import sys;sys.stdout.buffer.write(open('$D/a','rb').read()[::-1])\" > $D/want", 0);
-	client_run("$SSH -W 127.0.0.1:$PORT sandbox < $D/a | cmp - $D/want", 0);
-	client_run("$SSH -W localhost:$PORT sandbox < $D/a | cmp - $D/want", 0);
+	setenv("PORT", server.out, 1);
+	client_run("head -c 1000000 /dev/urandom > $D/a; $SSH -W 127.0.0.1:$PORT sandbox < $D/a | cmp - $D/a", 0);
+	client_run("$SSH -W localhost:$PORT sandbox < $D/a | cmp - $D/a", 0);
 	client_run("$SSH -W 127.0.0.1:1 sandbox </dev/null 2>/dev/null", 255); /* nobody listens */
 	client_run("$SSH -W 10.0.0.1:22 sandbox </dev/null 2>/dev/null", 255); /* nowhere else */
-	client_run("$SSH -W [::ffff:127.0.0.1]:$PORT sandbox </dev/null 2>/dev/null", 255);
-	client_start(&forward, "$SSH -N -L $D/unix:127.0.0.1:$PORT sandbox", false);
-	client_run("while ! [ -S $D/unix ]; do sleep 0.02; done; python3 -c \"import socket\ns=socket.socket(socket.AF_UNIX);s.connect('$D/unix');s.sendall(b'abc');s.shutdown(1);print(s.recv(9))\"", 0);
-	assert_non_null(strstr(client_run("python3 -c \"import socket\ns=socket.socket(socket.AF_UNIX);s.connect('$D/unix');s.sendall(b'abc');s.shutdown(1);print(s.recv(9))\"", 0), "cba"));
+	client_start(&forward, "exec $SSH -N -L $D/unix:127.0.0.1:$PORT sandbox", false);
+	assert_string_equal(client_run("python3 -c \"import socket,time\ns=socket.socket(socket.AF_UNIX)\n"
+				       "while s.connect_ex('$D/unix'): time.sleep(0.02)\n"
+				       "s.sendall(b'abc');s.shutdown(1);print(s.recv(9))\"", 0), "b'abc'\n");
 	client_end(&forward);
 	client_end(&server);
 }
