@@ -81,6 +81,12 @@ async def main(port):
 asyncio.run(main(int(sys.argv[1])))
 P
 is "messages of all sizes come back" "$(timeout 20 /usr/bin/python3 "$work/ws.py" "$port" 2>&1 | tail -1)" words
+if command -v node >/dev/null; then
+	is "within HTTP/2" "$(timeout 20 node "$here/tests/e2e/clients/websocket_h2.js" "$mtls" default--demo--ws.openshell.localhost "$port" 2>&1)" "200
+hi"
+else
+	skip_ok "within HTTP/2" "node is not there"
+fi
 
 # ---- who may ask, and for what ----
 is "a page of another origin" "$(http / -H 'Origin: http://evil.example')" "Cross-origin service request rejected"
