@@ -200,7 +200,8 @@ pipes_open(struct exec *exec, int theirs[3], struct why *why)
 
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return fail_errno(why, ERR_LIMIT, "a pipe for the command");
-		(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* as it was made will do, too */
+		if (i != 0)
+			(void)fcntl(ends[0], F_SETPIPE_SZ, PIPE_BYTES); /* as it was made will do, too */
 		theirs[i] = ends[i == 0 ? 0 : 1];
 		exec->ours[i] = ends[i == 0 ? 1 : 0];
 	}

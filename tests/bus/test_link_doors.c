@@ -224,6 +224,7 @@ a_reset_is_told(void **unused)
 static void
 a_server_that_went_does_not_keep_the_door(void **unused)
 {
+	struct heard *heard;
 	int fd;
 
 	(void)unused;
@@ -235,11 +236,13 @@ a_server_that_went_does_not_keep_the_door(void **unused)
 	expect_data(&relay, 4, 1, "all");
 	expect_end(&relay, 4, 1, 3);
 	send_data(relay.peer, 4, 0, 0, SPAN("a")); /* answered by a reset, which the next one meets */
-	for (uint64_t offset = 1; actor_heard(&relay, DOOR_CLOSED) == NULL; offset++) {
+	for (uint64_t offset = 1; (heard = actor_heard(&relay, DOOR_CLOSED)) == NULL; offset++) {
 		send_data(relay.peer, 4, 0, offset, SPAN("b"));
 		assert_int_equal(loop_turn(loop, 1, NULL), OK);
 		assert_true(offset < 10000);
 	}
+	assert_int_equal(heard->msg.door_closed.stream, 4);
+	heard_free(heard);
 }
 
 static void
