@@ -126,5 +126,8 @@ done
 succeeds "create --upload" openshell sandbox create --name two --detach --upload "$tree/plain:given/name" --upload "$repo/src" --no-git-ignore
 is "... is there when it is ready" "$(openshell sandbox exec -n two -- sh -c 'cat given/name; find src -type f | sort')" $'text\nsrc/a.c\nsrc/build/out'
 fails_with "--no-git-ignore alone" 2 openshell sandbox create --name three --no-git-ignore
-chmod -R u+w "$work/in" "$work/back"
+succeeds "delete, with directories that their owner may not write" openshell sandbox delete fil two
+gone() { [ -z "$(find "$data/sandboxes" -path '*/workspace/*' 2>/dev/null)" ]; }
+wait_for 10 gone && ok "... leaves no file" || not_ok "... leaves no file" "$(find "$data/sandboxes" -path '*/workspace/*' 2>&1 | head -n 5)"
+chmod -R u+w "$work/in" "$work/back" "$data/sandboxes"
 plan
