@@ -1,6 +1,7 @@
 /*
- * Attaching: each reads the main process's output from the ring at its own pace, and one writes its standard input. Who reads
- * too slowly keeps nobody waiting: it is told how much it missed, and goes on with the oldest that is kept.
+ * Attaching: each reads the main process's output from the ring at its own pace, and one writes its standard input: the
+ * process waits for that one while it reads. Who else reads too slowly, or not at all, keeps nobody waiting: it is told how
+ * much it missed, and goes on with the oldest that is kept.
  */
 #include "sandbox/link/attach.h"
 
@@ -26,7 +27,6 @@ struct attach {
 	struct main_io *io;
 	struct main_reader reader;
 	bool writes;	  /* it is the owner of standard input, which is open */
-	uint64_t offset;  /* of what it reads next */
 	uint64_t skipped; /* bytes that it was too slow for, and has not been told of */
 	struct stream_out out[MAIN_OUTPUTS];
 	struct sink in;
@@ -50,6 +50,7 @@ attach_free(struct attach *attach)
 	flow_remove(&attach->flow);
 	list_remove(&attach->reader.in_io);
 	io->readers_n--;
+	main_io_moved(io);
 	free(attach);
 }
 
@@ -126,16 +127,16 @@ send_piece(struct attach *attach, struct why *why)
 	size_t n;
 	enum err r;
 
-	if (attach->offset < ring_oldest(ring)) {
-		attach->skipped += ring_oldest(ring) - attach->offset;
-		attach->offset = ring_oldest(ring);
+	if (attach->reader.offset < ring_oldest(ring)) {
+		attach->skipped += ring_oldest(ring) - attach->reader.offset;
+		attach->reader.offset = ring_oldest(ring);
 	}
 	if (attach->skipped > 0 && (r = tell_skipped(attach, why)) != OK)
 		return r;
-	if (attach->offset == ring_end(ring))
+	if (attach->reader.offset == ring_end(ring))
 		return ERR_MORE;
-	out = out_of(attach, ring_channel(ring, attach->offset));
-	n = ring_copy(ring, &attach->offset, bytes, stream_room(out));
+	out = out_of(attach, ring_channel(ring, attach->reader.offset));
+	n = ring_copy(ring, &attach->reader.offset, bytes, stream_room(out));
 	return n == 0 ? ERR_MORE : stream_send(out, bytes, n, why);
 }
 
@@ -166,9 +167,10 @@ serve(struct attach *attach)
 
 	while ((r = send_piece(attach, &why)) == OK)
 		;
+	main_io_moved(attach->io);
 	if (r != ERR_MORE)
 		lose(attach, why.text);
-	else if (main_io_over(attach->io) && attach->skipped == 0 && attach->offset == ring_end(&attach->io->ring))
+	else if (main_io_over(attach->io) && attach->skipped == 0 && attach->reader.offset == ring_end(&attach->io->ring))
 		finish(attach);
 }
 
@@ -264,7 +266,7 @@ attach_new(struct main_io *io, const struct msg *m)
 		abort();
 	attach->io = io;
 	attach->in.fd = -1;
-	attach->offset = ring_oldest(&io->ring);
+	attach->reader.offset = ring_oldest(&io->ring);
 	for (size_t i = 0; i < MAIN_OUTPUTS; i++)
 		stream_out_init(&attach->out[i], m->from, stream, (uint8_t)(CHANNEL_OUT + i));
 	flow_add(io->link, &attach->flow, &attach_flow, m->from, stream);

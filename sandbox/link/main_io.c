@@ -1,4 +1,7 @@
-/* The main process's descriptors: read whenever there is something, so that it never blocks on us. */
+/*
+ * The main process's descriptors: read whenever there is something, so that it does not block on us; but for the one who
+ * writes its input, and reads its output more slowly than it comes: that one is waited for as long as it reads.
+ */
 #include "sandbox/link/main_io.h"
 
 #include <errno.h>
@@ -8,8 +11,12 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/clock.h"
 
 #define READ_BYTES 16384
+#define STALL_MS   1000 /* who has read nothing for so long is not waited for */
+
+static void drain_ready(void *self, uint32_t events);
 
 static void
 drain_close(struct drain *drain)
@@ -18,6 +25,55 @@ drain_close(struct drain *drain)
 		return;
 	loop_remove(drain->io->link->loop, &drain->watch);
 	close(fd_take(&drain->fd));
+}
+
+/* Would more output push out what the owner has not read, while it reads? */
+static bool
+owner_waited_for(struct main_io *io)
+{
+	const struct main_reader *owner = io->owner;
+	uint64_t now_ms = clock_ms();
+
+	if (owner == NULL)
+		return false;
+	if (owner != io->seen || owner->offset != io->seen_offset)
+		io->moved_ms = now_ms;
+	io->seen = owner;
+	io->seen_offset = owner->offset;
+	return ring_end(&io->ring) - owner->offset + READ_BYTES > MAIN_RING_BYTES && now_ms < io->moved_ms + STALL_MS;
+}
+
+static void
+drains_resume(void *self)
+{
+	struct main_io *io = self;
+	struct why why;
+
+	io->paused = false;
+	loop_timer_stop(io->link->loop, &io->stall);
+	for (size_t i = 0; i < MAIN_OUTPUTS; i++) {
+		struct drain *drain = &io->drains[i];
+
+		if (drain->fd >= 0 && !drain->watch.active &&
+		    loop_add(io->link->loop, &drain->watch, drain->fd, EPOLLIN, drain_ready, drain, &why) != OK)
+			drain_close(drain);
+	}
+}
+
+static void
+drains_pause(struct main_io *io)
+{
+	io->paused = true;
+	loop_timer_set(io->link->loop, &io->stall, STALL_MS, drains_resume, io);
+	for (size_t i = 0; i < MAIN_OUTPUTS; i++)
+		loop_remove(io->link->loop, &io->drains[i].watch);
+}
+
+void
+main_io_moved(struct main_io *io)
+{
+	if (io->paused && !owner_waited_for(io))
+		drains_resume(io);
 }
 
 bool
@@ -41,9 +97,14 @@ drain_ready(void *self, uint32_t events)
 	struct drain *drain = self;
 	struct main_io *io = drain->io;
 	char bytes[READ_BYTES];
-	ssize_t n = read(drain->fd, bytes, sizeof(bytes));
+	ssize_t n;
 
 	(void)events;
+	if (owner_waited_for(io)) {
+		drains_pause(io);
+		return;
+	}
+	n = read(drain->fd, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n > 0)
@@ -70,6 +131,7 @@ main_io_free(struct main_io *io)
 		return;
 	list_each (reader, &io->readers, struct main_reader, in_io)
 		reader->gone(reader);
+	loop_timer_stop(io->link->loop, &io->stall);
 	for (size_t i = 0; i < MAIN_OUTPUTS; i++)
 		drain_close(&io->drains[i]);
 	clean_fd(&io->in_fd);

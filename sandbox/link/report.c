@@ -11,7 +11,7 @@
 #include "sandbox/link/main_io.h"
 
 #define JOIN_MS	 2000 /* after ready: who made the sandbox may be about to take part in its main process */
-#define READ_MS	 5000 /* after the main process's end: for those who still read what it wrote */
+#define READ_MS	 10000 /* after the main process's end: for those who still read what it wrote */
 #define LOOK_MS	 20
 
 static void send_next(struct link *link);

@@ -103,6 +103,8 @@ like "its errors apart" "$(cat "$work/err")" '^err$'
 if wait_for 10 eval '! openshell sandbox get gone'; then ok "it is gone"; else not_ok "it is gone" "$(openshell sandbox get gone)"; fi
 soon openshell sandbox create --no-keep --name much -- head -c 900000 /dev/zero 2>/dev/null </dev/null | tr -cd '\0' | wc -c >"$work/count"
 is "create --no-keep: all of 900 KB, though it had ended before anybody was attached" "$(cat "$work/count")" 900000
+soon openshell sandbox create --no-keep --name burst -- sh -c 'sleep 0.7; head -c 3000000 /dev/zero' 2>"$work/err" </dev/null | tr -cd '\0' | wc -c >"$work/count"
+is "create --no-keep: all of 3 MB that come at once, though it ends behind them" "$(cat "$work/count") $(cat "$work/err")" "3000000 "
 on_screen "openshell sandbox create --name shell -- sh -c 'echo here-i-am; exec sh -i'"
 wait_screen "create on a terminal attaches" '^here-i-am'
 keys C-p C-q
