@@ -8,7 +8,7 @@ status() { http "$@" -o /dev/null -w '%{http_code}'; }
 # as HOST PATH [CURL-OPTION...]
 as() { local name=$1 path=$2; shift 2; curl -sS -m 20 -H "Host: $name" "$@" "http://127.0.0.1:$port$path" 2>&1; }
 ends_as() { [ "$(status "$1")" = "$2" ]; }
-big=67108864 big_hash=$(python3 -c 'import hashlib; print(hashlib.sha256(b"0123456789abcdef" * 4194304).hexdigest())')
+big=16777216 big_hash=$(/usr/bin/python3 -c 'import hashlib; print(hashlib.sha256(b"0123456789abcdef" * 1048576).hexdigest())')
 
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 mtls=$XDG_CONFIG_HOME/openshell/gateways/openshell/mtls
@@ -104,7 +104,7 @@ is "without a certificate TLS has nothing" "$(curl -sS -m 5 --cacert "$mtls/ca.c
 # ---- readers that do not read ----
 api=$(pid_of api)
 before=$(awk '/VmRSS/ { print $2 }' "/proc/$api/status")
-python3 - "$port" "$host" <<'P' >"$work/slow.log" 2>&1 &
+/usr/bin/python3 - "$port" "$host" <<'P' >"$work/slow.log" 2>&1 &
 import socket, sys, time
 held = []
 for i in range(20):
