@@ -5,53 +5,14 @@ or not as root, the peer is left out.
 """
 import json, os, shutil, subprocess, sys, tempfile, time
 
+from peers import Docker, run
+
 build, mib = sys.argv[1], int(sys.argv[2])
 openshell = f"{build}/bin/openshell"
 work = tempfile.mkdtemp(prefix="osh-files.")
-docker = ["docker", "-H", f"unix://{work}/sock"]
+peer = Docker(work)
+docker = peer.command
 rounds = 3
-
-
-def run(*command, **how):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:5])}: {done.stderr.strip()[-500:]}")
-    return done.stdout
-
-
-def image():
-    """A root with tar and sleep, as a tree that docker imports."""
-    root = f"{work}/image"
-    for name in ("tar", "sleep"):
-        path = shutil.which(name)
-        needs = [word for word in run("ldd", path).split() if word.startswith("/")]
-        for source, to in [(path, f"/bin/{name}")] + [(need, need) for need in needs]:
-            os.makedirs(os.path.dirname(root + to), exist_ok=True)
-            shutil.copy(os.path.realpath(source), root + to)
-    run("sh", "-c", f"tar c -C {root} . | {' '.join(docker)} import - t")
-
-
-def docker_begin():
-    """A daemon of our own, which touches no network; None where there is none."""
-    if os.getuid() != 0 or not shutil.which("dockerd"):
-        return None
-    daemon = subprocess.Popen(["dockerd", "--data-root", f"{work}/data", "--exec-root", f"{work}/exec", "--pidfile", f"{work}/pid",
-                               "-H", f"unix://{work}/sock", "--bridge", "none", "--iptables=false", "--ip6tables=false",
-                               "--storage-driver", "vfs"], stdout=open(f"{work}/log", "w"), stderr=subprocess.STDOUT)
-    try:
-        end = time.monotonic() + 15
-        while subprocess.run(docker + ["version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
-            if time.monotonic() > end or daemon.poll() is not None:
-                raise RuntimeError("dockerd does not start")
-            time.sleep(0.1)
-        image()
-        run(*docker, "run", "-d", "--name", "box", "--network", "none", "--ulimit", "nofile=1024:4096", "t", "/bin/sleep", "86400")
-    except RuntimeError as why:
-        print(f"{why}: docker is left out", file=sys.stderr, flush=True)
-        daemon.terminate()
-        daemon.wait()
-        return None
-    return daemon
 
 
 def took(*command, **how):
@@ -76,7 +37,7 @@ def main():
     with open(f"{work}/big", "wb") as file:
         for _ in range(mib):
             file.write(os.urandom(1 << 20))
-    daemon = docker_begin()
+    daemon = peer.begin()
     times = {"up": [], "down": [], "in": [], "out": []}
     try:
         run(openshell, "sandbox", "create", "--name", "bench-files", "--detach")
@@ -93,10 +54,7 @@ def main():
                           "least": None, "more": False}), flush=True)
     finally:
         subprocess.run([openshell, "sandbox", "delete", "bench-files"], stdout=subprocess.DEVNULL)
-        if daemon:
-            subprocess.run(docker + ["rm", "-f", "box"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            daemon.terminate()
-            daemon.wait()
+        peer.end()
         shutil.rmtree(work, ignore_errors=True)
 
 
