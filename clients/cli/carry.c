@@ -223,7 +223,7 @@ pack_failed(const struct carrying *carrying, struct why *why)
 
 	while (n > 0 && carrying->errors[n - 1] == '\n')
 		n--;
-	text_add_escaped(&text, span_of_bytes(carrying->errors, n));
+	parcel_words(span_of_bytes(carrying->errors, n), &text);
 	if (carrying->exit_code == 126 || carrying->exit_code == 127)
 		return fail(why, ERR_STATE, "files cannot be copied: there is no " PACK " in this sandbox "
 		    "(it was made by an older release, or its policy lets /opt be written)");

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "common/base/clean.h"
+#include "common/base/text.h"
 
 #define HEAD_BYTES   5
 #define FIELDS_MAX   8
@@ -207,4 +208,22 @@ parcel_write(const struct parcel *parcel, void *to)
 		end = field_write(&fields[parcel->type][i], parcel, end);
 	put(put(head, 1, parcel->type), 4, parcel->type == PARCEL_DATA ? parcel->length : (uint64_t)(end - head) - HEAD_BYTES);
 	return (size_t)(end - head);
+}
+
+/* ---- words ---- */
+
+void
+parcel_words(struct span words, struct text *to)
+{
+	bool plain = span_utf8(words);
+
+	for (size_t i = 0; i < words.length; i++) {
+		unsigned char c = (unsigned char)words.at[i];
+
+		plain = plain && c >= ' ' && c != 0x7f && (c != 0xc2 || (unsigned char)words.at[i + 1] >= 0xa0); /* C1 */
+	}
+	if (plain)
+		text_add_span(to, words);
+	else
+		text_add_escaped(to, words);
 }

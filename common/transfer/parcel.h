@@ -68,4 +68,8 @@ enum err parcel_read(struct span bytes, struct parcel *out, size_t *used, struct
 /* Write one to a buffer of at least PARCEL_MAX_BYTES; texts longer than PARCEL_TEXT_MAX are cut. How many bytes. */
 size_t parcel_write(const struct parcel *parcel, void *to);
 
+/* A stranger's words made safe to show: as they are where they hold no control byte, else all of them escaped. */
+struct text;
+void parcel_words(struct span words, struct text *to);
+
 #endif

@@ -156,7 +156,7 @@ take_parcel(struct sender *sender, const struct parcel *parcel, struct why *why)
 		return parcel->version == PARCEL_VERSION ? OK :
 							   fail(why, ERR_PROTOCOL, "the other end speaks version %u", parcel->version);
 	case PARCEL_FAILED:
-		text_add_escaped(&text, parcel->text);
+		parcel_words(parcel->text, &text);
 		return fail(why, ERR_CANCELLED, "%s", shown);
 	case PARCEL_BEGIN:
 		return take_begin(sender, parcel, why);

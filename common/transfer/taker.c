@@ -352,7 +352,7 @@ take_parcel(struct taker *taker, const struct parcel *parcel, struct why *why)
 	struct text text = TEXT_OF(shown);
 
 	if (parcel->type == PARCEL_FAILED) {
-		text_add_escaped(&text, parcel->text);
+		parcel_words(parcel->text, &text);
 		return fail(why, ERR_CANCELLED, "%s", shown);
 	}
 	for (size_t i = 0; i < COUNT(takes); i++)

@@ -61,6 +61,8 @@ mkfifo "$work/in/fifo"; fails_with "no file, directory or link" 1 openshell sand
 like "... is named" "$out" "^Error: in/fifo: not a file, directory or symbolic link"
 inside mkfifo /sandbox/bare/fifo; fails_with "... in the sandbox neither" 1 openshell sandbox download fil bare "$work/back/fifo"; inside rm /sandbox/bare/fifo
 rm "$work/in/fifo"
+inside sh -c 'd=$(printf "bare/\033[31m"); mkdir "$d"; mkfifo "$d/x"'; out=$(download fil bare "$work/back/odd"); inside sh -c 'rm -r bare/?\[31m'
+like "control bytes of names are shown as what they are" "$out" '^Error: \\x1b\[31m/x: not a file'
 fails_with "a path that may only be read" 1 openshell sandbox upload fil "$tree/plain" /usr/x
 like "... is said with the way to see why" "$out" "Read-only file system \(what its policy lets be written: .openshell sandbox get fil --policy-only"
 inside sh -c 'mkdir /sandbox/trap && ln -s /tmp /sandbox/trap/deep'

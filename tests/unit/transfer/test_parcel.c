@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/clean.h"
+#include "common/base/text.h"
 #include "common/transfer/parcel.h"
 #include "common/transfer/relative.h"
 
@@ -92,6 +93,31 @@ both_ways(void **unused)
 		assert_int_equal(used, n);
 		assert_int_equal(parcel_write(&out, again), n);
 		assert_memory_equal(again, bytes, n);
+	}
+}
+
+static void
+words(void **unused)
+{
+	static const struct {
+		const char *said, *shown;
+	} said[] = {
+		{"d\\x1b: no", "d\\x1b: no"},		   /* made safe once already */
+		{"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+		{"a\x1b[2J", "a\\x1b[2J"},
+		{"a\nb", "a\\x0ab"},
+		{"\x7f", "\\x7f"},
+		{"\xff", "\\xff"},
+		{"\xc2\x9b", "\\xc2\\x9b"}, /* a terminal may take it for ESC [ */
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(said); i++) {
+		char to[64];
+		struct text text = TEXT_OF(to);
+
+		parcel_words(span_of_text(said[i].said), &text);
+		assert_string_equal(to, said[i].shown);
 	}
 }
 
@@ -186,6 +212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(parcels),
 	    cmocka_unit_test(both_ways),
+	    cmocka_unit_test(words),
 	    cmocka_unit_test(relative_paths),
 	    cmocka_unit_test(order),
 	    cmocka_unit_test(sums),
