@@ -1,13 +1,12 @@
 /* Taking part in a sandbox's main process. */
 #include "clients/cli/attach.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clients/cli/sandbox.h"
 #include "clients/cli/ssh_child.h"
-
-#define CODE_LOST 255 /* ssh's own failure, or the main process's code */
 
 bool
 main_exited(const Openshell__V1__Sandbox *sandbox)
@@ -53,17 +52,17 @@ attach_words(struct cli *cli, const struct ssh_plan *plan, bool tty, const char 
 	return OK;
 }
 
-/* ssh failed, or the process did with the same code: where the sandbox runs on, say how to come back. */
+/* ssh failed or was interrupted, or the process ended with the same code: where the sandbox runs on, say how to come back. */
 static void
-lost_note(struct cli *cli, char *name)
+left_note(struct cli *cli, char *name)
 {
 	Openshell__V1__SandboxResponse *answer;
 
 	if (sandbox_fetch(cli, name, &answer, NULL) != OK)
 		return;
 	if (sandbox_phase(answer->sandbox) == OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY)
-		cli_note(cli,
-		    "The connection was lost; the main process goes on. Come back with: openshell sandbox connect %s", name);
+		cli_note(cli, "%s; the main process goes on.\nCome back with: openshell sandbox connect %s",
+		    cli->exit_code == SSH_FAILED ? "The connection was lost" : "Left", name);
 	call_free(answer);
 }
 
@@ -113,7 +112,7 @@ attach_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *n
 		    sandbox->status->exit_code);
 	if (r != OK)
 		return because(why, r, "sandbox %s", name);
-	if (cli->exit_code == CODE_LOST)
-		lost_note(cli, (char *)(uintptr_t)plan.sandbox);
+	if (cli->exit_code == SSH_FAILED || cli->exit_code == EXIT_INTERRUPTED + SIGINT)
+		left_note(cli, (char *)(uintptr_t)plan.sandbox);
 	return OK;
 }

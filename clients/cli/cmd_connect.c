@@ -1,4 +1,5 @@
 /* sandbox connect, sandbox ssh-config and ssh-proxy: the ways in that go through SSH. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,9 +80,12 @@ proxy_run(struct cli *cli, const struct tunnel_target *target, struct ssh_sessio
 	enum err r;
 
 	r = tunnel_open(&tunnel, &cli->connection, target, STDIN_FILENO, STDOUT_FILENO, proxy_over, &over, why);
-	while (r == OK && !over && cli->signal == 0)
+	while (r == OK && !over && cli->signal == 0) {
 		if ((r = loop_turn(cli->loop, -1, why)) == OK && tunnel.carried)
 			ssh_session_revoke(cli, session); /* a token of our own: it opens nothing else */
+		if (cli->signal == SIGINT && !isatty(STDIN_FILENO))
+			cli->signal = 0; /* meant for the ssh that started us: it says goodbye through us */
+	}
 	if (r == OK)
 		r = over ? tunnel_result(&tunnel, why) : fail(why, ERR_CANCELLED, "interrupted");
 	tunnel_done(&tunnel);

@@ -122,7 +122,7 @@ ssh_run(struct cli *cli, const struct ssh_session *session, const char *const *w
 	static const int fds[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
 	struct waiting waiting = {0};
 	struct termios before;
-	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0, interrupted = false;
 	struct child child;
 	enum err r;
 
@@ -132,11 +132,12 @@ ssh_run(struct cli *cli, const struct ssh_session *session, const char *const *w
 	while (r == OK && !waiting.over && (r = loop_turn(cli->loop, -1, why)) == OK) {
 		if (cli->signal == SIGTERM || cli->signal == SIGHUP)
 			child_kill(&child, cli->signal);
-		cli->signal = 0; /* SIGINT came to ssh as well, and it says what comes of it */
+		interrupted |= cli->signal == SIGINT; /* which came to ssh as well */
+		cli->signal = 0;
 	}
 	child_done(&child);
 	if (terminal) /* it may have been killed while it was raw */
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-	*out_code = waiting.code;
+	*out_code = interrupted && waiting.code == SSH_FAILED ? EXIT_INTERRUPTED + SIGINT : waiting.code;
 	return r;
 }

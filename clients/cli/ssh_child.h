@@ -31,10 +31,12 @@ enum err ssh_begin(
 enum err ssh_start(struct cli *cli, const struct ssh_session *session, const char *const *words, const int fds[3],
     bool own_session, struct child *out, struct why *why) must_check;
 
+#define SSH_FAILED 255 /* its exit code where it is not that of what it ran */
+
 /*
  * The same, and wait until it ends: Ctrl-C is its own; SIGTERM and SIGHUP are passed on.
  *
- * out_code  as a shell would say it
+ * out_code  as a shell would say it; 130 where Ctrl-C ended it
  */
 enum err ssh_run(struct cli *cli, const struct ssh_session *session, const char *const *words, int *out_code,
     struct why *why) must_check;

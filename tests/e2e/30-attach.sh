@@ -87,7 +87,7 @@ like "says with which code it ended" "$out" 'its main process has ended, with ex
 
 # without a terminal
 mkfifo "$work/in"
-soon openshell sandbox connect pipe <"$work/in" >"$work/out" 2>/dev/null & client=$!
+timeout 20 openshell sandbox connect pipe <"$work/in" >"$work/out" 2>/dev/null & client=$!
 exec 8>"$work/in"
 echo hello >&8
 wait_for 10 grep -q 'got hello' "$work/out"
@@ -105,6 +105,13 @@ soon openshell sandbox create --no-keep --name much -- head -c 900000 /dev/zero 
 is "create --no-keep: all of 900 KB, though it had ended before anybody was attached" "$(cat "$work/count")" 900000
 soon openshell sandbox create --no-keep --name burst -- sh -c 'sleep 0.7; head -c 3000000 /dev/zero' 2>"$work/err" </dev/null | tr -cd '\0' | wc -c >"$work/count"
 is "create --no-keep: all of 3 MB that come at once, though it ends behind them" "$(cat "$work/count") $(cat "$work/err")" "3000000 "
+on_screen "openshell sandbox connect pipe"
+wait_screen "a main process without a terminal: how to leave" 'Ctrl-C leaves it running'
+keys 'typed' Enter
+wait_screen "a line of input is answered" '^got typed'
+keys C-c
+wait_screen "Ctrl-C leaves" 'Left; the main process goes on'
+wait_screen "as an interrupt" '^\[code 130\]'
 on_screen "openshell sandbox create --name shell -- sh -c 'echo here-i-am; exec sh -i'"
 wait_screen "create on a terminal attaches" '^here-i-am'
 keys C-p C-q

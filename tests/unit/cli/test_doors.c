@@ -402,7 +402,7 @@ test_connect(void **state)
 	run_ssh("exit 255");
 	run_cli(&run, "sandbox connect demo", NULL, 0);
 	assert_int_equal(run.code, 255);
-	assert_non_null(strstr(run.err, "The connection was lost; the main process goes on. Come back with: "
+	assert_non_null(strstr(run.err, "The connection was lost; the main process goes on.\nCome back with: "
 					"openshell sandbox connect demo"));
 	run_ssh("echo 'no route' >&2; exit 1");
 	run_cli(&run, "forward start 45678 demo -d", NULL, 0);
