@@ -324,6 +324,79 @@ a_new_start_waits_for_its_secrets(void **unused)
 	condition_is("True", "Applied");
 }
 
+/* ---- inference routes ---- */
+
+static struct msg
+route_to(struct span *providers, struct span *models, size_t n)
+{
+	return (struct msg){.id = INFERENCE_PUT, .inference_put = {.workspace = SPAN("default"), .route = SPAN("inference.local"),
+	    .providers = providers, .providers_n = n, .models = models, .models_n = n, .timeout_s = 30, .subject = SPAN("t")}};
+}
+
+static void
+a_route_is_put_read_and_deleted(void **unused)
+{
+	struct span providers[] = {SPAN("models"), SPAN("nobody")}, models[] = {SPAN("gpt"), SPAN("gpt")};
+	struct msg put = route_to(providers, models, 1);
+	const struct msg get_it = {.id = INFERENCE_GET, .inference_get = {SPAN("default"), SPAN("inference.local")}};
+	const struct msg delete_it = {.id = INFERENCE_DELETE, .inference_delete = {SPAN("default"), SPAN("inference.local"), SPAN("t")}};
+	const struct msg lose = {.id = PROVIDER_DELETE, .provider_delete = {SPAN("default"), SPAN("models"), SPAN("t")}};
+	struct outcome outcome;
+
+	(void)unused;
+	refused(&get_it, ERR_NOT_FOUND, "");
+	refused(&put, ERR_STATE, "provider 'models' not found");
+	made("models", "openai", "OPENAI_API_KEY");
+	for (uint64_t version = 1; version <= 2; version++) { /* the second takes the place of the first */
+		ask(&outcome, api.peer, &put);
+		outcome_wait(&outcome);
+		assert_int_equal(outcome.r, OK);
+		assert_int_equal(outcome.msg.inference_route.version, version);
+		assert_true(outcome.msg.inference_route.timeout_s == 30 && !outcome.msg.inference_route.verified);
+		outcome_done(&outcome);
+	}
+	ask(&outcome, api.peer, &get_it);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	assert_true(outcome.msg.inference_route.providers_n == 1 && span_is(outcome.msg.inference_route.models[0], "gpt"));
+	outcome_done(&outcome);
+	refused(&lose, ERR_STATE, "inference route 'inference.local'");
+	put = route_to(providers, models, 2); /* one of two is not there: all stays as it was */
+	refused(&put, ERR_STATE, "provider 'nobody' not found");
+	put = route_to(providers, models, 0);
+	refused(&put, ERR_INVALID, "give one for each");
+	for (int there = 1; there >= 0; there--) {
+		ask(&outcome, api.peer, &delete_it);
+		outcome_wait(&outcome);
+		assert_int_equal(outcome.r, OK);
+		assert_int_equal(outcome.msg.inference_deleted.deleted, there);
+		outcome_done(&outcome);
+	}
+	refused(&get_it, ERR_NOT_FOUND, "");
+}
+
+/* A model that does not answer well is not pointed at. */
+static void
+a_route_is_put_when_its_model_answers(void **unused)
+{
+	static const uint16_t statuses[] = {401, 200};
+	struct span provider = SPAN("models"), model = SPAN("gpt");
+	struct msg put = route_to(&provider, &model, 1);
+	struct outcome outcome;
+
+	(void)unused;
+	put.inference_put.verify = true;
+	for (size_t i = 0; i < COUNT(statuses); i++) {
+		ask(&outcome, api.peer, &put);
+		actor_answer(&credentials, MODEL_PROBE, &(struct msg){.id = MODEL_PROBED, .model_probed = {statuses[i]}});
+		outcome_wait(&outcome);
+		assert_int_equal(outcome.r, statuses[i] == 200 ? OK : ERR_STATE);
+		if (outcome.r == OK)
+			assert_true(outcome.msg.inference_route.verified);
+		outcome_done(&outcome);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(records_are_made_before_a_provider_is),
 	cmocka_unit_test(what_nothing_refers_to_is_forgotten),
@@ -334,6 +407,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_withheld_is_said),
 	cmocka_unit_test(a_session_that_comes_back_is_given_what_is_new),
 	cmocka_unit_test(a_new_start_waits_for_its_secrets),
+	cmocka_unit_test(a_route_is_put_read_and_deleted),
+	cmocka_unit_test(a_route_is_put_when_its_model_answers),
 };
 
 STAGE_MAIN(tests)
