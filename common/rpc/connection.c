@@ -44,6 +44,7 @@ rpc_connection_free(struct connection *connection)
 	arena_reset(&connection->arena);
 	list_remove(&connection->link);
 	server->connections_n--;
+	server->plain_n -= connection->plain_only;
 	free(connection);
 }
 

@@ -19,7 +19,7 @@ struct rpc_server {
 	struct rpc_server_config config;
 	SSL_CTX *tls;
 	struct list listeners, connections;
-	uint32_t connections_n;
+	uint32_t connections_n, plain_n; /* plain_n: in clear on a port of TLS */
 	bool draining;
 };
 

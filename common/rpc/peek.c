@@ -36,6 +36,7 @@ static void
 first_byte(void *self, uint32_t events)
 {
 	struct connection *connection = self;
+	struct rpc_server *server = connection->server;
 	int fd = connection->peeked;
 	uint8_t byte;
 	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -43,10 +44,14 @@ first_byte(void *self, uint32_t events)
 	(void)events;
 	if (n < 0)
 		return; /* not yet; or an error that reading will find */
-	loop_remove(connection->server->config.loop, &connection->peek);
+	loop_remove(server->config.loop, &connection->peek);
 	connection->peeked = -1;
 	connection->plain_only = n == 1 && byte != TLS_HANDSHAKE;
-	if (rpc_connection_begin(connection, fd, !connection->plain_only, NULL) != OK)
+	server->plain_n += connection->plain_only;
+	if (connection->plain_only && server->plain_n > server->config.connections_max / 2) { /* who shows no certificate must not keep out who does */
+		close(fd);
+		rpc_connection_free(connection);
+	} else if (rpc_connection_begin(connection, fd, !connection->plain_only, NULL) != OK)
 		rpc_connection_free(connection);
 }
 

@@ -14,7 +14,7 @@ struct services {
 	bool tls;      /* what the printed address says */
 	uint16_t port; /* of our listener */
 	struct list targets, idle; /* service_target.c, service_upstream.c */
-	size_t targets_n, idle_n;
+	size_t targets_n, asked_n, idle_n;
 };
 
 /* Names and address, from the configuration and the listening socket. */

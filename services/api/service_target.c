@@ -4,6 +4,7 @@
 #include "services/api/service_inside.h"
 
 #define TARGETS_MAX 1024
+#define ASKED_MAX   256 /* questions to state at one time */
 
 static struct target *
 find_label(struct services *services, const char *label)
@@ -69,6 +70,7 @@ answered(void *self, enum err r, struct msg *answer, const struct why *why)
 	const struct msg_service_routed *routed;
 
 	target->question = 0;
+	target->api->services.asked_n--;
 	if (r == OK && answer->id == SERVICE_ROUTED) {
 		routed = &answer->service_routed;
 		target->sandbox = routed->sandbox;
@@ -101,6 +103,7 @@ target_new(struct api *api, struct peer *state, const struct service_name *name)
 	list_append(&api->services.targets, &target->link);
 	api->services.targets_n++;
 	question.service_route = (struct msg_service_route){target->number, name->workspace, name->sandbox, name->service};
+	api->services.asked_n++;
 	target->question = peer_call(state, &question, CALL_DEADLINE_MS, answered, target);
 	return target;
 }
@@ -114,7 +117,7 @@ target_find(struct exchange *exchange, const struct service_name *name)
 	struct why why;
 
 	if (target == NULL) {
-		if (api_peer(api, ROLE_STATE, &state, &why) != OK) {
+		if (api->services.asked_n >= ASKED_MAX || api_peer(api, ROLE_STATE, &state, &why) != OK) {
 			exchange_refused(exchange, 500, "Service endpoint lookup failed");
 			return;
 		}
