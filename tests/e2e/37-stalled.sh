@@ -2,7 +2,7 @@
 # Readers that stop: each stops its writer, and nobody else; memory stays bounded, and is given back when they are gone.
 # usage: 37-stalled.sh [SANDBOXES [READERS]]: so many in each
 . "$(dirname "$0")/lib.sh"
-boxes=${1:-1} readers=${2:-$([ "$(id -u)" = 0 ] && echo 200 || echo 50)}
+boxes=${1:-1} readers=${2:-$([ "$(id -u)" = 0 ] && echo 200 || echo 100)}
 crowd=${OPENSHELL_TEST_CROWD:-${OPENSHELL_TEST_BUILD:-$here/build}/tests/bench/crowd}
 openshell() { timeout 60 "$bin/openshell" "$@"; }
 all=$((boxes * readers))
