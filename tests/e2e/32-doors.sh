@@ -101,12 +101,16 @@ if [ $((after - before)) -lt 24000 ]; then ok "and what carries them has not gro
 # shellcheck disable=SC2086
 kill $stopped
 
+victim_is() { if [ "$1" = link ]; then victim=$(link_of box); else victim=$(pid_of "$1"); fi; [ -n "$victim" ]; }
+
 # what carries a door is killed: it ends, and the next one opens
 for name in link relay; do
 	client held >"$work/held" &
 	held=$!
 	wait_for 10 grep -q held "$work/held" || not_ok "a door is held"
-	if [ $name = link ]; then kill -9 "$(link_of box)"; else kill -9 "$(pid_of $name)"; fi
+	victim=
+	wait_for 10 victim_is $name || not_ok "$name runs"
+	kill -9 "$victim" || not_ok "kill -9 $victim"
 	wait $held
 	is "$name is killed: the door ends" "$(tail -1 "$work/held")" end
 	if wait_for 5 eval '[ "$(client count 2>/dev/null)" = 100000 ]'; then ok "and the next one opens"; else not_ok "and the next one opens"; fi
