@@ -163,7 +163,7 @@ a_reader_that_stops_stops_its_writer_alone(void **unused)
 		got += heard->msg.stream_data.bytes.length;
 		heard_free(heard);
 	}
-	send_grant(relay.peer, 4, 1, 3 + written + 1); /* an end is seen where there is credit */
+	send_grant(relay.peer, 4, 1, 3 + written + 65536); /* an end is seen where there is credit */
 	expect_end(&relay, 4, 1, 3 + written);
 	close(slow);
 	close(quick);
