@@ -45,9 +45,9 @@ keys 'until [ "$(stty size)" = "30 100" ]; do :; done; echo size-is-new' Enter
 wait_screen "and follows ours" '^size-is-new'
 keys 'sleep 1000' Enter
 wait_for 10 eval "openshell sandbox exec -n pipe -- pgrep -x sleep </dev/null"
-keys C-c
-keys 'echo after-$?' Enter
-wait_screen "Ctrl-C ends what runs there, not us" 'after-130'
+wait_for 10 eval 'keys C-c; ! openshell sandbox exec -n pipe -- pgrep -x sleep </dev/null' # a shell may miss one that comes just then
+keys Enter 'echo after-$((40+2))' Enter
+wait_screen "Ctrl-C ends what runs there, not us" 'after-42'
 keys 'seq 1000 | less' Enter
 wait_screen "a full-screen program draws" '^28$'
 keys '/555' Enter
