@@ -303,16 +303,30 @@ field_one(const struct rpc_call *call, const char *name, struct span *out)
 	return found <= 1;
 }
 
-/* In clear no client certificate keeps other pages out: the page must be the service's own. */
+/* A person follows a link, or types an address: what is shown is the service alone. */
+static bool
+is_navigation(const struct rpc_call *call, const struct service_origin *from)
+{
+	struct span method = rpc_metadata(call, ":method");
+
+	return (span_is(method, "GET") || span_is(method, "HEAD")) && from->origin.length == 0 &&
+	    span_is(rpc_metadata(call, "sec-fetch-mode"), "navigate") && span_is(rpc_metadata(call, "sec-fetch-dest"), "document");
+}
+
+/*
+ * The page must be the service's own: a browser's requests reach this machine, and carry its client certificate, whatever
+ * page sends them, also one of another sandbox's service.
+ */
 static bool
 page_allowed(const struct rpc_call *call)
 {
+	bool tls = rpc_caller(call)->tls;
 	struct service_origin from;
 
-	if (rpc_caller(call)->tls)
-		return true;
-	return field_one(call, "sec-fetch-site", &from.fetch_site) && field_one(call, "origin", &from.origin) &&
-	    field_one(call, "referer", &from.referer) && service_same_origin(&from, rpc_http_host(call));
+	if (!field_one(call, "sec-fetch-site", &from.fetch_site) || !field_one(call, "origin", &from.origin) ||
+	    !field_one(call, "referer", &from.referer))
+		return false;
+	return service_same_origin(&from, rpc_http_host(call), tls) || (tls && is_navigation(call, &from));
 }
 
 bool

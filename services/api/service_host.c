@@ -136,11 +136,12 @@ service_url(const struct service_domains *domains, struct span workspace, struct
 
 /* ---- whose page ---- */
 
-/* The same origin, "http://" and the authority; more may follow behind a slash where path is set. */
+/* The same origin, scheme and authority; more may follow behind a slash where path is set. */
 static bool
-origin_is(struct span text, struct span authority, bool path)
+origin_is(struct span text, struct span authority, bool tls, bool path)
 {
-	struct span scheme = SPAN("http://"), rest = text;
+	struct span scheme = tls ? SPAN("https://") : SPAN("http://"), rest = text;
+	uint16_t usual = tls ? 443 : 80;
 	struct http_authority own, theirs;
 	struct why why;
 	size_t slash;
@@ -151,17 +152,17 @@ origin_is(struct span text, struct span authority, bool path)
 	if (path && span_find(rest, '/', &slash))
 		rest = span_head(rest, slash);
 	return http_authority_parse(authority, &own, &why) == OK && http_authority_parse(rest, &theirs, &why) == OK &&
-	    http_authority_is(&theirs, own.host, own.has_port ? own.port : 80, 80);
+	    http_authority_is(&theirs, own.host, own.has_port ? own.port : usual, usual);
 }
 
 bool
-service_same_origin(const struct service_origin *from, struct span authority)
+service_same_origin(const struct service_origin *from, struct span authority, bool tls)
 {
 	if (from->fetch_site.length > 0 && !span_is(from->fetch_site, "same-origin") && !span_is(from->fetch_site, "none"))
 		return false;
-	if (from->origin.length > 0 && !origin_is(from->origin, authority, false))
+	if (from->origin.length > 0 && !origin_is(from->origin, authority, tls, false))
 		return false;
-	return from->referer.length == 0 || origin_is(from->referer, authority, true);
+	return from->referer.length == 0 || origin_is(from->referer, authority, tls, true);
 }
 
 /* ---- cookies ---- */

@@ -43,8 +43,11 @@ struct service_origin {
 	struct span fetch_site, origin, referer;
 };
 
-/* May the page do that? Only one of the service's own origin, "http://AUTHORITY", and who follows no link at all. */
-bool service_same_origin(const struct service_origin *from, struct span authority);
+/*
+ * May the page do that? Only one of the service's own origin, "http://AUTHORITY" or "https://AUTHORITY", and who follows
+ * no link at all.
+ */
+bool service_same_origin(const struct service_origin *from, struct span authority, bool tls);
 
 #define SERVICE_COOKIE_ROOM(value) (2 * (value).length + 1)
 

@@ -93,7 +93,11 @@ is "a page of another origin" "$(http / -H 'Origin: http://evil.example')" "Cros
 is "... by its referer" "$(status / -H 'Referer: http://evil.example/')" 403
 is "... by what the browser says" "$(status / -H 'Sec-Fetch-Site: same-site')" 403
 is "the service's own page" "$(status / -H "Origin: http://$host:$port" -H 'Sec-Fetch-Site: same-origin')" 200
-is "over TLS the certificate decides" "$(https / -H 'Origin: http://evil.example')" "hello from first"
+is "over TLS the same: browsers send the certificate for any page" "$(https / -H 'Origin: http://evil.example')" "Cross-origin service request rejected"
+is "... a service of another sandbox too" "$(https / -H "Origin: https://default--other.openshell.localhost:$port" -H 'Sec-Fetch-Site: same-site')" "Cross-origin service request rejected"
+is "... but a link may be followed" "$(https / -H 'Referer: https://evil.example/' -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document')" "hello from first"
+is "... and nothing be sent by it" "$(https / -X POST -H 'Sec-Fetch-Site: cross-site' -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Dest: document')" "Cross-origin service request rejected"
+is "... and its own page asks" "$(https / -H "Origin: https://$host:$port" -H 'Sec-Fetch-Site: same-origin')" "hello from first"
 is "a name that is none" "$(as default--demo--.openshell.localhost /)" "Service endpoint not found"
 is "... one label too many" "$(as default--demo--web--x.openshell.localhost /)" "Service endpoint not found"
 like "in clear nothing but services" "$(as 127.0.0.1 / -w ' %{http_code}')" ' 000$'

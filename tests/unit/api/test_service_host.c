@@ -115,11 +115,35 @@ origins(void **unused)
 		const struct service_origin from = {
 		    span_of_text(pages[i].site), span_of_text(pages[i].origin), span_of_text(pages[i].referer)};
 
-		if (service_same_origin(&from, SPAN(OWN)) != pages[i].want)
+		if (service_same_origin(&from, SPAN(OWN), false) != pages[i].want)
 			fail_msg("%s | %s | %s", pages[i].site, pages[i].origin, pages[i].referer);
 	}
 	assert_true(service_same_origin(&(struct service_origin){.origin = SPAN("http://a--b.openshell.localhost")},
-	    SPAN("a--b.openshell.localhost:80")));
+	    SPAN("a--b.openshell.localhost:80"), false));
+}
+
+/* Over TLS as in clear, but for the scheme and its port. */
+static void
+origins_tls(void **unused)
+{
+	static const struct {
+		const char *site, *origin, *referer;
+		bool want;
+	} in[] = {{"", "", "", true}, {"same-origin", "https://" OWN, "https://" OWN "/page", true}, {"", "http://" OWN, "", false},
+	    {"", "https://a--c.openshell.localhost:17670", "", false}, {"same-site", "", "", false}, {"", "", "https://evil/", false},
+	    {"", "null", "", false}};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(in); i++) {
+		const struct service_origin from = {span_of_text(in[i].site), span_of_text(in[i].origin), span_of_text(in[i].referer)};
+
+		if (service_same_origin(&from, SPAN(OWN), true) != in[i].want)
+			fail_msg("%s | %s | %s", in[i].site, in[i].origin, in[i].referer);
+	}
+	assert_true(service_same_origin(&(struct service_origin){.origin = SPAN("https://a--b.openshell.localhost")},
+	    SPAN("a--b.openshell.localhost"), true));
+	assert_false(service_same_origin(&(struct service_origin){.origin = SPAN("https://a--b.openshell.localhost:80")},
+	    SPAN("a--b.openshell.localhost"), true));
 }
 
 static void
@@ -148,6 +172,7 @@ main(void)
 	    cmocka_unit_test(names),
 	    cmocka_unit_test(addresses),
 	    cmocka_unit_test(origins),
+	    cmocka_unit_test(origins_tls),
 	    cmocka_unit_test(cookies),
 	};
 
