@@ -94,6 +94,9 @@ lint_style(const struct linting *linting, size_t i)
 		    "%s is not known; known are basic, bearer, header, query and path", finding_quote(style));
 		return;
 	}
+	if (credential->exact_place && *style == '\0')
+		lint_error(linting, &credential->exact_place, lint_field("credentials[%zu].exact_place", i),
+		    "needs auth_style, which says the place");
 	if (styles[row].field == NULL)
 		return;
 	field = protobuf_c_message_descriptor_get_field_by_name(credential->base.descriptor, styles[row].field);

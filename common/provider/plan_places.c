@@ -1,4 +1,4 @@
-/* Where in a request a secret may stand: as the profile says, and in bodies where an endpoint asks for it. */
+/* Where in a request a secret may stand: as its profile insists, and in bodies where an endpoint asks for it. */
 #include <string.h>
 
 #include "common/base/clean.h"
@@ -12,7 +12,7 @@
 
 /* ---- by the profile ---- */
 
-/* What says nothing may do what the reference allows (7.3). */
+/* A profile that does not insist (exact_place) gets what the reference allows (7.3), where auth_style only describes. */
 static const struct {
 	const char *style;
 	uint16_t places;
@@ -41,7 +41,7 @@ bool
 places_set(const Profile *profile, struct provider_secret *secret, unsigned opted, struct arena *arena)
 {
 	const Credential *credential = provider_credential(profile, span_of_text(secret->key));
-	const char *style = credential == NULL ? "" : text_or(credential->auth_style);
+	const char *style = credential == NULL || !credential->exact_place ? "" : text_or(credential->auth_style);
 	size_t i = COUNT(styles);
 
 	while (--i > 0 && strcmp(styles[i].style, style) != 0)

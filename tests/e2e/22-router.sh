@@ -18,7 +18,7 @@ id: forge
 display_name: Forge
 category: source_control
 credentials:
-  - {name: token, env_vars: [FORGE_TOKEN], required: true}
+  - {name: token, env_vars: [FORGE_TOKEN], required: true, auth_style: bearer, header_name: authorization}
 endpoints:
   - {host: api.forge.test, port: 443, path: "/bytes/**", protocol: rest, access: read-write, enforcement: enforce}
 binaries: [/usr/bin/curl]

@@ -31,7 +31,7 @@ id: forge
 display_name: Forge
 category: source_control
 credentials:
-  - {name: token, env_vars: [FORGE_TOKEN], required: true}
+  - {name: token, env_vars: [FORGE_TOKEN], required: true, auth_style: bearer, header_name: authorization}
 P
 cat >"$work/masked.yaml" <<'P'
 id: masked

@@ -587,7 +587,7 @@ PROFILE = """id: vectors
 display_name: Vectors
 category: source_control
 credentials:
-  - {name: token, env_vars: [TOK], required: true}
+  - {name: token, env_vars: [TOK], required: true, auth_style: bearer, header_name: authorization}
 endpoints:
   - {host: api.forge.test, port: 443, path: "/repos/**", protocol: rest, access: read-write, enforcement: enforce}
 """

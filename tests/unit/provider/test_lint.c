@@ -62,6 +62,8 @@ static const struct {
     {ONE(", auth_style: bearer"), "credentials[0].header_name", "bearer needs it"},
     {ONE(", auth_style: header"), "credentials[0].header_name", "header needs it"},
     {ONE(", auth_style: header, header_name: x-key"), NULL, NULL},
+    {ONE(", auth_style: header, header_name: x-key, exact_place: true"), NULL, NULL},
+    {ONE(", exact_place: true"), "credentials[0].exact_place", "needs auth_style"},
     {ONE(", auth_style: query"), "credentials[0].query_param", "query needs it"},
     {ONE(", auth_style: path"), "credentials[0].path_template", "path needs it"},
     {ONE(", auth_style: path, path_template: /bot"), "credentials[0].path_template", "exactly once"},
