@@ -3,11 +3,13 @@
 
 #include "services/api/passage_inside.h"
 
+#define CHUNK_BYTES STREAM_CHUNK_BYTES /* at most in one: the owner is offered no more at a time than a message has */
+
 /* Bytes that the owner has no room for yet. */
 struct chunk {
 	struct list link;
 	uint8_t channel;
-	size_t length;
+	size_t length, room;
 	char bytes[];
 };
 
@@ -27,15 +29,41 @@ passage_drop(struct passage *passage)
 		chunk_free(chunk);
 }
 
-static void
-keep(struct passage *passage, uint8_t channel, struct span bytes)
+/* The last one, if so many bytes more of that channel may join it: whoever writes byte by byte must not cost us a chunk for each. */
+static struct chunk *
+last_for(struct passage *passage, uint8_t channel, size_t length)
 {
-	struct chunk *chunk = malloc(sizeof(*chunk) + bytes.length);
+	struct chunk *last = list_item(passage->kept.prev, struct chunk, link);
+
+	return list_empty(&passage->kept) || last->channel != channel || length > CHUNK_BYTES - last->length ? NULL : last;
+}
+
+/* With room for so many; old is taken along. */
+static struct chunk *
+chunk_room(struct chunk *old, size_t length)
+{
+	size_t room = old == NULL ? length : 2 * length < CHUNK_BYTES ? 2 * length : CHUNK_BYTES;
+	struct chunk *chunk = realloc(old, sizeof(*chunk) + room);
 
 	if (chunk == NULL)
 		abort();
-	*chunk = (struct chunk){.channel = channel, .length = bytes.length};
-	memcpy(chunk->bytes, bytes.at, bytes.length);
+	chunk->room = room;
+	return chunk;
+}
+
+static void
+keep(struct passage *passage, uint8_t channel, struct span bytes)
+{
+	struct chunk *chunk = last_for(passage, channel, bytes.length);
+	size_t before = chunk == NULL ? 0 : chunk->length;
+
+	if (chunk != NULL)
+		list_remove(&chunk->link);
+	if (chunk == NULL || chunk->room - before < bytes.length)
+		chunk = chunk_room(chunk, before + bytes.length);
+	memcpy(chunk->bytes + before, bytes.at, bytes.length);
+	chunk->channel = channel;
+	chunk->length = before + bytes.length;
 	list_append(&passage->kept, &chunk->link);
 }
 

@@ -267,27 +267,29 @@ memory_of_api(void)
 	return kb;
 }
 
-/* As much as a reader's credit lets through, and more is not to come: sent. */
+/* As much as a reader's credit lets through, from an offset on byte by byte, and more is not to come: sent. */
 static uint64_t
-fill(uint64_t stream, uint64_t *limit)
+fill(uint64_t stream, uint64_t bytewise)
 {
 	static char bytes[STREAM_CHUNK_BYTES];
-	uint64_t sent = 0, until = clock_ms() + PATIENCE_MS;
+	uint64_t sent = 0, limit = 0, until = clock_ms() + PATIENCE_MS;
 	struct heard *heard;
 	struct why why;
 
 	while (clock_ms() < until) { /* that no more credit comes can only be waited out */
-		if (sent + 16384 <= *limit) {
-			stream_bytes(stream, 1, sent, bytes, 16384);
-			sent += 16384;
-			if (sent >= 1 << 20)
+		size_t piece = sent < bytewise ? 16384 : 1;
+
+		if (sent + piece <= limit) {
+			stream_bytes(stream, 1, sent, bytes, piece);
+			sent += piece;
+			if (sent >= 1 << 20 || sent >= bytewise)
 				until = clock_ms() + 15;
 			continue;
 		}
 		assert_int_equal(loop_turn(loop, 5, &why), OK);
 		while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
 			if (heard->msg.stream_grant.stream == stream && heard->msg.stream_grant.channel == 1)
-				*limit = heard->msg.stream_grant.limit;
+				limit = heard->msg.stream_grant.limit;
 			heard_free(heard);
 		}
 	}
@@ -301,7 +303,7 @@ exec_many_stall(void **unused)
 	enum { READERS = 66, EACH_KB = 256 };
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	unsigned long before = memory_of_api();
-	uint64_t streams[READERS], limit;
+	uint64_t streams[READERS];
 	struct got *got[READERS];
 	struct heard *heard;
 
@@ -310,9 +312,8 @@ exec_many_stall(void **unused)
 		got[i] = exec_ask(&request, 2);
 		got[i]->paused = true;
 		streams[i] = exec_started();
-		limit = 0;
 		assert_in_range(
-		    fill(streams[i], &limit), 1 << 20, 2 << 20); /* the reader's own window, and little more */
+		    fill(streams[i], UINT64_MAX), 1 << 20, 2 << 20); /* the reader's own window, and little more */
 	}
 	if (MEMORY_TELLS && memory_of_api() > before + READERS * EACH_KB)
 		fail_msg("%lu kB, and %lu before", memory_of_api(), before);
@@ -328,6 +329,34 @@ exec_many_stall(void **unused)
 	UNTIL(loop, !MEMORY_TELLS || memory_of_api() < before + 8192);
 }
 
+/* Written byte by byte it is no more: what is kept costs what it is long. */
+static void
+exec_stall_bytewise(void **unused)
+{
+	enum { READERS = 4, EACH_KB = 512 };
+	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
+	unsigned long before = memory_of_api();
+	struct got *got[READERS];
+	struct heard *heard;
+
+	(void)unused;
+	for (size_t i = 0; i < READERS; i++) {
+		got[i] = exec_ask(&request, 2);
+		got[i]->paused = true;
+		(void)fill(exec_started(), 960 << 10);
+	}
+	health_and_user(NULL);
+	if (MEMORY_TELLS && memory_of_api() > before + READERS * EACH_KB)
+		fail_msg("%lu kB, and %lu before", memory_of_api(), before);
+	for (size_t i = 0; i < READERS; i++) {
+		rpc_stream_cancel(got[i]->stream);
+		got_free(got[i]);
+		heard = actor_hear(&relay, EXEC_SIGNAL);
+		exec_exit(heard->msg.exec_signal.stream, 137);
+		heard_free(heard);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -339,6 +368,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(exec_caller_goes),
 	    cmocka_unit_test(exec_waits_for_session),
 	    cmocka_unit_test(exec_not_found),
+	    cmocka_unit_test(exec_stall_bytewise),
 	    cmocka_unit_test(exec_many_stall),
 	};
 
