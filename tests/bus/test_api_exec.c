@@ -368,8 +368,8 @@ main(int argc, char **argv)
 	    cmocka_unit_test(exec_caller_goes),
 	    cmocka_unit_test(exec_waits_for_session),
 	    cmocka_unit_test(exec_not_found),
-	    cmocka_unit_test(exec_stall_bytewise),
 	    cmocka_unit_test(exec_many_stall),
+	    cmocka_unit_test(exec_stall_bytewise),
 	};
 
 	assert(argc == 2);
