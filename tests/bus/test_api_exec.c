@@ -336,14 +336,15 @@ exec_stall_bytewise(void **unused)
 	enum { READERS = 4, EACH_KB = 512 };
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	unsigned long before = memory_of_api();
+	uint64_t streams[READERS];
 	struct got *got[READERS];
-	struct heard *heard;
 
 	(void)unused;
 	for (size_t i = 0; i < READERS; i++) {
 		got[i] = exec_ask(&request, 2);
 		got[i]->paused = true;
-		(void)fill(exec_started(), 960 << 10);
+		streams[i] = exec_started();
+		(void)fill(streams[i], 960 << 10);
 	}
 	health_and_user(NULL);
 	if (MEMORY_TELLS && memory_of_api() > before + READERS * EACH_KB)
@@ -351,9 +352,8 @@ exec_stall_bytewise(void **unused)
 	for (size_t i = 0; i < READERS; i++) {
 		rpc_stream_cancel(got[i]->stream);
 		got_free(got[i]);
-		heard = actor_hear(&relay, EXEC_SIGNAL);
-		exec_exit(heard->msg.exec_signal.stream, 137);
-		heard_free(heard);
+		heard_free(actor_hear(&relay, EXEC_SIGNAL));
+		exec_exit(streams[i], 137);
 	}
 }
 
