@@ -17,7 +17,7 @@ enum promise {
 	PROMISE_PROC = 1 << 6,	  /* fork, exec, wait */
 	PROMISE_KILL = 1 << 7,	  /* signals to other processes */
 	PROMISE_NAMESPACE = 1 << 8, /* build sandboxes: then the list is of what nothing below may ever do (promise.h) */
-	PROMISE_PTY = 1 << 9,	  /* terminal ioctls */
+	PROMISE_PTY = 1 << 9,	  /* the size of a terminal that it was given; it types into none, and opens none */
 	PROMISE_ID = 1 << 10,	  /* setuid, setgid and the like */
 	PROMISE_CHANNEL = 1 << 11, /* messages and descriptors over sockets that it was given; it makes none */
 	PROMISE_GIVEN = 1 << 13,   /* connect, listen and accept on sockets that it was given; it makes none */

@@ -227,9 +227,15 @@ io_uring(void)
 static int
 terminal(void)
 {
-	struct winsize size;
+	const struct winsize size = {0};
 
-	return ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0 ? errno : 0;
+	return ioctl(STDIN_FILENO, TIOCSWINSZ, &size) < 0 ? errno : 0;
+}
+
+static int
+type(void)
+{
+	return ioctl(STDIN_FILENO, TIOCSTI, "x") < 0 ? errno : 0;
 }
 
 static int
@@ -248,7 +254,7 @@ static const struct {
     {"exec", do_exec}, {"thread", do_thread}, {"clone3", do_clone3}, {"kill_parent", kill_parent},
     {"kill_self", kill_self}, {"mount", do_mount}, {"ptrace", do_ptrace},
     {"become_root", become_root}, {"leave_root", leave_root}, {"run_memory", run_memory},
-    {"load_module", load_module}, {"io_uring", io_uring}, {"terminal", terminal}, {"seek", seek},
+    {"load_module", load_module}, {"io_uring", io_uring}, {"terminal", terminal}, {"type", type}, {"seek", seek},
     {"descriptor_left", descriptor_left}, {"new_user_namespace", new_user_namespace},
 };
 

@@ -52,7 +52,7 @@ static const struct {
     {"signals", ROOT, "uid=0 caps=20 promises=81 root=/ landlock=0", "kill_parent=ok|fork=EPERM|CapEff:\t0000000000000020"},
     {"files from any place", ANYONE, "uid=65500 promises=1", "seek=ok"},
     {"who answers a listener reads from the beginning", ANYONE, "uid=65500 promises=1811 root=%s landlock=0", "seek=EPERM|read_file=ok"},
-    {"terminals", ANYONE, "uid=65500 promises=201 root=/ landlock=0", "terminal=ENOTTY|fork=EPERM"},
+    {"terminals", ANYONE, "uid=65500 promises=201 root=/ landlock=0", "terminal=ENOTTY|type=EPERM|read_passwd=EPERM|list_root=EPERM|fork=EPERM"},
     {"a builder of sandboxes, as root", ROOT, "promises=1c9 root=/ landlock=0 caps=e1",
 	EVERY_JAIL "CapPrm:\t00000000000000e1|CapEff:\t00000000000000e1|CapBnd:\t00000000000000e1|load_module=EPERM|io_uring=EPERM|"
 		   "mount=EPERM|leave_root=EPERM|fork=ok|new_user_namespace=ok"},
