@@ -105,7 +105,8 @@ victim_is() { if [ "$1" = link ]; then victim=$(link_of box); else victim=$(pid_
 
 # what carries a door is killed: it ends, and the next one opens
 for name in link relay; do
-	client held >"$work/held" &
+	: >"$work/held" # not what the one before has said
+	client held >>"$work/held" &
 	held=$!
 	wait_for 10 grep -q held "$work/held" || not_ok "a door is held"
 	victim=
