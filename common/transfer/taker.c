@@ -29,6 +29,7 @@ struct taker {
 	struct timespec mtime;
 	uint64_t size;
 	struct sum sum;
+	uint64_t holes; /* bytes of all holes, breaks or not */
 	uint32_t data; /* bytes of a DATA parcel that are still to come */
 	uint64_t session_entries, acked_bytes, acked_entries;
 	bool hello, have, taken; /* to be said */
@@ -46,6 +47,8 @@ taker_new(const struct taker_config *config)
 	if (taker == NULL)
 		abort();
 	taker->config = *config;
+	if (config->holes_max == 0)
+		taker->config.holes_max = TAKER_HOLES_MAX;
 	taker->root = taker->fd = -1;
 	taker->hello = true;
 	beneath_init(&taker->beneath, -1);
@@ -235,13 +238,29 @@ take_from(struct taker *taker, const struct parcel *parcel, struct why *why)
 	return OK;
 }
 
+/* A few bytes of a parcel announce a hole, and its sum is work: so there is an end to what one sender can order. */
+static enum err
+hole_until(struct taker *taker, uint64_t offset, struct why *why)
+{
+	uint64_t length = offset - taker->sum.size, most = taker->config.holes_max;
+
+	if (length > most - taker->holes)
+		return fail(why, ERR_LIMIT, "with it the files of this copy have more than %llu bytes of holes", (unsigned long long)most);
+	taker->holes += length;
+	sum_add_hole(&taker->sum, length);
+	return OK;
+}
+
 static enum err
 take_data(struct taker *taker, const struct parcel *parcel, struct why *why)
 {
+	enum err r;
+
 	if (parcel->offset < taker->sum.size || parcel->offset > taker->size ||
 	    parcel->length > taker->size - parcel->offset)
 		return path_fail(current(taker), fail(why, ERR_PROTOCOL, "bytes that are not in it"), why);
-	sum_add_hole(&taker->sum, parcel->offset - taker->sum.size);
+	if ((r = hole_until(taker, parcel->offset, why)) != OK)
+		return path_fail(current(taker), r, why);
 	taker->data = parcel->length;
 	return OK;
 }
@@ -275,7 +294,8 @@ take_sum(struct taker *taker, const struct parcel *parcel, struct why *why)
 
 	if (parcel->size < taker->sum.size || parcel->size > taker->size)
 		return path_fail(path, fail(why, ERR_PROTOCOL, "it ends before its last byte"), why);
-	sum_add_hole(&taker->sum, parcel->size - taker->sum.size);
+	if ((r = hole_until(taker, parcel->size, why)) != OK)
+		return path_fail(path, r, why);
 	sum_get(&taker->sum, mine);
 	if (memcmp(mine, parcel->sum, SUM_BYTES) != 0)
 		return path_fail(path, fail(why, ERR_STATE, "it arrived damaged: its sum is another"), why);

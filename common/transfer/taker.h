@@ -6,6 +6,7 @@
 #include "common/transfer/parcel.h"
 
 #define TAKER_ROOM_BYTES (PARCEL_MAX_BYTES + 1) /* the least room that taker_pull wants */
+#define TAKER_HOLES_MAX	 (1ull << 46)		/* 64 TiB: their sums are seconds of work */
 
 struct taker;
 
@@ -20,6 +21,7 @@ struct taker_config {
 	enum err (*target)(void *self, bool single, int *root, const char **name, struct why *why);
 	void *self;
 	mode_t mode; /* bits of permission that are kept, at most 0777 */
+	uint64_t holes_max; /* bytes of all holes, breaks or not; 0: TAKER_HOLES_MAX */
 };
 
 struct taker_state {
@@ -41,7 +43,8 @@ void taker_again(struct taker *taker);
  * Bytes from the sender, any pieces of them.
  *
  * errors  ERR_PROTOCOL what is no parcel, or out of order; ERR_INVALID an entry that may not be; ERR_STATE it arrived
- *         damaged; ERR_CANCELLED what the sender said why it failed: a stranger's words; beneath's. All name the path.
+ *         damaged; ERR_LIMIT more than holes_max of holes; ERR_CANCELLED what the sender said why it failed: a
+ *         stranger's words; beneath's. All name the path.
  */
 enum err taker_feed(struct taker *taker, struct span bytes, struct why *why) must_check;
 

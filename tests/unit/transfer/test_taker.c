@@ -85,6 +85,7 @@ target(void *self, bool single, int *root, const char **name, struct why *why)
 	{.type = PARCEL_ENTRY, .kind = PARCEL_LINK, .text = {path, sizeof(path) - 1}, .target = {to, sizeof(to) - 1}}
 #define COMPLETE(path) {.type = PARCEL_ENTRY, .kind = PARCEL_COMPLETE, .mode = 0755, .text = {path, sizeof(path) - 1}}
 #define DATA(at, n)    {.type = PARCEL_DATA, .offset = at, .length = n} /* followed by n bytes of x */
+#define HOLES	       64 /* bytes of them that are allowed here */
 #define SUM(n)	       {.type = PARCEL_SUM, .size = n}		       /* of zeros: never right but by name */
 
 static const struct {
@@ -109,6 +110,10 @@ static const struct {
 	{"bytes twice",			{MANY, FILE_OF("a", 9), DATA(0, 4), DATA(3, 1)}, ERR_PROTOCOL, "not in it"},
 	{"an end that is not there yet", {MANY, FILE_OF("a", 9), DATA(0, 4), SUM(3)}, ERR_PROTOCOL, "last byte"},
 	{"a wrong sum",			{MANY, FILE_OF("a", 4), DATA(0, 4), SUM(4)}, ERR_STATE, "damaged"},
+	{"as much of holes as may be",	{MANY, FILE_OF("a", 99), DATA(HOLES, 1), SUM(HOLES + 1)}, ERR_STATE, "damaged"},
+	{"too large a hole",		{MANY, FILE_OF("a", 99), DATA(HOLES + 1, 1)}, ERR_LIMIT, "holes"},
+	{"too large a hole at the end",	{MANY, FILE_OF("a", 99), SUM(HOLES + 1)}, ERR_LIMIT, "holes"},
+	{"holes too large in all",	{MANY, FILE_OF("a", 99), DATA(30, 1), DATA(HOLES + 1, 1), SUM(HOLES + 3)}, ERR_LIMIT, "holes"},
 	{"bytes of no file",		{MANY, DATA(0, 4)}, ERR_PROTOCOL, "out of order"},
 	{"no greeting",			{TREE}, ERR_PROTOCOL, "out of order"},
 	{"another version",		{{.type = PARCEL_HELLO, .version = 2}}, ERR_PROTOCOL, "version 2"},
@@ -143,7 +148,7 @@ hostile_senders(void **unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < COUNT(hostile); i++) {
-		const struct taker_config config = {.target = target, .self = (char[]){"name"}, .mode = 0777};
+		const struct taker_config config = {.target = target, .self = (char[]){"name"}, .mode = 0777, .holes_max = HOLES};
 		struct taker *taker = taker_new(&config);
 		struct why why = {0};
 		enum err r;
@@ -159,6 +164,23 @@ hostile_senders(void **unused)
 		assert_int_equal(parts(), 0);
 		teardown(NULL);
 	}
+}
+
+/* A hole is counted again by who sends it again after a break: so breaks do not make room for more. */
+static void
+holes_of_breaks(void **unused)
+{
+	static const struct parcel script[] = {MANY, FILE_OF("a", 99), DATA(HOLES, 1)};
+	const struct taker_config config = {.target = target, .mode = 0777, .holes_max = HOLES};
+	struct taker *taker = taker_new(&config);
+	struct why why = {0};
+
+	(void)unused;
+	assert_int_equal(play(taker, script, COUNT(script), &why), OK);
+	taker_again(taker);
+	assert_int_equal(play(taker, script, COUNT(script), &why), ERR_LIMIT);
+	taker_free(taker, false);
+	assert_int_equal(parts(), 0);
 }
 
 /* ---- both ends ---- */
@@ -338,6 +360,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(hostile_senders),
+	    cmocka_unit_test_setup_teardown(holes_of_breaks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_a_break, setup, teardown),
 	    cmocka_unit_test_setup_teardown(breaks_of_both, setup, teardown),
 	    cmocka_unit_test_setup_teardown(breaks_of_the_sender, setup, teardown),
