@@ -323,7 +323,8 @@ settings_write(const struct daemon *daemon, const char *path, const char *direct
 
 	assert_non_null(file);
 	hex_write(daemon->secret.bytes, 32, secret);
-	fprintf(file, "run_dir: %s\nready_fd: 5\nlog_level: debug\nbus_secret: \"%s\"\n%s", directory, secret, settings);
+	fprintf(file, "run_dir: %s\nready_fd: 5\nlog_level: %s\nbus_secret: \"%s\"\n%s", directory,
+	    daemon->log_fd > 0 ? "info" : "debug", secret, settings);
 	assert_int_equal(fclose(file), 0);
 }
 
@@ -355,6 +356,8 @@ daemon_launch(struct daemon *daemon, const char *program, const char *directory,
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	ready = ends[0];
 	theirs = plan.fds[5] = ends[1];
+	if (daemon->log_fd > 0)
+		plan.fds[1] = plan.fds[2] = daemon->log_fd;
 	plan.fds[4] = daemon->listen_fd > 0 ? daemon->listen_fd : -1;
 	if (child_start(&daemon->child, &plan, &why) != OK)
 		fail_msg("%s", why.text);

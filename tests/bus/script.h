@@ -94,6 +94,7 @@ struct daemon {
 	uint8_t key[32];
 	struct secret secret;
 	int listen_fd;	 /* becomes its descriptor 4; 0: none */
+	int log_fd;	 /* where it logs at level info, as a gateway's do; 0: here, and all */
 	char words[512]; /* what it said on its readiness pipe */
 	int status;
 };
