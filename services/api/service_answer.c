@@ -7,6 +7,14 @@
 
 /* ---- its head ---- */
 
+/* To HTTP/2's extended CONNECT any 2xx is the open WebSocket (RFC 8441, 5), and what comes behind it its bytes. */
+static bool
+seems_open(const struct exchange *exchange, unsigned status)
+{
+	return exchange->upgrade && !exchange->raw && status >= 200 && status < 300 &&
+	    rpc_metadata(exchange->work.call, ":protocol").length > 0;
+}
+
 static enum err
 begin(struct exchange *exchange, const struct http_head *head, struct why *why)
 {
@@ -45,6 +53,8 @@ head_read(struct exchange *exchange, struct why *why)
 		buffer_take(&exchange->from, used);
 		return OK;
 	}
+	if (seems_open(exchange, head.status))
+		return fail(why, ERR_PROTOCOL, "it answers %u and opens no WebSocket", head.status);
 	if ((r = begin(exchange, &head, why)) == OK)
 		buffer_take(&exchange->from, used);
 	return r;

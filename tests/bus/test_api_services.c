@@ -423,6 +423,59 @@ websockets(void **unused)
 	heard_free(actor_hear(&relay, DOOR_CLOSED));
 }
 
+/* ---- HTTP/2's WebSocket ---- */
+
+#define FIELD(name, value) "\0" name value /* each with its length before it */
+#define CONNECT                                                                                                        \
+	FIELD("\7:method", "\7CONNECT") FIELD("\11:protocol", "\11websocket") FIELD("\7:scheme", "\4http") FIELD("\5:path", "\3/ws") \
+	FIELD("\12:authority", "\46default--demo--web.openshell.localhost")
+#define HEAD_BYTES (sizeof(CONNECT) - 1)
+
+_Static_assert(HEAD_BYTES < 256, "the frame's length is one byte");
+
+static void
+web_connect(void)
+{
+	static const char begin[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+	static const char head[] = {0, 0, (char)HEAD_BYTES, 1, 4, 0, 0, 0, 1}; /* HEADERS, all of them, of stream 1 */
+
+	assert_int_equal(send(web.fd, begin, sizeof(begin), MSG_NOSIGNAL), sizeof(begin));
+	assert_int_equal(send(web.fd, head, sizeof(head), MSG_NOSIGNAL), sizeof(head));
+	assert_int_equal(send(web.fd, CONNECT, HEAD_BYTES, MSG_NOSIGNAL), HEAD_BYTES);
+}
+
+/* To extended CONNECT a 2xx is the open WebSocket: only a 101 becomes one. */
+static void
+websockets_of_http2(void **unused)
+{
+	static const struct {
+		const char *says, *want;
+	} rows[] = {
+	    {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nopen", "open"},
+	    {"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 4\r\n\r\nnone", "none"},
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nopen", "Service endpoint is not reachable"},
+	    {"HTTP/1.1 204 No Content\r\n\r\n", "Service endpoint is not reachable"},
+	    {"HTTP/1.1 299 OK\r\n\r\nopen", "Service endpoint is not reachable"},
+	};
+	char head[4096];
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t stream, at = 0;
+
+		web_open();
+		web_connect();
+		stream = door(4096);
+		inside(head, sizeof(head), "\r\n\r\n");
+		assert_non_null(strstr(head, "GET /ws HTTP/1.1\r\n"));
+		says(stream, &at, rows[i].says);
+		UNTIL(loop, web_has(rows[i].want) || web.ended);
+		assert_true(web_has(rows[i].want) && (strcmp(rows[i].want, "open") == 0 || !web_has("open")));
+		web_close();
+		heard_free(actor_hear(&relay, DOOR_CLOSED));
+	}
+}
+
 /* A client that goes leaves nothing behind; one that does not read is given no more than a bounded queue. */
 static void
 slow_and_gone(void **unused)
@@ -537,6 +590,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(hostile_answers),
 	    cmocka_unit_test(bodies_go_in),
 	    cmocka_unit_test(websockets),
+	    cmocka_unit_test(websockets_of_http2),
 	    cmocka_unit_test(slow_and_gone),
 	    cmocka_unit_test(once_more),
 	    cmocka_unit_test(health_and_user),
