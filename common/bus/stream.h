@@ -6,6 +6,7 @@
 
 #define STREAM_WINDOW_BYTES (256u << 10) /* credit that a receiver keeps open for one channel */
 #define STREAM_CHUNK_BYTES  (64u << 10)	 /* most bytes of one stream_data; at most what bus.def allows */
+#define STREAM_OUTPUT_BYTES ((1u << 20) + (64u << 10)) /* of main_stdio's memory: the newest 1 MiB and link's notes on it */
 
 /* The sending end of one channel of a stream. */
 struct stream_out {

@@ -31,4 +31,12 @@ enum err file_replace(const char *path, mode_t mode, struct span bytes, bool las
  */
 enum err memfd_sealed(const char *name, struct span bytes, int *out, struct why *why) must_check;
 
+/*
+ * Memory of so many bytes of zero, whose size nobody can change: who maps it is never sent SIGBUS (fcntl(2)).
+ *
+ * out     the caller's, close-on-exec
+ * errors  ERR_SYSTEM naming the memfd
+ */
+enum err memfd_fixed(const char *name, size_t size, int *out, struct why *why) must_check;
+
 #endif

@@ -12,9 +12,12 @@
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/bus/stream.h"
 
 #define READ_BYTES 16384
 #define STALL_MS   1000 /* who has read nothing for so long is not waited for */
+
+_Static_assert(RING_BYTES(MAIN_RING_BYTES) <= STREAM_OUTPUT_BYTES, "the ring fits into what the supervisor gives");
 
 static void drain_ready(void *self, uint32_t events);
 

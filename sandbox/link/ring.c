@@ -1,6 +1,7 @@
 /* A ring: memory mapped once, touched as it fills. */
 #include "sandbox/link/ring.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -11,14 +12,16 @@
 enum err
 ring_open(struct ring *ring, size_t size, int fd, struct why *why)
 {
-	size_t whole = sizeof(struct ring_head) + size;
+	size_t whole = RING_BYTES(size);
 	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
 	void *at;
 
-	if (fstat(fd, &st) < 0 || (st.st_size == 0 && ftruncate(fd, (off_t)whole) < 0))
+	if (seals < 0 || fstat(fd, &st) < 0)
 		return fail_errno(why, ERR_SYSTEM, "%zu bytes for output", whole);
-	if (st.st_size != 0 && (size_t)st.st_size != whole)
-		return fail(why, ERR_INVALID, "the memory for output has %zu bytes", (size_t)st.st_size);
+	if ((size_t)st.st_size < whole || (seals & F_SEAL_SHRINK) == 0)
+		return fail(why, ERR_INVALID, "the memory for output has %zu bytes, and %s", (size_t)st.st_size,
+		    (seals & F_SEAL_SHRINK) == 0 ? "may lose some" : "too few");
 	if ((at = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0)) == MAP_FAILED)
 		return fail_errno(why, ERR_SYSTEM, "%zu bytes for output", whole);
 	*ring = (struct ring){.head = at, .at = (char *)at + sizeof(struct ring_head), .size = size};
@@ -29,7 +32,7 @@ void
 ring_done(struct ring *ring)
 {
 	if (ring->head != NULL)
-		munmap(ring->head, sizeof(struct ring_head) + ring->size);
+		munmap(ring->head, RING_BYTES(ring->size));
 	*ring = (struct ring){0};
 }
 

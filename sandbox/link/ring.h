@@ -23,6 +23,8 @@ struct ring_head {
 	struct ring_mark marks[RING_MARKS];
 };
 
+#define RING_BYTES(size) (sizeof(struct ring_head) + (size)) /* of memory for a ring of so many bytes */
+
 /* All zero is no ring. */
 struct ring {
 	struct ring_head *head;
@@ -31,9 +33,10 @@ struct ring {
 };
 
 /*
- * Keep size bytes in the memory of fd (memfd_create(2); borrowed), which takes room as it is written.
+ * Keep size bytes in the memory of fd (memfd_fixed, RING_BYTES of size at least; borrowed), which takes room as it is
+ * written. Others hold it too: so it must be sealed against shrinking, or touching it could end us.
  *
- * errors  ERR_SYSTEM there is none; ERR_INVALID fd has another size than a ring of so many bytes, or none yet
+ * errors  ERR_SYSTEM it is no such memory; ERR_INVALID it is too small, or can become so
  */
 enum err ring_open(struct ring *ring, size_t size, int fd, struct why *why) must_check;
 void ring_done(struct ring *ring);

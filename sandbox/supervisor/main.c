@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +11,8 @@
 #include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/bus/codec.h"
+#include "common/bus/stream.h"
+#include "common/os/file.h"
 #include "common/os/rest.h"
 #include "sandbox/supervisor/spawner.h"
 #include "sandbox/supervisor/supervisor.h"
@@ -151,9 +152,8 @@ run(struct supervisor *s, struct why *why)
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
-	if ((s->main.memory_fd = memfd_create("output", MFD_CLOEXEC)) < 0) /* later we may not */
-		return fail_errno(why, ERR_SYSTEM, "memory for the output of the main process");
-	if ((r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
+	if ((r = memfd_fixed("output", STREAM_OUTPUT_BYTES, &s->main.memory_fd, why)) != OK || /* later we may not */
+	    (r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||
 	    (r = kept_start(&s->link, why)) != OK)
 		return r;

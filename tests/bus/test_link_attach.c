@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/bus/channel.h"
 #include "common/bus/stream.h"
+#include "common/os/file.h"
 #include "sandbox/link/attach.h"
 #include "sandbox/link/main_io.h"
 #include "tests/bus/link_stage.h"
@@ -38,7 +39,7 @@ main_give(bool tty)
 	int ends[3][2];
 
 	if (memory < 0)
-		memory = memfd_create("output", MFD_CLOEXEC);
+		assert_int_equal(memfd_fixed("output", STREAM_OUTPUT_BYTES, &memory, NULL), OK);
 	m.fds[0] = memory;
 	if (tty) {
 		assert_int_equal(openpty(&m.fds[1], &in, NULL, NULL, NULL), 0);

@@ -10,6 +10,7 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/bus/stream.h"
+#include "common/os/file.h"
 #include "tests/bus/link_stage.h"
 
 static void
@@ -215,7 +216,7 @@ the_main_processes_output_is_drained(void **unused)
 	(void)unused;
 	running();
 	assert_true(pipe(in) == 0 && pipe(out) == 0 && pipe(err) == 0);
-	m.fds[0] = memfd_create("output", MFD_CLOEXEC);
+	assert_int_equal(memfd_fixed("output", STREAM_OUTPUT_BYTES, &m.fds[0], NULL), OK);
 	m.fds[1] = in[1];
 	m.fds[2] = out[0];
 	m.fds[3] = err[0];

@@ -1,26 +1,29 @@
 /* The ring: what is kept, what is gone, and reading on from an offset. */
 #include "tests/unit/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/base/clean.h"
+#include "common/os/file.h"
 #include "sandbox/link/ring.h"
 
 static int
-memory(void)
+memory(size_t size)
 {
-	int fd = memfd_create("ring", MFD_CLOEXEC);
+	int fd = -1;
 
-	assert_true(fd >= 0);
+	assert_int_equal(memfd_fixed("ring", RING_BYTES(size), &fd, NULL), OK);
 	return fd;
 }
 
 static void
 ring_begin(struct ring *ring, size_t size)
 {
-	int fd = memory();
+	int fd = memory(size);
 
 	assert_int_equal(ring_open(ring, size, fd, NULL), OK);
 	close(fd);
@@ -146,7 +149,7 @@ static void
 another_goes_on_with_the_memory(void **unused)
 {
 	struct ring first = {0}, second = {0};
-	int fd = memory();
+	int fd = memory(16);
 	struct why why = {0};
 
 	(void)unused;
@@ -162,6 +165,38 @@ another_goes_on_with_the_memory(void **unused)
 	ring_done(&second);
 	close(fd);
 	assert_int_equal(ring_open(&second, 16, fd, &why), ERR_SYSTEM);
+}
+
+/* Who has held the memory before cannot take it from under us: what could be shrunk is not touched. */
+static void
+memory_that_may_shrink_is_refused(void **unused)
+{
+	static const struct {
+		off_t size;
+		int seals;
+		enum err want;
+	} rows[] = {
+	    {RING_BYTES(16), F_SEAL_SHRINK, OK}, {RING_BYTES(16) + 1, F_SEAL_SHRINK | F_SEAL_GROW, OK},
+	    {RING_BYTES(16), 0, ERR_INVALID}, {RING_BYTES(16), F_SEAL_GROW, ERR_INVALID},
+	    {RING_BYTES(16) - 1, F_SEAL_SHRINK, ERR_INVALID}, {0, F_SEAL_SHRINK, ERR_INVALID},
+	    {RING_BYTES(16), F_SEAL_SHRINK | F_SEAL_WRITE, ERR_SYSTEM}, /* it cannot be mapped */
+	};
+	auto_fd int fixed = memory(16);
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		auto_fd int fd = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		struct ring ring = {0};
+		struct why why;
+
+		assert_int_equal(ftruncate(fd, rows[i].size), 0);
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, rows[i].seals), 0);
+		assert_int_equal(ring_open(&ring, 16, fd, &why), rows[i].want);
+		ring_done(&ring);
+	}
+	assert_int_equal(ftruncate(fixed, 1), -1);
+	assert_int_equal(ftruncate(fixed, RING_BYTES(17)), -1);
+	assert_int_equal(fcntl(fixed, F_ADD_SEALS, F_SEAL_WRITE), -1);
 }
 
 /* Whatever the memory holds, reading stays within it and comes to an end. */
@@ -197,6 +232,7 @@ main(void)
 	    cmocka_unit_test(two_outputs_stay_apart),
 	    cmocka_unit_test(changes_are_remembered_up_to_a_number),
 	    cmocka_unit_test(another_goes_on_with_the_memory),
+	    cmocka_unit_test(memory_that_may_shrink_is_refused),
 	    cmocka_unit_test(memory_that_lies_does_no_harm),
 	};
 
