@@ -16,8 +16,8 @@ struct text {
 	bool cut;	     /* something did not fit */
 };
 
-/* A text over a char array. */
-#define TEXT_OF(array) ((struct text){(array), 0, sizeof(array), false})
+/* An empty text over a char array, which is terminated before anything is added. */
+#define TEXT_OF(array) ((struct text){(array), 0, sizeof(array), ((array)[0] = '\0', false)})
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_span(struct text *text, struct span bytes);

@@ -42,7 +42,21 @@ numbers(void **state)
 		assert_true(value == (cases[i].want == OK ? cases[i].value : 77));
 		assert_true((why.text[0] == '\0') == (cases[i].want == OK));
 		assert_null(strchr(why.text, '\x1b'));
+		if (cases[i].text[0] == '\0')
+			assert_string_equal(why.text, "\"\" is not a number"); /* and nothing of the stack */
 	}
+}
+
+static void
+nothing_added(void **state)
+{
+	char bytes[4] = "old";
+	struct text text = TEXT_OF(bytes);
+
+	(void)state;
+	text_add_escaped(&text, SPAN_NONE);
+	assert_string_equal(bytes, "");
+	assert_int_equal(text_span(&text).length, 0);
 }
 
 static void
@@ -135,7 +149,8 @@ digits(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(hex), cmocka_unit_test(ids),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(nothing_added),
+	    cmocka_unit_test(hex), cmocka_unit_test(ids),
 	    cmocka_unit_test(building), cmocka_unit_test(digits)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
