@@ -101,6 +101,7 @@ serve() {
 		until grep -qs serves /sandbox/said; do sleep 0.02; done' </dev/null
 }
 forward() {
+	: >"$work/forward" # not what the one before has said
 	"$bin/openshell" forward service box --target-port 7001 --local 0 >"$work/forward" 2>&1 </dev/null &
 	forward=$!
 	wait_for 5 grep -q '^Forwarding' "$work/forward"
