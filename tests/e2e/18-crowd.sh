@@ -78,6 +78,7 @@ is "... it is the same proxy and the same policyd" "$(one_of proxy) $(one_of pol
 # ---- deaths ----
 for victim in proxy policyd; do
 	world_forget
+	: >"$work/hold" # not what the one before has said
 	client hold $victim </dev/null >"$work/hold" &
 	holding=$!
 	wait_for 10 grep -q ^ready "$work/hold" || not_ok "connections of each kind" "$(cat "$work/hold")"
