@@ -158,8 +158,8 @@ storm(const char *program)
 	child_done(&relay.child);
 	boxes_away();
 	daemon_start(&relay, program, directory, roster);
-	row("reconnect storm after kill -9 of the relay", all_there(begun), "s", "null");
-	row("the relay's processor time in it", relay_cpu_s(), "s", "null");
+	row("storm after kill -9 of the relay", all_there(begun), "s", "null");
+	row("CPU of the relay in it", relay_cpu_s(), "s", "null");
 }
 
 static void
@@ -176,11 +176,11 @@ measure(const char *program, struct child *links)
 	row("all enrolled and acknowledged", all_there(begun), "s", "null");
 	settle();
 	if (empty > 0)
-		row("relay, each, PSS", (relay_kib() - empty) / boxes_n, "KiB", "50");
+		row("relay, PSS of each", (relay_kib() - empty) / boxes_n, "KiB", "50");
 	storm(program);
 	settle();
 	if (empty > 0)
-		row("relay, each, PSS after the storm", (relay_kib() - empty) / boxes_n, "KiB", "50");
+		row("PSS of each afterwards", (relay_kib() - empty) / boxes_n, "KiB", "50");
 }
 
 static void
