@@ -62,7 +62,7 @@ held() {
 	holder=$!
 	wait_for 5 test -s "$work/held"
 }
-others() { sort "$work/held" | uniq -c | grep -v ' 200$'; }
+others() { sed '$d' "$work/held" | sort | uniq -c | grep -v ' 200$'; } # the last one may be half written
 until_seen() { local end=$((SECONDS + 10)); until grep -qF "$1" "$WORLD/seen"; do [ $SECONDS -lt $end ] || return 1; sleep 0.01; done; }
 held
 from=$(date +%s%3N)

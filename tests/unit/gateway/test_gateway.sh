@@ -130,7 +130,9 @@ until_true '! running $postgres && ! running $api'; ok "children die with the pa
 run status; says 3 "No gateway is running"; ok "a stale pid file is no gateway"
 rm -f "$work/ended"
 run start; says 0 "running"; ok "start after a crash"
-kill -9 "$(cat "$data/gateway.pid")"
+parent=$(cat "$data/gateway.pid")
+kill -9 "$parent"
+until_true '! running $parent' # until it is dead, which is not at once, it runs
 run start; says 0 "running"; ok "and start at once after another, while the killed database is still going away"
 run stop --sandboxes; says 0 "The gateway has stopped."; ok "stop --sandboxes"
 [ "$(cat "$work/ended")" = "api TERM
