@@ -4,12 +4,20 @@
 hold=${OPENSHELL_TEST_HOLD:-$here/build/tests/bench/hold}
 
 # Processes that are this gateway's: root sees them by what they have mounted (other gateways may be at work on this
-# machine); an ordinary user by their names.
+# machine); an ordinary user by their names, but for those that descend from another gateway.
 ours() {
 	if [ "$(id -u)" = 0 ]; then
 		grep -ls "$data/" /proc/[0-9]*/mountinfo 2>/dev/null | cut -d/ -f3
 	else
-		pgrep -x 'supervisor|link' -u "$(id -u)"
+		ps -u "$(id -u)" -o pid=,ppid=,comm= | awk -v mine="$(cat "$data/gateway.pid" 2>/dev/null)" '
+			{ parent[$1] = $2; name[$1] = $3 }
+			END {
+				for (pid in name) {
+					if (name[pid] != "supervisor" && name[pid] != "link") continue
+					for (at = pid; at in name && name[at] != "openshell-gatew"; at = parent[at]) ;
+					if (!(at in name) || at == mine) print pid
+				}
+			}'
 	fi
 }
 processes() { ours | wc -l; }
