@@ -4,7 +4,7 @@
 hold=${OPENSHELL_TEST_HOLD:-$here/build/tests/bench/hold}
 
 # Processes that are this gateway's: root sees them by what they have mounted (other gateways may be at work on this
-# machine); an ordinary user by their names, but for those that descend from another gateway.
+# machine); an ordinary user those that descend from the gateway (what has lost its parent, root alone sees).
 ours() {
 	if [ "$(id -u)" = 0 ]; then
 		grep -ls "$data/" /proc/[0-9]*/mountinfo 2>/dev/null | cut -d/ -f3
@@ -15,7 +15,7 @@ ours() {
 				for (pid in name) {
 					if (name[pid] != "supervisor" && name[pid] != "link") continue
 					for (at = pid; at in name && name[at] != "openshell-gatew"; at = parent[at]) ;
-					if (!(at in name) || at == mine) print pid
+					if (at == mine) print pid
 				}
 			}'
 	fi
