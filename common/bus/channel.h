@@ -4,6 +4,8 @@
 
 #include "common/bus/peer.h"
 
+#define CHANNEL_CONNECTS_BYTES 8192u /* of policyd_setup's memory: the connects that wait for policyd */
+
 /* A connected pair for a parent and the child it starts; close-on-exec, non-blocking. */
 enum err channel_pair(int *ours, int *theirs, struct why *why) must_check;
 

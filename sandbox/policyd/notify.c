@@ -2,17 +2,23 @@
 #include "sandbox/policyd/notify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "common/bus/channel.h"
 
-#define RELEASE_MAX 64
-#define CONNECT_FD  0 /* which argument of connect */
+#define UNWRITTEN_MAX 64 /* numbers behind the last one that was written down */
+#define CONNECT_FD    0	 /* which argument of connect */
+
+_Static_assert(sizeof(struct stopped) <= CHANNEL_CONNECTS_BYTES, "the supervisor gives room for all of them");
 
 static void
 go_on(struct notify *notify, uint64_t id)
@@ -26,22 +32,30 @@ go_on(struct notify *notify, uint64_t id)
 }
 
 /*
- * A policyd that died may have left callers unanswered. The kernel numbers notifications in order, so those before
- * the first one that we see are let go; without a record their sockets are nobody's.
+ * A policyd that died may have left callers unanswered: those that were parked, the one in its hands, and perhaps one that was
+ * not written down yet, whose number is a little higher. The kernel answers ENOENT or EINPROGRESS for what nobody has taken
+ * (kernel/seccomp.c, 6.1). Without a record their sockets are nobody's.
  */
 static void
-release_older(struct notify *notify, uint64_t id)
+release(const struct notify *notify, uint64_t id)
 {
-	struct seccomp_notif_resp answer = {.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+	struct seccomp_notif_resp answer = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
-	if (notify->first_seen)
+	if (ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0)
+		log_info("notify.released", NULL);
+}
+
+static void
+release_left(const struct notify *notify)
+{
+	const struct stopped *left = notify->stopped;
+
+	if (left->taken == 0)
 		return;
-	notify->first_seen = true;
-	for (uint64_t i = 1; i <= RELEASE_MAX; i++) {
-		answer.id = id - i;
-		if (ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0)
-			log_info("notify.released", NULL);
-	}
+	for (size_t i = 0; i < PARKED_MAX; i++)
+		release(notify, left->parked[i].id);
+	for (uint64_t i = 0; i <= UNWRITTEN_MAX; i++)
+		release(notify, left->taken + i);
 }
 
 static bool
@@ -87,9 +101,9 @@ park(struct notify *notify, uint64_t id, pid_t pid, uint32_t descriptor)
 		go_on(notify, id);
 		return;
 	}
-	notify->parked[notify->parked_n].id = id;
-	notify->parked[notify->parked_n].pid = pid;
-	notify->parked[notify->parked_n++].descriptor = descriptor;
+	notify->stopped->parked[notify->parked_n].id = id;
+	notify->stopped->parked[notify->parked_n].pid = pid;
+	notify->stopped->parked[notify->parked_n++].descriptor = descriptor;
 }
 
 static void
@@ -109,10 +123,10 @@ notify_again(struct notify *notify)
 	/* What must wait once more is parked anew, behind those that are left. */
 	notify->parked_n = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t id = notify->parked[i].id;
+		uint64_t id = notify->stopped->parked[i].id;
 
 		if (still_there(notify, id))
-			handle(notify, id, notify->parked[i].pid, notify->parked[i].descriptor);
+			handle(notify, id, notify->stopped->parked[i].pid, notify->stopped->parked[i].descriptor);
 	}
 }
 
@@ -125,7 +139,7 @@ ready(void *self, uint32_t events)
 	/* One a turn: it does not wait, as epoll said that one is there; whether there is another, only epoll knows. */
 	memset(&one, 0, sizeof(one));
 	if ((events & EPOLLIN) != 0 && ioctl(notify->fd, SECCOMP_IOCTL_NOTIF_RECV, &one) == 0) {
-		release_older(notify, one.id);
+		notify->stopped->taken = one.id;
 		handle(notify, one.id, (pid_t)one.pid, (uint32_t)one.data.args[CONNECT_FD]);
 	}
 	if ((events & EPOLLHUP) != 0)
@@ -133,21 +147,32 @@ ready(void *self, uint32_t events)
 }
 
 enum err
-notify_begin(struct notify *notify, int fd, struct why *why)
+notify_begin(struct notify *notify, int fd, int memory, struct why *why)
 {
+	struct stat is;
+	void *at;
+
 	notify_end(notify);
 	notify->fd = fd;
+	if (fstat(memory, &is) < 0 || is.st_size < (off_t)sizeof(*notify->stopped) || (fcntl(memory, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
+		return fail(why, ERR_INVALID, "the memory that came for connects may shrink, or is too small");
+	if ((at = mmap(NULL, sizeof(*notify->stopped), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0)) == MAP_FAILED)
+		return fail_errno(why, ERR_LIMIT, "the memory of connects");
+	notify->stopped = at;
+	release_left(notify);
 	return loop_add(notify->loop, &notify->watch, fd, EPOLLIN, ready, notify, why);
 }
 
 void
 notify_end(struct notify *notify)
 {
+	if (notify->stopped != NULL)
+		munmap(notify->stopped, sizeof(*notify->stopped));
+	notify->stopped = NULL;
 	if (notify->fd < 0)
 		return;
 	loop_remove(notify->loop, &notify->watch);
 	close(notify->fd);
 	notify->fd = -1;
 	notify->parked_n = 0;
-	notify->first_seen = false;
 }

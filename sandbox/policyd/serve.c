@@ -45,7 +45,8 @@ peer_gone(void *self, struct peer *peer, const struct why *why)
 /*
  * Whose sandbox this is.
  *
- * in      policyd_setup, once, first: with the seccomp listener, the sock_diag socket and that of refused packets
+ * in      policyd_setup, once, first: with the seccomp listener, the sock_diag socket, that of refused packets, and the
+ *         memory of connects that wait
  * out     done: connects are answered from now on
  * errors  ERR_INVALID descriptors are missing; ERR_DENIED, ERR_NOT_FOUND the spawner cannot be looked into
  */
@@ -57,7 +58,7 @@ policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	auto_fd int dir = -1;
 	enum err r;
 
-	if (m->fds_n != 3)
+	if (m->fds_n != 4)
 		return fail(why, ERR_INVALID, "%zu descriptors came with policyd_setup", m->fds_n);
 	look->spawner = policyd->identities.spawner = (pid_t)m->policyd_setup.spawner;
 	if ((r = proc_open(look->spawner, &dir, why)) != OK ||
@@ -66,7 +67,7 @@ policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	policyd->sandbox = m->policyd_setup.sandbox;
 	policyd->binaries_free = m->policyd_setup.binaries_free;
 	policyd->diag = fd_take(&m->fds[1]);
-	if ((r = notify_begin(&policyd->notify, fd_take(&m->fds[0]), why)) != OK ||
+	if ((r = notify_begin(&policyd->notify, fd_take(&m->fds[0]), m->fds[3], why)) != OK ||
 	    (r = bypasses_begin(policyd, fd_take(&m->fds[2]), why)) != OK)
 		return r;
 	policyd->bus.state = POLICYD_RUNNING;

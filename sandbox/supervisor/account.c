@@ -11,8 +11,8 @@ const struct account_file account_files[] = {
 	{"/etc/group",	  "root:x:0:\nsandbox:x:%G:\nnogroup:x:65534:\n"},
 	{"/etc/hosts",	  "127.0.0.1 localhost %N\n::1 localhost ip6-localhost ip6-loopback\n"},
 	{"/etc/hostname", "%N\n"},
-	/* the proxy answers there, or nobody; it may be away for a second */
-	{"/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:2 attempts:2\n"},
+	/* the proxy answers there, or nobody; a question in its hands dies with it: ask again soon */
+	{"/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:4\n"},
 	{"/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"},
 };
 const size_t account_files_n = COUNT(account_files);

@@ -10,6 +10,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "common/bus/channel.h"
 #include "common/bus/codec.h"
 #include "common/bus/stream.h"
 #include "common/os/file.h"
@@ -153,6 +154,7 @@ run(struct supervisor *s, struct why *why)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
 	if ((r = memfd_fixed("output", STREAM_OUTPUT_BYTES, &s->main.memory_fd, why)) != OK || /* later we may not */
+	    (r = memfd_fixed("connects", CHANNEL_CONNECTS_BYTES, &s->way.connects_fd, why)) != OK ||
 	    (r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||
 	    (r = kept_start(&s->link, why)) != OK)

@@ -203,8 +203,8 @@ policyd_equip(struct supervisor *s)
 {
 	struct way *way = &s->way;
 	struct msg m = {.id = POLICYD_SETUP,
-	    .fds = {way->fds[LISTENER], way->fds[NETWORK_SOCK_DIAG], way->fds[NETWORK_REFUSALS]},
-	    .fds_n = 3,
+	    .fds = {way->fds[LISTENER], way->fds[NETWORK_SOCK_DIAG], way->fds[NETWORK_REFUSALS], way->connects_fd},
+	    .fds_n = 4,
 	    .policyd_setup = {.sandbox = s->boot.sandbox, .spawner = (uint32_t)s->spawner.pid}};
 
 	peer_call(way->policyd.peer, &m, READY_WAIT_MS, policyd_is_set_up, s);

@@ -25,6 +25,7 @@ struct way {
 	bool listening;
 	int fds[WAY_FDS];
 	int anchors;
+	int connects_fd; /* which connects wait for policyd: for the next one; not looked into here */
 	struct kept policyd, proxy;
 	struct ca ca;
 	struct hostfiles files;

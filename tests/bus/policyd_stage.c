@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/bus/channel.h"
+#include "common/os/file.h"
 #include "common/policy/yaml.h"
 #include "common/wire/protobuf.h"
 
@@ -307,6 +308,7 @@ spawner_start(struct stage *stage)
 	hear_puppet(stage->control, fds, 3);
 	stage->listener = fds[0];
 	stage->diag = fds[1];
+	assert_int_equal(memfd_fixed("connects", CHANNEL_CONNECTS_BYTES, &stage->connects, &why), OK);
 	stage->fence = -1;
 	stage->accepting = fds[2];
 	assert_int_equal(getsockname(stage->accepting, (struct sockaddr *)&address, &length), 0);
@@ -341,6 +343,7 @@ stage_close(struct stage *stage)
 	close(stage->control);
 	close(stage->listener);
 	close(stage->diag);
+	close(stage->connects);
 	clean_fd(&stage->fence);
 	close(stage->accepting);
 	directory_remove(stage->directory);
@@ -385,8 +388,8 @@ stage_policyd(struct stage *stage, bool binaries_free)
 	static const struct msg done = {.id = DONE};
 	struct msg m = {.id = POLICYD_SETUP,
 	    .policyd_setup = {.sandbox = {{5}}, .spawner = (uint32_t)stage->spawner.pid, .binaries_free = binaries_free},
-	    .fds = {stage->listener, stage->diag},
-	    .fds_n = 3};
+	    .fds = {stage->listener, stage->diag, -1, stage->connects},
+	    .fds_n = 4};
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);

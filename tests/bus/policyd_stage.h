@@ -21,7 +21,7 @@ struct stage {
 	struct child daemon, spawner;
 	char directory[64]; /* executables of the agent: DIRECTORY/NAME, copies of the puppet */
 	int control;	    /* of the spawner */
-	int listener, diag; /* what policyd_setup needs; kept for another policyd */
+	int listener, diag, connects; /* what policyd_setup needs; kept for another policyd */
 	int fence;	    /* what is sent here, policyd takes for the kernel's words about refused packets */
 	int accepting;	    /* listens on 127.0.0.1 in the agent's network namespace */
 	uint16_t port;

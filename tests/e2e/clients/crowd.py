@@ -305,10 +305,10 @@ def upload(s, over):
     over.append(("upload", how, "", round(time.monotonic() - began, 2)))
 
 
-def attempt(path):
+def attempt(address, path):
     """one request on a connection of its own: its status, or what went wrong"""
     try:
-        s = socket.create_connection(("api.forge.test", 80), 3)
+        s = socket.create_connection((address, 80), 3)
         s.sendall(ask("api.forge.test", path, "Connection: close\r\n"))
         return head(s).decode() or "end"
     except OSError as e:
@@ -328,11 +328,12 @@ def hold(mark):
     threads = [threading.Thread(target=upload, args=(up, over), daemon=True)]
     threads[0].start()
     say("ready")
+    address = socket.gethostbyname("api.forge.test")  # outlives the proxy; a question in its hands would be asked again after 1 s
     worst, last, go = 0, time.monotonic(), 0
     end = last + 15
     while time.monotonic() < end:
         for kind in ("closed", "open"):
-            got = attempt(f"/{kind}/{mark}")
+            got = attempt(address, f"/{kind}/{mark}")
             said[kind][got] = said[kind].get(got, 0) + 1
         if got == "200":
             worst, last = max(worst, time.monotonic() - last), time.monotonic()

@@ -51,7 +51,7 @@ static enum err
 policyd_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	(void)self;
-	if (m->fds_n != 3)
+	if (m->fds_n != 4)
 		return fail(why, ERR_PROTOCOL, "%zu descriptors", m->fds_n);
 	answer->id = DONE;
 	return loop_add(me.loop, &me.listener, fd_take(&m->fds[0]), EPOLLIN, connect_asked, NULL, why);
