@@ -7,7 +7,7 @@ build='gcc meson ninja-build pkg-config libzmq3-dev libmsgpack-dev libsodium-dev
 libprotobuf-dev libjansson-dev libcmocka-dev zlib1g-dev libssh-dev openssh-sftp-server'
 run='postgresql'
 show='curl/curl python3/python3'
-test='clang llvm libclang-rt-14-dev bubblewrap jq curl python3 python3-venv strace procps iproute2 nftables netcat-openbsd git openssl nginx-light python3-requests
+test='clang clang-format llvm libclang-rt-14-dev bubblewrap jq curl python3 python3-venv strace procps iproute2 nftables netcat-openbsd git openssl nginx-light python3-requests
 python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget openssh-client rsync tmux'
 bench='wrk haproxy squid-openssl mitmproxy openssh-server docker.io'
 

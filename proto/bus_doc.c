@@ -56,7 +56,8 @@ main(void)
 	size_t n;
 	const struct msg_info *const *table = msg_table(&n);
 
-	printf("# Bus messages\n\nMade from `proto/bus.def` by `proto/bus_doc`; do not edit. Release %u of the table.\n",
+	printf(
+	    "# Bus messages\n\nMade from `proto/bus.def` by `proto/bus_doc`; do not edit. Release %u of the table.\n",
 	    BUS_RELEASE);
 	for (size_t i = 0; i < n; i++) {
 		unsigned since = msg_since(table[i]);
@@ -75,7 +76,8 @@ main(void)
 			}
 			printf("| %s | %s | ", table[i]->fields[f].name, table[i]->fields[f].type);
 			print_bounds(&table[i]->fields[f]);
-			printf(" | %s%s |\n", table[i]->fields[f].words, since > msg_since(table[i]) ? since_words(since) : "");
+			printf(" | %s%s |\n", table[i]->fields[f].words,
+			    since > msg_since(table[i]) ? since_words(since) : "");
 		}
 	}
 	return 0;

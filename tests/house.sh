@@ -143,6 +143,11 @@ breaches=$(
 		head -c 2 "$file" | grep -q '^/\*' || echo "$file: begins without the sentence that says what lives here"
 	done
 
+	# the layout is .clang-format's
+	if command -v clang-format >/dev/null; then
+		printf '%s\n' $sources | xargs -P "$(nproc)" -n 100 clang-format --dry-run 2>&1 | sed -n 's/: warning: .*/: is not laid out as .clang-format says (clang-format -i)/p' | sort -u
+	fi
+
 	# calls that do not build here
 	grep -HnE '(^|[^_[:alnum:]])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets) *\(' $sources | sed 's/$/  (not used in this house)/' || true
 )

@@ -13,6 +13,7 @@ bool main_exited(const Openshell__V1__Sandbox *sandbox);
  * sandbox  ready, or its main process is over: then its last output is shown, and its exit code passed on
  * errors   ERR_NOT_FOUND ssh is not installed; ERR_STATE it is neither; the gateway's own
  */
-enum err attach_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why) must_check;
+enum err attach_run(
+    struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why) must_check;
 
 #endif

@@ -7,13 +7,13 @@
 #include "common/base/clock.h"
 #include "common/transfer/parcel.h"
 
-#define PACK		"/opt/openshell/agent/pack"
-#define PIECE_BYTES	(64u << 10) /* of one message */
-#define RETRY_MS	250
-#define LAST_WORDS_MS	2000 /* for pack to remove what is half there */
-#define SHOW_EVERY_MS	100
+#define PACK		 "/opt/openshell/agent/pack"
+#define PIECE_BYTES	 (64u << 10) /* of one message */
+#define RETRY_MS	 250
+#define LAST_WORDS_MS	 2000 /* for pack to remove what is half there */
+#define SHOW_EVERY_MS	 100
 #define CODE_UNAVAILABLE 14
-#define ERRORS_MAX	400
+#define ERRORS_MAX	 400
 
 struct carrying {
 	struct cli *cli;
@@ -129,14 +129,16 @@ carry_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *mes
 	if (event->payload_case == OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_EXIT) {
 		carrying->exited = true;
 		carrying->exit_code = event->exit->exit_code;
-	} else if (event->payload_case == OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDERR && event->stderr->has_data) {
+	} else if (event->payload_case == OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDERR &&
+		   event->stderr->has_data) {
 		errors_keep(carrying, &event->stderr->data);
-	} else if (event->payload_case == OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDOUT && event->stdout->has_data &&
-		   carrying->r == OK) {
+	} else if (event->payload_case == OPENSHELL__V1__EXEC_SANDBOX_EVENT__PAYLOAD_STDOUT &&
+		   event->stdout->has_data && carrying->r == OK) {
 		const ProtobufCBinaryData *data = &event->stdout->data;
 
 		carrying->heard_ms = clock_ms();
-		carrying->r = carrying->end->feed(carrying->end->self, span_of_bytes(data->data, data->len), &carrying->why);
+		carrying->r =
+		    carrying->end->feed(carrying->end->self, span_of_bytes(data->data, data->len), &carrying->why);
 		pump(carrying);
 		show(carrying);
 	}
@@ -185,7 +187,8 @@ stream_open(struct carrying *carrying, const Openshell__V1__Sandbox *sandbox, co
 	carrying->stream = NULL;
 	carrying->exited = carrying->ended = false;
 	carrying->errors_length = 0;
-	if ((r = rpc_stream_open(carrying->cli->connection.client, &config, &input.base, false, &carrying->stream, why)) == OK)
+	if ((r = rpc_stream_open(
+		 carrying->cli->connection.client, &config, &input.base, false, &carrying->stream, why)) == OK)
 		pump(carrying);
 	return r;
 }
@@ -225,9 +228,11 @@ pack_failed(const struct carrying *carrying, struct why *why)
 		n--;
 	parcel_words(span_of_bytes(carrying->errors, n), &text);
 	if (carrying->exit_code == 126 || carrying->exit_code == 127)
-		return fail(why, ERR_STATE, "files cannot be copied: there is no " PACK " in this sandbox "
+		return fail(why, ERR_STATE,
+		    "files cannot be copied: there is no " PACK " in this sandbox "
 		    "(it was made by an older release, or its policy lets /opt be written)");
-	return fail(why, ERR_STATE, "pack in the sandbox ended with code %d%s%s", carrying->exit_code, n > 0 ? ": " : "", said);
+	return fail(
+	    why, ERR_STATE, "pack in the sandbox ended with code %d%s%s", carrying->exit_code, n > 0 ? ": " : "", said);
 }
 
 /* A break: the way to the sandbox is gone, not the sandbox. */
@@ -298,7 +303,8 @@ carry_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *ve
 			r = loop_turn(cli->loop, -1, why);
 		if (r != OK || !is_break(carrying) || end->over(end->self))
 			break;
-		while (clock_ms() - carrying->heard_ms < CARRY_PATIENCE_MS && (r = go_on(carrying, why)) == ERR_UNAVAILABLE)
+		while (clock_ms() - carrying->heard_ms < CARRY_PATIENCE_MS &&
+		       (r = go_on(carrying, why)) == ERR_UNAVAILABLE)
 			;
 		if (r == OK)
 			r = stream_open(carrying, sandbox, verb, path, why);

@@ -31,16 +31,13 @@ check_cpu(struct span value, struct why *why)
 	}
 	if (digits.length == 0 || value.length > 32 || !span_only(digits, DIGITS))
 		return fail(why, ERR_SYNTAX, "processors are given as 2, 0.5 or 500m");
-	return positive(milli ? digits : value)
-		   ? OK
-		   : fail(why, ERR_SYNTAX, "there must be more than 0 processors");
+	return positive(milli ? digits : value) ? OK : fail(why, ERR_SYNTAX, "there must be more than 0 processors");
 }
 
 enum err
 check_memory(struct span value, struct why *why)
 {
-	static const char *const units[] = {
-	    "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "K", "M", "G", "T", "P", "E"};
+	static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "K", "M", "G", "T", "P", "E"};
 	size_t digits = 0;
 
 	while (digits < value.length && value.at[digits] >= '0' && value.at[digits] <= '9')
@@ -50,8 +47,7 @@ check_memory(struct span value, struct why *why)
 			return positive(span_head(value, digits))
 				   ? OK
 				   : fail(why, ERR_SYNTAX, "there must be more than 0 bytes of memory");
-	return fail(
-	    why, ERR_SYNTAX, "memory is digits and one of Ki Mi Gi Ti Pi Ei K M G T P E, or bytes: 512Mi");
+	return fail(why, ERR_SYNTAX, "memory is digits and one of Ki Mi Gi Ti Pi Ei K M G T P E, or bytes: 512Mi");
 }
 
 enum err
@@ -78,8 +74,7 @@ check_env(struct span value, struct why *why)
 		return fail(why, ERR_SYNTAX, "it is KEY=VALUE");
 	if (key.length > 256 || (key.at[0] >= '0' && key.at[0] <= '9') ||
 	    !span_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_" DIGITS))
-		return fail(why, ERR_SYNTAX,
-		    "a variable's name is letters, digits and _, not beginning with a digit");
+		return fail(why, ERR_SYNTAX, "a variable's name is letters, digits and _, not beginning with a digit");
 	if (span_starts(key, SPAN("OPENSHELL_")))
 		return fail(why, ERR_SYNTAX, "names that begin with OPENSHELL_ are reserved");
 	if (span_find(rest, '\n', &at) || span_find(rest, '\r', &at))
@@ -117,8 +112,8 @@ enum err
 check_sandbox(struct span value, struct why *why)
 {
 	if (value.length == 0 || value.length > 19 || !span_only(value, "abcdefghijklmnopqrstuvwxyz-" DIGITS))
-		return fail(why, ERR_SYNTAX,
-		    "a sandbox's name has 1 to 19 lowercase alphanumeric characters or hyphens");
+		return fail(
+		    why, ERR_SYNTAX, "a sandbox's name has 1 to 19 lowercase alphanumeric characters or hyphens");
 	if (value.at[0] == '-' || value.at[value.length - 1] == '-')
 		return fail(why, ERR_SYNTAX, "a sandbox's name must not start or end with a hyphen");
 	for (size_t i = 1; i < value.length; i++)

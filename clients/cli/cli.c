@@ -94,8 +94,7 @@ cli_error(struct cli *cli, const struct why *why)
 {
 	progress_stop(&cli->progress);
 	/* It may repeat what a stranger wrote. */
-	fprintf(stderr, cli->color_err ? "\x1b[31mError:\x1b[0m %s\n" : "Error: %s\n",
-	    shown(&cli->arena, why->text));
+	fprintf(stderr, cli->color_err ? "\x1b[31mError:\x1b[0m %s\n" : "Error: %s\n", shown(&cli->arena, why->text));
 }
 
 const char *
@@ -141,8 +140,7 @@ cli_seconds(struct cli *cli, const char *variable, uint64_t fallback, uint64_t *
 	const char *text = getenv(variable);
 
 	*out = fallback;
-	if (text == NULL || text[0] == '\0' ||
-	    number_parse(span_of_text(text), 1, SECONDS_MAX, out, NULL) == OK)
+	if (text == NULL || text[0] == '\0' || number_parse(span_of_text(text), 1, SECONDS_MAX, out, NULL) == OK)
 		return OK;
 	return cli_usage(cli, why, "%s \"%.40s\": it is a number of seconds from 1 to %d", variable,
 	    shown(&cli->arena, text), SECONDS_MAX);
@@ -151,8 +149,7 @@ cli_seconds(struct cli *cli, const char *variable, uint64_t fallback, uint64_t *
 const char *
 cli_colored(struct cli *cli, const char *code, const char *text)
 {
-	const char *colored =
-	    cli->color_out ? arena_format(&cli->arena, "\x1b[%sm%s\x1b[0m", code, text) : NULL;
+	const char *colored = cli->color_out ? arena_format(&cli->arena, "\x1b[%sm%s\x1b[0m", code, text) : NULL;
 
 	return colored == NULL ? text : colored;
 }

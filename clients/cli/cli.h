@@ -45,8 +45,7 @@ enum err cli_reconnect(struct cli *cli, struct why *why) must_check;
 enum err cli_signals(struct cli *cli, struct why *why) must_check;
 
 /* A wrong use that the tables could not see: ERR_SYNTAX, exit code 2. */
-enum err cli_usage(struct cli *cli, struct why *why, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum err cli_usage(struct cli *cli, struct why *why, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A line on standard error, after the progress line is gone. */
 void cli_note(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -142,16 +142,13 @@ creation_wait(struct creation *creation, struct why *why)
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
 	char *sources[] = {(char[]){"gateway"}};
-	struct watching watching = {.request = &request,
-	    .event = wait_event,
-	    .self = creation,
-	    .interrupted = &creation->cli->signal};
+	struct watching watching = {
+	    .request = &request, .event = wait_event, .self = creation, .interrupted = &creation->cli->signal};
 	enum err r;
 
 	if (sandbox_phase(creation->last) == PHASE_READY)
 		return OK;
-	if ((r = cli_seconds(
-		 creation->cli, "OPENSHELL_PROVISION_TIMEOUT", TIMEOUT_S, &watching.idle_ms, why)) != OK)
+	if ((r = cli_seconds(creation->cli, "OPENSHELL_PROVISION_TIMEOUT", TIMEOUT_S, &watching.idle_ms, why)) != OK)
 		return r;
 	watching.idle_ms *= 1000;
 	request.id = creation->id;
@@ -227,9 +224,8 @@ walls_note(struct cli *cli, const Openshell__V1__Sandbox *sandbox)
 
 		if (!condition_wall(condition) || condition_true(condition) || !wall_wanted(cli, condition))
 			continue;
-		list = arena_format(&cli->arena, "%s%s%s (%s%s%s)", list == NULL ? "" : list,
-		    list == NULL ? "" : ", ", shown(&cli->arena, condition->type + strlen(WALL_PREFIX)),
-		    shown(&cli->arena, condition->reason),
+		list = arena_format(&cli->arena, "%s%s%s (%s%s%s)", list == NULL ? "" : list, list == NULL ? "" : ", ",
+		    shown(&cli->arena, condition->type + strlen(WALL_PREFIX)), shown(&cli->arena, condition->reason),
 		    condition->message == NULL || condition->message[0] == '\0' ? "" : ": ",
 		    shown(&cli->arena, condition->message));
 	}
@@ -255,16 +251,15 @@ create_call(struct creation *creation, struct why *why)
 	if ((r = call_CreateSandbox(&cli->connection, request, &answer, why)) != OK) {
 		said = *why;
 		if (cli->connection.status.code == CODE_ALREADY_EXISTS)
-			return fail(why, r,
-			    "%.300s: choose another --name, or `openshell sandbox delete NAME` first",
+			return fail(why, r, "%.300s: choose another --name, or `openshell sandbox delete NAME` first",
 			    said.text);
 		if (cli->connection.status.code == CODE_UNAVAILABLE)
-			return fail(why, r, "%.300s; see `openshell sandbox list` for whether it was created",
-			    said.text);
+			return fail(
+			    why, r, "%.300s; see `openshell sandbox list` for whether it was created", said.text);
 		return r;
 	}
-	if (answer->sandbox != NULL && answer->sandbox->metadata != NULL &&
-	    answer->sandbox->metadata->id != NULL && answer->sandbox->metadata->name != NULL) {
+	if (answer->sandbox != NULL && answer->sandbox->metadata != NULL && answer->sandbox->metadata->id != NULL &&
+	    answer->sandbox->metadata->name != NULL) {
 		creation_keep(creation, answer->sandbox);
 		creation->name = arena_text(&cli->arena, span_of_text(answer->sandbox->metadata->name));
 		creation->id = arena_text(&cli->arena, span_of_text(answer->sandbox->metadata->id));
@@ -372,12 +367,12 @@ create_wait(struct creation *creation, bool keep, struct why *why)
 		printf("Created sandbox: %s\n", shown(&cli->arena, creation->name));
 		fflush(stdout);
 	}
-	progress_start(&cli->progress, cli->loop, STDERR_FILENO,
-	    arena_format(&cli->arena, "Starting sandbox %s", creation->name));
+	progress_start(
+	    &cli->progress, cli->loop, STDERR_FILENO, arena_format(&cli->arena, "Starting sandbox %s", creation->name));
 	r = creation_wait(creation, why);
 	if (r == ERR_CANCELLED && keep)
-		cli_note(cli, "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it", creation->name,
-		    creation->name);
+		cli_note(cli, "Interrupted: sandbox %s goes on; `openshell sandbox delete %s` removes it",
+		    creation->name, creation->name);
 	return r == OK || (r == ERR_CANCELLED && keep) ? r : because(why, r, "sandbox %s", creation->name);
 }
 

@@ -57,15 +57,17 @@ run_forward_stop(struct cli *cli, struct why *why)
 	enum err r;
 
 	if (number_parse(span_of_text(operand(cli, 0)), 1, UINT16_MAX, &port, NULL) != OK)
-		return cli_usage(cli, why, "\"%.60s\": a port from 1 to 65535 is wanted", shown(&cli->arena, operand(cli, 0)));
+		return cli_usage(
+		    cli, why, "\"%.60s\": a port from 1 to 65535 is wanted", shown(&cli->arena, operand(cli, 0)));
 	if ((r = forward_list(&cli->places, &cli->arena, &list, &count, why)) != OK)
 		return r;
 	for (size_t i = 0; i < count; i++) {
 		if (!meant(&list[i], (uint16_t)port, name))
 			continue;
 		stopped++;
-		cli_note(cli, forward_end(&cli->places, &list[i]) ? "Stopped forward of port %u to sandbox %s"
-								   : "Forward of port %u to sandbox %s had ended already",
+		cli_note(cli,
+		    forward_end(&cli->places, &list[i]) ? "Stopped forward of port %u to sandbox %s"
+							: "Forward of port %u to sandbox %s had ended already",
 		    (unsigned)port, shown(&cli->arena, list[i].sandbox));
 	}
 	if (stopped == 0)
@@ -91,8 +93,9 @@ run_forward_list(struct cli *cli, struct why *why)
 	}
 	table_row(&table, header, COUNT(header));
 	for (size_t i = 0; i < count; i++) {
-		const char *const cells[] = {list[i].sandbox, list[i].bind, arena_format(&cli->arena, "%u", list[i].port),
-		    arena_format(&cli->arena, "%ld", (long)list[i].pid), forward_runs(&list[i]) ? "running" : "dead"};
+		const char *const cells[] = {list[i].sandbox, list[i].bind,
+		    arena_format(&cli->arena, "%u", list[i].port), arena_format(&cli->arena, "%ld", (long)list[i].pid),
+		    forward_runs(&list[i]) ? "running" : "dead"};
 
 		table_row(&table, cells, COUNT(cells));
 	}

@@ -89,7 +89,8 @@ token_revoke(struct connection *connection, char *token)
 	struct rpc_stream *stream;
 
 	request.token = token;
-	if (connection->client == NULL || rpc_stream_open(connection->client, &config, &request.base, true, &stream, NULL) != OK)
+	if (connection->client == NULL ||
+	    rpc_stream_open(connection->client, &config, &request.base, true, &stream, NULL) != OK)
 		return; /* it ends by itself */
 }
 
@@ -146,7 +147,8 @@ passage_fail(struct passage *passage)
 static bool
 token_message(void *self, struct rpc_stream *stream, const ProtobufCMessage *message)
 {
-	const Openshell__V1__CreateSshSessionResponse *answer = (const Openshell__V1__CreateSshSessionResponse *)message;
+	const Openshell__V1__CreateSshSessionResponse *answer =
+	    (const Openshell__V1__CreateSshSessionResponse *)message;
 	struct passage *passage = self;
 
 	(void)stream;
@@ -226,7 +228,8 @@ service_listen(struct service *service)
 	bool wanted = service->count < PASSAGES_MAX;
 
 	if (wanted && !service->watch.active &&
-	    loop_add(service->cli->loop, &service->watch, service->listen_fd, EPOLLIN, service_ready, service, NULL) != OK)
+	    loop_add(service->cli->loop, &service->watch, service->listen_fd, EPOLLIN, service_ready, service, NULL) !=
+		OK)
 		cli_note(service->cli, "Warning: connections cannot be waited for");
 	if (!wanted)
 		loop_remove(service->cli->loop, &service->watch);

@@ -49,10 +49,8 @@ change_wait(const struct change *change, const Openshell__V1__Sandbox *sandbox, 
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
 	struct cli *cli = change->cli;
-	struct watching watching = {.request = &request,
-	    .event = change_event,
-	    .self = (void *)(uintptr_t)change,
-	    .interrupted = &cli->signal};
+	struct watching watching = {
+	    .request = &request, .event = change_event, .self = (void *)(uintptr_t)change, .interrupted = &cli->signal};
 	enum err r;
 
 	if (sandbox_phase(sandbox) == change->wanted)
@@ -68,20 +66,18 @@ change_wait(const struct change *change, const Openshell__V1__Sandbox *sandbox, 
 
 /* What comes after the call itself, the same for both. */
 static enum err
-change_finish(struct cli *cli, const char *name, const Openshell__V1__SandboxResponse *answer, int wanted,
-    struct why *why)
+change_finish(
+    struct cli *cli, const char *name, const Openshell__V1__SandboxResponse *answer, int wanted, struct why *why)
 {
 	const struct change change = {cli, wanted};
 	enum err r;
 
-	if (answer->sandbox == NULL || answer->sandbox->metadata == NULL ||
-	    answer->sandbox->metadata->id == NULL)
+	if (answer->sandbox == NULL || answer->sandbox->metadata == NULL || answer->sandbox->metadata->id == NULL)
 		return fail(why, ERR_PROTOCOL, "the gateway's answer about sandbox %s has no id", name);
 	if ((r = change_wait(&change, answer->sandbox, why)) != OK)
 		return because(why, r, "sandbox %s", name);
 	progress_stop(&cli->progress);
-	printf(wanted == PHASE_STOPPED ? "Stopped sandbox %s\n" : "Started sandbox %s\n",
-	    shown(&cli->arena, name));
+	printf(wanted == PHASE_STOPPED ? "Stopped sandbox %s\n" : "Started sandbox %s\n", shown(&cli->arena, name));
 	return OK;
 }
 
@@ -92,8 +88,7 @@ change_begin(struct cli *cli, const char *what, char **name, struct why *why)
 	enum err r;
 
 	if ((r = cli_connect(cli, why)) != OK ||
-	    (r = sandbox_choose(
-		 cli, cli->args.operands_count > 0 ? cli->args.operands[0] : NULL, name, why)) != OK)
+	    (r = sandbox_choose(cli, cli->args.operands_count > 0 ? cli->args.operands[0] : NULL, name, why)) != OK)
 		return r;
 	progress_start(&cli->progress, cli->loop, 2, arena_format(&cli->arena, "%s sandbox %s", what, *name));
 	return OK;

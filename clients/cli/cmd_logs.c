@@ -197,9 +197,7 @@ logs_tail(struct cli *cli, char *id, const struct selection *selection, struct w
 		request.log_after = tail.number;
 		request.log_tail_lines = tail.number > 0 ? LINES_MAX : selection->lines;
 	}
-	return r == ERR_NOT_FOUND && cli->connection.status.code == 0
-		   ? OK
-		   : r; /* it was deleted: that is the end */
+	return r == ERR_NOT_FOUND && cli->connection.status.code == 0 ? OK : r; /* it was deleted: that is the end */
 }
 
 enum err
@@ -211,8 +209,7 @@ run_logs(struct cli *cli, struct why *why)
 	enum err r;
 
 	if ((r = selection_make(cli, &selection, why)) != OK || (r = cli_connect(cli, why)) != OK ||
-	    (r = sandbox_choose(
-		 cli, cli->args.operands_count > 0 ? cli->args.operands[0] : NULL, &name, why)) != OK ||
+	    (r = sandbox_choose(cli, cli->args.operands_count > 0 ? cli->args.operands[0] : NULL, &name, why)) != OK ||
 	    (r = sandbox_fetch(cli, name, &answer, why)) != OK)
 		return r;
 	r = cli_on(cli, FLAG_TAIL) ? logs_tail(cli, answer->sandbox->metadata->id, &selection, why)

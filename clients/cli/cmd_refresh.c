@@ -129,8 +129,8 @@ material_from_environment(struct cli *cli, Configure *request, const char *given
 		value = getenv(name);
 	}
 	if (value == NULL || value[0] == '\0')
-		return fail(why, ERR_INVALID, "--secret-material-env %.80s: the variable %.80s is not set here", key_shown(cli, key),
-		    key_shown(cli, variable.length > 0 ? variable : key));
+		return fail(why, ERR_INVALID, "--secret-material-env %.80s: the variable %.80s is not set here",
+		    key_shown(cli, key), key_shown(cli, variable.length > 0 ? variable : key));
 	request->secret_material_keys[request->n_secret_material_keys++] = arena_text(&cli->arena, key);
 	return material_add(cli, request, key, provider_secret(cli, value), why);
 }

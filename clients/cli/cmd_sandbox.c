@@ -101,7 +101,8 @@ static enum err
 gone_wait(struct cli *cli, char *id, struct why *why)
 {
 	Openshell__V1__WatchSandboxRequest request = OPENSHELL__V1__WATCH_SANDBOX_REQUEST__INIT;
-	struct watching watching = {.request = &request, .idle_ms = GONE_MS, .event = still_there, .interrupted = &cli->signal};
+	struct watching watching = {
+	    .request = &request, .idle_ms = GONE_MS, .event = still_there, .interrupted = &cli->signal};
 	enum err r;
 
 	request.id = id;

@@ -40,8 +40,8 @@ url_here(struct cli *cli, const char *url)
 	if (all.length == 0 || cli->gateway.endpoint == NULL)
 		return "";
 	own = port_of(span_of_text(cli->gateway.endpoint));
-	return arena_format(&cli->arena, SPAN_FORMAT SPAN_FORMAT SPAN_FORMAT, SPAN_ARGS(span_head(all, before)), SPAN_ARGS(own),
-	    SPAN_ARGS(span_tail(all, before + port.length)));
+	return arena_format(&cli->arena, SPAN_FORMAT SPAN_FORMAT SPAN_FORMAT, SPAN_ARGS(span_head(all, before)),
+	    SPAN_ARGS(own), SPAN_ARGS(span_tail(all, before + port.length)));
 }
 
 /* ---- what is shown ---- */
@@ -113,7 +113,8 @@ run_service_expose(struct cli *cli, struct why *why)
 	request.has_target_port = request.has_domain = true;
 	request.target_port = (uint32_t)port;
 	request.domain = true;
-	if ((r = cli_connect(cli, why)) != OK || (r = call_ExposeService(&cli->connection, &request, &answer, why)) != OK)
+	if ((r = cli_connect(cli, why)) != OK ||
+	    (r = call_ExposeService(&cli->connection, &request, &answer, why)) != OK)
 		return r;
 	service_print(cli, answer);
 	call_free(answer);
@@ -133,7 +134,8 @@ table_show(struct cli *cli, const Openshell__V1__ListServicesResponse *list)
 	for (size_t i = 0; i < list->n_services; i++) {
 		const Openshell__V1__ServiceEndpoint *endpoint = endpoint_of(list->services[i]);
 		const char *const cells[] = {workspace_of(endpoint), endpoint->sandbox_name, endpoint->service_name,
-		    arena_format(&cli->arena, "127.0.0.1:%u", endpoint->target_port), url_here(cli, list->services[i]->url)};
+		    arena_format(&cli->arena, "127.0.0.1:%u", endpoint->target_port),
+		    url_here(cli, list->services[i]->url)};
 
 		table_row(&table, cells + first, 5 - first);
 	}
@@ -203,12 +205,14 @@ run_service_delete(struct cli *cli, struct why *why)
 	request.sandbox = operand(cli, 0);
 	request.service = operand(cli, 1);
 	request.workspace = cli_workspace(cli);
-	if ((r = cli_connect(cli, why)) != OK || (r = call_DeleteService(&cli->connection, &request, &answer, why)) != OK)
+	if ((r = cli_connect(cli, why)) != OK ||
+	    (r = call_DeleteService(&cli->connection, &request, &answer, why)) != OK)
 		return r;
 	if (!answer->deleted)
 		r = fail(why, ERR_NOT_FOUND, "service endpoint not found");
 	else
-		printf("Deleted service %s%s%s\n", request.sandbox, service == NULL ? "" : "--", service == NULL ? "" : service);
+		printf("Deleted service %s%s%s\n", request.sandbox, service == NULL ? "" : "--",
+		    service == NULL ? "" : service);
 	call_free(answer);
 	return r;
 }

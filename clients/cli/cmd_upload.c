@@ -69,9 +69,11 @@ explained(enum err r, const char *name, struct why *why)
 {
 	struct why said = *why;
 
-	if (r == OK || (strstr(said.text, "Read-only file system") == NULL && strstr(said.text, "Permission denied") == NULL))
+	if (r == OK ||
+	    (strstr(said.text, "Read-only file system") == NULL && strstr(said.text, "Permission denied") == NULL))
 		return r;
-	return fail(why, r, "%.380s (what its policy lets be written: `openshell sandbox get %.32s --policy-only`)", said.text, name);
+	return fail(why, r, "%.380s (what its policy lets be written: `openshell sandbox get %.32s --policy-only`)",
+	    said.text, name);
 }
 
 static enum err
@@ -91,7 +93,8 @@ send_all(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *nam
 }
 
 static enum err
-git_choose(struct cli *cli, const char *local, const struct uploading *uploading, struct git_files **out, struct why *why)
+git_choose(
+    struct cli *cli, const char *local, const struct uploading *uploading, struct git_files **out, struct why *why)
 {
 	enum err r;
 

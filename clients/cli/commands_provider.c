@@ -6,8 +6,8 @@
 
 const char *const formats[] = {"table", "yaml", "json", NULL};
 static const char *const files[] = {"yaml", "json", NULL};
-static const char *const strategies[] = {"oauth2-refresh-token", "oauth2-client-credentials", "google-service-account-jwt",
-    "aws-sts-assume-role", NULL};
+static const char *const strategies[] = {
+    "oauth2-refresh-token", "oauth2-client-credentials", "google-service-account-jwt", "aws-sts-assume-role", NULL};
 
 /* clang-format off */
 

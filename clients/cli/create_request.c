@@ -126,10 +126,10 @@ create_request(struct cli *cli, Openshell__V1__CreateSandboxRequest **out, struc
 	request->spec = spec;
 	request->name = (char *)(uintptr_t)cli_text(cli, FLAG_NAME);
 	request->workspace = cli_workspace(cli);
-	MAP_FILL(&cli->arena, openshell__v1__create_sandbox_request__labels_entry, request->labels,
-	    request->n_labels, label->list, label->count);
-	MAP_FILL(&cli->arena, openshell__v1__sandbox_spec__environment_entry, spec->environment,
-	    spec->n_environment, env->list, env->count);
+	MAP_FILL(&cli->arena, openshell__v1__create_sandbox_request__labels_entry, request->labels, request->n_labels,
+	    label->list, label->count);
+	MAP_FILL(&cli->arena, openshell__v1__sandbox_spec__environment_entry, spec->environment, spec->n_environment,
+	    env->list, env->count);
 	spec->command = (char **)(uintptr_t)cli->args.operands;
 	spec->n_command = cli->args.operands_count;
 	spec->has_tty = true;

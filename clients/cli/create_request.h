@@ -5,8 +5,7 @@
 #include "clients/cli/cli.h"
 
 /* Lives in cli->arena. A wrong image or policy file is said in one sentence. */
-enum err create_request(
-    struct cli *cli, Openshell__V1__CreateSandboxRequest **out, struct why *why) must_check;
+enum err create_request(struct cli *cli, Openshell__V1__CreateSandboxRequest **out, struct why *why) must_check;
 
 /*
  * What --from means: an image reference as it is, or a short name in the community's registry.

@@ -120,7 +120,7 @@ static enum err
 workspace_ask(struct cli *cli, const char *id, struct asking *asking, struct why *why)
 {
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
-	char *command[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)"pwd -P"};
+	char *command[] = {(char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t) "pwd -P"};
 	const struct rpc_stream_config config = {
 	    .path = "/openshell.v1.OpenShell/ExecSandbox",
 	    .response = &openshell__v1__exec_sandbox_event__descriptor,
@@ -163,7 +163,8 @@ editor_start(struct cli *cli, const char *path, const char *alias, const char *d
 }
 
 enum err
-editor_open(struct cli *cli, const char *editor, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why)
+editor_open(
+    struct cli *cli, const char *editor, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why)
 {
 	struct asking asking = {0};
 	struct ssh_plan plan;

@@ -150,7 +150,8 @@ execution_result(const struct execution *execution, const char *name, struct why
 		return OK;
 	}
 	if (execution->in.error != 0)
-		return fail(why, ERR_SYSTEM, "standard input: %s; the command was ended", strerror(execution->in.error));
+		return fail(
+		    why, ERR_SYSTEM, "standard input: %s; the command was ended", strerror(execution->in.error));
 	if (execution->status.code != 0)
 		return because(why, connection_why(&execution->status, ERR_UNAVAILABLE, why), "sandbox %s", name);
 	return fail(why, ERR_PROTOCOL,
@@ -202,14 +203,13 @@ execution_stream(struct execution *execution, struct rpc_stream_config *config,
 	request->has_stdin = false;
 	input.payload_case = OPENSHELL__V1__EXEC_SANDBOX_INPUT__PAYLOAD_START;
 	input.start = request;
-	if ((r = rpc_stream_open(execution->cli->connection.client, config, &input.base, false, &execution->stream,
-		 why)) != OK)
+	if ((r = rpc_stream_open(
+		 execution->cli->connection.client, config, &input.base, false, &execution->stream, why)) != OK)
 		return r;
 	for (; first.length > 0; first = span_tail(first, SOURCE_PIECE))
 		input_took(execution, span_head(first, SOURCE_PIECE));
-	if (isatty(STDIN_FILENO) &&
-	    ((r = loop_signal(execution->cli->loop, SIGWINCH, resized, execution, why)) != OK ||
-		(r = terminal_raw(why)) != OK))
+	if (isatty(STDIN_FILENO) && ((r = loop_signal(execution->cli->loop, SIGWINCH, resized, execution, why)) != OK ||
+					(r = terminal_raw(why)) != OK))
 		return r;
 	resized(execution, SIGWINCH); /* it may have changed since the request was written */
 	return source_start(&execution->in, execution->cli->loop, STDIN_FILENO, input_took, execution, why);

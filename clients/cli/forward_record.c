@@ -55,8 +55,8 @@ forward_spec(struct arena *arena, const struct forward_record *record)
 {
 	bool six = strchr(record->bind, ':') != NULL;
 
-	return arena_format(arena, "%s%s%s:%u:127.0.0.1:%u", six ? "[" : "", record->bind, six ? "]" : "",
-	    record->port, record->port);
+	return arena_format(
+	    arena, "%s%s%s:%u:127.0.0.1:%u", six ? "[" : "", record->bind, six ? "]" : "", record->port, record->port);
 }
 
 /* Does text hold part? */
@@ -85,7 +85,7 @@ forward_is(struct span cmdline, const struct forward_record *record)
 	while (ssh && record->sandbox_id != NULL && cmdline.length > 0) {
 		word = span_cut(&cmdline, '\0');
 		forwards |= word.length > text.length &&
-		    span_equal(span_tail(word, word.length - text.length), text_span(&text));
+			    span_equal(span_tail(word, word.length - text.length), text_span(&text));
 		there |= holds(word, SPAN("ssh-proxy")) && holds(word, span_of_text(record->sandbox_id));
 	}
 	return ssh && forwards && there;
@@ -119,7 +119,7 @@ record_load(const struct places *places, struct arena *arena, const char *file, 
 	    (out->sandbox = arena_text(arena, name)) == NULL || record_path(places, out, path) == NULL)
 		return false;
 	return file_read(path, arena, &text, NULL) == OK && forward_record_read(text, arena, out, NULL) == OK &&
-	    out->bind != NULL;
+	       out->bind != NULL;
 }
 
 enum err
@@ -196,8 +196,8 @@ forward_end(const struct places *places, const struct forward_record *record)
 	struct pollfd poll_fd = {.fd = process, .events = POLLIN};
 	bool running = process >= 0;
 
-	if (running && syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) == 0 && poll(&poll_fd, 1, END_MS) == 0 &&
-	    syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0)
+	if (running && syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) == 0 &&
+	    poll(&poll_fd, 1, END_MS) == 0 && syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) == 0)
 		poll(&poll_fd, 1, END_MS);
 	forward_forget(places, record);
 	return running;

@@ -9,8 +9,8 @@
 
 /* $XDG_CONFIG_HOME/openshell/forwards/<sandbox>-<port>.pid, which holds "pid<TAB>sandbox_id<TAB>bind address". */
 struct forward_record {
-	const char *sandbox;	/* name; the arena's, as the texts below */
-	uint16_t port;		/* on this machine, and in the sandbox */
+	const char *sandbox; /* name; the arena's, as the texts below */
+	uint16_t port;	     /* on this machine, and in the sandbox */
 	pid_t pid;
 	const char *sandbox_id; /* NULL: an old file that has only a pid: never believed */
 	const char *bind;	/* address on this machine */
@@ -25,7 +25,8 @@ bool forward_name_read(struct span file, struct span *sandbox, uint16_t *port);
  * out     sandbox and port are left as they are
  * errors  ERR_SYNTAX it is none of ours
  */
-enum err forward_record_read(struct span text, struct arena *arena, struct forward_record *out, struct why *why) must_check;
+enum err forward_record_read(
+    struct span text, struct arena *arena, struct forward_record *out, struct why *why) must_check;
 
 /*
  * Is it the command line (of /proc/PID/cmdline: words that end in NUL) of an ssh that forwards this port to this
@@ -54,7 +55,6 @@ bool forward_runs(const struct forward_record *record);
 bool forward_end(const struct places *places, const struct forward_record *record);
 
 /* The same for every forward to a sandbox; returns how many were running. */
-size_t forward_end_all(
-    const struct places *places, struct arena *arena, const char *sandbox, const char *sandbox_id);
+size_t forward_end_all(const struct places *places, struct arena *arena, const char *sandbox, const char *sandbox_id);
 
 #endif

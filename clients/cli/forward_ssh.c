@@ -115,7 +115,8 @@ forwarding_ready(struct forwarding *f, struct why *why)
 	child_kill(&f->child, SIGTERM);
 	if (f->cli->signal != 0)
 		return fail(why, ERR_CANCELLED, "interrupted");
-	while (f->said.length > 0 && (f->said_buffer[f->said.length - 1] == ' ' || f->said_buffer[f->said.length - 1] == ';'))
+	while (f->said.length > 0 &&
+	       (f->said_buffer[f->said.length - 1] == ' ' || f->said_buffer[f->said.length - 1] == ';'))
 		f->said_buffer[--f->said.length] = '\0';
 	return fail(why, ERR_UNAVAILABLE, "the forward did not come about: %s",
 	    f->said.length > 0 ? shown(&f->cli->arena, f->said_buffer) : "ssh gave up");
@@ -153,8 +154,9 @@ forwarding_run(struct forwarding *f, const struct forward_record *record, bool b
 		return r;
 	}
 	cli_note(f->cli, "Forwarding %s port %u to port %u of sandbox %s; %s", record->bind, record->port, record->port,
-	    record->sandbox, background ? arena_format(&f->cli->arena, "`openshell forward stop %u` ends it", record->port)
-					: "Ctrl-C ends it");
+	    record->sandbox,
+	    background ? arena_format(&f->cli->arena, "`openshell forward stop %u` ends it", record->port)
+		       : "Ctrl-C ends it");
 	return background ? OK : forwarding_wait(f, why);
 }
 

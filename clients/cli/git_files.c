@@ -101,10 +101,11 @@ text_read(struct git_files *files, int fd, struct why *why)
 static enum err
 git_run(const char *git, const char *directory, struct git_files *files, struct why *why)
 {
-	const char *argv[] = {"git", "-C", directory, "-c", "core.fsmonitor=false", "ls-files", "-co", "--exclude-standard", "-z",
-	    NULL};
+	const char *argv[] = {
+	    "git", "-C", directory, "-c", "core.fsmonitor=false", "ls-files", "-co", "--exclude-standard", "-z", NULL};
 	auto_free const char **envp = environment();
-	struct child_plan plan = {.path = git, .argv = argv, .envp = envp, .fds = {-1, -1, STDERR_FILENO}, .fds_count = 3};
+	struct child_plan plan = {
+	    .path = git, .argv = argv, .envp = envp, .fds = {-1, -1, STDERR_FILENO}, .fds_count = 3};
 	struct child child;
 	int ends[2], code;
 	enum err r;
@@ -168,8 +169,10 @@ git_files_list(struct cli *cli, const char *directory, struct git_files **out, s
 		r = git_run(git, directory, files, why);
 	if (r != OK) {
 		git_files_free(files);
-		return because(why, r, "%s is in a git work tree, and what .gitignore leaves out is not known (--no-git-ignore uploads "
-		    "all of it)", shown(&cli->arena, directory));
+		return because(why, r,
+		    "%s is in a git work tree, and what .gitignore leaves out is not known (--no-git-ignore uploads "
+		    "all of it)",
+		    shown(&cli->arena, directory));
 	}
 	sort(files);
 	*out = files;
@@ -206,7 +209,8 @@ listed(const struct git_files *files, struct span path, bool above)
 {
 	size_t at = at_or_behind(files, path);
 
-	return at < files->count && (above ? relative_within(files->paths[at], path) : span_equal(files->paths[at], path));
+	return at < files->count &&
+	       (above ? relative_within(files->paths[at], path) : span_equal(files->paths[at], path));
 }
 
 bool

@@ -144,7 +144,8 @@ root_rows(const struct page *page)
 	row(page, "0", "it worked; `status` also when the gateway does not answer");
 	row(page, "1", "it failed; the reason is on standard error");
 	row(page, "2", "the command line is wrong, or asks for what is not in this release");
-	row(page, "other", "`sandbox exec`: the command's own, `connect`: the main process's; 124 after --timeout; 128 + N after signal N");
+	row(page, "other",
+	    "`sandbox exec`: the command's own, `connect`: the main process's; 124 after --timeout; 128 + N after signal N");
 }
 
 static void
@@ -192,6 +193,6 @@ help_print(FILE *to, const struct args *args, bool bold)
 	if (args->depth == 1)
 		root_rows(&page);
 	if (command->commands != NULL)
-		fprintf(to, "\n`openshell%s%s COMMAND --help` tells about one command.\n",
-		    args->depth > 1 ? " " : "", args->depth > 1 ? command->name : "");
+		fprintf(to, "\n`openshell%s%s COMMAND --help` tells about one command.\n", args->depth > 1 ? " " : "",
+		    args->depth > 1 ? command->name : "");
 }

@@ -53,7 +53,8 @@ listener_parse(struct span text, uint16_t low, struct listener_address *out, str
 		else if (span_is(host, "*"))
 			host = SPAN("0.0.0.0");
 		else if (span_find(host, ':', &colon))
-			return fail(why, ERR_SYNTAX, "an IPv6 address stands in brackets: [%.*s]:PORT", SPAN_ARGS(host));
+			return fail(
+			    why, ERR_SYNTAX, "an IPv6 address stands in brackets: [%.*s]:PORT", SPAN_ARGS(host));
 		if (!span_copy(host, read.host, sizeof(read.host)) || socket_address(&read, &unused) == 0)
 			return fail(why, ERR_SYNTAX, SHAPE);
 	}
@@ -87,7 +88,8 @@ listener_failed(const struct listener_address *address, struct why *why)
 		return fail(why, ERR_BUSY, "port %u of %s is in use on this machine: another program listens there",
 		    address->port, address->host);
 	if (errno == EACCES)
-		return fail(why, ERR_DENIED, "port %u may not be listened on: ports below 1024 are root's", address->port);
+		return fail(
+		    why, ERR_DENIED, "port %u may not be listened on: ports below 1024 are root's", address->port);
 	return fail_errno(why, ERR_SYSTEM, "listening on %s port %u", address->host, address->port);
 }
 

@@ -92,8 +92,8 @@ map_json(const ProtobufCFieldDescriptor *field, ProtobufCMessage *const *entries
 		const char *key = *(const char *const *)(bytes + entry->fields[0].offset);
 		json_t *safe = json_text(key);
 
-		json_object_set_new(map, json_string_value(safe),
-		    value_json(&entry->fields[1], bytes + entry->fields[1].offset));
+		json_object_set_new(
+		    map, json_string_value(safe), value_json(&entry->fields[1], bytes + entry->fields[1].offset));
 		json_decref(safe);
 	}
 	return map;
@@ -138,8 +138,7 @@ message_json(const ProtobufCMessage *message)
 
 			if (count > 0)
 				json_object_set_new(object, field->name,
-				    repeated_json(
-					field, *(const char *const *)(bytes + field->offset), count));
+				    repeated_json(field, *(const char *const *)(bytes + field->offset), count));
 		} else if (is_present(field, bytes)) {
 			json_object_set_new(object, field->name, value_json(field, bytes + field->offset));
 		}

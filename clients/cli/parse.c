@@ -103,8 +103,7 @@ list_add(const struct parser *parser, struct value *value, const char *text, str
 
 /* Check text by the row and put it into value; why is the bare reason. */
 static enum err
-value_take(const struct parser *parser, const struct flag *flag, struct value *value, const char *text,
-    struct why *why)
+value_take(const struct parser *parser, const struct flag *flag, struct value *value, const char *text, struct why *why)
 {
 	struct span span = span_of_text(text);
 	enum err r;
@@ -113,8 +112,7 @@ value_take(const struct parser *parser, const struct flag *flag, struct value *v
 		return r;
 	if (flag->check != NULL && (r = flag->check(span, why)) != OK)
 		return r;
-	if (flag->kind == KIND_NUMBER &&
-	    (r = number_parse(span, flag->low, flag->high, &value->number, why)) != OK)
+	if (flag->kind == KIND_NUMBER && (r = number_parse(span, flag->low, flag->high, &value->number, why)) != OK)
 		return r;
 	value->text = text;
 	return flag->kind == KIND_LIST ? list_add(parser, value, text, why) : OK;
@@ -154,8 +152,7 @@ flag_give(struct parser *parser, const struct flag *flag, const char *text, stru
 
 /* The value of a flag: what is attached to it, or the next argument. */
 static enum err
-flag_value(
-    struct parser *parser, const struct flag *flag, const char *attached, const char **out, struct why *why)
+flag_value(struct parser *parser, const struct flag *flag, const char *attached, const char **out, struct why *why)
 {
 	*out = attached;
 	if (!flag_takes_value(flag)) {
@@ -167,8 +164,7 @@ flag_value(
 	if (attached != NULL)
 		return OK;
 	if (parser->at == parser->argc || strcmp(parser->argv[parser->at], "--") == 0)
-		return fail(
-		    why, ERR_SYNTAX, "--%s wants a value: --%s %s", flag->name, flag->name, flag->value);
+		return fail(why, ERR_SYNTAX, "--%s wants a value: --%s %s", flag->name, flag->name, flag->value);
 	*out = parser->argv[parser->at++];
 	return OK;
 }
@@ -230,11 +226,10 @@ unknown_command(const struct parser *parser, const char *word, struct why *why)
 	const struct command *group = nearest_group(parser->args->command, span_of_text(word));
 
 	if (group != NULL)
-		return fail(why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s %s?", path, name,
-		    group->name, name);
-	if (near != NULL)
 		return fail(
-		    why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s?", path, name, near);
+		    why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s %s?", path, name, group->name, name);
+	if (near != NULL)
+		return fail(why, ERR_SYNTAX, "%s has no command \"%.60s\": did you mean %s?", path, name, near);
 	return fail(why, ERR_SYNTAX, "%s has no command \"%.60s\": `%s --help` lists them", path, name, path);
 }
 
@@ -248,8 +243,7 @@ operand_add(struct parser *parser, const char *word, struct why *why)
 	if (operand->name == NULL)
 		return fail(why, ERR_SYNTAX, "%s takes no argument \"%.60s\"", path, name);
 	if (operand->kind == OPERAND_AFTER_DASHES && !parser->dashes)
-		return fail(
-		    why, ERR_SYNTAX, "%s takes no argument \"%.60s\": a command goes after --", path, name);
+		return fail(why, ERR_SYNTAX, "%s takes no argument \"%.60s\": a command goes after --", path, name);
 	if (args->operands_count == operand->most)
 		return fail(why, ERR_SYNTAX, "%s takes no further argument \"%.60s\"", path, name);
 	if (operand->choices != NULL && choice_check(operand->choices, span_of_text(word), why) != OK)
@@ -273,8 +267,7 @@ plain_word(struct parser *parser, const char *word, struct why *why)
 
 	if (args->command->commands == NULL)
 		return operand_add(parser, word, why);
-	if ((command = command_by_name(args->command, span_of_text(word))) == NULL ||
-	    args->depth == DEPTH_MAX)
+	if ((command = command_by_name(args->command, span_of_text(word))) == NULL || args->depth == DEPTH_MAX)
 		return unknown_command(parser, word, why);
 	args->path[args->depth++] = command;
 	args->command = command;
@@ -299,8 +292,7 @@ next_word(struct parser *parser, struct why *why)
 
 /* Variables stand in for flags that were not given. */
 static enum err
-variable_take(
-    struct parser *parser, const struct flag *flag, char *(*variable)(const char *), struct why *why)
+variable_take(struct parser *parser, const struct flag *flag, char *(*variable)(const char *), struct why *why)
 {
 	static const char *const booleans[] = {"true", "false", NULL};
 	struct value *value = &parser->args->values[flag->id];
@@ -315,14 +307,11 @@ variable_take(
 		return OK;
 	}
 	value->set = true;
-	return value_take(parser, flag, value, text, why) == OK
-		   ? OK
-		   : value_refused(parser, flag->variable, text, why);
+	return value_take(parser, flag, value, text, why) == OK ? OK : value_refused(parser, flag->variable, text, why);
 }
 
 static enum err
-flags_complete(
-    struct parser *parser, const struct flag *flags, char *(*variable)(const char *), struct why *why)
+flags_complete(struct parser *parser, const struct flag *flags, char *(*variable)(const char *), struct why *why)
 {
 	enum err r;
 
@@ -351,15 +340,14 @@ static enum err
 excludes_check(const struct args *args, struct why *why)
 {
 	for (const struct flag *f = args->command->flags; f != NULL && f->id != FLAG_NONE; f++)
-		for (size_t i = 0; row_given(args, f) && i < EXCLUDES_MAX && f->excludes[i] != FLAG_NONE;
-		     i++) {
+		for (size_t i = 0; row_given(args, f) && i < EXCLUDES_MAX && f->excludes[i] != FLAG_NONE; i++) {
 			if (f->excludes[i] == FLAG_OPERANDS && args->operands_count > 0)
 				return fail(why, ERR_SYNTAX, "--%s cannot be used together with %s", f->name,
 				    args->command->operand.name);
 			for (const struct flag *o = args->command->flags; o->id != FLAG_NONE; o++)
 				if (o->id == f->excludes[i] && o != f && !o->hidden && row_given(args, o))
-					return fail(why, ERR_SYNTAX, "--%s and --%s cannot be used together",
-					    f->name, o->name);
+					return fail(
+					    why, ERR_SYNTAX, "--%s and --%s cannot be used together", f->name, o->name);
 		}
 	return OK;
 }
@@ -376,8 +364,8 @@ operands_check(const struct parser *parser, struct why *why)
 }
 
 enum err
-args_parse(const struct command *root, int argc, char **argv, char *(*variable)(const char *),
-    struct arena *arena, struct args *out, struct why *why)
+args_parse(const struct command *root, int argc, char **argv, char *(*variable)(const char *), struct arena *arena,
+    struct args *out, struct why *why)
 {
 	struct parser parser = {.args = out, .arena = arena, .argv = argv, .argc = argc, .at = 1};
 	enum err r;

@@ -53,8 +53,8 @@ draw(void *self)
 	struct text line = TEXT_OF(buffer);
 
 	text_add(&line, "%c %s%s%s  %llu.%llu s", wheel[progress->turn++ % 4], progress->what,
-	    progress->detail[0] != '\0' ? ": " : "", progress->detail,
-	    (unsigned long long)(elapsed_ms / 1000), (unsigned long long)(elapsed_ms / 100 % 10));
+	    progress->detail[0] != '\0' ? ": " : "", progress->detail, (unsigned long long)(elapsed_ms / 1000),
+	    (unsigned long long)(elapsed_ms / 100 % 10));
 	cut(buffer, columns(progress->fd));
 	put(progress, "\r\x1b[2K");
 	put(progress, buffer);

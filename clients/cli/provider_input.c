@@ -75,8 +75,8 @@ value_check(struct cli *cli, const char *key, const char *value, struct why *why
 const char *
 key_shown(struct cli *cli, struct span key)
 {
-	bool plain = key.length <= 64 &&
-	    (span_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") || span_only(key, "abcdefghijklmnopqrstuvwxyz_"));
+	bool plain = key.length <= 64 && (span_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ||
+					     span_only(key, "abcdefghijklmnopqrstuvwxyz_"));
 	const char *text = shown(&cli->arena, arena_text(&cli->arena, span_head(key, plain ? 64 : 4)));
 
 	return plain ? text : arena_format(&cli->arena, "%s... (the rest is not shown: it may be a value)", text);
@@ -116,8 +116,8 @@ from_environment(struct cli *cli, const char *key, char **out, struct why *why)
 	const char *value = getenv(key);
 
 	if (value == NULL || value[strspn(value, " \t\r\n")] == '\0')
-		return fail(why, ERR_INVALID, "--credential %.80s: that variable is %s here", key_shown(cli, span_of_text(key)),
-		    value == NULL ? "not set" : "empty");
+		return fail(why, ERR_INVALID, "--credential %.80s: that variable is %s here",
+		    key_shown(cli, span_of_text(key)), value == NULL ? "not set" : "empty");
 	*out = provider_secret(cli, value);
 	return *out == NULL ? fail(why, ERR_LIMIT, "out of room") : OK;
 }
@@ -137,8 +137,7 @@ provider_credentials_read(struct cli *cli, Provider *to, bool update, struct why
 				return r;
 		} else if (value.length == 0) {
 			if (!update)
-				return fail(why, ERR_INVALID, "credential %.80s is empty",
-				    key_shown(cli, key));
+				return fail(why, ERR_INVALID, "credential %.80s is empty", key_shown(cli, key));
 			text = (char *)(uintptr_t)given->list[i] + key.length + 1;
 		}
 		if ((r = provider_credential_add(cli, to, key, text, why)) != OK)

@@ -27,20 +27,19 @@ sandbox_phase(const Openshell__V1__Sandbox *sandbox)
 	return sandbox == NULL || sandbox->status == NULL ? 0 : (int)sandbox->status->phase;
 }
 
-#define PAIRS_JSON(object, entries, count)                                                                   \
-	for (size_t pair_ = 0; pair_ < (count); pair_++) {                                                   \
-		json_t *key_ = json_text((entries)[pair_]->key);                                             \
-                                                                                                             \
-		json_object_set_new(object, json_string_value(key_), json_text((entries)[pair_]->value));    \
-		json_decref(key_);                                                                           \
+#define PAIRS_JSON(object, entries, count)                                                                             \
+	for (size_t pair_ = 0; pair_ < (count); pair_++) {                                                             \
+		json_t *key_ = json_text((entries)[pair_]->key);                                                       \
+                                                                                                                       \
+		json_object_set_new(object, json_string_value(key_), json_text((entries)[pair_]->value));              \
+		json_decref(key_);                                                                                     \
 	}
 
 json_t *
 sandbox_json(const Openshell__V1__Sandbox *sandbox)
 {
 	static const Openshell__Datamodel__V1__ObjectMeta none = OPENSHELL__DATAMODEL__V1__OBJECT_META__INIT;
-	const Openshell__Datamodel__V1__ObjectMeta *meta =
-	    sandbox->metadata == NULL ? &none : sandbox->metadata;
+	const Openshell__Datamodel__V1__ObjectMeta *meta = sandbox->metadata == NULL ? &none : sandbox->metadata;
 	json_t *json = json_object(), *labels = json_object(), *annotations = json_object();
 	char time[TIME_BYTES];
 
@@ -77,13 +76,11 @@ sandbox_trouble(struct arena *arena, const Openshell__V1__Sandbox *sandbox)
 	for (size_t i = 0; sandbox->status != NULL && i < sandbox->status->n_conditions; i++) {
 		const Openshell__V1__SandboxCondition *condition = sandbox->status->conditions[i];
 
-		if (condition->type == NULL || strcmp(condition->type, "Ready") != 0 ||
-		    condition_true(condition))
+		if (condition->type == NULL || strcmp(condition->type, "Ready") != 0 || condition_true(condition))
 			continue;
 		if (condition->message == NULL || condition->message[0] == '\0')
 			return shown(arena, condition->reason);
-		return arena_format(
-		    arena, "%s: %s", shown(arena, condition->reason), shown(arena, condition->message));
+		return arena_format(arena, "%s: %s", shown(arena, condition->reason), shown(arena, condition->message));
 	}
 	return NULL;
 }
@@ -92,8 +89,8 @@ enum err
 sandbox_choose(struct cli *cli, const char *name, char **out, struct why *why)
 {
 	if (name == NULL) {
-		if (last_sandbox_load(
-			&cli->places, cli->gateway.name, cli_workspace(cli), &cli->arena, &name, NULL) != OK)
+		if (last_sandbox_load(&cli->places, cli->gateway.name, cli_workspace(cli), &cli->arena, &name, NULL) !=
+		    OK)
 			return cli_usage(cli, why,
 			    "which sandbox? None was used yet with gateway %s; name one, or see "
 			    "`openshell sandbox list`",
@@ -115,8 +112,7 @@ sandbox_fetch(struct cli *cli, char *name, Openshell__V1__SandboxResponse **out,
 	request.workspace = cli_workspace(cli);
 	if ((r = call_GetSandbox(&cli->connection, &request, out, why)) != OK)
 		return because(why, r, "sandbox %s", name);
-	if ((*out)->sandbox != NULL && (*out)->sandbox->metadata != NULL &&
-	    (*out)->sandbox->metadata->id != NULL)
+	if ((*out)->sandbox != NULL && (*out)->sandbox->metadata != NULL && (*out)->sandbox->metadata->id != NULL)
 		return OK;
 	call_free(*out);
 	*out = NULL;

@@ -21,8 +21,7 @@ const char *sandbox_trouble(struct arena *arena, const Openshell__V1__Sandbox *s
 enum err sandbox_choose(struct cli *cli, const char *name, char **out, struct why *why) must_check;
 
 /* GetSandbox; the caller frees with call_free. */
-enum err sandbox_fetch(
-    struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
+enum err sandbox_fetch(struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
 
 /* ERR_STATE with its phase and what is the matter, unless it is ready. */
 enum err sandbox_ready(

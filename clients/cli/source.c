@@ -72,7 +72,8 @@ source_resume(struct source *source)
 	if (source->running || source->ended || source->took == NULL)
 		return;
 	source->running = true;
-	if (source->always || loop_add(source->loop, &source->watch, source->fd, EPOLLIN, source_ready, source, NULL) != OK)
+	if (source->always ||
+	    loop_add(source->loop, &source->watch, source->fd, EPOLLIN, source_ready, source, NULL) != OK)
 		loop_timer_set(source->loop, &source->again, 0, source_again, source);
 }
 

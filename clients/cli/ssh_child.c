@@ -39,8 +39,8 @@ program_find(struct cli *cli, const char *name, const char **out, struct why *wh
 		struct span directory = span_cut(&rest, ':');
 
 		*out = directory.length == 0
-		    ? NULL
-		    : arena_format(&cli->arena, "%.*s/%s", (int)directory.length, directory.at, name);
+			   ? NULL
+			   : arena_format(&cli->arena, "%.*s/%s", (int)directory.length, directory.at, name);
 		if (*out != NULL && access(*out, X_OK) == 0)
 			return OK;
 	}

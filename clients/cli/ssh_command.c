@@ -67,19 +67,19 @@ ssh_proxy_by_name(struct arena *arena, const struct ssh_plan *plan)
 		   *workspace = ssh_quoted(arena, plan->workspace);
 
 	return base == NULL || name == NULL || workspace == NULL
-	    ? NULL
-	    : arena_format(arena, "%s --name %s --workspace %s", base, name, workspace);
+		   ? NULL
+		   : arena_format(arena, "%s --name %s --workspace %s", base, name, workspace);
 }
 
 size_t
 ssh_words(struct arena *arena, const struct ssh_plan *plan, const char *level, const char **words)
 {
 	const char *proxy = ssh_proxy_by_token(arena, plan);
-	const char *const options[] = {
-	    "ssh", "-F", "none", "-o", proxy == NULL ? NULL : arena_format(arena, "ProxyCommand=%s", proxy),
-	    "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null",
-	    "-o", arena_format(arena, "LogLevel=%s", level),
-	    "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-l", "sandbox"};
+	const char *const options[] = {"ssh", "-F", "none", "-o",
+	    proxy == NULL ? NULL : arena_format(arena, "ProxyCommand=%s", proxy), "-o", "StrictHostKeyChecking=no",
+	    "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null", "-o",
+	    arena_format(arena, "LogLevel=%s", level), "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3",
+	    "-l", "sandbox"};
 	size_t count = sizeof(options) / sizeof(options[0]);
 
 	for (size_t i = 0; i < count; i++)
@@ -162,6 +162,7 @@ ssh_config_include(struct arena *arena, struct span text, const char *path)
 		if (span_is(next, line))
 			return NULL;
 	}
-	return line == NULL ? NULL
-			    : arena_format(arena, "%s\n%s%.*s", line, text.length > 0 ? "\n" : "", (int)text.length, text.at);
+	return line == NULL
+		   ? NULL
+		   : arena_format(arena, "%s\n%s%.*s", line, text.length > 0 ? "\n" : "", (int)text.length, text.at);
 }

@@ -5,10 +5,10 @@
 
 #include "common/base/log.h"
 
-#define LETTERS	      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#define ID_MAX_BYTES  128
-#define TOKEN_MAX     4096
-#define HOST_MAX      253
+#define LETTERS	     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define ID_MAX_BYTES 128
+#define TOKEN_MAX    4096
+#define HOST_MAX     253
 
 static bool
 made_of(const char *text, size_t most, const char *bytes)

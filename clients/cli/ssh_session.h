@@ -19,8 +19,7 @@ enum err ssh_session_check(
     const Openshell__V1__CreateSshSessionResponse *answer, const char *sandbox_id, struct why *why) must_check;
 
 /* CreateSshSession, checked; needs a connection. */
-enum err ssh_session_make(
-    struct cli *cli, const char *sandbox_id, struct ssh_session *out, struct why *why) must_check;
+enum err ssh_session_make(struct cli *cli, const char *sandbox_id, struct ssh_session *out, struct why *why) must_check;
 
 /* RevokeSshSession: nobody opens a stream with it any more, those that are open go on. That it fails is only logged:
  * the token ends by itself. Without a token nothing happens. */

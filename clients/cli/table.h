@@ -132,11 +132,11 @@ struct flag {
 	const char *name; /* without dashes */
 	char letter;	  /* 0: none */
 	enum flag_kind kind;
-	const char *value;	    /* what help calls the value */
-	const char *variable;	    /* of the environment, used when the flag is not given */
-	const char *fallback;	    /* value when neither is given */
-	uint64_t low, high;	    /* KIND_NUMBER */
-	const char *const *choices; /* NULL-terminated */
+	const char *value;				       /* what help calls the value */
+	const char *variable;				       /* of the environment, used when the flag is not given */
+	const char *fallback;				       /* value when neither is given */
+	uint64_t low, high;				       /* KIND_NUMBER */
+	const char *const *choices;			       /* NULL-terminated */
 	enum err (*check)(struct span value, struct why *why); /* NULL: any text */
 	enum flag_id excludes[EXCLUDES_MAX];		       /* cannot be given together */
 	enum complete complete;

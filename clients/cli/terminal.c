@@ -34,7 +34,8 @@ ending(int number)
 static void
 handlers_set(void)
 {
-	static const int numbers[] = {SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU};
+	static const int numbers[] = {
+	    SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU};
 	struct sigaction action = {.sa_handler = ending, .sa_flags = (int)SA_RESETHAND};
 
 	sigemptyset(&action.sa_mask);

@@ -11,8 +11,8 @@ struct tunnel {
 	struct rpc_stream *stream;
 	struct source in;
 	struct sink out;
-	bool carried;		  /* something came out: the stream stands */
-	bool ended;		  /* the stream is over: status says how */
+	bool carried; /* something came out: the stream stands */
+	bool ended;   /* the stream is over: status says how */
 	struct rpc_status status;
 	void (*over)(void *self); /* nothing more will come of it (once); not yet to be freed in this call */
 	void *self;

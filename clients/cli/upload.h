@@ -17,6 +17,7 @@ enum err upload(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const ch
     const char *remote, bool whole, struct why *why) must_check;
 
 /* The same for each "LOCAL[:REMOTE]" of create --upload; without REMOTE into the workspace. */
-enum err upload_each(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why) must_check;
+enum err upload_each(
+    struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *name, struct why *why) must_check;
 
 #endif

@@ -21,18 +21,17 @@ call(struct connection *connection, const char *path, const ProtobufCMessage *in
 	return r == OK ? OK : connection_why(&connection->status, r, why);
 }
 
-#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)   \
+#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)             \
 	CALL_##kind(service, name, request, response, response_prefix)
-#define CALL_UNARY(service, name, request, response, response_prefix)                                        \
-	enum err call_##name(                                                                                \
-	    struct connection *connection, const request *in, response **out, struct why *why)               \
-	{                                                                                                    \
-		ProtobufCMessage *answer = NULL;                                                             \
-		enum err r = call(connection, "/" service "/" #name, &in->base,                              \
-		    &response_prefix##__descriptor, &answer, why);                                           \
-                                                                                                             \
-		*out = (response *)answer;                                                                   \
-		return r;                                                                                    \
+#define CALL_UNARY(service, name, request, response, response_prefix)                                                  \
+	enum err call_##name(struct connection *connection, const request *in, response **out, struct why *why)        \
+	{                                                                                                              \
+		ProtobufCMessage *answer = NULL;                                                                       \
+		enum err r =                                                                                           \
+		    call(connection, "/" service "/" #name, &in->base, &response_prefix##__descriptor, &answer, why);  \
+                                                                                                                       \
+		*out = (response *)answer;                                                                             \
+		return r;                                                                                              \
 	}
 #define CALL_SERVER_STREAM(...)
 #define CALL_CLIENT_STREAM(...)

@@ -14,11 +14,11 @@
  * out     freed by the caller with protobuf_c_message_free_unpacked(&out->base, NULL); NULL on failure
  * errors  the gateway's: connection->status has its code; why its message, made safe to show
  */
-#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)   \
+#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)             \
 	CALL_##kind(name, request, response)
-#define CALL_UNARY(name, request, response)                                                                  \
-	enum err call_##name(                                                                                \
-	    struct connection *connection, const request *in, response **out, struct why *why) must_check;
+#define CALL_UNARY(name, request, response)                                                                            \
+	enum err call_##name(struct connection *connection, const request *in, response **out, struct why *why)        \
+	    must_check;
 #define CALL_SERVER_STREAM(name, request, response)
 #define CALL_CLIENT_STREAM(name, request, response)
 #define CALL_BIDI(name, request, response)

@@ -12,8 +12,8 @@
 
 /* What oidc_token.json says; ERR_NOT_FOUND when there is none. */
 static enum err
-token_load(const struct places *places, const struct gateway *gateway, struct arena *arena, const char **out,
-    struct why *why)
+token_load(
+    const struct places *places, const struct gateway *gateway, struct arena *arena, const char **out, struct why *why)
 {
 	const char *path = gateway_file(places, gateway->name, "oidc_token.json", arena);
 	struct span text;
@@ -28,8 +28,7 @@ token_load(const struct places *places, const struct gateway *gateway, struct ar
 		return fail(why, ERR_SYNTAX, "%s: not JSON", path);
 	*out = NULL;
 	if (json_is_string(json_object_get(json, "access_token")))
-		*out =
-		    arena_text(arena, span_of_text(json_string_value(json_object_get(json, "access_token"))));
+		*out = arena_text(arena, span_of_text(json_string_value(json_object_get(json, "access_token"))));
 	r = *out == NULL ? fail(why, ERR_SYNTAX, "%s: access_token is missing", path) : OK;
 	if (r == OK && json_is_integer(json_object_get(json, "expires_at")) &&
 	    time(NULL) + TOKEN_MARGIN_S >= json_integer_value(json_object_get(json, "expires_at")))
@@ -89,8 +88,8 @@ unreachable(const struct gateway *gateway, enum err r, struct why *why)
 }
 
 enum err
-connection_open(struct connection *out, struct loop *loop, const struct places *places,
-    const struct gateway *gateway, bool insecure, struct why *why)
+connection_open(struct connection *out, struct loop *loop, const struct places *places, const struct gateway *gateway,
+    bool insecure, struct why *why)
 {
 	struct rpc_client_config config = {
 	    .loop = loop,
@@ -102,8 +101,7 @@ connection_open(struct connection *out, struct loop *loop, const struct places *
 
 	*out = (struct connection){.loop = loop};
 	r = gateway_name_check(span_of_text(gateway->name), NULL);
-	if (r == OK && (r = token_load(places, gateway, &out->arena, &config.bearer, why)) != OK &&
-	    r != ERR_NOT_FOUND)
+	if (r == OK && (r = token_load(places, gateway, &out->arena, &config.bearer, why)) != OK && r != ERR_NOT_FOUND)
 		return r;
 	out->bearer = config.bearer != NULL;
 	if (!insecure && strncmp(gateway->endpoint, "https:", 6) == 0 &&
@@ -132,8 +130,7 @@ connection_why(const struct rpc_status *status, enum err r, struct why *why)
 	if (why == NULL)
 		return r;
 	message[0] = detail[0] = '\0';
-	shown_add(
-	    &text, span_of_text(status->message[0] != '\0' ? status->message : rpc_code_words(status->code)));
+	shown_add(&text, span_of_text(status->message[0] != '\0' ? status->message : rpc_code_words(status->code)));
 	shown_add(&more, span_of_text(status->detail));
 	if (status->detail[0] == '\0' || strstr(message, detail) != NULL)
 		return fail(why, r, "%s", message);

@@ -47,8 +47,7 @@ place_xdg(char to[PATH_MAX], const char *name, const char *in_home, const char *
 	if (base != NULL && base[0] == '/')
 		return place_set(to, name, base, tail, why);
 	if ((home = variable("HOME")) == NULL)
-		return fail(
-		    why, ERR_NOT_FOUND, "neither %s nor HOME is set: where is the configuration?", name);
+		return fail(why, ERR_NOT_FOUND, "neither %s nor HOME is set: where is the configuration?", name);
 	if (snprintf(path, sizeof(path), "%s%s", in_home, tail) >= (int)sizeof(path))
 		return fail(why, ERR_INVALID, "HOME is too long");
 	return place_set(to, "HOME", home, path, why);
@@ -57,8 +56,7 @@ place_xdg(char to[PATH_MAX], const char *name, const char *in_home, const char *
 enum err
 places_find(struct places *out, struct why *why)
 {
-	const char *system = variable("OPENSHELL_SYSTEM_GATEWAY_DIR"),
-		   *tls = variable("OPENSHELL_LOCAL_TLS_DIR");
+	const char *system = variable("OPENSHELL_SYSTEM_GATEWAY_DIR"), *tls = variable("OPENSHELL_LOCAL_TLS_DIR");
 	enum err r;
 
 	if ((r = place_xdg(out->user, "XDG_CONFIG_HOME", "/.config", "/openshell", why)) != OK)
@@ -82,8 +80,7 @@ file_read(const char *path, struct arena *arena, struct span *out, struct why *w
 	char *bytes;
 
 	if (fd < 0)
-		return fail_errno(
-		    why, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM, "%s", path);
+		return fail_errno(why, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_SYSTEM, "%s", path);
 	if (fstat(fd, &st) != 0)
 		return fail_errno(why, ERR_SYSTEM, "%s", path);
 	if (!S_ISREG(st.st_mode))

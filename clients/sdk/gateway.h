@@ -16,25 +16,23 @@ enum err gateway_load(const struct places *places, const char *name, struct aren
     struct why *why) must_check;
 
 /* All of them, sorted by name; the user's hide the system's. Files that cannot be read are left out. */
-enum err gateway_list(const struct places *places, struct arena *arena, struct gateway **out, size_t *count,
-    struct why *why) must_check;
+enum err gateway_list(
+    const struct places *places, struct arena *arena, struct gateway **out, size_t *count, struct why *why) must_check;
 
 /* Name of the active one, from the user's directory, then the system's; ERR_NOT_FOUND when neither names one.
  */
-enum err gateway_active(
-    const struct places *places, struct arena *arena, const char **out, struct why *why) must_check;
+enum err gateway_active(const struct places *places, struct arena *arena, const char **out, struct why *why) must_check;
 
 /*
  * Which gateway a command talks to: the endpoint, then the name, then the active one.
  *
  * errors  ERR_NOT_FOUND none is chosen, or it is not known: out->name is then set, out->endpoint NULL
  */
-enum err gateway_resolve(const struct places *places, const struct gateway_choice *choice,
-    struct arena *arena, struct gateway *out, struct why *why) must_check;
+enum err gateway_resolve(const struct places *places, const struct gateway_choice *choice, struct arena *arena,
+    struct gateway *out, struct why *why) must_check;
 
 /* Write metadata.json in the user's directory. */
-enum err gateway_store(
-    const struct places *places, const struct gateway *gateway, struct why *why) must_check;
+enum err gateway_store(const struct places *places, const struct gateway *gateway, struct why *why) must_check;
 
 enum err gateway_select(const struct places *places, const char *name, struct why *why) must_check;
 
@@ -42,8 +40,7 @@ enum err gateway_select(const struct places *places, const char *name, struct wh
 enum err gateway_remove(const struct places *places, const char *name, struct why *why) must_check;
 
 /* Path of one of its files, in the user's directory; NULL past the arena's ceiling. */
-const char *gateway_file(
-    const struct places *places, const char *name, const char *file, struct arena *arena);
+const char *gateway_file(const struct places *places, const char *name, const char *file, struct arena *arena);
 
 /*
  * Path of one of the certificate files ca.crt, tls.crt, tls.key: the user's where it exists, else the
@@ -57,13 +54,12 @@ const char *gateway_mtls_file(
 enum err gateway_mtls_adopt(const struct places *places, const char *name, struct why *why) must_check;
 
 /* The sandbox that was used last with this gateway and workspace; ERR_NOT_FOUND. */
-enum err last_sandbox_load(const struct places *places, const char *gateway, const char *workspace,
-    struct arena *arena, const char **out, struct why *why) must_check;
+enum err last_sandbox_load(const struct places *places, const char *gateway, const char *workspace, struct arena *arena,
+    const char **out, struct why *why) must_check;
 enum err last_sandbox_store(const struct places *places, const char *gateway, const char *workspace,
     const char *sandbox, struct why *why) must_check;
 
 /* Forget it, if it is this one. */
-void last_sandbox_forget(
-    const struct places *places, const char *gateway, const char *workspace, const char *sandbox);
+void last_sandbox_forget(const struct places *places, const char *gateway, const char *workspace, const char *sandbox);
 
 #endif

@@ -14,15 +14,14 @@ mtls_folder(const char *name, struct arena *arena)
 	char *safe = arena_text(arena, span_of_text(name));
 
 	for (char *p = safe; p != NULL && *p != '\0'; p++)
-		if (!span_only((struct span){p, 1},
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"))
+		if (!span_only(
+			(struct span){p, 1}, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"))
 			*p = '_';
 	return safe;
 }
 
 const char *
-gateway_mtls_file(
-    const struct places *places, const struct gateway *gateway, const char *file, struct arena *arena)
+gateway_mtls_file(const struct places *places, const struct gateway *gateway, const char *file, struct arena *arena)
 {
 	const char *folder = mtls_folder(gateway->name, arena), *own, *systems;
 
@@ -53,8 +52,7 @@ gateway_mtls_adopt(const struct places *places, const char *name, struct why *wh
 		if ((path = arena_format(&arena, "%s/%s", places->tls, files[i].from)) == NULL)
 			return fail(why, ERR_LIMIT, "out of room");
 		if ((r = file_read(path, &arena, &bytes[i], why)) != OK)
-			return because(
-			    why, r, "no client certificate is stored for %s, and the local gateway's", name);
+			return because(why, r, "no client certificate is stored for %s, and the local gateway's", name);
 	}
 	for (size_t i = 0; i < COUNT(files); i++) {
 		path = gateway_mtls_file(places, &gateway, files[i].to, &arena);
@@ -67,8 +65,8 @@ gateway_mtls_adopt(const struct places *places, const char *name, struct why *wh
 }
 
 enum err
-last_sandbox_load(const struct places *places, const char *gateway, const char *workspace,
-    struct arena *arena, const char **out, struct why *why)
+last_sandbox_load(const struct places *places, const char *gateway, const char *workspace, struct arena *arena,
+    const char **out, struct why *why)
 {
 	const char *path;
 	struct span text, first;
@@ -88,16 +86,15 @@ last_sandbox_load(const struct places *places, const char *gateway, const char *
 }
 
 enum err
-last_sandbox_store(const struct places *places, const char *gateway, const char *workspace,
-    const char *sandbox, struct why *why)
+last_sandbox_store(
+    const struct places *places, const char *gateway, const char *workspace, const char *sandbox, struct why *why)
 {
 	auto_arena struct arena arena = {0};
 	const char *path, *text, *before;
 
 	if (gateway_name_check(span_of_text(gateway), NULL) != OK)
 		return OK; /* an endpoint of the command line, with no folder of its own */
-	if (last_sandbox_load(places, gateway, workspace, &arena, &before, NULL) == OK &&
-	    strcmp(before, sandbox) == 0)
+	if (last_sandbox_load(places, gateway, workspace, &arena, &before, NULL) == OK && strcmp(before, sandbox) == 0)
 		return OK;
 	path = gateway_file(places, gateway, "last_sandbox", &arena);
 	text = arena_format(&arena, "%s\n%s", workspace, sandbox);
@@ -107,14 +104,12 @@ last_sandbox_store(const struct places *places, const char *gateway, const char 
 }
 
 void
-last_sandbox_forget(
-    const struct places *places, const char *gateway, const char *workspace, const char *sandbox)
+last_sandbox_forget(const struct places *places, const char *gateway, const char *workspace, const char *sandbox)
 {
 	auto_arena struct arena arena = {0};
 	const char *before, *path;
 
-	if (last_sandbox_load(places, gateway, workspace, &arena, &before, NULL) != OK ||
-	    strcmp(before, sandbox) != 0)
+	if (last_sandbox_load(places, gateway, workspace, &arena, &before, NULL) != OK || strcmp(before, sandbox) != 0)
 		return;
 	if ((path = gateway_file(places, gateway, "last_sandbox", &arena)) != NULL)
 		unlink(path);

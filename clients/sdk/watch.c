@@ -36,8 +36,7 @@ static void
 follow_renew(struct follow *follow)
 {
 	if (follow->watching->idle_ms > 0)
-		loop_timer_set(
-		    follow->connection->loop, &follow->idle, follow->watching->idle_ms, follow_idle, follow);
+		loop_timer_set(follow->connection->loop, &follow->idle, follow->watching->idle_ms, follow_idle, follow);
 }
 
 static bool

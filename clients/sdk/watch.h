@@ -26,7 +26,6 @@ struct watching {
  * errors  what event said with WATCH_FAILED; ERR_TIMEOUT idle too long; ERR_CANCELLED interrupted;
  * ERR_NOT_FOUND the stream ended: the sandbox is gone; the gateway's own
  */
-enum err watch_sandbox(
-    struct connection *connection, const struct watching *watching, struct why *why) must_check;
+enum err watch_sandbox(struct connection *connection, const struct watching *watching, struct why *why) must_check;
 
 #endif

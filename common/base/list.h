@@ -41,11 +41,11 @@ list_remove(struct list *item)
 	item->next = item->prev = NULL;
 }
 
-#define list_item(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define list_item(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 
 /* For each item; the current one may be removed inside. */
-#define list_each(item, head, type, member)                                                                     \
-	for (struct list *at_ = (head)->next, *next_ = at_->next;                                                \
-	    at_ != (head) && ((item) = list_item(at_, type, member), true); at_ = next_, next_ = at_->next)
+#define list_each(item, head, type, member)                                                                            \
+	for (struct list *at_ = (head)->next, *next_ = at_->next;                                                      \
+	     at_ != (head) && ((item) = list_item(at_, type, member), true); at_ = next_, next_ = at_->next)
 
 #endif

@@ -40,8 +40,8 @@ void log_event(enum log_level level, const char *event, const char *keys, ...) _
 void log_failure(const char *event, enum err code, const struct why *why);
 
 /* Strangers' bytes, escaped and cut, good until the enclosing block ends. */
-#define LOG_QUOTE_BYTES	   256
-#define log_quote(span)	   log_quote_into((span), (char[LOG_QUOTE_BYTES]){0})
+#define LOG_QUOTE_BYTES 256
+#define log_quote(span) log_quote_into((span), (char[LOG_QUOTE_BYTES]){0})
 char *log_quote_into(struct span bytes, char to[LOG_QUOTE_BYTES]);
 
 #endif

@@ -12,10 +12,10 @@ struct span {
 	size_t length;
 };
 
-#define SPAN_NONE	  ((struct span){NULL, 0})
-#define SPAN(literal)	  ((struct span){(literal), sizeof(literal) - 1})
-#define SPAN_FORMAT	  "%.*s"
-#define SPAN_ARGS(span)	  (int)(span).length, (span).at
+#define SPAN_NONE	((struct span){NULL, 0})
+#define SPAN(literal)	((struct span){(literal), sizeof(literal) - 1})
+#define SPAN_FORMAT	"%.*s"
+#define SPAN_ARGS(span) (int)(span).length, (span).at
 
 static inline struct span
 span_of_bytes(const void *at, size_t length)

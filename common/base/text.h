@@ -21,7 +21,8 @@ struct text {
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_span(struct text *text, struct span bytes);
-void text_add_number(struct text *text, uint64_t number); /* in decimal: what "%u" says, where it is said for each request */
+void text_add_number(
+    struct text *text, uint64_t number); /* in decimal: what "%u" says, where it is said for each request */
 
 /* Strangers' bytes for a log or a terminal: control bytes, quotes, backslash and what is not UTF-8 become \xNN. */
 void text_add_escaped(struct text *text, struct span bytes);

@@ -69,7 +69,7 @@ channel_close(struct channel *channel)
 	channel->closed = true;
 	loop_remove(channel->peer->bus->loop, &channel->watch);
 	close(channel->fd);
-	list_each (packet, &channel->queue, struct packet, link)
+	list_each(packet, &channel->queue, struct packet, link)
 		packet_free(channel, packet);
 }
 
@@ -183,7 +183,7 @@ flush(struct channel *channel)
 {
 	struct packet *packet;
 
-	list_each (packet, &channel->queue, struct packet, link) {
+	list_each(packet, &channel->queue, struct packet, link) {
 		if (!send_packet(channel->fd, packet->bytes, packet->length, packet->fds, packet->fds_n))
 			return;
 		packet_free(channel, packet);

@@ -16,8 +16,8 @@ enum err channel_pair(int *ours, int *theirs, struct why *why) must_check;
  * role    of the other side
  * out     owned by the bus until it is down
  */
-enum err channel_open(struct bus *bus, enum role role, const char *name, int fd, struct peer **out, struct why *why)
-    must_check;
+enum err channel_open(
+    struct bus *bus, enum role role, const char *name, int fd, struct peer **out, struct why *why) must_check;
 
 /*
  * Turn the loop until the process at the other end has said what we are here for, for 10 s at most; whoever starts waits so
@@ -27,7 +27,7 @@ enum err channel_open(struct bus *bus, enum role role, const char *name, int fd,
  * unsaid  words for the reason: what it did not say
  * errors  ERR_TIMEOUT it did not, or went
  */
-enum err channel_await(struct loop *loop, const struct peer *peer, const bool *told, const char *unsaid, struct why *why)
-    must_check;
+enum err channel_await(
+    struct loop *loop, const struct peer *peer, const bool *told, const char *unsaid, struct why *why) must_check;
 
 #endif

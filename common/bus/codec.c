@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENVELOPE_FIELDS	 4
-#define ERROR_WORDS_MAX	 4096
-#define DEPTH_MAX	 4
+#define ENVELOPE_FIELDS 4
+#define ERROR_WORDS_MAX 4096
+#define DEPTH_MAX	4
 
 /* ---- writing ---- */
 
@@ -154,8 +154,8 @@ check_bounds(const struct field *field, uint64_t value, enum err code, struct wh
 	if (value >= field->low && value <= field->high)
 		return OK;
 	return fail(why, code, "%s%s is %llu, allowed is %llu to %llu", field->name,
-	    field->kind == FIELD_NUMBER ? "" : ": length", (unsigned long long)value,
-	    (unsigned long long)field->low, (unsigned long long)field->high);
+	    field->kind == FIELD_NUMBER ? "" : ": length", (unsigned long long)value, (unsigned long long)field->low,
+	    (unsigned long long)field->high);
 }
 
 static enum err
@@ -272,8 +272,9 @@ put_msg(struct writer *w, const struct msg *msg, struct why *why)
 	if (info == NULL)
 		return fail(why, ERR_RANGE, "no message has the number %u", (unsigned)msg->id);
 	if (msg_since(info) > w->release)
-		return fail(why, ERR_STATE, "%s came with release %u, and this is for a process of release %u: start it anew",
-		    info->name, msg_since(info), w->release);
+		return fail(why, ERR_STATE,
+		    "%s came with release %u, and this is for a process of release %u: start it anew", info->name,
+		    msg_since(info), w->release);
 	put_number(w, msg->id);
 	if ((r = put_fields(w, info, &msg->hello, why)) != OK)
 		return because(why, r, "%s", info->name);
@@ -295,7 +296,8 @@ written(struct writer *w, enum err r, char **buffer, size_t *room, size_t *lengt
 enum err
 envelope_encode(const struct envelope *envelope, char **buffer, size_t *room, size_t *length, struct why *why)
 {
-	struct writer w = {.at = *buffer, .room = *buffer == NULL ? 0 : *room,
+	struct writer w = {.at = *buffer,
+	    .room = *buffer == NULL ? 0 : *room,
 	    .release = envelope->release == 0 ? BUS_RELEASE : envelope->release};
 	enum err r = OK;
 
@@ -462,15 +464,13 @@ take_list(struct reader *r, const struct field *field, size_t size, void **items
 {
 	enum err e;
 
-	if ((e = take_array(r, count)) != OK ||
-	    (e = check_count(field, (size_t)*count, ERR_PROTOCOL, r->why)) != OK)
+	if ((e = take_array(r, count)) != OK || (e = check_count(field, (size_t)*count, ERR_PROTOCOL, r->why)) != OK)
 		return e;
 	if (*count > r->left.length)
 		return MALFORMED(r, "truncated");
 	*items = NULL;
 	if (*count > 0 && (*items = arena_array(r->arena, (size_t)*count, size)) == NULL)
-		return fail(r->why, ERR_LIMIT, "%s: no room for %llu items", field->name,
-		    (unsigned long long)*count);
+		return fail(r->why, ERR_LIMIT, "%s: no room for %llu items", field->name, (unsigned long long)*count);
 	return OK;
 }
 
@@ -546,8 +546,7 @@ take_field(struct reader *r, const struct field *field, char *to, int depth)
 	case FIELD_FLAG:
 		return take_flag(r, (bool *)at);
 	case FIELD_NUMBER:
-		if ((e = take_number(r, &value)) == OK &&
-		    (e = check_bounds(field, value, ERR_PROTOCOL, r->why)) == OK)
+		if ((e = take_number(r, &value)) == OK && (e = check_bounds(field, value, ERR_PROTOCOL, r->why)) == OK)
 			number_store(at, field->size, value);
 		return e;
 	case FIELD_TEXT:
@@ -589,8 +588,8 @@ take_fields(struct reader *r, const struct msg_info *info, void *to, int depth)
 	if ((e = take_array(r, &count)) != OK)
 		return e;
 	if (count != fields)
-		return fail(r->why, ERR_PROTOCOL, "%s has %zu fields, not %llu", info->name, fields,
-		    (unsigned long long)count);
+		return fail(
+		    r->why, ERR_PROTOCOL, "%s has %zu fields, not %llu", info->name, fields, (unsigned long long)count);
 	for (size_t i = 0; i < rows; i++)
 		if ((e = take_field(r, &info->fields[i], to, depth)) != OK)
 			return because(r->why, e, "%s", info->fields[i].name);

@@ -15,10 +15,10 @@ enum envelope_kind {
 struct envelope {
 	enum envelope_kind kind;
 	uint64_t call;
-	struct msg msg;	     /* request, answer, event */
-	enum err error;	     /* error */
-	struct span words;   /* error */
-	uint32_t release;    /* to be written: of the peer that reads it; 0: ours */
+	struct msg msg;	   /* request, answer, event */
+	enum err error;	   /* error */
+	struct span words; /* error */
+	uint32_t release;  /* to be written: of the peer that reads it; 0: ours */
 };
 
 /*
@@ -27,8 +27,8 @@ struct envelope {
  * errors  ERR_RANGE a field is out of its bounds (what, which value, what is allowed); ERR_LIMIT over MSG_BYTES_MAX;
  *         ERR_STATE the reader's release does not know the message. Fields that it does not know are left out
  */
-enum err envelope_encode(const struct envelope *envelope, char **buffer, size_t *room, size_t *length,
-    struct why *why) must_check;
+enum err envelope_encode(
+    const struct envelope *envelope, char **buffer, size_t *room, size_t *length, struct why *why) must_check;
 
 /*
  * Read one envelope. Text and bytes are borrowed from the span, lists are in the arena.
@@ -38,8 +38,8 @@ enum err envelope_encode(const struct envelope *envelope, char **buffer, size_t 
  * errors  ERR_PROTOCOL malformed: truncated, unknown number, wrong type or count, out of bounds, not the shortest
  *         encoding, not UTF-8, bytes left over; ERR_LIMIT the arena's ceiling
  */
-enum err envelope_decode(struct span bytes, uint32_t release, struct arena *arena, struct envelope *out,
-    struct why *why) must_check;
+enum err envelope_decode(
+    struct span bytes, uint32_t release, struct arena *arena, struct envelope *out, struct why *why) must_check;
 
 /* A message alone (no envelope), as bootstrap travels: [number, fields]. The same rules, between equal releases. */
 enum err msg_encode(const struct msg *msg, char **buffer, size_t *room, size_t *length, struct why *why) must_check;

@@ -20,14 +20,14 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 
-#define BUCKETS		1024
-#define TURN_MESSAGES	256 /* of one socket before the others get their turn */
-#define RECONNECT_MS	20
+#define BUCKETS		 1024
+#define TURN_MESSAGES	 256 /* of one socket before the others get their turn */
+#define RECONNECT_MS	 20
 #define RECONNECT_MAX_MS 1000
-#define SRCFD_NONE	(-1)
-#define ROUTING_BYTES	16
-#define SILENT_MS	15000 /* from connecting to the first message; the CURVE handshake alone has 10 s */
-#define SILENT_MAX	1000  /* connections at a time that have said nothing yet */
+#define SRCFD_NONE	 (-1)
+#define ROUTING_BYTES	 16
+#define SILENT_MS	 15000 /* from connecting to the first message; the CURVE handshake alone has 10 s */
+#define SILENT_MAX	 1000  /* connections at a time that have said nothing yet */
 
 struct socket {
 	struct curve *curve;
@@ -37,10 +37,10 @@ struct socket {
 	bool strangers;
 	struct peer *dialled; /* DEALER: the peer; NULL: a ROUTER */
 	char endpoint[ENDPOINT_BYTES];
-	struct list links; /* ROUTER: all, newest last */
+	struct list links;    /* ROUTER: all, newest last */
 	struct list *buckets; /* ROUTER: by routing id */
-	struct list severed; /* ROUTER: connections that were cut and are not yet gone */
-	struct list silent; /* ROUTER: connections without a message so far, oldest first */
+	struct list severed;  /* ROUTER: connections that were cut and are not yet gone */
+	struct list silent;   /* ROUTER: connections without a message so far, oldest first */
 	size_t silent_n;
 	struct timer silence;
 };
@@ -199,7 +199,7 @@ link_find(struct socket *socket, const void *routing, size_t n)
 {
 	struct link *link;
 
-	list_each (link, bucket_of(socket, routing, n), struct link, in_bucket)
+	list_each(link, bucket_of(socket, routing, n), struct link, in_bucket)
 		if (link->routing_n == n && memcmp(link->routing, routing, n) == 0)
 			return link;
 	return NULL;
@@ -281,7 +281,7 @@ severed_find(struct socket *socket, const void *routing, size_t n)
 {
 	struct severed *severed;
 
-	list_each (severed, &socket->severed, struct severed, link)
+	list_each(severed, &socket->severed, struct severed, link)
 		if (severed->routing_n == n && memcmp(severed->routing, routing, n) == 0)
 			return true;
 	return false;
@@ -358,7 +358,7 @@ link_new(struct socket *socket, zmq_msg_t *routing, zmq_msg_t *first)
 	}
 	entry = socket->strangers ? NULL : roster_find(socket->curve, key);
 	if (entry != NULL)
-		list_each (other, &socket->links, struct link, in_all)
+		list_each(other, &socket->links, struct link, in_all)
 			if (memcmp(other->peer->key, key, sizeof(key)) == 0) {
 				link_down(other, "it connected anew");
 				break;
@@ -441,7 +441,7 @@ silent_ended(struct socket *socket, int fd)
 {
 	struct silent *silent;
 
-	list_each (silent, &socket->silent, struct silent, link)
+	list_each(silent, &socket->silent, struct silent, link)
 		if (silent->fd == fd) {
 			silent_forget(socket, silent);
 			return;
@@ -457,7 +457,7 @@ silence_over(void *self)
 
 	while (monitor_serve(socket))
 		continue;
-	list_each (silent, &socket->silent, struct silent, link) {
+	list_each(silent, &socket->silent, struct silent, link) {
 		if (now - silent->since_ms < SILENT_MS && socket->silent_n <= SILENT_MAX)
 			break;
 		shutdown(silent->fd, SHUT_RDWR);
@@ -492,10 +492,10 @@ descriptor_gone(struct socket *socket, int fd)
 	struct link *link;
 
 	silent_ended(socket, fd);
-	list_each (severed, &socket->severed, struct severed, link)
+	list_each(severed, &socket->severed, struct severed, link)
 		if (severed->fd == fd)
 			severed_forget(severed);
-	list_each (link, &socket->links, struct link, in_all)
+	list_each(link, &socket->links, struct link, in_all)
 		if (link->fd == fd) {
 			link->fd = SRCFD_NONE;
 			link_down(link, "its connection ended");
@@ -694,7 +694,7 @@ socket_free(struct socket *socket)
 	struct link *link;
 
 	if (socket->buckets != NULL)
-		list_each (link, &socket->links, struct link, in_all)
+		list_each(link, &socket->links, struct link, in_all)
 			link_down(link, "this process ends");
 	if (socket->dialled != NULL) {
 		struct why why = {"this process ends"};
@@ -703,9 +703,9 @@ socket_free(struct socket *socket)
 		socket->dialled->wire = NULL;
 		peer_unref(socket->dialled);
 	}
-	list_each (silent, &socket->silent, struct silent, link)
+	list_each(silent, &socket->silent, struct silent, link)
 		silent_forget(socket, silent);
-	list_each (severed, &socket->severed, struct severed, link)
+	list_each(severed, &socket->severed, struct severed, link)
 		severed_forget(severed);
 	loop_timer_stop(loop, &socket->silence);
 	loop_remove(loop, &socket->watch);
@@ -751,11 +751,11 @@ set_common(struct curve *curve, void *zmq)
 	int64_t longest = MSG_BYTES_MAX + 64;
 
 	return set_number(zmq, ZMQ_LINGER, 0) && set_number(zmq, ZMQ_SNDHWM, 0) && set_number(zmq, ZMQ_RCVHWM, 0) &&
-	    set_number(zmq, ZMQ_IPV6, 1) && set_number(zmq, ZMQ_TCP_KEEPALIVE, 1) &&
-	    set_number(zmq, ZMQ_TCP_KEEPALIVE_IDLE, 20) && set_number(zmq, ZMQ_TCP_KEEPALIVE_INTVL, 5) &&
-	    set_number(zmq, ZMQ_TCP_KEEPALIVE_CNT, 4) && set_number(zmq, ZMQ_HANDSHAKE_IVL, 10000) &&
-	    zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &longest, sizeof(longest)) == 0 &&
-	    zmq_setsockopt(zmq, ZMQ_CURVE_SECRETKEY, curve->secret.bytes, 32) == 0;
+	       set_number(zmq, ZMQ_IPV6, 1) && set_number(zmq, ZMQ_TCP_KEEPALIVE, 1) &&
+	       set_number(zmq, ZMQ_TCP_KEEPALIVE_IDLE, 20) && set_number(zmq, ZMQ_TCP_KEEPALIVE_INTVL, 5) &&
+	       set_number(zmq, ZMQ_TCP_KEEPALIVE_CNT, 4) && set_number(zmq, ZMQ_HANDSHAKE_IVL, 10000) &&
+	       zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &longest, sizeof(longest)) == 0 &&
+	       zmq_setsockopt(zmq, ZMQ_CURVE_SECRETKEY, curve->secret.bytes, 32) == 0;
 }
 
 static enum err
@@ -765,9 +765,9 @@ monitor_open(struct socket *socket, struct why *why)
 	char name[64];
 
 	snprintf(name, sizeof(name), "inproc://monitor.%u", ++count);
-	if (zmq_socket_monitor(socket->zmq, name, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
-		ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-		ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) < 0 ||
+	if (zmq_socket_monitor(socket->zmq, name,
+		ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+		    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) < 0 ||
 	    (socket->monitor = zmq_socket(socket->curve->context, ZMQ_PAIR)) == NULL ||
 	    !set_number(socket->monitor, ZMQ_LINGER, 0) || !set_number(socket->monitor, ZMQ_RCVHWM, 0) ||
 	    zmq_connect(socket->monitor, name) < 0)
@@ -874,8 +874,8 @@ curve_connect_key(struct curve *curve, const char *endpoint, enum role role, con
 }
 
 enum err
-curve_connect(struct curve *curve, const char *endpoint, enum role role, const char *name, struct peer **out,
-    struct why *why)
+curve_connect(
+    struct curve *curve, const char *endpoint, enum role role, const char *name, struct peer **out, struct why *why)
 {
 	for (size_t i = 0; i < curve->roster_n; i++)
 		if (curve->roster[i].role == role && strcmp(curve->roster[i].name, name) == 0)

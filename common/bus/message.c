@@ -3,36 +3,37 @@
 
 #include <string.h>
 
-#define FIELD_OF(kind_, name_, words_, type_)                                                                   \
+#define FIELD_OF(kind_, name_, words_, type_)                                                                          \
 	.kind = kind_, .name = #name_, .words = words_, .type = type_, .offset = offsetof(THIS, name_)
 
-#define ID(name_, words_)			{FIELD_OF(FIELD_ID, name_, words_, "id")},
-#define FLAG(name_, words_)			{FIELD_OF(FIELD_FLAG, name_, words_, "bool")},
-#define NUMBER(name_, type_, low_, high_, words_)                                                               \
+#define ID(name_, words_)   {FIELD_OF(FIELD_ID, name_, words_, "id")},
+#define FLAG(name_, words_) {FIELD_OF(FIELD_FLAG, name_, words_, "bool")},
+#define NUMBER(name_, type_, low_, high_, words_)                                                                      \
 	{FIELD_OF(FIELD_NUMBER, name_, words_, #type_), .size = sizeof(type_), .low = low_, .high = high_},
-#define TEXT(name_, min_, max_, words_)		{FIELD_OF(FIELD_TEXT, name_, words_, "text"), .low = min_, .high = max_},
-#define BYTES(name_, min_, max_, words_)	{FIELD_OF(FIELD_BYTES, name_, words_, "bytes"), .low = min_, .high = max_},
-#define TEXTS(name_, count_, max_, words_)                                                                      \
-	{FIELD_OF(FIELD_TEXTS, name_, words_, "texts"), .count_offset = offsetof(THIS, name_##_n), .high = max_, \
+#define TEXT(name_, min_, max_, words_)	 {FIELD_OF(FIELD_TEXT, name_, words_, "text"), .low = min_, .high = max_},
+#define BYTES(name_, min_, max_, words_) {FIELD_OF(FIELD_BYTES, name_, words_, "bytes"), .low = min_, .high = max_},
+#define TEXTS(name_, count_, max_, words_)                                                                             \
+	{FIELD_OF(FIELD_TEXTS, name_, words_, "texts"), .count_offset = offsetof(THIS, name_##_n), .high = max_,       \
 	    .count_max = count_},
-#define MANY(name_, part_, count_, words_)                                                                      \
-	{FIELD_OF(FIELD_MANY, name_, words_, #part_), .count_offset = offsetof(THIS, name_##_n),                 \
-	    .count_max = count_, .size = sizeof(struct msg_##part_), .part = info_##part_},
+#define MANY(name_, part_, count_, words_)                                                                             \
+	{FIELD_OF(FIELD_MANY, name_, words_, #part_), .count_offset = offsetof(THIS, name_##_n), .count_max = count_,  \
+	    .size = sizeof(struct msg_##part_), .part = info_##part_},
 
-#define SINCE(release_)	 {.kind = FIELD_SINCE, .name = "", .words = "", .type = "", .low = release_},
+#define SINCE(release_) {.kind = FIELD_SINCE, .name = "", .words = "", .type = "", .low = release_},
 
-#define INFO(name_, ID_, number_, from_, to_, words_, ...)                                                      \
-	static const struct msg_info *info_##name_(void)                                                         \
-	{                                                                                                        \
-		typedef struct msg_##name_ THIS;                                                                 \
-		static const struct field fields[] = {__VA_ARGS__{.kind = FIELD_END}};                           \
-		static const struct msg_info info = {number_, #name_, words_, from_, to_, fields,                \
-		    sizeof(fields) / sizeof(fields[0]) - 1, sizeof(THIS)};                                       \
-		(void)sizeof(THIS);                                                                              \
-		return &info;                                                                                    \
+#define INFO(name_, ID_, number_, from_, to_, words_, ...)                                                             \
+	static const struct msg_info *info_##name_(void)                                                               \
+	{                                                                                                              \
+		typedef struct msg_##name_ THIS;                                                                       \
+		static const struct field fields[] = {__VA_ARGS__{.kind = FIELD_END}};                                 \
+		static const struct msg_info info = {number_, #name_, words_, from_, to_, fields,                      \
+		    sizeof(fields) / sizeof(fields[0]) - 1, sizeof(THIS)};                                             \
+		(void)sizeof(THIS);                                                                                    \
+		return &info;                                                                                          \
 	}
-#define PART(name, ...)					 INFO(name, name, MSG_NONE, 0, 0, "", __VA_ARGS__)
-#define MESSAGE(ID_, number, name, from, to, words, ...) INFO(name, ID_, (enum msg_id)(number), from, to, words, __VA_ARGS__)
+#define PART(name, ...) INFO(name, name, MSG_NONE, 0, 0, "", __VA_ARGS__)
+#define MESSAGE(ID_, number, name, from, to, words, ...)                                                               \
+	INFO(name, ID_, (enum msg_id)(number), from, to, words, __VA_ARGS__)
 #include "proto/bus.def"
 #undef MESSAGE
 #undef PART
@@ -101,9 +102,8 @@ msg_info(uint32_t number)
 const char *
 role_name(enum role role)
 {
-	static const char *const names[] = {
-	    "api", "state", "credentials", "relay", "driver", "stranger", "link", "supervisor", "spawner", "policyd", "proxy",
-	    "router", "sshd", "grant"};
+	static const char *const names[] = {"api", "state", "credentials", "relay", "driver", "stranger", "link",
+	    "supervisor", "spawner", "policyd", "proxy", "router", "sshd", "grant"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (role == (enum role)(1 << i))

@@ -10,9 +10,9 @@
 #include "common/base/id.h"
 #include "common/base/span.h"
 
-#define BUS_RELEASE	2 /* raised when the first SINCE of a new release is written; a peer may be one behind */
-#define MSG_BYTES_MAX	(2u << 20) /* one encoded message */
-#define MSG_FDS_MAX	12
+#define BUS_RELEASE   2		 /* raised when the first SINCE of a new release is written; a peer may be one behind */
+#define MSG_BYTES_MAX (2u << 20) /* one encoded message */
+#define MSG_FDS_MAX   12
 
 /* Who a process is. A peer's role comes from the roster, the enrolment or the channel, never from what it says. */
 enum role {
@@ -29,8 +29,8 @@ enum role {
 	ROLE_POLICYD = 1 << 9,
 	ROLE_PROXY = 1 << 10,
 	ROLE_ROUTER = 1 << 11,
-	ROLE_SSHD = 1 << 12,	/* one SSH connection of a sandbox */
-	ROLE_GRANT = 1 << 13,	/* gets one token of a sandbox, and ends */
+	ROLE_SSHD = 1 << 12,  /* one SSH connection of a sandbox */
+	ROLE_GRANT = 1 << 13, /* gets one token of a sandbox, and ends */
 	ROLE_ANY = (1 << 14) - 1,
 	ROLE_STREAM = ROLE_API | ROLE_RELAY | ROLE_LINK | ROLE_PROXY | ROLE_ROUTER | ROLE_SSHD,
 };
@@ -48,6 +48,7 @@ enum msg_id {
 };
 
 /* The structs: struct msg_hello, ... A span or list is borrowed from the buffer or arena it was read into. */
+/* clang-format off */
 #define ID(name, words)			       struct id name;
 #define FLAG(name, words)		       bool name;
 #define NUMBER(name, type, low, high, words)   type name;
@@ -58,6 +59,7 @@ enum msg_id {
 #define SINCE(release)
 #define PART(name, ...)			       struct msg_##name { __VA_ARGS__ };
 #define MESSAGE(ID_, number, name, from, to, words, ...) struct msg_##name { __VA_ARGS__ };
+/* clang-format on */
 #include "proto/bus.def"
 #undef ID
 #undef FLAG
@@ -75,9 +77,10 @@ struct peer;
 /* One message. What came in also says from whom; what goes out needs id and its struct alone. */
 struct msg {
 	enum msg_id id;
-	struct peer *from;   /* who sent it */
-	uint64_t call;	     /* to be answered under this number; 0: an event, nobody waits */
-	struct arena *arena; /* where its lists are, and where a handler may build its answer; reset after the handler */
+	struct peer *from; /* who sent it */
+	uint64_t call;	   /* to be answered under this number; 0: an event, nobody waits */
+	struct arena
+	    *arena; /* where its lists are, and where a handler may build its answer; reset after the handler */
 	int fds[MSG_FDS_MAX]; /* channels only. Received: closed after the handler, unless taken with fd_take */
 	size_t fds_n;	      /* Sent: borrowed */
 	union {
@@ -107,11 +110,11 @@ struct msg_info;
 /* A field of a message: where it is in the struct and what it may hold. */
 struct field {
 	enum field_kind kind;
-	const char *name, *words, *type; /* type: of a number, as C; of MANY, the part's name */
-	size_t offset, count_offset;	 /* of the value; of NAME_n */
-	size_t size;			 /* of a number, in bytes; of one item of MANY */
-	uint64_t low, high;		 /* value of a number; length of text, bytes and each of texts */
-	size_t count_max;		 /* of texts and MANY */
+	const char *name, *words, *type;      /* type: of a number, as C; of MANY, the part's name */
+	size_t offset, count_offset;	      /* of the value; of NAME_n */
+	size_t size;			      /* of a number, in bytes; of one item of MANY */
+	uint64_t low, high;		      /* value of a number; length of text, bytes and each of texts */
+	size_t count_max;		      /* of texts and MANY */
 	const struct msg_info *(*part)(void); /* of MANY: its row */
 };
 
@@ -119,10 +122,10 @@ struct field {
 struct msg_info {
 	enum msg_id id; /* MSG_NONE for a part */
 	const char *name, *words;
-	uint32_t from, to; /* roles */
+	uint32_t from, to;	    /* roles */
 	const struct field *fields; /* ends with FIELD_END */
-	size_t rows;	/* before FIELD_END */
-	size_t size;	/* of the struct */
+	size_t rows;		    /* before FIELD_END */
+	size_t size;		    /* of the struct */
 };
 
 /* How many of its rows (FIELD_SINCE among them) a release knows; *fields gets how many of these are fields. */

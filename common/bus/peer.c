@@ -41,7 +41,7 @@ still_there(struct bus *bus)
 {
 	struct peer *peer;
 
-	list_each (peer, &bus->peers, struct peer, link)
+	list_each(peer, &bus->peers, struct peer, link)
 		if (!peer->dialled && !peer->ended)
 			return peer;
 	return NULL;
@@ -67,7 +67,7 @@ bus_peer(struct bus *bus, enum role role, const char *name)
 {
 	struct peer *peer;
 
-	list_each (peer, &bus->peers, struct peer, link)
+	list_each(peer, &bus->peers, struct peer, link)
 		if (peer->role == role && (name == NULL || strcmp(peer->name, name) == 0))
 			return peer;
 	return NULL;
@@ -150,7 +150,8 @@ send_envelope(struct peer *peer, struct envelope *envelope, struct why *why)
 	envelope->release = peer->release;
 	if ((r = envelope_encode(envelope, &bus->buffer, &bus->room, &length, why)) != OK)
 		return r;
-	r = peer->transport->send(peer, span_of_bytes(bus->buffer, length), envelope->msg.fds, envelope->msg.fds_n, why);
+	r = peer->transport->send(
+	    peer, span_of_bytes(bus->buffer, length), envelope->msg.fds, envelope->msg.fds_n, why);
 	explicit_bzero(bus->buffer, length); /* it may have held a key or a token */
 	return r;
 }
@@ -187,7 +188,7 @@ call_find(struct peer *peer, uint64_t number)
 {
 	struct call *call;
 
-	list_each (call, &peer->calls, struct call, link)
+	list_each(call, &peer->calls, struct call, link)
 		if (call->number == number)
 			return call;
 	return NULL;
@@ -234,7 +235,9 @@ reply_with(struct reply *reply, struct envelope *envelope)
 	envelope->call = reply->call;
 	if (reply->call != 0 && peer->up && peer->life == reply->life && send_envelope(peer, envelope, &why) != OK) {
 		log_warning("bus.answer", "to=%s why=\"%s\"", peer->name, why.text);
-		*envelope = (struct envelope){.kind = ENVELOPE_ERROR, .call = reply->call, .error = ERR_INTERNAL,
+		*envelope = (struct envelope){.kind = ENVELOPE_ERROR,
+		    .call = reply->call,
+		    .error = ERR_INTERNAL,
 		    .words = SPAN("the answer could not be sent")};
 		(void)!send_envelope(peer, envelope, &why);
 	}
@@ -252,9 +255,9 @@ reply_send(struct reply *reply, const struct msg *answer)
 void
 reply_fail(struct reply *reply, enum err code, const struct why *why)
 {
-	struct envelope envelope = {.kind = ENVELOPE_ERROR, .error = code,
-	    .words = why == NULL || why->text[0] == '\0' ? span_of_text(err_words(code))
-							 : span_of_text(why->text)};
+	struct envelope envelope = {.kind = ENVELOPE_ERROR,
+	    .error = code,
+	    .words = why == NULL || why->text[0] == '\0' ? span_of_text(err_words(code)) : span_of_text(why->text)};
 
 	reply_with(reply, &envelope);
 }
@@ -342,8 +345,8 @@ welcome_back(struct peer *peer, const struct msg *m, struct why *why)
 		return fail(why, ERR_PROTOCOL, "hello out of place");
 	if (!releases_meet(peer, m->hello.release))
 		return fail(why, ERR_PROTOCOL, "it is of release %u, this is %u", m->hello.release, peer->bus->release);
-	envelope.msg = (struct msg){
-	    .id = WELCOME, .welcome = {.release = peer->release, .name = span_of_text(peer->bus->name)}};
+	envelope.msg =
+	    (struct msg){.id = WELCOME, .welcome = {.release = peer->release, .name = span_of_text(peer->bus->name)}};
 	if ((r = send_envelope(peer, &envelope, why)) == OK)
 		peer_is_up(peer);
 	return r;
@@ -403,7 +406,7 @@ static bool
 floods(const struct peer *peer, const struct route *route, size_t place)
 {
 	return (peer->role & (ROLE_LINK | ROLE_STRANGER)) != 0 && route->per_second != 0 &&
-	    peer->in_second[place] / FLOOD_FACTOR > route->per_second;
+	       peer->in_second[place] / FLOOD_FACTOR > route->per_second;
 }
 
 static enum err
@@ -422,7 +425,8 @@ serve(struct peer *peer, struct msg *m, struct why *cut)
 		return fail(cut, ERR_LIMIT, "%s: far more than %u a second", msg_info(m->id)->name, route->per_second);
 	if (m->call == 0) {
 		if (r != OK)
-			log_debug("bus.event", "name=%s from=%s why=\"%s\"", msg_info(m->id)->name, peer->name, why.text);
+			log_debug(
+			    "bus.event", "name=%s from=%s why=\"%s\"", msg_info(m->id)->name, peer->name, why.text);
 		return OK;
 	}
 	if (r == OK && answer.id == MSG_NONE)

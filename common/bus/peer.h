@@ -7,7 +7,7 @@
 #include "common/bus/codec.h"
 #include "common/os/loop.h"
 
-#define PEER_NAME_BYTES 64
+#define PEER_NAME_BYTES	 64
 #define CALL_DEADLINE_MS 10000 /* where a caller has no better idea */
 
 /*
@@ -24,8 +24,8 @@ typedef enum err handler(void *self, struct msg *m, struct msg *answer, struct w
 struct route {
 	enum msg_id id;
 	handler *handle;
-	uint32_t states;	/* bits of bus.state in which it is served; 0: always */
-	uint32_t per_second;	/* from one peer; 0: not limited. Above it: ERR_LIMIT */
+	uint32_t states;     /* bits of bus.state in which it is served; 0: always */
+	uint32_t per_second; /* from one peer; 0: not limited. Above it: ERR_LIMIT */
 };
 
 struct bus;
@@ -55,8 +55,8 @@ struct peer {
 	struct list calls; /* ours, waiting for its answer */
 	struct list link;  /* in bus.peers */
 	unsigned references;
-	uint32_t life;	   /* grows with each connection, so that no answer reaches a later one */
-	uint64_t second;   /* rate: which second, how many per route */
+	uint32_t life;	 /* grows with each connection, so that no answer reaches a later one */
+	uint64_t second; /* rate: which second, how many per route */
 	uint32_t *in_second;
 	const struct transport *transport;
 	void *wire; /* the transport's own */
@@ -66,18 +66,18 @@ struct peer {
 struct bus {
 	struct loop *loop;
 	enum role role;
-	const char *name;	    /* for hello and logs */
-	const struct route *routes; /* ends with {0} */
-	void *self;		    /* handed to handlers and to these: */
-	void (*peer_up)(void *self, struct peer *peer);	  /* may be NULL */
+	const char *name;							 /* for hello and logs */
+	const struct route *routes;						 /* ends with {0} */
+	void *self;								 /* handed to handlers and to these: */
+	void (*peer_up)(void *self, struct peer *peer);				 /* may be NULL */
 	void (*peer_down)(void *self, struct peer *peer, const struct why *why); /* calls have failed already */
-	uint32_t state;		    /* which routes are open, see struct route */
-	uint32_t release;	    /* 0: this one's, BUS_RELEASE; a test may be of the last one */
+	uint32_t state;	  /* which routes are open, see struct route */
+	uint32_t release; /* 0: this one's, BUS_RELEASE; a test may be of the last one */
 
 	struct list peers;
 	uint64_t next_call;
 	struct arena arena; /* of the message being handled */
-	char *buffer; /* encoding */
+	char *buffer;	    /* encoding */
 	size_t room;
 	uint64_t refused; /* messages that broke a rule, since the start */
 };

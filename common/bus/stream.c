@@ -20,8 +20,11 @@ stream_room(const struct stream_out *out)
 enum err
 stream_send(struct stream_out *out, const void *bytes, size_t length, struct why *why)
 {
-	struct msg m = {.id = STREAM_DATA, .stream_data = {.stream = out->stream, .channel = out->channel,
-	    .offset = out->sent, .bytes = span_of_bytes(bytes, length)}};
+	struct msg m = {.id = STREAM_DATA,
+	    .stream_data = {.stream = out->stream,
+		.channel = out->channel,
+		.offset = out->sent,
+		.bytes = span_of_bytes(bytes, length)}};
 	enum err r;
 
 	assert(length <= stream_room(out));
@@ -35,8 +38,8 @@ stream_send(struct stream_out *out, const void *bytes, size_t length, struct why
 enum err
 stream_finish(struct stream_out *out, struct why *why)
 {
-	struct msg m = {.id = STREAM_END, .stream_end = {.stream = out->stream, .channel = out->channel,
-	    .offset = out->sent}};
+	struct msg m = {
+	    .id = STREAM_END, .stream_end = {.stream = out->stream, .channel = out->channel, .offset = out->sent}};
 
 	if (out->ended)
 		return OK;
@@ -57,16 +60,16 @@ stream_granted(struct stream_out *out, const struct msg_stream_grant *m, struct 
 static enum err
 grant(struct stream_in *in, struct why *why)
 {
-	struct msg m = {.id = STREAM_GRANT, .stream_grant = {.stream = in->stream, .channel = in->channel,
-	    .limit = in->used + in->window_bytes}};
+	struct msg m = {.id = STREAM_GRANT,
+	    .stream_grant = {.stream = in->stream, .channel = in->channel, .limit = in->used + in->window_bytes}};
 
 	in->granted = m.stream_grant.limit;
 	return peer_tell(in->peer, &m, why);
 }
 
 enum err
-stream_in_open(struct stream_in *in, struct peer *peer, uint64_t stream, uint8_t channel, uint32_t window_bytes,
-    struct why *why)
+stream_in_open(
+    struct stream_in *in, struct peer *peer, uint64_t stream, uint8_t channel, uint32_t window_bytes, struct why *why)
 {
 	*in = (struct stream_in){.peer = peer, .stream = stream, .channel = channel, .window_bytes = window_bytes};
 	return grant(in, why);

@@ -6,7 +6,8 @@
 
 #define STREAM_WINDOW_BYTES (256u << 10) /* credit that a receiver keeps open for one channel */
 #define STREAM_CHUNK_BYTES  (64u << 10)	 /* most bytes of one stream_data; at most what bus.def allows */
-#define STREAM_OUTPUT_BYTES ((1u << 20) + (64u << 10)) /* of main_stdio's memory: the newest 1 MiB and link's notes on it */
+#define STREAM_OUTPUT_BYTES                                                                                            \
+	((1u << 20) + (64u << 10)) /* of main_stdio's memory: the newest 1 MiB and link's notes on it */
 
 /* The sending end of one channel of a stream. */
 struct stream_out {
@@ -22,7 +23,7 @@ struct stream_in {
 	struct peer *peer;
 	uint64_t stream;
 	uint8_t channel;
-	bool ended;		    /* stream_end came and all bytes before it */
+	bool ended;		     /* stream_end came and all bytes before it */
 	uint64_t got, used, granted; /* bytes received; bytes the owner is done with; limit last told */
 	uint32_t window_bytes;
 };

@@ -16,8 +16,8 @@
 #include "common/wire/http_chunk.h"
 #include "common/leg/openssl.h"
 
-#define AUTHORITIES_MAX (1 << 20) /* bytes of a file of them */
-#define RAW_MAX (HTTPS_ANSWER_MAX + HTTP_HEAD_BYTES + 65536) /* with what chunks cost */
+#define AUTHORITIES_MAX (1 << 20)				     /* bytes of a file of them */
+#define RAW_MAX		(HTTPS_ANSWER_MAX + HTTP_HEAD_BYTES + 65536) /* with what chunks cost */
 
 /* A connection with its deadline. */
 struct line {
@@ -160,7 +160,8 @@ line_secure(struct line *line, const struct https_request *in, int authorities, 
 	if (SSL_connect(line->ssl) == 1)
 		return OK;
 	if ((verified = SSL_get_verify_result(line->ssl)) != X509_V_OK)
-		return fail(why, ERR_UNAVAILABLE, "%s: its certificate: %s", host, X509_verify_cert_error_string(verified));
+		return fail(
+		    why, ERR_UNAVAILABLE, "%s: its certificate: %s", host, X509_verify_cert_error_string(verified));
 	if (errno == EAGAIN)
 		return timed_out(why);
 	return fail(why, ERR_UNAVAILABLE, "%s: no TLS there", host);
@@ -180,7 +181,8 @@ line_write(struct line *line, struct span bytes, struct why *why)
 		n = line->ssl != NULL ? SSL_write(line->ssl, bytes.at, (int)bytes.length)
 				      : send(line->fd, bytes.at, bytes.length, MSG_NOSIGNAL);
 		if (n <= 0)
-			return errno == EAGAIN ? timed_out(why) : fail(why, ERR_UNAVAILABLE, "it closed the connection");
+			return errno == EAGAIN ? timed_out(why)
+					       : fail(why, ERR_UNAVAILABLE, "it closed the connection");
 		bytes = span_tail(bytes, (size_t)n);
 	}
 	return OK;
@@ -300,7 +302,8 @@ line_ask(struct line *line, const struct https_request *in, struct arena *arena,
 }
 
 enum err
-https_ask(const struct https_request *in, int authorities, struct arena *arena, struct https_answer *out, struct why *why)
+https_ask(
+    const struct https_request *in, int authorities, struct arena *arena, struct https_answer *out, struct why *why)
 {
 	struct line line = {.fd = -1, .until_ms = clock_ms() + in->limit_ms};
 	enum err r;

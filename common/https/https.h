@@ -39,7 +39,7 @@ struct https_request {
 	struct span fields;	    /* "Name: value\r\n" each; Host, Content-Length and Connection are added */
 	struct span body;
 	uint32_t limit_ms; /* for all of it */
-	bool no_system; /* nobody is trusted but who is on the descriptor: no file of the system is read */
+	bool no_system;	   /* nobody is trusted but who is on the descriptor: no file of the system is read */
 	const struct address *addresses; /* of the host, looked up already; */
 	size_t addresses_n;		 /* 0: they are looked up here, by the system's resolver */
 };

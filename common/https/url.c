@@ -62,7 +62,8 @@ https_url_parse(struct span text, bool plain, struct https_url *out, struct why 
 	url.host = authority.host;
 	url.port = authority.has_port ? authority.port : url.tls ? 443 : 80;
 	if (!url.tls && !plain && !is_loopback(url.host))
-		return fail(why, ERR_INVALID, "an address beginning https:// is wanted; http:// leads to loopback alone");
+		return fail(
+		    why, ERR_INVALID, "an address beginning https:// is wanted; http:// leads to loopback alone");
 	*out = url;
 	return OK;
 }

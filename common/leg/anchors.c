@@ -191,8 +191,7 @@ get_issuer(X509 **issuer, X509_STORE_CTX *context, X509 *certificate)
 	return X509_STORE_CTX_get1_issuer(issuer, context, certificate);
 }
 
-static STACK_OF(X509) *
-lookup(X509_STORE_CTX *context, const X509_NAME *subject)
+static STACK_OF(X509) * lookup(X509_STORE_CTX *context, const X509_NAME *subject)
 {
 	need(context, subject);
 	return X509_STORE_CTX_get1_certs(context, subject);

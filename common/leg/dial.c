@@ -148,8 +148,8 @@ dial_next(void *self)
 }
 
 struct dial *
-dial_begin(struct loop *loop, const struct address *addresses, size_t n, uint16_t port, uint32_t deadline_ms, dial_done *done,
-    void *self)
+dial_begin(struct loop *loop, const struct address *addresses, size_t n, uint16_t port, uint32_t deadline_ms,
+    dial_done *done, void *self)
 {
 	struct dial *dial = calloc(1, sizeof(*dial) + n * sizeof(*addresses));
 

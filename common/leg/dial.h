@@ -16,8 +16,8 @@ typedef void dial_done(void *self, enum err r, int fd, size_t which, const struc
  * addresses  copied
  * done       later, from the loop, once: OK; ERR_TIMEOUT past deadline_ms; ERR_UNAVAILABLE what the last one said
  */
-struct dial *dial_begin(struct loop *loop, const struct address *addresses, size_t n, uint16_t port, uint32_t deadline_ms,
-    dial_done *done, void *self);
+struct dial *dial_begin(struct loop *loop, const struct address *addresses, size_t n, uint16_t port,
+    uint32_t deadline_ms, dial_done *done, void *self);
 
 /* Forget it: done will not run. NULL does nothing; one that is done must not be given. */
 void dial_cancel(struct dial *dial);

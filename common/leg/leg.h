@@ -39,7 +39,7 @@ void leg_watch(struct leg *leg, uint32_t events, void (*ready)(void *self, uint3
 const char *leg_alpn(const struct leg *leg);
 bool leg_tls(const struct leg *leg);
 struct ssl_st *leg_ssl(const struct leg *leg); /* borrowed; NULL: plain */
-int leg_fd(const struct leg *leg); /* for splice and MSG_PEEK, without TLS only */
+int leg_fd(const struct leg *leg);	       /* for splice and MSG_PEEK, without TLS only */
 
 /* Put bytes back in front of what leg_read returns next (what a sniffer looked at). At most LEG_UNREAD_MAX. */
 enum err leg_unread(struct leg *leg, struct span bytes, struct why *why) must_check;

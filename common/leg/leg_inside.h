@@ -16,12 +16,12 @@ struct leg {
 	void *self;
 	char *unread;
 	size_t unread_at, unread_length;
-	bool held;		/* TLS may have more: the last read gave bytes and left some */
-	bool read_needs_room;	/* TLS must write before it can read, and the other way round */
+	bool held;	      /* TLS may have more: the last read gave bytes and left some */
+	bool read_needs_room; /* TLS must write before it can read, and the other way round */
 	bool write_needs_bytes;
-	bool finishing;		/* close_notify waits for room */
-	bool abandoned;		/* finished in the middle of the handshake */
-	bool hung_up;		/* the end was told: not again before leg_watch */
+	bool finishing; /* close_notify waits for room */
+	bool abandoned; /* finished in the middle of the handshake */
+	bool hung_up;	/* the end was told: not again before leg_watch */
 	void (*shaken)(void *self, enum err r, const struct why *why); /* during the handshake */
 	void *shaken_self;
 	struct timer deadline;

@@ -20,11 +20,11 @@ struct side {
 	struct sides *all;
 	struct leg *leg; /* NULL: closed */
 	struct bytes in, out;
-	bool ended;    /* nothing more comes */
-	bool broken;   /* nothing more comes or goes */
-	bool finish;   /* when all is written, end our sending */
+	bool ended;  /* nothing more comes */
+	bool broken; /* nothing more comes or goes */
+	bool finish; /* when all is written, end our sending */
 	bool finished;
-	bool full;     /* out was over its bound: turn runs when there is room */
+	bool full; /* out was over its bound: turn runs when there is room */
 	uint32_t watched;
 	void (*fill)(struct side *side); /* before writing: add what is due, up to SIDE_OUT_BYTES; NULL: nothing ever */
 	struct list dirty;

@@ -46,7 +46,7 @@ tls_context_new(const SSL_METHOD *method)
 	SSL_CTX_set_security_level(context, SECURITY_LEVEL);
 	SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+				      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_read_ahead(context, 1);
 	return context;
 }
@@ -130,7 +130,8 @@ host_verify(SSL *ssl, const char *host)
 }
 
 enum err
-tls_client_open(struct tls_client *client, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why)
+tls_client_open(
+    struct tls_client *client, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why)
 {
 	SSL *ssl = SSL_new(client->context);
 	struct session *session;

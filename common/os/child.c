@@ -24,8 +24,7 @@ struct report {
 	char step[32];
 };
 
-static void __attribute__((noreturn))
-give_up(int report_fd, const char *step)
+static void __attribute__((noreturn)) give_up(int report_fd, const char *step)
 {
 	struct report report = {.error = errno};
 
@@ -69,8 +68,7 @@ place_fds(const struct child_plan *plan, int *report_fd, int *exec_fd)
 		give_up(*report_fd, "close_range");
 }
 
-static void __attribute__((noreturn))
-become(const struct child_plan *plan, int report_fd)
+static void __attribute__((noreturn)) become(const struct child_plan *plan, int report_fd)
 {
 	static const char *const no_environment[] = {NULL};
 	const char *const *envp = plan->envp == NULL ? no_environment : plan->envp;
@@ -162,8 +160,7 @@ child_ready(void *self, uint32_t events)
 }
 
 enum err
-child_watch(struct child *child, struct loop *loop, void (*ended)(void *self, int status), void *self,
-    struct why *why)
+child_watch(struct child *child, struct loop *loop, void (*ended)(void *self, int status), void *self, struct why *why)
 {
 	child->loop = loop;
 	child->ended = ended;

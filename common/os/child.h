@@ -19,10 +19,10 @@ struct child_plan {
 	const char *const *envp; /* NULL-terminated; NULL is an empty environment, never the parent's */
 	int fds[CHILD_FDS_MAX];	 /* -1 at 0, 1 or 2: /dev/null; -1 above: closed */
 	size_t fds_count;
-	bool die_with_parent;	 /* PR_SET_PDEATHSIG SIGKILL */
-	bool new_session;	 /* setsid */
+	bool die_with_parent;	   /* PR_SET_PDEATHSIG SIGKILL */
+	bool new_session;	   /* setsid */
 	unsigned long clone_flags; /* CLONE_NEW*: namespaces that the child begins in */
-	uid_t uid;		 /* with set_ids: setgroups(0), setresgid, setresuid before exec */
+	uid_t uid;		   /* with set_ids: setgroups(0), setresgid, setresuid before exec */
 	gid_t gid;
 	bool set_ids;
 };

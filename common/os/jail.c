@@ -52,8 +52,7 @@ static enum err
 capabilities_set(uint64_t set, struct why *why)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {
-	    {.permitted = (uint32_t)set, .effective = (uint32_t)set},
+	struct __user_cap_data_struct data[2] = {{.permitted = (uint32_t)set, .effective = (uint32_t)set},
 	    {.permitted = (uint32_t)(set >> 32), .effective = (uint32_t)(set >> 32)}};
 
 	if (syscall(SYS_capset, &header, data) < 0)
@@ -147,8 +146,8 @@ capabilities_drop(uint64_t keep, struct why *why)
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "ambient capabilities");
-	if ((r = capabilities_get(&have, why)) != OK ||
-	    (r = capabilities_set(have.permitted & keep, why)) != OK || (r = capabilities_get(&have, why)) != OK)
+	if ((r = capabilities_get(&have, why)) != OK || (r = capabilities_set(have.permitted & keep, why)) != OK ||
+	    (r = capabilities_get(&have, why)) != OK)
 		return r;
 	if ((have.permitted & ~keep) != 0 || have.effective != have.permitted || have.inheritable != 0)
 		return fail(why, ERR_SYSTEM, "capabilities are left: %#llx", (unsigned long long)have.permitted);
@@ -248,11 +247,11 @@ steps(const struct jail *jail, struct why *why)
 {
 	enum err r;
 
-	if ((r = alone(why)) != OK || (r = close_others(jail, why)) != OK ||
-	    (r = jail_root(jail->root, why)) != OK || (r = bounding_drop(jail->capabilities, why)) != OK ||
-	    (r = ids_set(jail, why)) != OK || (r = capabilities_drop(jail->capabilities, why)) != OK ||
-	    (r = no_way_back(jail, why)) != OK || (r = limits_set(jail, why)) != OK ||
-	    (r = files_restrict(jail, why)) != OK || (r = files_check(jail, why)) != OK)
+	if ((r = alone(why)) != OK || (r = close_others(jail, why)) != OK || (r = jail_root(jail->root, why)) != OK ||
+	    (r = bounding_drop(jail->capabilities, why)) != OK || (r = ids_set(jail, why)) != OK ||
+	    (r = capabilities_drop(jail->capabilities, why)) != OK || (r = no_way_back(jail, why)) != OK ||
+	    (r = limits_set(jail, why)) != OK || (r = files_restrict(jail, why)) != OK ||
+	    (r = files_check(jail, why)) != OK)
 		return r;
 	return promise_keep(jail->promises, why);
 }

@@ -11,17 +11,17 @@
 
 /* Stated once in a daemon's main.c as data, repeated in its README, compared with /proc by a test. */
 struct jail {
-	const char *process;	/* its name, for messages */
-	uid_t uid;		/* become this user and group when running as uid 0 of its user namespace; 0: stay */
+	const char *process; /* its name, for messages */
+	uid_t uid;	     /* become this user and group when running as uid 0 of its user namespace; 0: stay */
 	gid_t gid;
-	const char *root;	/* new root directory; NULL: an empty one that nothing can be written to; "/" keeps */
-	uint64_t capabilities;	/* 1 << CAP_X for each that stays, in the permitted and effective set */
+	const char *root;      /* new root directory; NULL: an empty one that nothing can be written to; "/" keeps */
+	uint64_t capabilities; /* 1 << CAP_X for each that stays, in the permitted and effective set */
 	uint32_t promises;
-	uint32_t files_max;	/* RLIMIT_NOFILE; 0 keeps */
+	uint32_t files_max;		/* RLIMIT_NOFILE; 0 keeps */
 	const char *const *read_paths;	/* Landlock below the new root: readable and executable; NULL-terminated */
 	const char *const *write_paths; /* Landlock: also writable; NULL-terminated. Both NULL: no file system at all */
-	bool no_landlock;	/* a process that mounts, or whose children do (a Landlock domain forbids it) */
-	int keep_from, keep_to; /* descriptors above 2 that stay open, inclusive; 0, 0: none */
+	bool no_landlock;		/* a process that mounts, or whose children do (a Landlock domain forbids it) */
+	int keep_from, keep_to;		/* descriptors above 2 that stay open, inclusive; 0, 0: none */
 };
 
 /*

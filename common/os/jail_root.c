@@ -22,7 +22,7 @@ capable(int capability)
 	struct __user_cap_data_struct data[2] = {0};
 
 	return syscall(SYS_capget, &header, data) == 0 &&
-	    (data[capability / 32].effective & (1u << (capability % 32))) != 0;
+	       (data[capability / 32].effective & (1u << (capability % 32))) != 0;
 }
 
 /* A user namespace in which uid and gid stay what they are, and a mount namespace that belongs to it. */
@@ -44,8 +44,8 @@ empty_open(int *out, struct why *why)
 	    fsconfig(fs, FSCONFIG_SET_STRING, "size", "4096", 0) < 0 ||
 	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "root directory: make an empty one");
-	*out = fsmount(fs, FSMOUNT_CLOEXEC,
-	    MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	*out =
+	    fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (*out < 0)
 		return fail_errno(why, ERR_SYSTEM, "root directory: mount an empty one");
 	return OK;

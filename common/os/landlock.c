@@ -70,7 +70,7 @@ walls_scoped(uint32_t walls, int abi)
 	if (abi < ABI_SCOPE)
 		return 0;
 	return ((walls & LANDLOCK_ABSTRACT) != 0 ? SCOPE_ABSTRACT : 0) |
-	    ((walls & LANDLOCK_SIGNAL) != 0 ? SCOPE_SIGNAL : 0);
+	       ((walls & LANDLOCK_SIGNAL) != 0 ? SCOPE_SIGNAL : 0);
 }
 
 enum err

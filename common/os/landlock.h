@@ -8,16 +8,16 @@
 #include "common/base/err.h"
 
 enum landlock_access {
-	LANDLOCK_READ,	/* read, list, execute */
-	LANDLOCK_WRITE, /* the same, and write, create (no device nodes), rename, remove */
+	LANDLOCK_READ,	 /* read, list, execute */
+	LANDLOCK_WRITE,	 /* the same, and write, create (no device nodes), rename, remove */
 	LANDLOCK_DEVICE, /* the same, and ioctl on devices: terminals */
-	LANDLOCK_LIST,	/* list directories, nothing else */
+	LANDLOCK_LIST,	 /* list directories, nothing else */
 };
 
 /* A ruleset being built. fd is -1 before landlock_begin and after landlock_end. */
 struct landlock {
 	int fd;
-	int abi;	 /* of the kernel: 1 (Linux 5.13) and up */
+	int abi;	  /* of the kernel: 1 (Linux 5.13) and up */
 	uint64_t handled; /* accesses to files that are refused unless a rule allows them */
 };
 
@@ -39,8 +39,8 @@ enum err landlock_begin(struct landlock *out, uint32_t walls, struct why *why) m
  *
  * errors  ERR_NOT_FOUND there is no such path; ERR_SYSTEM it cannot be opened or the rule is refused
  */
-enum err landlock_allow(struct landlock *landlock, const char *path, enum landlock_access access, struct why *why)
-    must_check;
+enum err landlock_allow(
+    struct landlock *landlock, const char *path, enum landlock_access access, struct why *why) must_check;
 
 /* Enforce it on this thread and all that it starts; no_new_privs must be set. Closes the ruleset. */
 enum err landlock_end(struct landlock *landlock, struct why *why) must_check;

@@ -64,8 +64,8 @@ loop_free(struct loop *loop)
 }
 
 enum err
-loop_add(struct loop *loop, struct watch *watch, int fd, uint32_t events,
-    void (*ready)(void *self, uint32_t events), void *self, struct why *why)
+loop_add(struct loop *loop, struct watch *watch, int fd, uint32_t events, void (*ready)(void *self, uint32_t events),
+    void *self, struct why *why)
 {
 	struct epoll_event event = {.events = events, .data.ptr = watch};
 
@@ -193,8 +193,7 @@ signal_ready(void *self, uint32_t events)
 	(void)events;
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info))
 		if (info.ssi_signo <= SIGNALS_MAX && loop->on_signal[info.ssi_signo].got != NULL)
-			loop->on_signal[info.ssi_signo].got(loop->on_signal[info.ssi_signo].self,
-			    (int)info.ssi_signo);
+			loop->on_signal[info.ssi_signo].got(loop->on_signal[info.ssi_signo].self, (int)info.ssi_signo);
 }
 
 enum err

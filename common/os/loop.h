@@ -67,8 +67,8 @@ void loop_expect(struct loop *loop, uint32_t us);
  * Deliver a signal to got(self, number) inside the loop. The signal is blocked for this thread.
  * A child that is started through child_start gets it unblocked again.
  */
-enum err loop_signal(struct loop *loop, int number, void (*got)(void *self, int number), void *self,
-    struct why *why) must_check;
+enum err loop_signal(
+    struct loop *loop, int number, void (*got)(void *self, int number), void *self, struct why *why) must_check;
 
 /* Serve until loop_stop. ERR_SYSTEM when epoll fails. */
 enum err loop_run(struct loop *loop, struct why *why) must_check;

@@ -19,13 +19,13 @@ static const struct {
 	unsigned long flag;
 	const char *name;
 } kinds[] = {
-	{CLONE_NEWUSER, "user"},
-	{CLONE_NEWPID, "pid"},
-	{CLONE_NEWNS, "mnt"},
-	{CLONE_NEWNET, "net"},
-	{CLONE_NEWIPC, "ipc"},
-	{CLONE_NEWUTS, "uts"},
-	{CLONE_NEWCGROUP, "cgroup"},
+    {CLONE_NEWUSER, "user"},
+    {CLONE_NEWPID, "pid"},
+    {CLONE_NEWNS, "mnt"},
+    {CLONE_NEWNET, "net"},
+    {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWUTS, "uts"},
+    {CLONE_NEWCGROUP, "cgroup"},
 };
 
 /* Rules that forbid user namespaces to ordinary users, each with the value that allows them. */
@@ -33,8 +33,8 @@ static const struct {
 	const char *path, *name;
 	uint64_t allows;
 } rules[] = {
-	{"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", 1},
-	{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "kernel.apparmor_restrict_unprivileged_userns", 0},
+    {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", 1},
+    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "kernel.apparmor_restrict_unprivileged_userns", 0},
 };
 
 static bool
@@ -73,8 +73,8 @@ limit_reached(struct why *why, unsigned long flags, const char *what)
 		return fail(why, ERR_SYSTEM,
 		    "%s: the kernel gives no more namespaces: raise /proc/sys/user/max_*_namespaces on the host", what);
 	return fail(why, ERR_SYSTEM,
-	    "%s: the kernel gives no more %s namespaces: raise /proc/sys/user/max_%s_namespaces (it is %llu)", what, name,
-	    name, (unsigned long long)least);
+	    "%s: the kernel gives no more %s namespaces: raise /proc/sys/user/max_%s_namespaces (it is %llu)", what,
+	    name, name, (unsigned long long)least);
 }
 
 enum err
@@ -88,10 +88,11 @@ namespaces_failed(struct why *why, unsigned long flags, const char *what)
 	for (size_t i = 0; i < COUNT(rules) && (error == EPERM || error == EACCES); i++)
 		if (number_of(rules[i].path, &value) && value != rules[i].allows)
 			return fail(why, ERR_SYSTEM,
-			    "%s: this system does not let ordinary users make namespaces: `sysctl -w %s=%llu` allows it", what,
-			    rules[i].name, (unsigned long long)rules[i].allows);
+			    "%s: this system does not let ordinary users make namespaces: `sysctl -w %s=%llu` allows it",
+			    what, rules[i].name, (unsigned long long)rules[i].allows);
 	if (error == EINVAL)
-		return fail(why, ERR_SYSTEM, "%s: this kernel has not all of the namespaces that a sandbox needs", what);
+		return fail(
+		    why, ERR_SYSTEM, "%s: this kernel has not all of the namespaces that a sandbox needs", what);
 	errno = error;
 	return fail_errno(why, ERR_SYSTEM, "%s: namespaces", what);
 }

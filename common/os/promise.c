@@ -20,7 +20,7 @@
 #define SOCKETS	   (PROMISE_INET | PROMISE_UNIX | PROMISE_BUS | PROMISE_GIVEN)
 #define READS	   (PROMISE_RPATH | PROMISE_WPATH | PROMISE_PROC)
 #define ALWAYS	   (~0u)
-#define NAMESPACES                                                                                               \
+#define NAMESPACES                                                                                                     \
 	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 #define OPEN_CHANGES (O_ACCMODE | O_CREAT | O_TRUNC)
 #define LOW_32	     0xffffffffu /* the kernel looks at no more of these arguments */
@@ -28,26 +28,26 @@
 
 static const int stdio_calls[] = {
     /* its own descriptors */
-    CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(close_range), CALL(fstat),
-    CALL(newfstatat), CALL(fcntl), CALL(dup), CALL(dup2), CALL(dup3), CALL(pipe), CALL(pipe2), CALL(ftruncate),
-    CALL(fallocate), CALL(fsync), CALL(fdatasync), CALL(tee), CALL(memfd_create), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6),
-    CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
-    CALL(epoll_pwait2), CALL(eventfd), CALL(eventfd2), CALL(signalfd), CALL(signalfd4), CALL(timerfd_create),
-    CALL(timerfd_settime), CALL(timerfd_gettime),
+    CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(close_range), CALL(fstat), CALL(newfstatat),
+    CALL(fcntl), CALL(dup), CALL(dup2), CALL(dup3), CALL(pipe), CALL(pipe2), CALL(ftruncate), CALL(fallocate),
+    CALL(fsync), CALL(fdatasync), CALL(tee), CALL(memfd_create), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6),
+    CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2),
+    CALL(eventfd), CALL(eventfd2), CALL(signalfd), CALL(signalfd4), CALL(timerfd_create), CALL(timerfd_settime),
+    CALL(timerfd_gettime),
     /* memory and threads; who may make one is said below */
     CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise), CALL(mlock), CALL(mlock2), CALL(munlock), CALL(msync),
     CALL(mincore), CALL(futex), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(get_robust_list),
     CALL(set_tid_address), CALL(sched_yield), CALL(sched_getaffinity), CALL(getcpu), CALL(restart_syscall),
     /* time */
-    CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday),
-    CALL(time), CALL(times), CALL(getrusage), CALL(getitimer), CALL(setitimer), CALL(alarm),
+    CALL(nanosleep), CALL(clock_nanosleep), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time),
+    CALL(times), CALL(getrusage), CALL(getitimer), CALL(setitimer), CALL(alarm),
     /* its own signals, its end */
     CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(rt_sigtimedwait), CALL(rt_sigpending),
     CALL(rt_sigsuspend), CALL(sigaltstack), CALL(pause), CALL(exit), CALL(exit_group),
     /* who am I */
-    CALL(getpid), CALL(gettid), CALL(getppid), CALL(getpgrp), CALL(getpgid), CALL(getsid), CALL(getuid),
-    CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid), CALL(getgroups), CALL(capget),
-    CALL(uname), CALL(sysinfo), CALL(getrlimit), CALL(getpriority), CALL(getrandom), CALL(umask)};
+    CALL(getpid), CALL(gettid), CALL(getppid), CALL(getpgrp), CALL(getpgid), CALL(getsid), CALL(getuid), CALL(geteuid),
+    CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid), CALL(getgroups), CALL(capget), CALL(uname),
+    CALL(sysinfo), CALL(getrlimit), CALL(getpriority), CALL(getrandom), CALL(umask)};
 
 /*
  * At a place in a file that the caller chooses. Who may look into other processes reads from the beginning alone: there
@@ -56,33 +56,33 @@ static const int stdio_calls[] = {
 static const int seek_calls[] = {CALL(lseek), CALL(pread64), CALL(preadv), CALL(preadv2), CALL(pwrite64), CALL(pwritev),
     CALL(pwritev2), CALL(splice), CALL(sendfile), CALL(copy_file_range)};
 
-static const int socket_calls[] = {CALL(bind), CALL(connect), CALL(listen), CALL(accept), CALL(accept4),
-    CALL(shutdown), CALL(sendto), CALL(sendmsg), CALL(sendmmsg), CALL(recvfrom), CALL(recvmsg), CALL(recvmmsg),
-    CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername)};
+static const int socket_calls[] = {CALL(bind), CALL(connect), CALL(listen), CALL(accept), CALL(accept4), CALL(shutdown),
+    CALL(sendto), CALL(sendmsg), CALL(sendmmsg), CALL(recvfrom), CALL(recvmsg), CALL(recvmmsg), CALL(getsockopt),
+    CALL(setsockopt), CALL(getsockname), CALL(getpeername)};
 
 /* Files of libzmq's own ipc sockets; its threads ask for their scheduling. */
-static const int bus_calls[] = {CALL(unlink), CALL(unlinkat), CALL(chmod), CALL(sched_getparam), CALL(sched_getscheduler)};
+static const int bus_calls[] = {
+    CALL(unlink), CALL(unlinkat), CALL(chmod), CALL(sched_getparam), CALL(sched_getscheduler)};
 
-static const int read_calls[] = {CALL(stat), CALL(lstat), CALL(statx), CALL(access), CALL(faccessat),
-    CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(getdents), CALL(getdents64), CALL(getcwd),
-    CALL(chdir), CALL(fchdir), CALL(statfs), CALL(fstatfs), CALL(flock), CALL(fadvise64), CALL(getxattr),
-    CALL(lgetxattr), CALL(fgetxattr), CALL(inotify_init), CALL(inotify_init1), CALL(inotify_add_watch),
-    CALL(inotify_rm_watch)};
+static const int read_calls[] = {CALL(stat), CALL(lstat), CALL(statx), CALL(access), CALL(faccessat), CALL(faccessat2),
+    CALL(readlink), CALL(readlinkat), CALL(getdents), CALL(getdents64), CALL(getcwd), CALL(chdir), CALL(fchdir),
+    CALL(statfs), CALL(fstatfs), CALL(flock), CALL(fadvise64), CALL(getxattr), CALL(lgetxattr), CALL(fgetxattr),
+    CALL(inotify_init), CALL(inotify_init1), CALL(inotify_add_watch), CALL(inotify_rm_watch)};
 
 static const int write_calls[] = {CALL(openat2), CALL(creat), CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(unlink),
     CALL(unlinkat), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link), CALL(linkat), CALL(symlink),
-    CALL(symlinkat), CALL(truncate), CALL(chmod), CALL(fchmod), CALL(fchmodat), CALL(chown), CALL(lchown),
-    CALL(fchown), CALL(fchownat), CALL(utime), CALL(utimes), CALL(utimensat), CALL(futimesat), CALL(sync),
-    CALL(syncfs), CALL(sync_file_range)};
+    CALL(symlinkat), CALL(truncate), CALL(chmod), CALL(fchmod), CALL(fchmodat), CALL(chown), CALL(lchown), CALL(fchown),
+    CALL(fchownat), CALL(utime), CALL(utimes), CALL(utimensat), CALL(futimesat), CALL(sync), CALL(syncfs),
+    CALL(sync_file_range)};
 
 /* What it starts inherits the list, so the few calls with which a program confines itself are here too. */
 static const int proc_calls[] = {CALL(fork), CALL(vfork), CALL(execve), CALL(execveat), CALL(wait4), CALL(waitid),
     CALL(setpgid), CALL(setsid), CALL(pidfd_open), CALL(arch_prctl), CALL(prctl), CALL(prlimit64), CALL(setrlimit),
-    CALL(capset), CALL(seccomp), CALL(landlock_create_ruleset), CALL(landlock_add_rule),
-    CALL(landlock_restrict_self), CALL(setpriority), CALL(mmap), CALL(mprotect)};
+    CALL(capset), CALL(seccomp), CALL(landlock_create_ruleset), CALL(landlock_add_rule), CALL(landlock_restrict_self),
+    CALL(setpriority), CALL(mmap), CALL(mprotect)};
 
-static const int kill_calls[] = {CALL(kill), CALL(tkill), CALL(tgkill), CALL(rt_sigqueueinfo),
-    CALL(rt_tgsigqueueinfo), CALL(pidfd_open), CALL(pidfd_send_signal)};
+static const int kill_calls[] = {CALL(kill), CALL(tkill), CALL(tgkill), CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo),
+    CALL(pidfd_open), CALL(pidfd_send_signal)};
 
 static const int id_calls[] = {CALL(setuid), CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid),
     CALL(setresgid), CALL(setgroups), CALL(setfsuid), CALL(setfsgid), CALL(capset)};
@@ -117,8 +117,7 @@ static const struct {
 	uint64_t mask, value;
 } rows[] = {
     /* a page is never both written by and run in a process that starts no program */
-    {ALWAYS, PROMISE_PROC, CALL(mmap), 2, PROT_EXEC, 0},
-    {ALWAYS, PROMISE_PROC, CALL(mprotect), 2, PROT_EXEC, 0},
+    {ALWAYS, PROMISE_PROC, CALL(mmap), 2, PROT_EXEC, 0}, {ALWAYS, PROMISE_PROC, CALL(mprotect), 2, PROT_EXEC, 0},
     {ALWAYS, PROMISE_PROC, CALL(prlimit64), 2, UINT64_MAX, 0}, /* no new limit: reads only */
     {ALWAYS, PROMISE_PROC, CALL(prctl), 0, LOW_32, PR_SET_NAME},
     {ALWAYS, PROMISE_PROC, CALL(prctl), 0, LOW_32, PR_GET_NAME},
@@ -128,19 +127,15 @@ static const struct {
     {ALWAYS, PROMISE_PROC, CALL(prctl), 0, LOW_32, PR_GET_NO_NEW_PRIVS},
     {ALWAYS, PROMISE_PROC, CALL(prctl), 0, LOW_32, PR_CAPBSET_READ},
     {ALWAYS, PROMISE_PROC, CALL(prctl), 0, LOW_32, 0x53564d41}, /* PR_SET_VMA: malloc names its memory */
-    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, TCGETS},	/* isatty */
-    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIONREAD},
-    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIONBIO},
-    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIOCLEX},
-    {PROMISE_PTY, 0, CALL(ioctl), 1, LOW_32, TIOCSWINSZ},
+    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, TCGETS},		/* isatty */
+    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIONREAD}, {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIONBIO},
+    {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIOCLEX}, {PROMISE_PTY, 0, CALL(ioctl), 1, LOW_32, TIOCSWINSZ},
     {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_RECV},
     {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_SEND},
     {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_ID_VALID},
     {READS, PROMISE_WPATH, CALL(open), 1, OPEN_CHANGES, O_RDONLY},
-    {READS, PROMISE_WPATH, CALL(openat), 2, OPEN_CHANGES, O_RDONLY},
-    {PROMISE_WPATH, 0, CALL(open), 1, ANYTHING, 0},
-    {PROMISE_WPATH, 0, CALL(openat), 2, ANYTHING, 0},
-    {PROMISE_INET | PROMISE_BUS, 0, CALL(socket), 0, LOW_32, AF_INET},
+    {READS, PROMISE_WPATH, CALL(openat), 2, OPEN_CHANGES, O_RDONLY}, {PROMISE_WPATH, 0, CALL(open), 1, ANYTHING, 0},
+    {PROMISE_WPATH, 0, CALL(openat), 2, ANYTHING, 0}, {PROMISE_INET | PROMISE_BUS, 0, CALL(socket), 0, LOW_32, AF_INET},
     {PROMISE_INET | PROMISE_BUS, 0, CALL(socket), 0, LOW_32, AF_INET6},
     {PROMISE_UNIX | PROMISE_BUS, 0, CALL(socket), 0, LOW_32, AF_UNIX},
     {PROMISE_UNIX | PROMISE_BUS, 0, CALL(socketpair), 0, LOW_32, AF_UNIX},
@@ -155,9 +150,9 @@ static const int never_calls[] = {CALL(init_module), CALL(finit_module), CALL(de
     CALL(kexec_file_load), CALL(reboot), CALL(swapon), CALL(swapoff), CALL(acct), CALL(quotactl), CALL(quotactl_fd),
     CALL(iopl), CALL(ioperm), CALL(settimeofday), CALL(clock_settime), CALL(stime), CALL(syslog), CALL(bpf),
     CALL(perf_event_open), CALL(userfaultfd), CALL(open_by_handle_at), CALL(lookup_dcookie), CALL(add_key),
-    CALL(request_key), CALL(keyctl), CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register),
-    CALL(vhangup), CALL(modify_ldt), CALL(vm86), CALL(vm86old), CALL(nfsservctl), CALL(uselib), CALL(ustat),
-    CALL(sysfs), CALL(_sysctl), CALL(fanotify_init)};
+    CALL(request_key), CALL(keyctl), CALL(io_uring_setup), CALL(io_uring_enter), CALL(io_uring_register), CALL(vhangup),
+    CALL(modify_ldt), CALL(vm86), CALL(vm86old), CALL(nfsservctl), CALL(uselib), CALL(ustat), CALL(sysfs),
+    CALL(_sysctl), CALL(fanotify_init)};
 
 static enum err
 refused(struct why *why, int code, const char *what)
@@ -236,8 +231,8 @@ rules_add(scmp_filter_ctx filter, uint32_t promises)
 	/* libzmq asks getifaddrs for names of interfaces, aborts on any error but this one, and can do without. */
 	if ((promises & PROMISE_BUS) == 0)
 		return 0;
-	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EOPNOTSUPP), CALL(socket), 1,
-	    SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, LOW_32, AF_NETLINK));
+	return seccomp_rule_add(
+	    filter, SCMP_ACT_ERRNO(EOPNOTSUPP), CALL(socket), 1, SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, LOW_32, AF_NETLINK));
 }
 
 static void

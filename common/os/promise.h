@@ -8,17 +8,18 @@
 
 /* What a process may go on doing: each promise is a list of system calls (promise.c). */
 enum promise {
-	PROMISE_STDIO = 1 << 0,	  /* memory, time, its own descriptors, epoll, signals to itself */
-	PROMISE_INET = 1 << 1,	  /* TCP and UDP sockets */
-	PROMISE_UNIX = 1 << 2,	  /* Unix sockets, descriptor passing */
-	PROMISE_BUS = 1 << 3,	  /* what libzmq needs: its threads, ipc or tcp sockets, eventfd */
-	PROMISE_RPATH = 1 << 4,	  /* open files for reading below its root */
-	PROMISE_WPATH = 1 << 5,	  /* create, write, rename and remove files below its root */
-	PROMISE_PROC = 1 << 6,	  /* fork, exec, wait */
-	PROMISE_KILL = 1 << 7,	  /* signals to other processes */
-	PROMISE_NAMESPACE = 1 << 8, /* build sandboxes: then the list is of what nothing below may ever do (promise.h) */
-	PROMISE_PTY = 1 << 9,	  /* the size of a terminal that it was given; it types into none, and opens none */
-	PROMISE_ID = 1 << 10,	  /* setuid, setgid and the like */
+	PROMISE_STDIO = 1 << 0, /* memory, time, its own descriptors, epoll, signals to itself */
+	PROMISE_INET = 1 << 1,	/* TCP and UDP sockets */
+	PROMISE_UNIX = 1 << 2,	/* Unix sockets, descriptor passing */
+	PROMISE_BUS = 1 << 3,	/* what libzmq needs: its threads, ipc or tcp sockets, eventfd */
+	PROMISE_RPATH = 1 << 4, /* open files for reading below its root */
+	PROMISE_WPATH = 1 << 5, /* create, write, rename and remove files below its root */
+	PROMISE_PROC = 1 << 6,	/* fork, exec, wait */
+	PROMISE_KILL = 1 << 7,	/* signals to other processes */
+	PROMISE_NAMESPACE =
+	    1 << 8,		   /* build sandboxes: then the list is of what nothing below may ever do (promise.h) */
+	PROMISE_PTY = 1 << 9,	   /* the size of a terminal that it was given; it types into none, and opens none */
+	PROMISE_ID = 1 << 10,	   /* setuid, setgid and the like */
 	PROMISE_CHANNEL = 1 << 11, /* messages and descriptors over sockets that it was given; it makes none */
 	PROMISE_GIVEN = 1 << 13,   /* connect, listen and accept on sockets that it was given; it makes none */
 	/*

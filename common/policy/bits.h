@@ -7,7 +7,7 @@
 /* Masks over places, words each. */
 struct bits {
 	uint8_t class_of[256];
-	uint64_t *on, *stay;	/* for each class: the places it leads on from, and stays at */
+	uint64_t *on, *stay; /* for each class: the places it leads on from, and stays at */
 	uint64_t *skip, *skip_two;
 	uint32_t words, end, group;
 };

@@ -23,7 +23,7 @@ enum err token_length(struct span text, size_t at, size_t *out, struct why *why)
  * out     in the arena; out[0] to out[*n - 1]
  * errors  ERR_INVALID a brace without its other; ERR_LIMIT more than BRACES_BRANCHES_MAX, or the arena
  */
-enum err braces_expand(struct span text, struct arena *arena, struct span **out, uint32_t *n, struct why *why)
-    must_check;
+enum err braces_expand(
+    struct span text, struct arena *arena, struct span **out, uint32_t *n, struct why *why) must_check;
 
 #endif

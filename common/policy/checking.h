@@ -37,7 +37,7 @@ void policy_check_host(const struct check *check, const char *const *host); /* o
 void policy_check_endpoint(struct check *check);			    /* all of check->endpoint */
 void policy_check_rules(struct check *check);				    /* its allow and deny rules */
 void policy_check_middlewares(struct check *check);
-void policy_check_advise(const struct check *check);			    /* POLICY_CHECK_ADVICE, of an endpoint */
+void policy_check_advise(const struct check *check); /* POLICY_CHECK_ADVICE, of an endpoint */
 void policy_check_advise_middleware(const struct check *check);
 bool policy_check_glob(
     const struct check *check, const void *at, const char *field, const char *glob, enum glob_kind kind);

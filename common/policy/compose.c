@@ -98,7 +98,8 @@ policy_compose(
 		memcpy(entries, policy->network_policies, policy->n_network_policies * sizeof(*entries));
 	policy->network_policies = entries;
 	for (size_t i = 0; i < n; i++)
-		if (layers[i].rule != NULL && !layers[i].marks_only && (r = layer_add(policy, &layers[i], arena, why)) != OK)
+		if (layers[i].rule != NULL && !layers[i].marks_only &&
+		    (r = layer_add(policy, &layers[i], arena, why)) != OK)
 			return r;
 	policy_clear_marks(policy);
 	for (size_t i = 0; i < policy->n_network_policies; i++) {

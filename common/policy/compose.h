@@ -13,7 +13,7 @@ struct policy_layer {
 	const char *provider;				       /* its name */
 	const Openshell__Sandbox__V1__NetworkPolicyRule *rule; /* NULL: no endpoints of its own */
 	bool credentialed;				       /* it holds a secret for its endpoints */
-	bool marks_only;				       /* the rule is not added: its endpoints only say what is marked */
+	bool marks_only; /* the rule is not added: its endpoints only say what is marked */
 };
 
 /*

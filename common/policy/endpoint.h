@@ -28,8 +28,8 @@ size_t endpoint_ports(const Openshell__Sandbox__V1__NetworkEndpoint *endpoint, c
 bool endpoint_has_port(const Openshell__Sandbox__V1__NetworkEndpoint *endpoint, uint32_t port);
 
 /* Is there a port that both have? */
-bool endpoint_share_port(const Openshell__Sandbox__V1__NetworkEndpoint *a,
-    const Openshell__Sandbox__V1__NetworkEndpoint *b);
+bool endpoint_share_port(
+    const Openshell__Sandbox__V1__NetworkEndpoint *a, const Openshell__Sandbox__V1__NetworkEndpoint *b);
 
 /* tls: exactly skip; enforcement: enforce, case ignored. */
 bool endpoint_tls_skip(const Openshell__Sandbox__V1__NetworkEndpoint *endpoint);

@@ -58,7 +58,8 @@ struct engine_admission {
  * errors  ERR_LIMIT the arena's ceiling; a refusal is no error
  */
 enum err engine_connect(const struct engine *engine, struct span host, uint16_t port,
-    const struct engine_process *process, struct arena *arena, struct engine_admission *out, struct why *why) must_check;
+    const struct engine_process *process, struct arena *arena, struct engine_admission *out,
+    struct why *why) must_check;
 
 /* Could any endpoint mean this name, on any port, for anybody? For DNS. */
 bool engine_name(const struct engine *engine, struct span name);
@@ -70,7 +71,7 @@ enum engine_signing { ENGINE_SIGN_NOT, ENGINE_SIGN_AS_CLIENT, ENGINE_SIGN_BODY, 
 enum engine_what { ENGINE_ALLOW = 1, ENGINE_AUDIT, ENGINE_REFUSE, ENGINE_READ_BODY };
 
 struct engine_operation { /* GraphQL, 4.8 */
-	uint8_t type; /* 1 query 2 mutation 3 subscription */
+	uint8_t type;	  /* 1 query 2 mutation 3 subscription */
 	struct span name;
 	const struct span *fields;
 	size_t fields_n;
@@ -102,7 +103,8 @@ struct engine_verdict {
 	uint32_t body_max;
 	bool tool_names;
 	bool messages, messages_graphql; /* after an upgrade */
-	bool rewrite_body, rewrite_messages; /* placeholders in the body, in messages after an upgrade, are filled too */
+	bool rewrite_body,
+	    rewrite_messages; /* placeholders in the body, in messages after an upgrade, are filled too */
 	enum engine_signing signing;
 	struct span sign_service, sign_region; /* with signing; region empty: from the host */
 	struct span protocol, policy, rule, reason;

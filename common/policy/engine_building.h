@@ -9,7 +9,7 @@
 struct engine_pairs {
 	struct {
 		uint32_t key, value;
-	} *at;
+	} * at;
 	size_t n, room;
 };
 
@@ -25,13 +25,13 @@ struct engine_building {
 };
 
 enum err building_limit(struct engine_building *b);
-void *building_keep(struct engine_building *b, size_t n, size_t size); /* NULL past the ceiling */
+void *building_keep(struct engine_building *b, size_t n, size_t size);		   /* NULL past the ceiling */
 struct span building_text(struct engine_building *b, const char *text, bool fold); /* kept; at NULL past the ceiling */
 enum err pairs_add(struct engine_building *b, struct engine_pairs *pairs, uint32_t key, uint32_t value);
 
 /* engine_endpoint.c: the next endpoint of the engine, with its rules. */
-enum err building_endpoint(struct engine_building *b, uint32_t policy,
-    const Openshell__Sandbox__V1__NetworkEndpoint *from);
+enum err building_endpoint(
+    struct engine_building *b, uint32_t policy, const Openshell__Sandbox__V1__NetworkEndpoint *from);
 
 /* engine_rule.c: what an endpoint allows and denies, behind the rules that are there. */
 enum err building_rules(struct engine_building *b, struct engine_endpoint *endpoint, uint32_t number,

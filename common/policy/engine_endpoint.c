@@ -141,7 +141,8 @@ credentials_read(struct engine_building *b, struct engine_endpoint *endpoint, co
 	static const struct {
 		const char *word;
 		enum engine_signing signing;
-	} words[] = {{"sigv4", ENGINE_SIGN_AS_CLIENT}, {"sigv4:body", ENGINE_SIGN_BODY}, {"sigv4:no_body", ENGINE_SIGN_NO_BODY}};
+	} words[] = {
+	    {"sigv4", ENGINE_SIGN_AS_CLIENT}, {"sigv4:body", ENGINE_SIGN_BODY}, {"sigv4:no_body", ENGINE_SIGN_NO_BODY}};
 	const char *signing = from->credential_signing == NULL ? "" : from->credential_signing;
 
 	endpoint->rewrite_body = from->request_body_credential_rewrite;
@@ -167,8 +168,9 @@ building_endpoint(struct engine_building *b, uint32_t policy, const Endpoint *fr
 	endpoint->policy = policy;
 	endpoint->allowed_ips_n = from->n_allowed_ips;
 	settings_read(endpoint, from);
-	if ((r = ports_read(b, endpoint, from)) != OK || (r = credentials_read(b, endpoint, from)) != OK || (r = host_read(b, endpoint, number, from)) != OK ||
-	    (r = path_read(b, endpoint, from)) != OK || (r = registry_read(b, endpoint, from)) != OK ||
+	if ((r = ports_read(b, endpoint, from)) != OK || (r = credentials_read(b, endpoint, from)) != OK ||
+	    (r = host_read(b, endpoint, number, from)) != OK || (r = path_read(b, endpoint, from)) != OK ||
+	    (r = registry_read(b, endpoint, from)) != OK ||
 	    (r = texts_read(b, from->allowed_ips, from->n_allowed_ips, &endpoint->allowed_ips)) != OK ||
 	    (r = building_rules(b, endpoint, number, from)) != OK)
 		return r;

@@ -47,8 +47,8 @@ struct outcome {
 bool judging_covers(const struct judging *j, const struct engine_endpoint *endpoint);
 
 /* The first rule of all endpoints that cover the path which matches; NULL: none. subject as the kind wants it. */
-const struct engine_rule *judging_find(const struct judging *j, bool deny, enum engine_rule_kind kind,
-    const void *subject);
+const struct engine_rule *judging_find(
+    const struct judging *j, bool deny, enum engine_rule_kind kind, const void *subject);
 
 /* The same among the rules of one endpoint. */
 const struct engine_rule *judging_find_in(const struct judging *j, const struct engine_endpoint *endpoint, bool deny,

@@ -5,7 +5,7 @@
 #include "common/policy/engine.h"
 #include "common/policy/matcher.h"
 
-#define ENGINE_PATH_ANY	 UINT32_MAX /* an endpoint for every path */
+#define ENGINE_PATH_ANY	  UINT32_MAX /* an endpoint for every path */
 #define ENGINE_GROUP_NONE UINT32_MAX /* a pattern that was not given */
 
 /* Of an endpoint. The order is that of the table in engine_words.c. */
@@ -38,11 +38,11 @@ struct engine_rule {
 	uint32_t path;	   /* group of engine.paths; ENGINE_PATH_ANY */
 	const struct engine_condition *query;
 	uint32_t query_n;
-	uint32_t name, fields;	     /* groups of engine.words */
-	uint32_t call, tool;	     /* groups of engine.words */
-	bool call_any;		     /* every call, but for: */
-	bool but_tools;		     /* tools/call, which other rules name the tools of */
-	struct span words; /* for events: allow GET /repos/ ** */
+	uint32_t name, fields; /* groups of engine.words */
+	uint32_t call, tool;   /* groups of engine.words */
+	bool call_any;	       /* every call, but for: */
+	bool but_tools;	       /* tools/call, which other rules name the tools of */
+	struct span words;     /* for events: allow GET /repos/ ** */
 };
 
 /* A registered GraphQL operation. */
@@ -55,8 +55,8 @@ struct engine_registered {
 
 struct engine_endpoint {
 	uint32_t policy;
-	uint32_t path, route; /* groups of engine.paths and engine.routes; ENGINE_PATH_ANY */
-	uint32_t specificity; /* bytes of its path that are no star */
+	uint32_t path, route;  /* groups of engine.paths and engine.routes; ENGINE_PATH_ANY */
+	uint32_t specificity;  /* bytes of its path that are no star */
 	const uint16_t *ports; /* in order */
 	size_t ports_n;
 	const struct span *allowed_ips;
@@ -65,7 +65,7 @@ struct engine_endpoint {
 	bool enforce, tls_skip, encoded_slash, advisor, exact; /* exact: host without a wildcard */
 	bool registered_only, strict_tools, graphql_rules;
 	bool rewrite_body, rewrite_messages; /* placeholders in them are filled too */
-	bool must_inspect; /* a provider's credentials may go there, and nowhere unread (9.6) */
+	bool must_inspect;		     /* a provider's credentials may go there, and nowhere unread (9.6) */
 	enum engine_signing signing;
 	struct span sign_service, sign_region;
 	uint32_t body_max;
@@ -98,9 +98,9 @@ struct engine {
 	struct engine_rule *rules;
 	uint32_t policies_n, endpoints_n, rules_n;
 
-	struct matcher hosts; /* a group for each host; then */
+	struct matcher hosts;		    /* a group for each host; then */
 	struct engine_lists host_endpoints; /* list 0: endpoints for every host */
-	struct matcher binaries; /* a group for each path; then entries of binary_entries */
+	struct matcher binaries;	    /* a group for each path; then entries of binary_entries */
 	struct engine_lists binary_policies;
 	struct engine_binary *binary_entries;
 

@@ -16,7 +16,7 @@ struct engine_values {
  * out     one for each of engine.keys, in the arena
  * errors  ERR_SYNTAX a bad escape, or no UTF-8; ERR_LIMIT the arena
  */
-enum err engine_query_read(const struct engine *engine, struct span query, struct arena *arena,
-    struct engine_values **out) must_check;
+enum err engine_query_read(
+    const struct engine *engine, struct span query, struct arena *arena, struct engine_values **out) must_check;
 
 #endif

@@ -166,7 +166,8 @@ what_of(const struct judging *j, enum outcome_kind kind)
 
 /* What becomes of placeholders, which the proxy asks about with each request that is let through. */
 static void
-credentials_write(const struct engine_endpoint *endpoint, const struct engine_request *request, struct engine_verdict *out)
+credentials_write(
+    const struct engine_endpoint *endpoint, const struct engine_request *request, struct engine_verdict *out)
 {
 	if (out->what == ENGINE_REFUSE || request->kind != ENGINE_HTTP)
 		return;
@@ -179,8 +180,8 @@ credentials_write(const struct engine_endpoint *endpoint, const struct engine_re
 
 /* Nothing is judged there: of those that matched, the first with something to say (they may not contradict each other). */
 static void
-unjudged_write(const struct engine *engine, const struct engine_admission *admission, const struct engine_request *request,
-    struct engine_verdict *out)
+unjudged_write(const struct engine *engine, const struct engine_admission *admission,
+    const struct engine_request *request, struct engine_verdict *out)
 {
 	for (size_t i = 0; i < admission->endpoints_n; i++) {
 		const struct engine_endpoint *endpoint = &engine->endpoints[admission->endpoints[i]];

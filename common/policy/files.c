@@ -9,6 +9,7 @@
 
 #define ID_MAX 4294967294u
 
+/* clang-format off */
 const struct policy_baseline policy_baseline[POLICY_BASELINE_N] = {
 	{"/usr", false},
 	{"/lib", false},
@@ -19,6 +20,7 @@ const struct policy_baseline policy_baseline[POLICY_BASELINE_N] = {
 	{"/dev/urandom", false},
 	{"/tmp", true},
 };
+/* clang-format on */
 
 enum err
 policy_path_check(struct span path, bool write, struct why *why)
@@ -158,7 +160,8 @@ policy_files_read(struct span policy, struct arena *arena, struct policy_files *
 	ProtobufCMessage *message;
 	enum err r;
 
-	if ((r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, policy, arena, &message, why)) != OK)
+	if ((r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, policy, arena, &message, why)) !=
+	    OK)
 		return because(why, r, "policy");
 	read = (const Openshell__Sandbox__V1__SandboxPolicy *)message;
 	if ((r = read_filesystem(read->filesystem, &files, arena, why)) != OK ||
@@ -168,7 +171,7 @@ policy_files_read(struct span policy, struct arena *arena, struct policy_files *
 	if (read->filesystem == NULL || files.network)
 		add_baseline(&files);
 	files.hard_requirement = read->landlock != NULL && read->landlock->compatibility != NULL &&
-	    strcmp(read->landlock->compatibility, "hard_requirement") == 0;
+				 strcmp(read->landlock->compatibility, "hard_requirement") == 0;
 	*out = files;
 	return OK;
 }

@@ -9,7 +9,7 @@
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-#define POLICY_PATHS_MAX      256  /* as the author wrote them, both lists together */
+#define POLICY_PATHS_MAX      256 /* as the author wrote them, both lists together */
 #define POLICY_PATH_MAX_BYTES 4096
 #define POLICY_ID_SANDBOX     1000 /* what the word "sandbox" means for user and group */
 
@@ -41,8 +41,8 @@ struct policy_files {
  * errors  ERR_SYNTAX not such a message; ERR_INVALID a value that breaks a rule, with the field named; ERR_LIMIT the
  *         arena's ceiling
  */
-enum err policy_files_read(struct span policy, struct arena *arena, struct policy_files *out, struct why *why)
-    must_check;
+enum err policy_files_read(
+    struct span policy, struct arena *arena, struct policy_files *out, struct why *why) must_check;
 
 /* What every program needs to run at all and to use the network; added where it exists. */
 #define POLICY_BASELINE_N 8

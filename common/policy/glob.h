@@ -9,7 +9,7 @@
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-#define GLOB_MAX_BYTES	  4096 /* of a pattern */
+#define GLOB_MAX_BYTES 4096 /* of a pattern */
 
 /* Which delimiter, and how it is read. */
 enum glob_kind {

@@ -21,7 +21,7 @@ enum err groups_put(struct groups *groups, enum matcher_use use, const struct sp
     struct why *why) must_check;
 
 /* All of them as one matcher; errors as matcher_new. */
-enum err groups_compile(const struct groups *groups, struct arena *keep, struct matcher *out, struct why *why)
-    must_check;
+enum err groups_compile(
+    const struct groups *groups, struct arena *keep, struct matcher *out, struct why *why) must_check;
 
 #endif

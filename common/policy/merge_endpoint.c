@@ -129,11 +129,12 @@ add_registered(struct merging *merging, Endpoint *to, const Endpoint *from, stru
 		bool there = false;
 
 		for (size_t j = 0; j < to->n_graphql_persisted_queries && !there; j++)
-			there =
-			    strcmp(text_or(to->graphql_persisted_queries[j]->key), text_or(from->graphql_persisted_queries[i]->key)) == 0;
+			there = strcmp(text_or(to->graphql_persisted_queries[j]->key),
+				    text_or(from->graphql_persisted_queries[i]->key)) == 0;
 		if (there)
 			merge_warning(merging, "endpoint %s: persisted query %s stays as it was",
-			    finding_quote(text_or(to->host)), finding_quote(text_or(from->graphql_persisted_queries[i]->key)));
+			    finding_quote(text_or(to->host)),
+			    finding_quote(text_or(from->graphql_persisted_queries[i]->key)));
 		else
 			r = merge_append_any(merging->arena, (void ***)(void *)&to->graphql_persisted_queries,
 			    &to->n_graphql_persisted_queries, from->graphql_persisted_queries[i], why);

@@ -62,7 +62,8 @@ incoming_check(const Rule *rule, struct why *why)
 static bool
 same_endpoint(const Endpoint *a, const Endpoint *b)
 {
-	return merge_same_host(a, b->host) && strcmp(text_or(a->path), text_or(b->path)) == 0 && endpoint_share_port(a, b);
+	return merge_same_host(a, b->host) && strcmp(text_or(a->path), text_or(b->path)) == 0 &&
+	       endpoint_share_port(a, b);
 }
 
 static Endpoint *

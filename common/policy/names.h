@@ -13,7 +13,7 @@
 struct names {
 	struct arena *arena; /* holds texts and tables */
 	struct span *texts;
-	uint32_t *slots;     /* number plus one; 0: empty */
+	uint32_t *slots; /* number plus one; 0: empty */
 	uint32_t n, room, slots_n;
 };
 

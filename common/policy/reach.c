@@ -96,7 +96,7 @@ reach_covers(const struct reach *reach, struct span host, uint16_t port, struct 
 	matcher_run(&reach->paths, path, by_path);
 	for (size_t i = 0; i < reach->n; i++) {
 		bool covered = bit_get(by_host, (uint32_t)i) &&
-		    (bit_get(by_path, (uint32_t)i) || bit_get(reach->any_path, (uint32_t)i));
+			       (bit_get(by_path, (uint32_t)i) || bit_get(reach->any_path, (uint32_t)i));
 
 		if (covered && (reach->ports[i] == 0 || reach->ports[i] == port) &&
 		    (best == reach->n || reach->scores[i] > reach->scores[best]))

@@ -23,7 +23,8 @@ struct trie {
 };
 
 /* Put the branches into one tree; ERR_LIMIT the arena. */
-enum err trie_make(const struct automaton_branch *branches, uint32_t n, struct arena *arena, struct trie *out) must_check;
+enum err trie_make(
+    const struct automaton_branch *branches, uint32_t n, struct arena *arena, struct trie *out) must_check;
 
 /* Bytes that no set of the tree tells apart have one class. Returns how many classes there are. */
 uint32_t trie_classes(const struct trie *trie, const struct byte_sets *sets, uint8_t class_of[256]);

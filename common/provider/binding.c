@@ -24,8 +24,8 @@ endpoint_add(const Endpoint *endpoint, struct provider_bindings *bindings, struc
 	size_t n = endpoint_ports(endpoint, &ports);
 
 	for (size_t i = 0; i < n && *text_or(endpoint->host) != '\0'; i++) {
-		const struct provider_binding made = {endpoint->host, (uint16_t)ports[i], path_of(endpoint),
-		    endpoint->redact_credentials};
+		const struct provider_binding made = {
+		    endpoint->host, (uint16_t)ports[i], path_of(endpoint), endpoint->redact_credentials};
 		size_t at = 0;
 
 		if (ports[i] == 0 || ports[i] > UINT16_MAX)

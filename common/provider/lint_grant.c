@@ -79,7 +79,8 @@ lint_grant(const struct linting *linting, size_t i)
 	if (grant == NULL)
 		return;
 	if (grant_unfit(credential) != NULL)
-		lint_error(linting, grant, lint_field("credentials[%zu].token_grant", i), "has %s", grant_unfit(credential));
+		lint_error(
+		    linting, grant, lint_field("credentials[%zu].token_grant", i), "has %s", grant_unfit(credential));
 	if (provider_url_check(
 		span_of_text(grant->token_endpoint), PROVIDER_URL_LOOPBACK | PROVIDER_URL_CLUSTER, &why) != OK)
 		lint_error(linting, grant, lint_field("credentials[%zu].token_grant.token_endpoint", i), "%s: %.200s",

@@ -34,7 +34,8 @@ room_make(const struct provider_question *question, struct arena *arena, struct 
 	plan->plain =
 	    arena_array(arena, question->attached_count * ENVIRONMENT_VARIABLES_MAX + 1, sizeof(*plan->plain));
 	plan->layers = arena_array(arena, question->attached_count + 1, sizeof(*plan->layers));
-	return plan->secrets == NULL || plan->grants == NULL || plan->withheld == NULL || plan->plain == NULL || plan->layers == NULL
+	return plan->secrets == NULL || plan->grants == NULL || plan->withheld == NULL || plan->plain == NULL ||
+		       plan->layers == NULL
 		   ? full(why)
 		   : OK;
 }
@@ -60,7 +61,8 @@ reason_withheld(const struct provider_attached *attached, const char *key, size_
 
 static enum err
 secret_add(const struct provider_question *question, size_t which, const struct provider_key *key,
-    const struct provider_bindings *bindings, unsigned opted, struct arena *arena, struct provider_plan *plan, struct why *why)
+    const struct provider_bindings *bindings, unsigned opted, struct arena *arena, struct provider_plan *plan,
+    struct why *why)
 {
 	const struct provider_attached *attached = &question->attached[which];
 	struct provider_secret *secret = &plan->secrets[plan->secrets_count++];

@@ -46,7 +46,8 @@ grant_unfit(const Credential *credential)
 {
 	const Grant *grant = credential->token_grant;
 
-	if (strlen(text_or(grant->token_endpoint)) > GRANT_TEXT_MAX || strlen(text_or(grant->audience)) > GRANT_TEXT_MAX ||
+	if (strlen(text_or(grant->token_endpoint)) > GRANT_TEXT_MAX ||
+	    strlen(text_or(grant->audience)) > GRANT_TEXT_MAX ||
 	    strlen(text_or(grant->jwt_svid_audience)) > GRANT_TEXT_MAX)
 		return "an address or audience of over 2048 bytes";
 	if (strlen(text_or(grant->client_assertion_type)) > 512 || too_long(grant->scopes, grant->n_scopes, 512))
@@ -59,14 +60,16 @@ grant_unfit(const Credential *credential)
 		const Override *override = grant->audience_overrides[i];
 
 		if (strlen(text_or(override->host)) > 255 || strlen(text_or(override->path)) > 1024 ||
-		    strlen(text_or(override->audience)) > GRANT_TEXT_MAX || too_long(override->scopes, override->n_scopes, 512))
+		    strlen(text_or(override->audience)) > GRANT_TEXT_MAX ||
+		    too_long(override->scopes, override->n_scopes, 512))
 			return "an override with a text that is too long, or over 64 scopes";
 	}
 	return NULL;
 }
 
 static const char *
-reason_withheld(const struct provider_attached *attached, const Credential *credential, size_t bindings, struct arena *arena)
+reason_withheld(
+    const struct provider_attached *attached, const Credential *credential, size_t bindings, struct arena *arena)
 {
 	const char *unfit = grant_unfit(credential);
 
@@ -81,28 +84,33 @@ reason_withheld(const struct provider_attached *attached, const Credential *cred
 }
 
 enum err
-grants_add(const struct provider_question *question, size_t which, const struct provider_bindings *bindings, struct arena *arena,
-    struct provider_plan *plan, struct why *why)
+grants_add(const struct provider_question *question, size_t which, const struct provider_bindings *bindings,
+    struct arena *arena, struct provider_plan *plan, struct why *why)
 {
 	const struct provider_attached *attached = &question->attached[which];
 
 	for (size_t i = 0; attached->profile != NULL && i < attached->profile->n_credentials; i++) {
 		const Credential *credential = attached->profile->credentials[i];
 		const Grant *grant = credential->token_grant;
-		const char *reason = grant == NULL ? NULL : reason_withheld(attached, credential, bindings->count, arena);
-		struct provider_grant made = {.provider = which, .from = grant, .bindings = bindings->items, .bindings_count = bindings->count};
+		const char *reason =
+		    grant == NULL ? NULL : reason_withheld(attached, credential, bindings->count, arena);
+		struct provider_grant made = {
+		    .provider = which, .from = grant, .bindings = bindings->items, .bindings_count = bindings->count};
 
 		if (grant == NULL)
 			continue;
 		if (reason != NULL) {
-			plan->withheld[plan->withheld_count++] = (struct provider_withheld){which, text_or(credential->name), reason};
+			plan->withheld[plan->withheld_count++] =
+			    (struct provider_withheld){which, text_or(credential->name), reason};
 			continue;
 		}
 		made.field = field_of(credential, arena);
 		made.bearer = strcmp(text_or(credential->auth_style), "header") != 0;
-		made.svid_audience = *text_or(grant->jwt_svid_audience) != '\0' ? grant->jwt_svid_audience
-									       : audience_of(grant->token_endpoint, arena);
-		made.assertion_type = *text_or(grant->client_assertion_type) != '\0' ? grant->client_assertion_type : ASSERTION_TYPE;
+		made.svid_audience = *text_or(grant->jwt_svid_audience) != '\0'
+					 ? grant->jwt_svid_audience
+					 : audience_of(grant->token_endpoint, arena);
+		made.assertion_type =
+		    *text_or(grant->client_assertion_type) != '\0' ? grant->client_assertion_type : ASSERTION_TYPE;
 		made.ttl_s = (uint32_t)(grant->cache_ttl_seconds > TTL_MAX_S ? TTL_MAX_S : grant->cache_ttl_seconds);
 		if (made.field == NULL || made.svid_audience == NULL)
 			return fail(why, ERR_LIMIT, "the providers of the sandbox need too much room");
@@ -118,5 +126,7 @@ grants_fit(const struct provider_plan *plan, struct why *why)
 
 	for (size_t i = 0; i < plan->grants_count; i++)
 		places += plan->grants[i].bindings_count;
-	return places <= REACH_MAX ? OK : fail(why, ERR_STATE, "the token grants of the sandbox name over %d places", REACH_MAX);
+	return places <= REACH_MAX
+		   ? OK
+		   : fail(why, ERR_STATE, "the token grants of the sandbox name over %d places", REACH_MAX);
 }

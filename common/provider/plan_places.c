@@ -83,8 +83,8 @@ static void
 endpoint_opts(struct opting *opting, const Endpoint *endpoint)
 {
 	unsigned asks = (endpoint->request_body_credential_rewrite ? SECRET_IN_BODY : 0u) |
-	    (endpoint->websocket_credential_rewrite ? SECRET_IN_MESSAGE : 0u) |
-	    (*text_or(endpoint->credential_signing) != '\0' ? SECRET_IN_SIGNATURE : 0u);
+			(endpoint->websocket_credential_rewrite ? SECRET_IN_MESSAGE : 0u) |
+			(*text_or(endpoint->credential_signing) != '\0' ? SECRET_IN_SIGNATURE : 0u);
 
 	if ((asks & ~opting->opted) != 0 && may_mean(opting, endpoint))
 		opting->opted |= asks;

@@ -16,17 +16,17 @@ struct provider_secret {
 	size_t bindings_count;
 	char handle[PROVIDER_HANDLE_BYTES];
 	int64_t expires_ms;
-	bool stable;  /* the agent is given s<handle>_KEY, else v<revision>_KEY */
-	bool stored;  /* false: nothing to send yet */
-	bool expired; /* not in the environment; still known, so that it is refused by name */
-	uint16_t places;	/* where it may stand: common/provider/places.h */
-	const char *field;	/* the one header field, lower case; "": any */
+	bool stable;	       /* the agent is given s<handle>_KEY, else v<revision>_KEY */
+	bool stored;	       /* false: nothing to send yet */
+	bool expired;	       /* not in the environment; still known, so that it is refused by name */
+	uint16_t places;       /* where it may stand: common/provider/places.h */
+	const char *field;     /* the one header field, lower case; "": any */
 	const char *parameter; /* the one parameter of a query; "": any */
 };
 
 /* A token that is had on demand, as the router is to ask for it. Texts are as long as the bus takes them. */
 struct provider_grant {
-	size_t provider; /* which of attached */
+	size_t provider;					 /* which of attached */
 	const Openshell__V1__ProviderCredentialTokenGrant *from; /* with the overrides */
 	const struct provider_binding *bindings;
 	size_t bindings_count;
@@ -39,7 +39,7 @@ struct provider_grant {
 /* A key, or a credential with a token grant, that is not given to the sandbox; the others are not disturbed by it. */
 struct provider_withheld {
 	size_t provider;
-	const char *key; /* or the credential's name */
+	const char *key;    /* or the credential's name */
 	const char *reason; /* a sentence for people */
 };
 

@@ -17,6 +17,7 @@ unsigned places_opted(const struct provider_question *question, const Openshell_
     const struct provider_bindings *bindings);
 
 /* Where this one may stand, by what the profile says of its credential; false past the arena's ceiling. */
-bool places_set(const Openshell__V1__ProviderProfile *profile, struct provider_secret *secret, unsigned opted, struct arena *arena);
+bool places_set(
+    const Openshell__V1__ProviderProfile *profile, struct provider_secret *secret, unsigned opted, struct arena *arena);
 
 #endif

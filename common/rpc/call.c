@@ -182,7 +182,8 @@ call_admit(struct rpc_call *call)
 		call->claimed = true;
 	if (call->claimed && call->stream != 0)
 		call->expects = http_same(rpc_metadata(call, "expect"), SPAN("100-continue"));
-	if (call->claimed || call->connection->plain_only || call->stream == 0 || !span_starts(rpc_metadata(call, "content-type"), SPAN("application/grpc"))) {
+	if (call->claimed || call->connection->plain_only || call->stream == 0 ||
+	    !span_starts(rpc_metadata(call, "content-type"), SPAN("application/grpc"))) {
 		call_http(call);
 		return;
 	}

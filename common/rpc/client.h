@@ -18,19 +18,19 @@ struct rpc_client_config {
 	const char *endpoint; /* http://host:port (h2c prior knowledge), https://host:port or unix:/path (h2c) */
 	const char *ca_pem;   /* trust only these; NULL: the system's store */
 	const char *certificate_pem, *key_pem; /* own, for mutual TLS; NULL: none */
-	bool insecure;	      /* no verification of the server */
-	const char *bearer;   /* sent as authorization: Bearer; NULL: none */
+	bool insecure;			       /* no verification of the server */
+	const char *bearer;		       /* sent as authorization: Bearer; NULL: none */
 	const char *user_agent;
 	const char *field, *field_value; /* one more field of every call; lower case, kept by the caller; NULL: none */
-	uint32_t connect_timeout_ms; /* 0: 10000, TCP and TLS and HTTP/2 preface together */
+	uint32_t connect_timeout_ms;	 /* 0: 10000, TCP and TLS and HTTP/2 preface together */
 	uint32_t ping_interval_ms, ping_timeout_ms; /* while a call is open; 0: 10 s, 20 s */
 };
 
 /* How a call ended. */
 struct rpc_status {
-	int code;	/* of gRPC; 0 is OK */
+	int code;	    /* of gRPC; 0 is OK */
 	char message[1024]; /* percent-decoded; escape it before it is shown */
-	char detail[128]; /* e.g. the connection's own error where code is 14 */
+	char detail[128];   /* e.g. the connection's own error where code is 14 */
 };
 
 /* The standard name of a code: "NotFound" as tonic's Display words of the reference CLI: "Some requested entity was not found". */
@@ -67,7 +67,7 @@ struct rpc_stream_config {
 	/* Return false to stop reading until rpc_stream_resume (the server is held back by the window). */
 	bool (*message)(void *self, struct rpc_stream *stream, const ProtobufCMessage *message);
 	void (*ended)(void *self, struct rpc_stream *stream, const struct rpc_status *status); /* once, last */
-	void (*writable)(void *self, struct rpc_stream *stream); /* may be NULL */
+	void (*writable)(void *self, struct rpc_stream *stream);			       /* may be NULL */
 };
 
 /* Open a stream; first is sent at once, and when only_first no more follow (server streams). */

@@ -36,7 +36,8 @@ client_work(void *self)
 		if (!frames_send(client->session, &client->pump))
 			client_lose(client, &(struct why){"HTTP/2: the connection broke"});
 		else if (!nghttp2_session_want_read(client->session) && !nghttp2_session_want_write(client->session))
-			client_lose(client, client->leaving ? &client->why : &(struct why){"HTTP/2: the connection ended"});
+			client_lose(
+			    client, client->leaving ? &client->why : &(struct why){"HTTP/2: the connection ended"});
 	}
 	if (!list_empty(&client->ready))
 		client_wake(client);
@@ -108,7 +109,8 @@ client_bytes(void *self, struct span bytes)
 	client->ping_at_ms = 0; /* whatever it says, it lives */
 	n = nghttp2_session_mem_recv(client->session, (const uint8_t *)bytes.at, bytes.length);
 	if (n < 0 && !client->settled)
-		(void)fail(&why, ERR_UNAVAILABLE, "HTTP/2 with %s: the other side does not speak it", client->authority);
+		(void)fail(
+		    &why, ERR_UNAVAILABLE, "HTTP/2 with %s: the other side does not speak it", client->authority);
 	else if (n < 0)
 		(void)fail(&why, ERR_UNAVAILABLE, "HTTP/2 with %s: %s", client->authority, nghttp2_strerror((int)n));
 	if (n < 0)
@@ -174,11 +176,11 @@ rpc_client_new(struct rpc_client **out, const struct rpc_client_config *config, 
 	list_init(&client->ready);
 	r = client_endpoint(client, config->endpoint, why);
 	if (r == OK && client->tls)
-		r = tls_client_context(&client->context, config->ca_pem, config->certificate_pem, config->key_pem,
-		    config->insecure, why);
+		r = tls_client_context(
+		    &client->context, config->ca_pem, config->certificate_pem, config->key_pem, config->insecure, why);
 	if (r == OK)
-		r = client_connect(client,
-		    config->connect_timeout_ms == 0 ? CONNECT_TIMEOUT_MS : config->connect_timeout_ms, why);
+		r = client_connect(
+		    client, config->connect_timeout_ms == 0 ? CONNECT_TIMEOUT_MS : config->connect_timeout_ms, why);
 	if (r != OK) {
 		rpc_client_free(client);
 		return r;

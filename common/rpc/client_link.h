@@ -21,7 +21,7 @@ struct rpc_client {
 	nghttp2_session *session;
 	bool settled; /* the server's SETTINGS came: it speaks HTTP/2 and took our certificate */
 	bool lost;
-	bool leaving; /* the server said GOAWAY */
+	bool leaving;	/* the server said GOAWAY */
 	struct why why; /* lost, or leaving: what was said */
 	struct list streams, ready;
 	struct timer work, ping;

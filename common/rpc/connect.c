@@ -177,7 +177,8 @@ client_connect(struct rpc_client *client, uint32_t timeout_ms, struct why *why)
 		return r;
 	if (client->tls && (r = tls_client_session(&ssl, client->context, client->host, why)) != OK)
 		return r;
-	if ((r = pump_open(&client->pump, client->loop, fd_take(&fd), ssl, client_bytes, client_changed, client, why)) != OK)
+	if ((r = pump_open(
+		 &client->pump, client->loop, fd_take(&fd), ssl, client_bytes, client_changed, client, why)) != OK)
 		return r;
 	client_changed(client);
 	while (r == OK && !client->settled && !client->lost) {

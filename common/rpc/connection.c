@@ -269,8 +269,8 @@ rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 	server->connections_n++;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* a Unix socket has no such thing */
 	peer_name(connection, fd);
-	loop_timer_set(server->config.loop, &connection->limit, server->config.handshake_timeout_ms, limit_passed,
-	    connection);
+	loop_timer_set(
+	    server->config.loop, &connection->limit, server->config.handshake_timeout_ms, limit_passed, connection);
 	if (peek_wanted(server, fd))
 		r = peek_open(connection, fd, why);
 	else

@@ -42,9 +42,9 @@ struct connection {
 	uint64_t body_left;
 	struct http_chunk chunk;
 	nghttp2_session *session;
-	struct list calls; /* all of them */
-	struct list ready; /* those whose owner must be told something, or that are over */
-	struct timer work; /* runs once at the end of a turn in which something came or was sent */
+	struct list calls;  /* all of them */
+	struct list ready;  /* those whose owner must be told something, or that are over */
+	struct timer work;  /* runs once at the end of a turn in which something came or was sent */
 	struct timer limit; /* until the first request, between HTTP/1 requests, until the client has hung up */
 	struct timer ping;
 	bool ping_waits; /* a PING is not answered yet */
@@ -76,12 +76,12 @@ struct rpc_call {
 	char *status_words;
 	/* from the client */
 	bool headers_done, headers_too_big, input_ended;
-	bool is_http;  /* not gRPC */
-	bool claimed;  /* the owner streams it */
-	bool upgrade;  /* it asks for a WebSocket */
-	bool expects;  /* 100 Continue */
-	bool old;      /* HTTP/1.0 */
-	bool fresh;    /* its owner does not know yet what has come */
+	bool is_http; /* not gRPC */
+	bool claimed; /* the owner streams it */
+	bool upgrade; /* it asks for a WebSocket */
+	bool expects; /* 100 Continue */
+	bool old;     /* HTTP/1.0 */
+	bool fresh;   /* its owner does not know yet what has come */
 	enum framing framing;
 	bool head;     /* HTTP HEAD: no body */
 	bool last;     /* HTTP/1: the connection closes after it */
@@ -89,10 +89,10 @@ struct rpc_call {
 	bool expired;  /* past its deadline */
 	bool overflow; /* too much is queued */
 	/* with the owner */
-	bool known;	/* the owner has seen it */
-	bool told_end;	/* that the client half-closed */
-	bool paused;	/* no messages for now */
-	bool starved;	/* rpc_room was 0 */
+	bool known;	 /* the owner has seen it */
+	bool told_end;	 /* that the client half-closed */
+	bool paused;	 /* no messages for now */
+	bool starved;	 /* rpc_room was 0 */
 	bool room_again; /* and is not any more */
 	/* to the client */
 	bool begun;    /* response headers are on their way */
@@ -110,7 +110,7 @@ bool http2_open(struct connection *connection);
 bool http2_take(struct connection *connection, struct span bytes);
 bool http2_send(struct connection *connection); /* move frames to the pump */
 void http2_begin(struct rpc_call *call, int http_status, const char *content_type, bool has_length, size_t length);
-void http2_resume(struct rpc_call *call);	/* out has something again, or the call is finished */
+void http2_resume(struct rpc_call *call); /* out has something again, or the call is finished */
 void http2_trailers_only(struct rpc_call *call);
 void http2_consume(struct rpc_call *call, size_t n); /* let the client send n bytes more */
 void http2_ping(struct connection *connection);
@@ -118,13 +118,14 @@ bool http1_take(struct connection *connection);
 void http1_answer(struct rpc_call *call, int http_status, const char *content_type, struct span body);
 
 bool http1_refuse(struct connection *connection, int status, struct span words); /* and hang up: false */
-void http1_send(struct connection *connection); /* move an answer to the pump */
+void http1_send(struct connection *connection);					 /* move an answer to the pump */
 void http1_begin(struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length);
 void http1_queue(struct rpc_call *call, struct span bytes);
 void http1_end(struct rpc_call *call);
 void http1_abort(struct rpc_call *call);
 void http1_continue(struct connection *connection);
-void http2_begin_fields(struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length);
+void http2_begin_fields(
+    struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length);
 void http2_continue(struct rpc_call *call);
 void http2_abort(struct rpc_call *call);
 

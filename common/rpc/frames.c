@@ -97,11 +97,11 @@ static nghttp2_nv
 field(const char *name, struct span value, uint8_t flags)
 {
 	return (nghttp2_nv){
-		.name = (uint8_t *)(uintptr_t)name,
-		.namelen = strlen(name),
-		.value = (uint8_t *)(uintptr_t)(value.at == NULL ? "" : value.at),
-		.valuelen = value.length,
-		.flags = flags,
+	    .name = (uint8_t *)(uintptr_t)name,
+	    .namelen = strlen(name),
+	    .value = (uint8_t *)(uintptr_t)(value.at == NULL ? "" : value.at),
+	    .valuelen = value.length,
+	    .flags = flags,
 	};
 }
 

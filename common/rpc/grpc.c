@@ -82,8 +82,8 @@ grpc_percent_decode(struct span text, char *to, size_t size)
 	uint8_t byte;
 
 	while (text.length > 0 && used + 1 < size) {
-		if (text.at[0] == '%' && text.length >= 3 &&
-		    hex_read(span_head(span_tail(text, 1), 2), &byte, 1) && byte != 0) {
+		if (text.at[0] == '%' && text.length >= 3 && hex_read(span_head(span_tail(text, 1), 2), &byte, 1) &&
+		    byte != 0) {
 			to[used++] = (char)byte;
 			text = span_tail(text, 3);
 		} else {
@@ -101,7 +101,12 @@ grpc_timeout_parse(struct span text, uint64_t *out_ms, struct why *why)
 		char letter;
 		uint64_t ns;
 	} units[] = {
-		{'H', 3600000000000}, {'M', 60000000000}, {'S', 1000000000}, {'m', 1000000}, {'u', 1000}, {'n', 1},
+	    {'H', 3600000000000},
+	    {'M', 60000000000},
+	    {'S', 1000000000},
+	    {'m', 1000000},
+	    {'u', 1000},
+	    {'n', 1},
 	};
 	uint64_t n = 0;
 
@@ -115,8 +120,8 @@ grpc_timeout_parse(struct span text, uint64_t *out_ms, struct why *why)
 	for (size_t i = 0; i < COUNT(units); i++)
 		if (units[i].letter == text.at[text.length - 1]) {
 			/* hours times 8 digits do not fit into nanoseconds */
-			*out_ms = units[i].ns >= 1000000 ? n * (units[i].ns / 1000000) :
-							   (n * units[i].ns + 999999) / 1000000;
+			*out_ms =
+			    units[i].ns >= 1000000 ? n * (units[i].ns / 1000000) : (n * units[i].ns + 999999) / 1000000;
 			return OK;
 		}
 	return fail(why, ERR_SYNTAX, "grpc-timeout has a unit other than H M S m u n");
@@ -129,9 +134,14 @@ grpc_of_http(unsigned http_status)
 		unsigned http;
 		enum grpc_status status;
 	} rows[] = {
-		{400, GRPC_INTERNAL}, {401, GRPC_UNAUTHENTICATED}, {403, GRPC_PERMISSION_DENIED},
-		{404, GRPC_UNIMPLEMENTED}, {429, GRPC_UNAVAILABLE}, {502, GRPC_UNAVAILABLE},
-		{503, GRPC_UNAVAILABLE}, {504, GRPC_UNAVAILABLE},
+	    {400, GRPC_INTERNAL},
+	    {401, GRPC_UNAUTHENTICATED},
+	    {403, GRPC_PERMISSION_DENIED},
+	    {404, GRPC_UNIMPLEMENTED},
+	    {429, GRPC_UNAVAILABLE},
+	    {502, GRPC_UNAVAILABLE},
+	    {503, GRPC_UNAVAILABLE},
+	    {504, GRPC_UNAVAILABLE},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -147,10 +157,10 @@ grpc_of_http2(uint32_t error_code)
 		uint32_t code; /* RFC 9113, section 7 */
 		enum grpc_status status;
 	} rows[] = {
-		{0x7, GRPC_UNAVAILABLE},	/* REFUSED_STREAM */
-		{0x8, GRPC_CANCELLED},		/* CANCEL */
-		{0xb, GRPC_RESOURCE_EXHAUSTED}, /* ENHANCE_YOUR_CALM */
-		{0xc, GRPC_PERMISSION_DENIED},	/* INADEQUATE_SECURITY */
+	    {0x7, GRPC_UNAVAILABLE},	    /* REFUSED_STREAM */
+	    {0x8, GRPC_CANCELLED},	    /* CANCEL */
+	    {0xb, GRPC_RESOURCE_EXHAUSTED}, /* ENHANCE_YOUR_CALM */
+	    {0xc, GRPC_PERMISSION_DENIED},  /* INADEQUATE_SECURITY */
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -163,9 +173,19 @@ enum err
 grpc_err(int status)
 {
 	static const enum err rows[] = {
-		[0] = OK, [1] = ERR_CANCELLED, [3] = ERR_INVALID, [4] = ERR_TIMEOUT, [5] = ERR_NOT_FOUND,
-		[6] = ERR_EXISTS, [7] = ERR_DENIED, [8] = ERR_LIMIT, [9] = ERR_STATE, [10] = ERR_CONFLICT,
-		[12] = ERR_UNIMPLEMENTED, [14] = ERR_UNAVAILABLE, [16] = ERR_UNAUTHENTICATED,
+	    [0] = OK,
+	    [1] = ERR_CANCELLED,
+	    [3] = ERR_INVALID,
+	    [4] = ERR_TIMEOUT,
+	    [5] = ERR_NOT_FOUND,
+	    [6] = ERR_EXISTS,
+	    [7] = ERR_DENIED,
+	    [8] = ERR_LIMIT,
+	    [9] = ERR_STATE,
+	    [10] = ERR_CONFLICT,
+	    [12] = ERR_UNIMPLEMENTED,
+	    [14] = ERR_UNAVAILABLE,
+	    [16] = ERR_UNAUTHENTICATED,
 	};
 
 	if (status == 0)
@@ -177,23 +197,23 @@ const char *
 rpc_code_words(int code)
 {
 	static const char *const words[] = {
-		"The operation completed successfully",
-		"The operation was cancelled",
-		"Unknown error",
-		"Client specified an invalid argument",
-		"Deadline expired before operation could complete",
-		"Some requested entity was not found",
-		"Some entity that we attempted to create already exists",
-		"The caller does not have permission to execute the specified operation",
-		"Some resource has been exhausted",
-		"The system is not in a state required for the operation's execution",
-		"The operation was aborted",
-		"Operation was attempted past the valid range",
-		"Operation is not implemented or not supported",
-		"Internal error",
-		"The service is currently unavailable",
-		"Unrecoverable data loss or corruption",
-		"The request does not have valid authentication credentials",
+	    "The operation completed successfully",
+	    "The operation was cancelled",
+	    "Unknown error",
+	    "Client specified an invalid argument",
+	    "Deadline expired before operation could complete",
+	    "Some requested entity was not found",
+	    "Some entity that we attempted to create already exists",
+	    "The caller does not have permission to execute the specified operation",
+	    "Some resource has been exhausted",
+	    "The system is not in a state required for the operation's execution",
+	    "The operation was aborted",
+	    "Operation was attempted past the valid range",
+	    "Operation is not implemented or not supported",
+	    "Internal error",
+	    "The service is currently unavailable",
+	    "Unrecoverable data loss or corruption",
+	    "The request does not have valid authentication credentials",
 	};
 
 	return code < 0 || (size_t)code >= COUNT(words) ? words[2] : words[code];

@@ -34,8 +34,8 @@ enum grpc_status {
  * status  what the call ends with on an error other than ERR_MORE
  * errors  ERR_MORE; ERR_RANGE above max_bytes; ERR_UNIMPLEMENTED compressed; ERR_SYNTAX another flag
  */
-enum err grpc_frame(struct span bytes, size_t max_bytes, struct span *out, enum grpc_status *status,
-    struct why *why) must_check;
+enum err grpc_frame(
+    struct span bytes, size_t max_bytes, struct span *out, enum grpc_status *status, struct why *why) must_check;
 
 /* Append a message with its prefix. */
 void grpc_frame_add(struct buffer *to, const ProtobufCMessage *message);

@@ -73,11 +73,11 @@ rpc_http_begin(struct rpc_call *call, int status, const struct rpc_field *fields
 {
 	if (call->begun || call->finished || call->closed)
 		return;
-	call->framing = status == 101	     ? FRAMING_RAW
-	    : !has_body(call, status)	     ? FRAMING_NONE
-	    : length != RPC_HTTP_UNKNOWN     ? FRAMING_LENGTH
-	    : call->stream != 0 || !call->old ? FRAMING_CHUNKED
-					     : FRAMING_CLOSE;
+	call->framing = status == 101			  ? FRAMING_RAW
+			: !has_body(call, status)	  ? FRAMING_NONE
+			: length != RPC_HTTP_UNKNOWN	  ? FRAMING_LENGTH
+			: call->stream != 0 || !call->old ? FRAMING_CHUNKED
+							  : FRAMING_CLOSE;
 	if (status == 204 || status == 101)
 		length = RPC_HTTP_UNKNOWN; /* they have none to speak of (RFC 9110, 8.6) */
 	if (call->stream == 0 && status == 101)

@@ -32,11 +32,12 @@ request_begin(struct connection *connection, const struct http_head *request)
 	call->old = request->minor == 0;
 	call->expects = request->expect_continue;
 	call->upgrade = request->connection_upgrade && http_same(request->upgrade, SPAN("websocket")) &&
-	    request->body == HTTP_BODY_NONE && span_is(request->method, "GET") && !call->old;
+			request->body == HTTP_BODY_NONE && span_is(request->method, "GET") && !call->old;
 	connection->body = request->body;
 	connection->body_left = request->length;
 	connection->chunk = (struct http_chunk){0};
-	call->input_ended = request->body == HTTP_BODY_NONE || (request->body == HTTP_BODY_LENGTH && request->length == 0);
+	call->input_ended =
+	    request->body == HTTP_BODY_NONE || (request->body == HTTP_BODY_LENGTH && request->length == 0);
 	call->headers_done = true;
 	call_wake(call);
 }
@@ -53,7 +54,8 @@ piece_take(struct connection *connection, struct rpc_call *call, size_t room, si
 
 	*data = span_head(bytes, room);
 	if (call->framing != FRAMING_RAW && connection->body == HTTP_BODY_LENGTH) {
-		*data = span_head(*data, connection->body_left < data->length ? (size_t)connection->body_left : data->length);
+		*data = span_head(
+		    *data, connection->body_left < data->length ? (size_t)connection->body_left : data->length);
 		connection->body_left -= data->length;
 		call->input_ended = connection->body_left == 0;
 	} else if (call->framing != FRAMING_RAW) {
@@ -87,7 +89,8 @@ body_take(struct connection *connection, struct rpc_call *call)
 	bool raw = call->framing == FRAMING_RAW, any = false;
 	enum err r = OK;
 
-	while (r == OK && (raw || !call->input_ended) && connection->head.length > 0 && call->in.length < RPC_HTTP_AHEAD) {
+	while (
+	    r == OK && (raw || !call->input_ended) && connection->head.length > 0 && call->in.length < RPC_HTTP_AHEAD) {
 		struct span data;
 		size_t used = 0;
 

@@ -11,14 +11,35 @@ status_words(int status)
 		int status;
 		const char *words;
 	} rows[] = {
-		{101, "Switching Protocols"}, {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"},
-		{206, "Partial Content"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"},
-		{304, "Not Modified"}, {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
-		{401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-		{409, "Conflict"}, {412, "Precondition Failed"}, {413, "Content Too Large"}, {416, "Range Not Satisfiable"},
-		{422, "Unprocessable Content"}, {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
-		{500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-		{503, "Service Unavailable"}, {504, "Gateway Timeout"},
+	    {101, "Switching Protocols"},
+	    {200, "OK"},
+	    {201, "Created"},
+	    {202, "Accepted"},
+	    {204, "No Content"},
+	    {206, "Partial Content"},
+	    {301, "Moved Permanently"},
+	    {302, "Found"},
+	    {303, "See Other"},
+	    {304, "Not Modified"},
+	    {307, "Temporary Redirect"},
+	    {308, "Permanent Redirect"},
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
+	    {412, "Precondition Failed"},
+	    {413, "Content Too Large"},
+	    {416, "Range Not Satisfiable"},
+	    {422, "Unprocessable Content"},
+	    {429, "Too Many Requests"},
+	    {431, "Request Header Fields Too Large"},
+	    {500, "Internal Server Error"},
+	    {501, "Not Implemented"},
+	    {502, "Bad Gateway"},
+	    {503, "Service Unavailable"},
+	    {504, "Gateway Timeout"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -165,7 +186,8 @@ http1_send(struct connection *connection)
 	if (list_empty(&connection->calls))
 		return;
 	call = list_item(connection->calls.next, struct rpc_call, link);
-	while (call->out.length > 0 && connection->pump.out.length < PUMP_QUEUE_BYTES && connection->pump.state == PUMP_OPEN) {
+	while (call->out.length > 0 && connection->pump.out.length < PUMP_QUEUE_BYTES &&
+	       connection->pump.state == PUMP_OPEN) {
 		piece = span_head(buffer_span(&call->out), PUMP_QUEUE_BYTES);
 		buffer_add(&connection->pump.out, piece);
 		buffer_take(&call->out, piece.length);

@@ -7,9 +7,9 @@
 #include "common/rpc/connection.h"
 #include "common/rpc/frames.h"
 
-#define CONNECTION_WINDOW (4 << 20) /* all streams together; each is bounded by WINDOW_BYTES */
+#define CONNECTION_WINDOW (4 << 20)  /* all streams together; each is bounded by WINDOW_BYTES */
 #define DROPPED_MAX	  (16 << 20) /* of a request whose answer is whole */
-#define MESSAGE_WORDS	  12288	    /* percent-encoding makes three of one */
+#define MESSAGE_WORDS	  12288	     /* percent-encoding makes three of one */
 
 static struct rpc_call *
 call_of(nghttp2_session *session, int32_t stream)
@@ -23,8 +23,8 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *sel
 	struct connection *connection = self;
 
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-		nghttp2_session_set_stream_user_data(session, frame->hd.stream_id,
-		    call_new(connection, frame->hd.stream_id));
+		nghttp2_session_set_stream_user_data(
+		    session, frame->hd.stream_id, call_new(connection, frame->hd.stream_id));
 	return 0;
 }
 
@@ -109,10 +109,10 @@ bool
 http2_open(struct connection *connection)
 {
 	const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
-		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_BYTES_MAX},
-		{NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* last: only for claimed requests */
+	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
+	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEADER_BYTES_MAX},
+	    {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* last: only for claimed requests */
 	};
 	size_t settings_n = connection->server->config.claim == NULL ? COUNT(settings) - 1 : COUNT(settings);
 	nghttp2_session_callbacks *callbacks = frames_callbacks();
@@ -128,8 +128,7 @@ http2_open(struct connection *connection)
 	if (r == 0)
 		r = nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings, settings_n);
 	if (r == 0)
-		r = nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0,
-		    CONNECTION_WINDOW);
+		r = nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
 	return r == 0;
 }
 
@@ -215,8 +214,8 @@ http2_begin(struct rpc_call *call, int http_status, const char *content_type, bo
 	if (has_length)
 		fields[n++] = frames_field("content-length", span_of_text(bytes));
 	call->begun = true;
-	nghttp2_submit_response(call->connection->session, call->stream, fields, n,
-	    has_length && call->out.length == 0 ? NULL : &provider);
+	nghttp2_submit_response(
+	    call->connection->session, call->stream, fields, n, has_length && call->out.length == 0 ? NULL : &provider);
 }
 
 void
@@ -237,8 +236,8 @@ http2_begin_fields(struct rpc_call *call, int http_status, const struct rpc_fiel
 	}
 	if (length != RPC_HTTP_UNKNOWN)
 		out[out_n++] = frames_field("content-length", span_of_text(bytes));
-	nghttp2_submit_response(call->connection->session, call->stream, out, out_n,
-	    call->framing == FRAMING_NONE ? NULL : &provider);
+	nghttp2_submit_response(
+	    call->connection->session, call->stream, out, out_n, call->framing == FRAMING_NONE ? NULL : &provider);
 }
 
 void

@@ -43,8 +43,8 @@ rpc_server_new(struct rpc_server **out, const struct rpc_server_config *config, 
 	list_init(&server->listeners);
 	list_init(&server->connections);
 	if (config->certificate_pem != NULL)
-		r = tls_server_context(&server->tls, config->certificate_pem, config->key_pem, config->client_ca_pem,
-		    why);
+		r = tls_server_context(
+		    &server->tls, config->certificate_pem, config->key_pem, config->client_ca_pem, why);
 	/* borrowed texts, not needed any more */
 	server->config.certificate_pem = server->config.key_pem = server->config.client_ca_pem = NULL;
 	if (r != OK) {

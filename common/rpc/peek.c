@@ -29,7 +29,7 @@ peek_wanted(const struct rpc_server *server, int fd)
 	if (server->tls == NULL || !server->config.plain_claimed || server->config.claim == NULL)
 		return false;
 	return getsockname(fd, (struct sockaddr *)&own, &own_length) == 0 && loopback(&own) &&
-	    getpeername(fd, (struct sockaddr *)&peer, &peer_length) == 0 && loopback(&peer);
+	       getpeername(fd, (struct sockaddr *)&peer, &peer_length) == 0 && loopback(&peer);
 }
 
 static void
@@ -48,7 +48,9 @@ first_byte(void *self, uint32_t events)
 	connection->peeked = -1;
 	connection->plain_only = n == 1 && byte != TLS_HANDSHAKE;
 	server->plain_n += connection->plain_only;
-	if (connection->plain_only && server->plain_n > server->config.connections_max / 2) { /* who shows no certificate must not keep out who does */
+	if (connection->plain_only &&
+	    server->plain_n >
+		server->config.connections_max / 2) { /* who shows no certificate must not keep out who does */
 		close(fd);
 		rpc_connection_free(connection);
 	} else if (rpc_connection_begin(connection, fd, !connection->plain_only, NULL) != OK)
@@ -58,7 +60,8 @@ first_byte(void *self, uint32_t events)
 enum err
 peek_open(struct connection *connection, int fd, struct why *why)
 {
-	enum err r = loop_add(connection->server->config.loop, &connection->peek, fd, EPOLLIN, first_byte, connection, why);
+	enum err r =
+	    loop_add(connection->server->config.loop, &connection->peek, fd, EPOLLIN, first_byte, connection, why);
 
 	if (r == OK)
 		connection->peeked = fd;

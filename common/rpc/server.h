@@ -8,8 +8,8 @@
 #include "common/base/span.h"
 #include "common/os/loop.h"
 
-#define RPC_MESSAGE_MAX	   (1u << 20) /* of one request message; above: OUT_OF_RANGE, as the reference's server */
-#define RPC_SEND_QUEUE_MAX (1u << 20) /* above it rpc_room is 0 */
+#define RPC_MESSAGE_MAX	   (1u << 20)  /* of one request message; above: OUT_OF_RANGE, as the reference's server */
+#define RPC_SEND_QUEUE_MAX (1u << 20)  /* above it rpc_room is 0 */
 #define RPC_SEND_LIMIT	   (16u << 20) /* an owner who sends on regardless loses the call: RESOURCE_EXHAUSTED */
 
 #define RPC_PING_INTERVAL_MS	 20000
@@ -32,8 +32,8 @@ struct rpc_method {
 	void (*message)(void *self, struct rpc_call *call, const ProtobufCMessage *message);
 	const void *extra; /* the owner's, e.g. who may call it */
 	/* Runs on a message's bytes before they are read as request: out is them, or others in the arena. NULL: them. */
-	enum err (*reshape)(const struct rpc_method *method, struct span bytes, struct arena *arena, struct span *out,
-	    struct why *why);
+	enum err (*reshape)(
+	    const struct rpc_method *method, struct span bytes, struct arena *arena, struct span *out, struct why *why);
 };
 
 /* A field of a plain HTTP message. Names of requests are lower case; HTTP/2's own begin with a colon. */
@@ -44,9 +44,9 @@ struct rpc_field {
 /* What is known of the caller's connection and request; borrowed from the call. */
 struct rpc_caller {
 	bool tls;
-	bool certificate;	   /* a client certificate was presented and verified */
-	struct span common_name;   /* its CN */
-	struct span units[16];	   /* its OUs */
+	bool certificate;	 /* a client certificate was presented and verified */
+	struct span common_name; /* its CN */
+	struct span units[16];	 /* its OUs */
 	size_t units_n;
 	struct span peer_address;  /* "127.0.0.1:54321" */
 	struct span request_id;	   /* x-request-id, given or made here; echoed in the response */
@@ -82,8 +82,8 @@ struct rpc_server_config {
 	bool plain_claimed;
 	/* PEM texts, not paths, so that they can be read before the jail; certificate NULL: plaintext. */
 	const char *certificate_pem, *key_pem, *client_ca_pem; /* client_ca set: a client certificate is required */
-	uint32_t connections_max; /* 0: 1024 */
-	uint32_t ping_interval_ms, ping_timeout_ms; /* 0: 20 s, 10 s; interval UINT32_MAX: no PINGs */
+	uint32_t connections_max;			       /* 0: 1024 */
+	uint32_t ping_interval_ms, ping_timeout_ms;	       /* 0: 20 s, 10 s; interval UINT32_MAX: no PINGs */
 	uint32_t handshake_timeout_ms; /* 0: 10 s; TLS and first bytes together, also between HTTP/1 requests */
 };
 

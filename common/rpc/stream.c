@@ -258,12 +258,11 @@ unary_wait(struct rpc_client *client, struct rpc_stream *stream, struct unary *u
 
 enum err
 rpc_unary(struct rpc_client *client, const char *path, const ProtobufCMessage *request,
-    const ProtobufCMessageDescriptor *response, uint32_t timeout_ms, ProtobufCMessage **out,
-    struct rpc_status *status)
+    const ProtobufCMessageDescriptor *response, uint32_t timeout_ms, ProtobufCMessage **out, struct rpc_status *status)
 {
 	struct unary unary = {.status = status};
 	const struct rpc_stream_config config = {
-		.path = path, .response = response, .self = &unary, .ended = unary_ended};
+	    .path = path, .response = response, .self = &unary, .ended = unary_ended};
 	struct rpc_stream *stream = stream_new(client, &config);
 	struct why why = {0};
 

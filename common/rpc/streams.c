@@ -121,8 +121,8 @@ bool
 streams_open(struct rpc_client *client)
 {
 	const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
+	    {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
 	};
 	nghttp2_session_callbacks *callbacks = frames_callbacks();
 	int r;

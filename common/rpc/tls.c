@@ -35,17 +35,16 @@ context_new(const SSL_METHOD *method)
 	/* No openssl.cnf: what is not ours to write must not change how we speak. No tidying at the end: the kernel does it. */
 	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 	ERR_clear_error();
-	if ((context = SSL_CTX_new(method)) == NULL ||
-	    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
+	if ((context = SSL_CTX_new(method)) == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(context, CIPHERS) != 1)
 		abort();
 	SSL_CTX_set_security_level(context, SECURITY_LEVEL);
-	SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-	    SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_CTX_set_options(
+	    context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+				      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_default_passwd_cb(context, no_password);
 	return context;
 }
@@ -127,15 +126,15 @@ alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_length, cons
 
 	(void)ssl, (void)self;
 	if (SSL_select_next_proto(&chosen, out_length, (const unsigned char *)ALPN, sizeof(ALPN) - 1, offered,
-	    offered_length) != OPENSSL_NPN_NEGOTIATED)
+		offered_length) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK; /* the first bytes will tell */
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
 }
 
 enum err
-tls_server_context(SSL_CTX **out, const char *certificate_pem, const char *key_pem, const char *client_ca_pem,
-    struct why *why)
+tls_server_context(
+    SSL_CTX **out, const char *certificate_pem, const char *key_pem, const char *client_ca_pem, struct why *why)
 {
 	SSL_CTX *context = context_new(TLS_server_method());
 	enum err r = pair_use(context, certificate_pem, key_pem, why);
@@ -154,8 +153,8 @@ tls_server_context(SSL_CTX **out, const char *certificate_pem, const char *key_p
 }
 
 enum err
-tls_client_context(SSL_CTX **out, const char *ca_pem, const char *certificate_pem, const char *key_pem, bool insecure,
-    struct why *why)
+tls_client_context(
+    SSL_CTX **out, const char *ca_pem, const char *certificate_pem, const char *key_pem, bool insecure, struct why *why)
 {
 	SSL_CTX *context = context_new(TLS_client_method());
 	enum err r = OK;
@@ -295,8 +294,8 @@ tls_why(SSL *ssl, int r, struct why *why)
 	ERR_clear_error();
 	if (verify != X509_V_OK && ERR_GET_LIB(code) == ERR_LIB_SSL &&
 	    ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		(void)fail(why, ERR_UNAVAILABLE, "certificate verify failed (%s)",
-		    X509_verify_cert_error_string(verify));
+		(void)fail(
+		    why, ERR_UNAVAILABLE, "certificate verify failed (%s)", X509_verify_cert_error_string(verify));
 	else if (words != NULL)
 		(void)fail(why, ERR_UNAVAILABLE, "%s", words);
 	else if (kind == SSL_ERROR_SYSCALL && system != 0)

@@ -13,8 +13,8 @@
  * client_ca_pem  a client certificate of one of these is required; NULL: none is asked for
  * errors         ERR_INVALID which text is no certificate or key, or that they do not belong together
  */
-enum err tls_server_context(SSL_CTX **out, const char *certificate_pem, const char *key_pem,
-    const char *client_ca_pem, struct why *why) must_check;
+enum err tls_server_context(SSL_CTX **out, const char *certificate_pem, const char *key_pem, const char *client_ca_pem,
+    struct why *why) must_check;
 
 /* What a client connects with; ca_pem NULL: the system's store; certificate_pem NULL: none of its own. */
 enum err tls_client_context(SSL_CTX **out, const char *ca_pem, const char *certificate_pem, const char *key_pem,
@@ -28,8 +28,8 @@ enum err tls_client_session(SSL **out, SSL_CTX *context, const char *host, struc
 bool tls_chose_h2(const SSL *ssl);
 
 /* CN and OUs of the verified peer certificate, copied into the arena; false when there was none. */
-bool tls_identity(const SSL *ssl, struct arena *arena, struct span *common_name, struct span *units,
-    size_t units_max, size_t *units_n);
+bool tls_identity(const SSL *ssl, struct arena *arena, struct span *common_name, struct span *units, size_t units_max,
+    size_t *units_n);
 
 /* Say why the last operation on ssl failed (return value r), and forget the library's own queue of errors. */
 void tls_why(SSL *ssl, int r, struct why *why);

@@ -25,13 +25,14 @@ static size_t
 grant_bytes(const struct msg_token_grant *grant)
 {
 	size_t bytes = 10 * ITEM_BYTES + grant->url.length + grant->field.length + grant->svid_audience.length +
-	    grant->assertion_type.length + grant->audience.length + texts_bytes(grant->scopes, grant->scopes_n);
+		       grant->assertion_type.length + grant->audience.length +
+		       texts_bytes(grant->scopes, grant->scopes_n);
 
 	for (size_t i = 0; i < grant->overrides_n; i++) {
 		const struct msg_token_scope *scope = &grant->overrides[i];
 
 		bytes += 6 * ITEM_BYTES + scope->host.length + scope->path.length + scope->audience.length +
-		    texts_bytes(scope->scopes, scope->scopes_n);
+			 texts_bytes(scope->scopes, scope->scopes_n);
 	}
 	return bytes;
 }
@@ -40,7 +41,7 @@ static size_t
 entry_bytes(const struct msg_secret_entry *entry)
 {
 	size_t bytes = 13 * ITEM_BYTES + entry->slot.length + entry->provider.length + entry->value.length +
-	    texts_bytes(entry->tokens, entry->tokens_n) + entry->field.length + entry->parameter.length;
+		       texts_bytes(entry->tokens, entry->tokens_n) + entry->field.length + entry->parameter.length;
 
 	for (size_t i = 0; i < entry->grant_n; i++)
 		bytes += grant_bytes(&entry->grant[i]);
@@ -107,9 +108,10 @@ bundle_box_open(struct span box, const uint8_t credentials_key[32], const struct
 	if (box.length < BUNDLE_BOX_OVERHEAD || box.length > BUNDLE_BOX_MAX)
 		return fail(why, ERR_DENIED, "a box of secrets of %zu bytes", box.length);
 	length = box.length - BUNDLE_BOX_OVERHEAD;
-	if (crypto_box_open_easy(room, at + NONCE_BYTES, box.length - NONCE_BYTES, at, credentials_key, router_secret->bytes) !=
-	    0)
-		r = fail(why, ERR_DENIED, "a box of secrets that is not from credentials for this router, or was changed");
+	if (crypto_box_open_easy(
+		room, at + NONCE_BYTES, box.length - NONCE_BYTES, at, credentials_key, router_secret->bytes) != 0)
+		r = fail(
+		    why, ERR_DENIED, "a box of secrets that is not from credentials for this router, or was changed");
 	else
 		r = bundle_read(span_of_bytes(room, length), arena, out, why);
 	if (r != OK)

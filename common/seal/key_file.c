@@ -17,18 +17,20 @@ file_check(int fd, const char *path, size_t low, size_t high, struct why *why)
 	if (!S_ISREG(st.st_mode))
 		return fail(why, ERR_INVALID, "the key %s is not a regular file", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return fail(why, ERR_INVALID, "the key %s belongs to user %u, who can read and change it: make it one's own or root's",
-		    path, (unsigned)st.st_uid);
+		return fail(why, ERR_INVALID,
+		    "the key %s belongs to user %u, who can read and change it: make it one's own or root's", path,
+		    (unsigned)st.st_uid);
 	if ((st.st_mode & 077) != 0)
 		return fail(why, ERR_INVALID, "the key %s: mode %o lets other users at it: chmod 600 it", path,
 		    (unsigned)st.st_mode & 07777);
 	if (st.st_size >= (off_t)low && st.st_size <= (off_t)high)
 		return OK;
 	if (low == high)
-		return fail(why, ERR_INVALID, "the key %s has %lld bytes instead of %zu: restore it from a backup", path,
-		    (long long)st.st_size, low);
-	return fail(why, ERR_INVALID, "the key %s has %lld bytes, which is none of the sizes it can have: restore it from a backup",
-	    path, (long long)st.st_size);
+		return fail(why, ERR_INVALID, "the key %s has %lld bytes instead of %zu: restore it from a backup",
+		    path, (long long)st.st_size, low);
+	return fail(why, ERR_INVALID,
+	    "the key %s has %lld bytes, which is none of the sizes it can have: restore it from a backup", path,
+	    (long long)st.st_size);
 }
 
 enum err

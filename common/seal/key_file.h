@@ -13,7 +13,8 @@
  * errors  ERR_NOT_FOUND there is none; ERR_SYSTEM it cannot be read; ERR_INVALID not regular, another
  *         user's, open to others, another size. All name the path
  */
-enum err key_file_read(const char *path, size_t low, size_t high, uint8_t *out, size_t *length, struct why *why) must_check;
+enum err key_file_read(
+    const char *path, size_t low, size_t high, uint8_t *out, size_t *length, struct why *why) must_check;
 
 /* The same for one key of 32 bytes. */
 enum err key_file_secret(const char *path, struct secret *out, struct why *why) must_check;

@@ -6,8 +6,7 @@
 static void
 derive(const struct secret *master, const char *label, uint8_t *out, size_t length)
 {
-	crypto_generichash(
-	    out, length, (const uint8_t *)label, strlen(label), master->bytes, sizeof(master->bytes));
+	crypto_generichash(out, length, (const uint8_t *)label, strlen(label), master->bytes, sizeof(master->bytes));
 }
 
 void

@@ -63,8 +63,8 @@ ring_write(const struct ring *ring, const struct secret *master, uint8_t *out)
 
 		about(i, ring->count, bound);
 		randombytes_buf(at, NONCE_BYTES);
-		crypto_aead_xchacha20poly1305_ietf_encrypt(at + NONCE_BYTES, NULL, ring->keys[i].secret.bytes, 32, bound,
-		    sizeof(bound), NULL, at, key.bytes);
+		crypto_aead_xchacha20poly1305_ietf_encrypt(
+		    at + NONCE_BYTES, NULL, ring->keys[i].secret.bytes, 32, bound, sizeof(bound), NULL, at, key.bytes);
 	}
 }
 
@@ -74,8 +74,8 @@ key_read(const uint8_t *at, size_t place, size_t count, const struct secret *und
 	uint8_t bound[KIND_BYTES + 2];
 
 	about(place, count, bound);
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out->secret.bytes, NULL, NULL, at + NONCE_BYTES, KEY_BYTES - NONCE_BYTES,
-		bound, sizeof(bound), at, under->bytes) != 0)
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out->secret.bytes, NULL, NULL, at + NONCE_BYTES,
+		KEY_BYTES - NONCE_BYTES, bound, sizeof(bound), at, under->bytes) != 0)
 		return false;
 	storage_key_name(out);
 	return true;
@@ -88,14 +88,15 @@ ring_read(struct span bytes, const struct secret *master, struct ring *out, stru
 	auto_secret struct secret under;
 	auto_ring struct ring ring = {0};
 
-	if (bytes.length < RING_BYTES(1) || bytes.length > RING_BYTES_MAX || (bytes.length - KIND_BYTES) % KEY_BYTES != 0 ||
-	    memcmp(at, kind, KIND_BYTES) != 0)
+	if (bytes.length < RING_BYTES(1) || bytes.length > RING_BYTES_MAX ||
+	    (bytes.length - KIND_BYTES) % KEY_BYTES != 0 || memcmp(at, kind, KIND_BYTES) != 0)
 		return fail(why, ERR_SYNTAX, "it is no ring of storage keys: restore it from a backup");
 	master_ring_key(master, &under);
 	ring.count = (bytes.length - KIND_BYTES) / KEY_BYTES;
 	for (size_t i = 0; i < ring.count; i++)
 		if (!key_read(at + KIND_BYTES + i * KEY_BYTES, i, ring.count, &under, &ring.keys[i]))
-			return fail(why, ERR_DENIED, "the master key is not the one it was sealed with (or the ring was changed)");
+			return fail(why, ERR_DENIED,
+			    "the master key is not the one it was sealed with (or the ring was changed)");
 	*out = ring;
 	return OK;
 }

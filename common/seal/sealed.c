@@ -20,8 +20,8 @@ clear_write(uint8_t *clear, struct id provider, struct span key, struct span val
 }
 
 enum err
-sealed_make(const uint8_t broker_key[32], struct id provider, struct span key, struct span value, uint8_t *out,
-    struct why *why)
+sealed_make(
+    const uint8_t broker_key[32], struct id provider, struct span key, struct span value, uint8_t *out, struct why *why)
 {
 	uint8_t clear[HEAD_BYTES + SECRET_KEY_MAX + SECRET_VALUE_MAX];
 	size_t length;

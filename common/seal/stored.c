@@ -3,16 +3,16 @@
 
 #include <sodium.h>
 
-#define VERSION	     1
-#define VERSION_AT   STORAGE_NAME_BYTES
-#define KIND_AT	     (VERSION_AT + 1)
-#define ID_AT	     (KIND_AT + 1)
-#define WRAP_AT	     (ID_AT + 16)
-#define NONCE_BYTES  24
-#define TAG_BYTES    16
-#define VALUE_AT     (WRAP_AT + NONCE_BYTES + 32 + TAG_BYTES)
-#define LABEL_BYTES  24
-#define ABOUT_MAX    (LABEL_BYTES + 2 + 16 + 16 + SECRET_KEY_MAX)
+#define VERSION	    1
+#define VERSION_AT  STORAGE_NAME_BYTES
+#define KIND_AT	    (VERSION_AT + 1)
+#define ID_AT	    (KIND_AT + 1)
+#define WRAP_AT	    (ID_AT + 16)
+#define NONCE_BYTES 24
+#define TAG_BYTES   16
+#define VALUE_AT    (WRAP_AT + NONCE_BYTES + 32 + TAG_BYTES)
+#define LABEL_BYTES 24
+#define ABOUT_MAX   (LABEL_BYTES + 2 + 16 + 16 + SECRET_KEY_MAX)
 
 _Static_assert(VALUE_AT + NONCE_BYTES + TAG_BYTES == STORED_OVERHEAD, "stored.h states the layout");
 _Static_assert(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == NONCE_BYTES, "nonce");
@@ -52,8 +52,8 @@ part_seal(const uint8_t key[32], const char label[LABEL_BYTES], const struct sto
 	size_t bound_n = about(label, record, owner, bound);
 
 	randombytes_buf(at, NONCE_BYTES);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(at + NONCE_BYTES, NULL, (const uint8_t *)bytes.at, bytes.length, bound,
-	    bound_n, NULL, at, key);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+	    at + NONCE_BYTES, NULL, (const uint8_t *)bytes.at, bytes.length, bound, bound_n, NULL, at, key);
 }
 
 static bool
@@ -64,8 +64,8 @@ part_open(const uint8_t key[32], const char label[LABEL_BYTES], const struct sto
 	size_t bound_n = about(label, record, owner, bound);
 	const uint8_t *at = (const uint8_t *)part.at;
 
-	return crypto_aead_xchacha20poly1305_ietf_decrypt(to, NULL, NULL, at + NONCE_BYTES, part.length - NONCE_BYTES, bound,
-		   bound_n, at, key) == 0;
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(
+		   to, NULL, NULL, at + NONCE_BYTES, part.length - NONCE_BYTES, bound, bound_n, at, key) == 0;
 }
 
 static enum err

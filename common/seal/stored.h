@@ -32,9 +32,9 @@ enum stored_kind {
  * sealed 40 and more; each part sealed by XChaCha20-Poly1305 with a nonce of 24 in front. Associated data of both:
  * a label, version, kind, id of the record, provider, key; so a record opens for its own provider and key alone.
  */
-#define STORED_OVERHEAD	     (STORAGE_NAME_BYTES + 1 + 1 + 16 + 24 + 32 + 16 + 24 + 16)
-#define STORED_BYTES(value)  (STORED_OVERHEAD + (size_t)(value))
-#define STORED_BYTES_MAX     STORED_BYTES(SECRET_VALUE_MAX)
+#define STORED_OVERHEAD	    (STORAGE_NAME_BYTES + 1 + 1 + 16 + 24 + 32 + 16 + 24 + 16)
+#define STORED_BYTES(value) (STORED_OVERHEAD + (size_t)(value))
+#define STORED_BYTES_MAX    STORED_BYTES(SECRET_VALUE_MAX)
 
 /* Whose record it is: what the record is bound to. */
 struct stored_owner {

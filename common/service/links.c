@@ -12,8 +12,8 @@ dial_all(struct curve *curve, const struct service_roster *roster, struct why *w
 
 	for (size_t i = 0; i < roster->count && r == OK; i++)
 		if (roster->at[i].endpoint[0] != '\0')
-			r = curve_connect(curve, roster->at[i].endpoint, roster->at[i].role, roster->at[i].name, &peer,
-			    why);
+			r = curve_connect(
+			    curve, roster->at[i].endpoint, roster->at[i].role, roster->at[i].name, &peer, why);
 	return r;
 }
 

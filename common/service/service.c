@@ -124,8 +124,8 @@ roster_read(const struct yaml_node *list, void *field, struct why *why)
 
 const struct setting service_settings[] = {
     TEXT_SETTING(service_config, process, 1, 63, NULL, "own name, in logs and to peers"),
-    TEXT_SETTING(service_config, run_dir, 1, 1023, NULL,
-	"directory that becomes its root; socket paths are counted from it"),
+    TEXT_SETTING(
+	service_config, run_dir, 1, 1023, NULL, "directory that becomes its root; socket paths are counted from it"),
     NUMBER_SETTING(service_config, uid, 0, 4294967294, "0", "user to become; 0 stays"),
     NUMBER_SETTING(service_config, gid, 0, 4294967294, "0", "group to become; 0 stays"),
     WORD_SETTING(service_config, log_level, setting_log_levels, "info", "least severe events that are logged"),
@@ -142,8 +142,7 @@ struct line {
 	uint64_t fd;
 };
 
-static void __attribute__((noreturn))
-print_help(const char *name, const struct setting *rows)
+static void __attribute__((noreturn)) print_help(const char *name, const struct setting *rows)
 {
 	printf("%s: one process of the OpenShell gateway; openshell-gateway starts it\n\n"
 	       "usage: %s [--config FILE | --settings-fd N] [--foreground] [--help] [--version]\n\n"
@@ -184,10 +183,10 @@ line_read(struct line *line, const struct setting *rows, int argc, char **argv, 
 		if (strcmp(argv[i], "--config") == 0)
 			r = flag_value(argc, argv, &i, &line->file, why);
 		else if (strcmp(argv[i], "--settings-fd") != 0)
-			r = fail(why, ERR_INVALID, "unknown argument \"%s\"; see --help",
-			    log_quote(span_of_text(argv[i])));
+			r = fail(
+			    why, ERR_INVALID, "unknown argument \"%s\"; see --help", log_quote(span_of_text(argv[i])));
 		else if ((r = flag_value(argc, argv, &i, &value, why)) == OK &&
-		    (r = number_parse(span_of_text(value), 3, 1023, &line->fd, why)) != OK)
+			 (r = number_parse(span_of_text(value), 3, 1023, &line->fd, why)) != OK)
 			r = because(why, r, "--settings-fd");
 	}
 	return r;
@@ -212,8 +211,8 @@ text_load(const struct line *line, const char **name, char **text, size_t *lengt
 }
 
 enum err
-service_load(struct service_config *service, const struct setting *rows, void *config, int argc, char **argv,
-    struct why *why)
+service_load(
+    struct service_config *service, const struct setting *rows, void *config, int argc, char **argv, struct why *why)
 {
 	const struct settings tables[] = {{service_settings, service}, {rows, config}};
 	struct line line = {0};

@@ -79,8 +79,8 @@ enum err service_jail(const struct jail *jail, const struct service_config *serv
  * Take up the bus with the service's own key and roster, and dial every peer that has an endpoint. The dialled peers
  * are found with bus_peer(bus, role, NULL).
  */
-enum err service_links(struct curve **out, struct bus *bus, const struct service_config *service, struct why *why)
-    must_check;
+enum err service_links(
+    struct curve **out, struct bus *bus, const struct service_config *service, struct why *why) must_check;
 
 /*
  * Serve at an endpoint (see curve_bind). The socket can be reached by processes of other users: its directory and

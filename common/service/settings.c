@@ -56,8 +56,8 @@ number_set(const struct setting *row, void *field, struct span text, struct why 
 	enum err r = number_parse(text, row->low, row->high, &value, why);
 
 	if (r == ERR_SYNTAX)
-		return fail(why, ERR_INVALID, "\"%s\" is not a number from %llu to %llu", log_quote(span_head(text, 40)),
-		    (unsigned long long)row->low, (unsigned long long)row->high);
+		return fail(why, ERR_INVALID, "\"%s\" is not a number from %llu to %llu",
+		    log_quote(span_head(text, 40)), (unsigned long long)row->low, (unsigned long long)row->high);
 	if (r == OK)
 		number_store(field, row->size, value);
 	return r;
@@ -188,7 +188,8 @@ texts_read(const struct setting *row, struct setting_texts *texts, const struct 
 	texts->count = 0;
 	for (const struct yaml_node *item = list->first; item != NULL && r == OK; item = item->next)
 		if (item->kind != YAML_SCALAR)
-			r = fail(why, ERR_INVALID, "a list of texts is wanted, not %s in it", yaml_kind_name(item->kind));
+			r = fail(
+			    why, ERR_INVALID, "a list of texts is wanted, not %s in it", yaml_kind_name(item->kind));
 		else
 			r = texts_add(row, texts, item->text, why);
 	return r != OK ? r : texts_enough(row, texts, why);
@@ -339,8 +340,7 @@ settings_fd(int fd, const char *name, char **text, size_t *length, struct why *w
 
 	if (bytes == NULL)
 		abort();
-	while (used <= FILE_MAX_BYTES &&
-	    (n = pread(fd, bytes + used, FILE_MAX_BYTES + 1 - used, (off_t)used)) > 0)
+	while (used <= FILE_MAX_BYTES && (n = pread(fd, bytes + used, FILE_MAX_BYTES + 1 - used, (off_t)used)) > 0)
 		used += (size_t)n;
 	if (used <= FILE_MAX_BYTES && n == 0) {
 		bytes[used] = '\0';

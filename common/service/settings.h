@@ -38,31 +38,45 @@ enum setting_kind {
 struct setting {
 	const char *key;
 	enum setting_kind kind;
-	size_t offset, size;	   /* of the field in the program's struct */
+	size_t offset, size; /* of the field in the program's struct */
 	uint64_t low, high;
-	const char *initial;	   /* value when it is not given, as one would write it ("" is empty); NULL: must be given */
-	const char *help;	   /* a sentence for docs and --help */
-	const char *const *words;  /* of SETTING_WORD; NULL-terminated */
+	const char *initial; /* value when it is not given, as one would write it ("" is empty); NULL: must be given */
+	const char *help;    /* a sentence for docs and --help */
+	const char *const *words; /* of SETTING_WORD; NULL-terminated */
 	enum err (*read)(const struct yaml_node *node, void *field, struct why *why); /* of SETTING_OTHER */
 	const char *flag, *environment; /* command line flag without "--", and variable; NULL: none */
 };
 
 #define SETTING_FIELD(type, field) offsetof(struct type, field), sizeof(((struct type *)0)->field)
 
-#define TEXT_SETTING(type, field, min, max, initial, help)                                                       \
-	{#field, SETTING_TEXT, SETTING_FIELD(type, field), min, max, initial, help, NULL, NULL, NULL, NULL}
-#define NUMBER_SETTING(type, field, low, high, initial, help)                                                    \
-	{#field, SETTING_NUMBER, SETTING_FIELD(type, field), low, high, initial, help, NULL, NULL, NULL, NULL}
-#define FLAG_SETTING(type, field, initial, help)                                                                 \
-	{#field, SETTING_FLAG, SETTING_FIELD(type, field), 0, 1, initial, help, NULL, NULL, NULL, NULL}
-#define WORD_SETTING(type, field, words, initial, help)                                                          \
-	{#field, SETTING_WORD, SETTING_FIELD(type, field), 0, 0, initial, help, words, NULL, NULL, NULL}
-#define KEY_SETTING(type, field, help)                                                                           \
-	{#field, SETTING_KEY, SETTING_FIELD(type, field), 0, 0, NULL, help, NULL, NULL, NULL, NULL}
-#define TEXTS_SETTING(type, field, min, max, help)                                                               \
-	{#field, SETTING_TEXTS, SETTING_FIELD(type, field), min, max, "", help, NULL, NULL, NULL, NULL}
-#define OTHER_SETTING(type, field, read, help)                                                                   \
-	{#field, SETTING_OTHER, SETTING_FIELD(type, field), 0, 0, "", help, NULL, read, NULL, NULL}
+#define TEXT_SETTING(type, field, min, max, initial, help)                                                             \
+	{                                                                                                              \
+#field, SETTING_TEXT, SETTING_FIELD(type, field), min, max, initial, help, NULL, NULL, NULL, NULL      \
+	}
+#define NUMBER_SETTING(type, field, low, high, initial, help)                                                          \
+	{                                                                                                              \
+#field, SETTING_NUMBER, SETTING_FIELD(type, field), low, high, initial, help, NULL, NULL, NULL, NULL   \
+	}
+#define FLAG_SETTING(type, field, initial, help)                                                                       \
+	{                                                                                                              \
+#field, SETTING_FLAG, SETTING_FIELD(type, field), 0, 1, initial, help, NULL, NULL, NULL, NULL          \
+	}
+#define WORD_SETTING(type, field, words, initial, help)                                                                \
+	{                                                                                                              \
+#field, SETTING_WORD, SETTING_FIELD(type, field), 0, 0, initial, help, words, NULL, NULL, NULL         \
+	}
+#define KEY_SETTING(type, field, help)                                                                                 \
+	{                                                                                                              \
+#field, SETTING_KEY, SETTING_FIELD(type, field), 0, 0, NULL, help, NULL, NULL, NULL, NULL              \
+	}
+#define TEXTS_SETTING(type, field, min, max, help)                                                                     \
+	{                                                                                                              \
+#field, SETTING_TEXTS, SETTING_FIELD(type, field), min, max, "", help, NULL, NULL, NULL, NULL          \
+	}
+#define OTHER_SETTING(type, field, read, help)                                                                         \
+	{                                                                                                              \
+#field, SETTING_OTHER, SETTING_FIELD(type, field), 0, 0, "", help, NULL, read, NULL, NULL              \
+	}
 
 /* A table and the struct that its rows fill. */
 struct settings {
@@ -84,8 +98,8 @@ void settings_initial(const struct settings *tables, size_t n);
  * errors  ERR_INVALID or ERR_SYNTAX "NAME: line 3, column 7: port: 70000 is not within 1 to 65535"; an unknown key is
  *         one. Fields read before the error have been set
  */
-enum err settings_read(const char *name, struct span text, const struct settings *tables, size_t n, struct why *why)
-    must_check;
+enum err settings_read(
+    const char *name, struct span text, const struct settings *tables, size_t n, struct why *why) must_check;
 
 /*
  * Set one row from a plain text, as a flag or variable brings it; lists are separated by commas. Not for

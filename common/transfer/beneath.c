@@ -50,7 +50,8 @@ refused(struct why *why, const char *step)
 	case ENOTEMPTY:
 		return fail(why, ERR_STATE, "%s: a directory of that name is in the way", step);
 	case ENOTDIR:
-		return fail(why, ERR_STATE, "%s: a link, or something else that is no directory, is in the way, and is not followed", step);
+		return fail(why, ERR_STATE,
+		    "%s: a link, or something else that is no directory, is in the way, and is not followed", step);
 	default:
 		return fail_errno(why, ERR_SYSTEM, "%s", step);
 	}
@@ -147,7 +148,8 @@ beneath_complete(struct beneath *beneath, struct span path, mode_t mode, const s
 /* ---- links ---- */
 
 enum err
-beneath_link(struct beneath *beneath, struct span path, const char *target, const struct timespec *mtime, struct why *why)
+beneath_link(
+    struct beneath *beneath, struct span path, const char *target, const struct timespec *mtime, struct why *why)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, *mtime};
 	char name[NAME_MAX + 1], part[PART_BYTES];

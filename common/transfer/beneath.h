@@ -13,8 +13,8 @@
  * ERR_DENIED, ERR_LIMIT the file system is full, ERR_SYSTEM.
  */
 struct beneath {
-	int root;	 /* borrowed */
-	int directory;	 /* that was used last; -1: none */
+	int root;			   /* borrowed */
+	int directory;			   /* that was used last; -1: none */
 	char path[RELATIVE_MAX_BYTES + 1]; /* its path */
 };
 

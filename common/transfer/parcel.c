@@ -6,9 +6,9 @@
 #include "common/base/clean.h"
 #include "common/base/text.h"
 
-#define HEAD_BYTES   5
-#define FIELDS_MAX   8
-#define NANOSECONDS  1000000000u
+#define HEAD_BYTES  5
+#define FIELDS_MAX  8
+#define NANOSECONDS 1000000000u
 
 /* A number of so many bytes, at most high; a text behind two bytes of its length; or a sum. */
 struct field {
@@ -17,13 +17,16 @@ struct field {
 	uint64_t high;
 };
 
+/* clang-format off */
 #define N8(name, high)	{NUMBER8, offsetof(struct parcel, name), high}
 #define N16(name, high) {NUMBER16, offsetof(struct parcel, name), high}
 #define N32(name, high) {NUMBER32, offsetof(struct parcel, name), high}
 #define N64(name, high) {NUMBER64, offsetof(struct parcel, name), high}
 #define T(name)		{TEXT, offsetof(struct parcel, name), PARCEL_TEXT_MAX}
 #define S(name)		{SUM, offsetof(struct parcel, name), 0}
+/* clang-format on */
 
+/* clang-format off */
 static const struct field fields[PARCEL_TYPES][FIELDS_MAX] = {
 	[PARCEL_HELLO] = {N8(version, UINT8_MAX)},
 	[PARCEL_FAILED] = {T(text)},
@@ -39,6 +42,7 @@ static const struct field fields[PARCEL_TYPES][FIELDS_MAX] = {
 	[PARCEL_ACK] = {N64(entries, UINT32_MAX), N64(bytes, INT64_MAX)},
 	[PARCEL_TAKEN] = {N64(entries, UINT32_MAX)},
 };
+/* clang-format on */
 
 static const uint8_t widths[] = {[NUMBER8] = 1, [NUMBER16] = 2, [NUMBER32] = 4, [NUMBER64] = 8};
 
@@ -206,7 +210,8 @@ parcel_write(const struct parcel *parcel, void *to)
 	assert(parcel->type > 0 && parcel->type < PARCEL_TYPES);
 	for (size_t i = 0; i < FIELDS_MAX && fields[parcel->type][i].kind != NONE; i++)
 		end = field_write(&fields[parcel->type][i], parcel, end);
-	put(put(head, 1, parcel->type), 4, parcel->type == PARCEL_DATA ? parcel->length : (uint64_t)(end - head) - HEAD_BYTES);
+	put(put(head, 1, parcel->type), 4,
+	    parcel->type == PARCEL_DATA ? parcel->length : (uint64_t)(end - head) - HEAD_BYTES);
 	return (size_t)(end - head);
 }
 
@@ -220,7 +225,8 @@ parcel_words(struct span words, struct text *to)
 	for (size_t i = 0; i < words.length; i++) {
 		unsigned char c = (unsigned char)words.at[i];
 
-		plain = plain && c >= ' ' && c != 0x7f && (c != 0xc2 || (unsigned char)words.at[i + 1] >= 0xa0); /* C1 */
+		plain =
+		    plain && c >= ' ' && c != 0x7f && (c != 0xc2 || (unsigned char)words.at[i + 1] >= 0xa0); /* C1 */
 	}
 	if (plain)
 		text_add_span(to, words);

@@ -22,21 +22,21 @@
 #define PARCEL_MAX_BYTES  (64 + 2 * PARCEL_TEXT_MAX) /* but for the bytes behind DATA */
 #define PARCEL_DATA_BYTES 13			     /* of the head of DATA */
 #define PARCEL_DATA_MAX	  (256u << 10)		     /* bytes behind one */
-#define PARCEL_SIZE_MAX	  (1ull << 44)		     /* of a file: 16 TiB. Its sum is a second's work, were it all a hole */
+#define PARCEL_SIZE_MAX	  (1ull << 44) /* of a file: 16 TiB. Its sum is a second's work, were it all a hole */
 
 enum parcel_type {
 	PARCEL_HELLO = 1, /* version */
 	PARCEL_FAILED,	  /* text: why */
-	PARCEL_BEGIN,	  /* text: go on behind this entry, empty: from the first; again: what follows may be half there */
-	PARCEL_TOTAL,	  /* single: one file or link; entries, bytes: about how much it is */
-	PARCEL_ENTRY,	  /* kind, again, mode, mtime, size, text: path, target */
-	PARCEL_FROM,	  /* offset */
-	PARCEL_DATA,	  /* offset; length bytes follow */
-	PARCEL_SUM,	  /* size, sum */
-	PARCEL_END,	  /* entries */
-	PARCEL_HAVE,	  /* offset, sum of what is before it */
-	PARCEL_ACK,	  /* entries that are done; bytes taken */
-	PARCEL_TAKEN,	  /* entries */
+	PARCEL_BEGIN, /* text: go on behind this entry, empty: from the first; again: what follows may be half there */
+	PARCEL_TOTAL, /* single: one file or link; entries, bytes: about how much it is */
+	PARCEL_ENTRY, /* kind, again, mode, mtime, size, text: path, target */
+	PARCEL_FROM,  /* offset */
+	PARCEL_DATA,  /* offset; length bytes follow */
+	PARCEL_SUM,   /* size, sum */
+	PARCEL_END,   /* entries */
+	PARCEL_HAVE,  /* offset, sum of what is before it */
+	PARCEL_ACK,   /* entries that are done; bytes taken */
+	PARCEL_TAKEN, /* entries */
 	PARCEL_TYPES
 };
 

@@ -61,7 +61,8 @@ relative_order(struct span a, struct span b)
 bool
 relative_within(struct span path, struct span above)
 {
-	return span_starts(path, above) && (path.length == above.length || above.length == 0 || path.at[above.length] == '/');
+	return span_starts(path, above) &&
+	       (path.length == above.length || above.length == 0 || path.at[above.length] == '/');
 }
 
 static size_t

@@ -5,8 +5,8 @@
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-#define RELATIVE_MAX_BYTES 4095 /* PATH_MAX less a NUL */
-#define RELATIVE_MAX_DEPTH 128	/* names in one */
+#define RELATIVE_MAX_BYTES 4095		      /* PATH_MAX less a NUL */
+#define RELATIVE_MAX_DEPTH 128		      /* names in one */
 #define RELATIVE_PART	   ".openshell-part-" /* how files begin that are not complete; no path may name one */
 
 /*

@@ -19,7 +19,7 @@ struct sender {
 	struct walker *walker;
 	char after[RELATIVE_MAX_BYTES + 1]; /* config.walk.after points here */
 	enum step step;
-	bool begun; /* the taker is ready */
+	bool begun;	   /* the taker is ready */
 	struct walked now; /* the entry that is being sent */
 	int fd;
 	uint64_t size, offset;
@@ -27,7 +27,7 @@ struct sender {
 	struct extent extent;
 	struct sum sum;
 	char *under_way[UNDER_WAY_MAX]; /* paths by number of entry */
-	uint64_t sent, acknowledged; /* entries, complete directories among them */
+	uint64_t sent, acknowledged;	/* entries, complete directories among them */
 	char *done;
 	struct sender_state state;
 	uint8_t input[PARCEL_MAX_BYTES]; /* of a parcel that is not whole yet */
@@ -101,7 +101,8 @@ take_begin(struct sender *sender, const struct parcel *parcel, struct why *why)
 static enum err
 take_ack(struct sender *sender, const struct parcel *parcel, struct why *why)
 {
-	if (parcel->entries < sender->acknowledged || parcel->entries > sender->sent || parcel->bytes < sender->state.bytes)
+	if (parcel->entries < sender->acknowledged || parcel->entries > sender->sent ||
+	    parcel->bytes < sender->state.bytes)
 		return fail(why, ERR_PROTOCOL, "what was not sent is acknowledged");
 	for (uint64_t i = sender->acknowledged; i < parcel->entries; i++) {
 		char **path = &sender->under_way[i % UNDER_WAY_MAX];
@@ -153,8 +154,9 @@ take_parcel(struct sender *sender, const struct parcel *parcel, struct why *why)
 
 	switch (parcel->type) {
 	case PARCEL_HELLO:
-		return parcel->version == PARCEL_VERSION ? OK :
-							   fail(why, ERR_PROTOCOL, "the other end speaks version %u", parcel->version);
+		return parcel->version == PARCEL_VERSION
+			   ? OK
+			   : fail(why, ERR_PROTOCOL, "the other end speaks version %u", parcel->version);
 	case PARCEL_FAILED:
 		parcel_words(parcel->text, &text);
 		return fail(why, ERR_CANCELLED, "%s", shown);
@@ -225,7 +227,9 @@ total(struct sender *sender, struct parcel *parcel, struct why *why)
 			sender->state.bytes_all += held < size ? held : size;
 	}
 	walker_free(walker);
-	*parcel = (struct parcel){.type = PARCEL_TOTAL, .single = sender->config.single, .entries = sender->state.entries_all,
+	*parcel = (struct parcel){.type = PARCEL_TOTAL,
+	    .single = sender->config.single,
+	    .entries = sender->state.entries_all,
 	    .bytes = sender->state.bytes_all};
 	return r;
 }
@@ -248,7 +252,8 @@ file_open(struct sender *sender, bool *there, struct why *why)
 		return OK;
 	}
 	if ((uint64_t)st->st_size > PARCEL_SIZE_MAX)
-		return path_fail(sender, fail(why, ERR_LIMIT, "a file of more than %llu TiB", PARCEL_SIZE_MAX >> 40), why);
+		return path_fail(
+		    sender, fail(why, ERR_LIMIT, "a file of more than %llu TiB", PARCEL_SIZE_MAX >> 40), why);
 	sender->size = (uint64_t)st->st_size;
 	sender->dense = (uint64_t)st->st_blocks * 512 >= sender->size;
 	sender->offset = 0;
@@ -267,15 +272,21 @@ entry_fill(struct sender *sender, struct parcel *parcel, char target[PARCEL_TEXT
 	*there = true;
 	if (sender->now.kind == PARCEL_FILE && ((r = file_open(sender, there, why)) != OK || !*there))
 		return r;
-	*parcel = (struct parcel){.type = PARCEL_ENTRY, .kind = sender->now.kind, .mode = st->st_mode & 0777,
-	    .seconds = (uint64_t)st->st_mtim.tv_sec, .nanoseconds = (uint32_t)st->st_mtim.tv_nsec, .text = sender->now.path};
+	*parcel = (struct parcel){.type = PARCEL_ENTRY,
+	    .kind = sender->now.kind,
+	    .mode = st->st_mode & 0777,
+	    .seconds = (uint64_t)st->st_mtim.tv_sec,
+	    .nanoseconds = (uint32_t)st->st_mtim.tv_nsec,
+	    .text = sender->now.path};
 	if (sender->now.kind == PARCEL_FILE)
 		parcel->size = sender->size;
 	if (sender->now.kind != PARCEL_LINK)
 		return OK;
 	if ((n = readlinkat(sender->now.directory, sender->now.name, target, PARCEL_TEXT_MAX)) <= 0) {
 		*there = false;
-		return errno == ENOENT || errno == EINVAL ? OK : path_fail(sender, fail_errno(why, ERR_SYSTEM, "read the link"), why);
+		return errno == ENOENT || errno == EINVAL
+			   ? OK
+			   : path_fail(sender, fail_errno(why, ERR_SYSTEM, "read the link"), why);
 	}
 	parcel->target = span_of_bytes(target, (size_t)n);
 	return OK;
@@ -407,7 +418,8 @@ step(struct sender *sender, uint8_t *to, size_t room, size_t *out, struct why *w
 static bool
 waits(const struct sender *sender)
 {
-	return (sender->step == STEP_TOTAL && !sender->begun) || sender->step == STEP_HAVE || sender->step == STEP_OVER ||
+	return (sender->step == STEP_TOTAL && !sender->begun) || sender->step == STEP_HAVE ||
+	       sender->step == STEP_OVER ||
 	       (sender->step == STEP_WALK && sender->sent - sender->acknowledged >= UNDER_WAY_MAX);
 }
 

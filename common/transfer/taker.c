@@ -30,7 +30,7 @@ struct taker {
 	uint64_t size;
 	struct sum sum;
 	uint64_t holes; /* bytes of all holes, breaks or not */
-	uint32_t data; /* bytes of a DATA parcel that are still to come */
+	uint32_t data;	/* bytes of a DATA parcel that are still to come */
 	uint64_t session_entries, acked_bytes, acked_entries;
 	bool hello, have, taken; /* to be said */
 	uint64_t have_offset;
@@ -245,7 +245,8 @@ hole_until(struct taker *taker, uint64_t offset, struct why *why)
 	uint64_t length = offset - taker->sum.size, most = taker->config.holes_max;
 
 	if (length > most - taker->holes)
-		return fail(why, ERR_LIMIT, "with it the files of this copy have more than %llu bytes of holes", (unsigned long long)most);
+		return fail(why, ERR_LIMIT, "with it the files of this copy have more than %llu bytes of holes",
+		    (unsigned long long)most);
 	taker->holes += length;
 	sum_add_hole(&taker->sum, length);
 	return OK;
@@ -275,8 +276,8 @@ data_write(struct taker *taker, struct span bytes, struct why *why)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return path_fail(current(taker), fail_errno(why, errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : ERR_SYSTEM,
-			    "write"), why);
+			return path_fail(current(taker),
+			    fail_errno(why, errno == ENOSPC || errno == EDQUOT ? ERR_LIMIT : ERR_SYSTEM, "write"), why);
 		sum_add(&taker->sum, bytes.at, (size_t)n);
 		taker->data -= (uint32_t)n;
 		taker->state.bytes += (uint64_t)n;
@@ -321,7 +322,9 @@ take_total(struct taker *taker, const struct parcel *parcel, struct why *why)
 	taker->state.entries_all = parcel->entries;
 	taker->step = STEP_ENTRY;
 	if (taker->named)
-		return taker->single == (parcel->single != 0) ? OK : fail(why, ERR_STATE, "it is something else now than before the break");
+		return taker->single == (parcel->single != 0)
+			   ? OK
+			   : fail(why, ERR_STATE, "it is something else now than before the break");
 	taker->single = parcel->single != 0;
 	if ((r = taker->config.target(taker->config.self, taker->single, &taker->root, &taker->name, why)) != OK)
 		return r;
@@ -334,8 +337,8 @@ static enum err
 take_end(struct taker *taker, const struct parcel *parcel, struct why *why)
 {
 	if (parcel->entries != taker->session_entries)
-		return fail(why, ERR_PROTOCOL, "%llu entries came, and %llu were sent", (unsigned long long)taker->session_entries,
-		    (unsigned long long)parcel->entries);
+		return fail(why, ERR_PROTOCOL, "%llu entries came, and %llu were sent",
+		    (unsigned long long)taker->session_entries, (unsigned long long)parcel->entries);
 	taker->step = STEP_OVER;
 	taker->taken = true;
 	return OK;
@@ -356,13 +359,13 @@ static const struct {
 	enum step step;
 	enum err (*take)(struct taker *taker, const struct parcel *parcel, struct why *why);
 } takes[] = {
-	{PARCEL_HELLO, STEP_HELLO, take_hello},
-	{PARCEL_TOTAL, STEP_TOTAL, take_total},
-	{PARCEL_ENTRY, STEP_ENTRY, take_entry},
-	{PARCEL_FROM, STEP_FROM, take_from},
-	{PARCEL_DATA, STEP_FILE, take_data},
-	{PARCEL_SUM, STEP_FILE, take_sum},
-	{PARCEL_END, STEP_ENTRY, take_end},
+    {PARCEL_HELLO, STEP_HELLO, take_hello},
+    {PARCEL_TOTAL, STEP_TOTAL, take_total},
+    {PARCEL_ENTRY, STEP_ENTRY, take_entry},
+    {PARCEL_FROM, STEP_FROM, take_from},
+    {PARCEL_DATA, STEP_FILE, take_data},
+    {PARCEL_SUM, STEP_FILE, take_sum},
+    {PARCEL_END, STEP_ENTRY, take_end},
 };
 
 static enum err
@@ -445,7 +448,8 @@ static size_t
 hello_write(const struct taker *taker, uint8_t *to)
 {
 	struct parcel hello = {.type = PARCEL_HELLO, .version = PARCEL_VERSION};
-	struct parcel begin = {.type = PARCEL_BEGIN, .text = span_of_text(taker->done), .again = taker->path[0] != '\0'};
+	struct parcel begin = {
+	    .type = PARCEL_BEGIN, .text = span_of_text(taker->done), .again = taker->path[0] != '\0'};
 	size_t n = parcel_write(&hello, to);
 
 	return n + parcel_write(&begin, to + n);
@@ -482,7 +486,8 @@ taker_pull(struct taker *taker, void *to, size_t room)
 
 		taker->taken = false;
 		taker->state.over = true;
-		return n + parcel_write(&(struct parcel){.type = PARCEL_TAKEN, .entries = taker->session_entries}, (uint8_t *)to + n);
+		return n + parcel_write(&(struct parcel){.type = PARCEL_TAKEN, .entries = taker->session_entries},
+			       (uint8_t *)to + n);
 	}
 	if (taker->session_entries == taker->acked_entries && taker->state.bytes - taker->acked_bytes < ACK_EVERY_BYTES)
 		return 0;

@@ -20,7 +20,7 @@ struct taker_config {
 	 */
 	enum err (*target)(void *self, bool single, int *root, const char **name, struct why *why);
 	void *self;
-	mode_t mode; /* bits of permission that are kept, at most 0777 */
+	mode_t mode;	    /* bits of permission that are kept, at most 0777 */
 	uint64_t holes_max; /* bytes of all holes, breaks or not; 0: TAKER_HOLES_MAX */
 };
 

@@ -15,10 +15,10 @@
 static enum err
 path_fail(const char *step, const char *path, struct why *why)
 {
-	enum err r = errno == EACCES || errno == EPERM || errno == EROFS ? ERR_DENIED :
-		     errno == ENOENT					 ? ERR_NOT_FOUND :
-		     errno == ENOTDIR || errno == EEXIST		 ? ERR_STATE :
-									   ERR_SYSTEM;
+	enum err r = errno == EACCES || errno == EPERM || errno == EROFS ? ERR_DENIED
+		     : errno == ENOENT					 ? ERR_NOT_FOUND
+		     : errno == ENOTDIR || errno == EEXIST		 ? ERR_STATE
+									 : ERR_SYSTEM;
 	char shown[300];
 	struct text text = TEXT_OF(shown);
 	int error = errno;
@@ -77,7 +77,9 @@ target_open(const char *to, bool single, const char **name, int *root, struct wh
 	if (!single || slash == to + strlen(to) - 1 || is_directory(to))
 		return root_open(to, root, why);
 	*name = slash == NULL ? to : slash + 1;
-	parent = span_dup(slash == NULL ? SPAN(".") : slash == to ? SPAN("/") : span_of_bytes(to, (size_t)(slash - to)));
+	parent = span_dup(slash == NULL ? SPAN(".")
+			  : slash == to ? SPAN("/")
+					: span_of_bytes(to, (size_t)(slash - to)));
 	return root_open(parent, root, why);
 }
 

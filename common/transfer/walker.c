@@ -26,7 +26,7 @@ struct level {
 struct walker {
 	struct walker_config config;
 	struct level levels[RELATIVE_MAX_DEPTH + 1];
-	size_t depth; /* levels in use */
+	size_t depth;	     /* levels in use */
 	bool begun, leaving; /* leaving: the topmost level is told as complete, and goes at the next step */
 	char path[RELATIVE_MAX_BYTES + 1];
 	size_t path_length;
@@ -114,7 +114,8 @@ level_enter(struct walker *walker, int fd, const struct stat *st, bool all, stru
 {
 	struct level *level = &walker->levels[walker->depth++];
 
-	*level = (struct level){.fd = fd, .arena.max_bytes = NAMES_MAX_BYTES, .path_length = walker->path_length, .st = *st};
+	*level =
+	    (struct level){.fd = fd, .arena.max_bytes = NAMES_MAX_BYTES, .path_length = walker->path_length, .st = *st};
 	return all ? names_read(level, why) : name_add(level, walker->config.only, why);
 }
 
@@ -137,7 +138,8 @@ path_push(struct walker *walker, size_t length, const char *name, struct why *wh
 
 	walker->path_length = length;
 	if (length + slash + n > RELATIVE_MAX_BYTES)
-		return path_fail(walker, fail(why, ERR_INVALID, "an entry's path is longer than %d bytes", RELATIVE_MAX_BYTES), why);
+		return path_fail(
+		    walker, fail(why, ERR_INVALID, "an entry's path is longer than %d bytes", RELATIVE_MAX_BYTES), why);
 	if (slash > 0)
 		walker->path[length] = '/';
 	memcpy(walker->path + length + slash, name, n + 1);
@@ -206,8 +208,11 @@ name_visit(struct walker *walker, struct level *level, struct walked *out, struc
 		return path_fail(walker, r, why);
 	if (turn == TURN_ENTER)
 		return OK;
-	*out = (struct walked){.kind = kind, .path = span_of_bytes(walker->path, walker->path_length), .name = name,
-	    .directory = level->fd, .st = out->st};
+	*out = (struct walked){.kind = kind,
+	    .path = span_of_bytes(walker->path, walker->path_length),
+	    .name = name,
+	    .directory = level->fd,
+	    .st = out->st};
 	return OK;
 }
 
@@ -220,8 +225,10 @@ level_complete(struct walker *walker, struct walked *out)
 	if (walker->depth > 1) {
 		walker->path_length = level->path_length;
 		walker->path[walker->path_length] = '\0';
-		*out = (struct walked){.kind = PARCEL_COMPLETE, .path = span_of_bytes(walker->path, walker->path_length),
-		    .directory = level->fd, .st = level->st};
+		*out = (struct walked){.kind = PARCEL_COMPLETE,
+		    .path = span_of_bytes(walker->path, walker->path_length),
+		    .directory = level->fd,
+		    .st = level->st};
 	}
 	walker->leaving = true;
 }

@@ -42,7 +42,8 @@ static enum err
 comment_skip(struct graphql_lexer *lexer, struct why *why)
 {
 	for (; lexer->at < lexer->text.length && peek(lexer, 0) != '\n' && peek(lexer, 0) != '\r'; lexer->at++)
-		if (is_control(peek(lexer, 0)) || starts(lexer, SPAN("\xe2\x80\xa8")) || starts(lexer, SPAN("\xe2\x80\xa9")))
+		if (is_control(peek(lexer, 0)) || starts(lexer, SPAN("\xe2\x80\xa8")) ||
+		    starts(lexer, SPAN("\xe2\x80\xa9")))
 			return wrong(lexer, why, "a control byte or line separator in a comment");
 	return OK;
 }
@@ -123,8 +124,10 @@ escape_length(const struct graphql_lexer *lexer)
 	char name = peek(lexer, 1);
 
 	if (name == 'u')
-		return is_hex(peek(lexer, 2)) && is_hex(peek(lexer, 3)) && is_hex(peek(lexer, 4)) && is_hex(peek(lexer, 5)) ?
-		    6 : 0;
+		return is_hex(peek(lexer, 2)) && is_hex(peek(lexer, 3)) && is_hex(peek(lexer, 4)) &&
+			       is_hex(peek(lexer, 5))
+			   ? 6
+			   : 0;
 	return name != '\0' && strchr("\"\\/bfnrt", name) != NULL ? 2 : 0;
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define SIZE_DIGITS 16
+#define SIZE_DIGITS    16
 #define SIZE_MAX_CHUNK (UINT64_C(1) << 62)
 
 /* Hex digits alone, then nothing or extensions. */
@@ -38,8 +38,9 @@ size_read(struct http_chunk *chunk, struct span bytes, size_t *used, struct why 
 	enum err r;
 
 	if (!span_find(front, '\n', &end))
-		return front.length < HTTP_CHUNK_LINE_BYTES ? ERR_MORE :
-		    fail(why, ERR_RANGE, "a chunk line over %d bytes", HTTP_CHUNK_LINE_BYTES);
+		return front.length < HTTP_CHUNK_LINE_BYTES
+			   ? ERR_MORE
+			   : fail(why, ERR_RANGE, "a chunk line over %d bytes", HTTP_CHUNK_LINE_BYTES);
 	if (end == 0 || front.at[end - 1] != '\r')
 		return fail(why, ERR_SYNTAX, "a chunk line does not end with CR LF");
 	if ((r = size_parse(span_head(front, end - 1), &chunk->left, why)) != OK)
@@ -81,12 +82,12 @@ data_end_read(struct http_chunk *chunk, struct span bytes, size_t *used, struct 
 }
 
 static enum err
-trailers_read(struct http_chunk *chunk, struct span bytes, size_t *used, struct http_trailers *trailers,
-    struct why *why)
+trailers_read(
+    struct http_chunk *chunk, struct span bytes, size_t *used, struct http_trailers *trailers, struct why *why)
 {
 	struct http_trailers found;
-	enum err r = http_fields_parse(bytes, HTTP_TRAILERS_BYTES, found.fields, HTTP_TRAILERS_MAX, &found.fields_n, used,
-	    why);
+	enum err r =
+	    http_fields_parse(bytes, HTTP_TRAILERS_BYTES, found.fields, HTTP_TRAILERS_MAX, &found.fields_n, used, why);
 
 	if (r != OK)
 		return r;

@@ -11,6 +11,7 @@
 enum { IS_TOKEN = 1, IS_VALUE = 2, IS_TARGET = 4 };
 
 /* What each byte may be part of: token (RFC 9110, 5.6.2), field value (bytes over 127 too), target. */
+/* clang-format off */
 static const uint8_t classes[256] = {
 	['\t'] = IS_VALUE,
 	[' '] = IS_VALUE,
@@ -21,6 +22,7 @@ static const uint8_t classes[256] = {
 	['?'] = 6, ['@'] = 6, ['['] = 6, ['\\'] = 6, [']'] = 6, ['{'] = 6, ['}'] = 6,
 	[0x80 ... 0xff] = IS_VALUE,
 };
+/* clang-format on */
 
 static const struct {
 	const char *name;
@@ -28,6 +30,7 @@ static const struct {
 	enum http_name known;
 	bool hop, no_trailer;
 } names[] = {
+/* clang-format off */
 #define NAME(text, known, hop, no_trailer) {text, sizeof(text) - 1, known, hop, no_trailer}
 	NAME("te", HTTP_TE, true, true),
 	NAME("host", HTTP_HOST, false, true),
@@ -54,6 +57,7 @@ static const struct {
 	NAME("x-http-method-override", HTTP_METHOD_OVERRIDE, false, true),
 	NAME("sec-websocket-protocol", HTTP_WEBSOCKET_PROTOCOL, false, true),
 	NAME("sec-websocket-extensions", HTTP_WEBSOCKET_EXTENSIONS, false, true),
+/* clang-format on */
 #undef NAME
 };
 
@@ -196,7 +200,8 @@ bare_feed(struct span bytes)
 	while (rest.length > 0) {
 		struct span line = span_cut(&rest, '\n');
 
-		if (line.at + line.length < bytes.at + bytes.length && (line.length == 0 || line.at[line.length - 1] != '\r'))
+		if (line.at + line.length < bytes.at + bytes.length &&
+		    (line.length == 0 || line.at[line.length - 1] != '\r'))
 			return true;
 	}
 	return false;
@@ -381,13 +386,13 @@ static const struct {
 	bool request, response;
 	enum err (*take)(struct http_head *head, struct span value, struct why *why);
 } takers[] = {
-	{HTTP_CONNECTION, true, true, take_connection},
-	{HTTP_CONTENT_LENGTH, true, true, take_length},
-	{HTTP_TRANSFER_ENCODING, true, true, take_coding},
-	{HTTP_UPGRADE, true, true, take_upgrade},
-	{HTTP_HOST, true, false, take_host},
-	{HTTP_EXPECT, true, false, take_expect},
-	{HTTP_TE, true, false, take_te},
+    {HTTP_CONNECTION, true, true, take_connection},
+    {HTTP_CONTENT_LENGTH, true, true, take_length},
+    {HTTP_TRANSFER_ENCODING, true, true, take_coding},
+    {HTTP_UPGRADE, true, true, take_upgrade},
+    {HTTP_HOST, true, false, take_host},
+    {HTTP_EXPECT, true, false, take_expect},
+    {HTTP_TE, true, false, take_te},
 };
 
 static enum err

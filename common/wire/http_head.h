@@ -21,7 +21,7 @@ enum http_name {
 	HTTP_TE,
 	HTTP_TRAILER,
 	HTTP_KEEP_ALIVE,
-	HTTP_PROXY, /* Proxy-Connection, Proxy-Authorization, Proxy-Authenticate: ours */
+	HTTP_PROXY,    /* Proxy-Connection, Proxy-Authorization, Proxy-Authenticate: ours */
 	HTTP_SETTINGS, /* HTTP2-Settings */
 	HTTP_COOKIE,
 	HTTP_ACCEPT,
@@ -38,7 +38,7 @@ enum http_name {
 struct http_field {
 	struct span name, value; /* as sent; value without space around it */
 	enum http_name known;
-	bool hop; /* speaks of this connection alone (RFC 9110, 7.6.1), or is framing: not passed on */
+	bool hop;    /* speaks of this connection alone (RFC 9110, 7.6.1), or is framing: not passed on */
 	bool secret; /* of HTTP/2: in no table, here and further on (RFC 7541, 6.2.3) */
 };
 
@@ -53,16 +53,16 @@ struct http_head {
 	struct span method, target; /* of a request */
 	unsigned status;	    /* of an answer */
 	struct span reason;
-	unsigned minor;	  /* HTTP/1.minor */
-	struct span host; /* value of Host; empty: HTTP/1.0 without it */
+	unsigned minor;		 /* HTTP/1.minor */
+	struct span host;	 /* value of Host; empty: HTTP/1.0 without it */
 	struct span upgrade;	 /* value of Upgrade, whether Connection names it or not */
 	bool connection_upgrade; /* Connection names it */
 	bool keep_alive;	 /* the connection may serve another message */
 	bool expect_continue;
-	bool trailers;	      /* TE names trailers */
-	bool has_length;      /* Content-Length was there (with HTTP_BODY_NONE: of an answer to HEAD, or a 304) */
-	enum http_body body;  /* what follows the head */
-	uint64_t length;      /* with has_length */
+	bool trailers;	     /* TE names trailers */
+	bool has_length;     /* Content-Length was there (with HTTP_BODY_NONE: of an answer to HEAD, or a 304) */
+	enum http_body body; /* what follows the head */
+	uint64_t length;     /* with has_length */
 	size_t fields_n;
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
@@ -77,16 +77,16 @@ struct http_head {
  *         space before a colon, not exactly one well-formed Host (HTTP/1.0: at most one), lengths that differ, a length
  *         beside Transfer-Encoding, a coding but one "chunked", an expectation but 100-continue, two Upgrade fields
  */
-enum err http_request_parse(struct span bytes, size_t max, struct http_head *out, size_t *used, struct why *why)
-    must_check;
+enum err http_request_parse(
+    struct span bytes, size_t max, struct http_head *out, size_t *used, struct why *why) must_check;
 
 /*
  * The same for an answer (or an interim answer: status 1xx).
  *
  * head    the request was HEAD: no body follows
  */
-enum err http_response_parse(struct span bytes, size_t max, bool head, struct http_head *out, size_t *used,
-    struct why *why) must_check;
+enum err http_response_parse(
+    struct span bytes, size_t max, bool head, struct http_head *out, size_t *used, struct why *why) must_check;
 
 /*
  * Read field lines with the empty line behind them, as trailers are.

@@ -12,6 +12,7 @@
 enum { KEPT = 1, IN_NAME = 2, IN_ADDRESS = 4 };
 
 /* What each byte is: literal in a canonical path (RFC 3986, 3.3), in a host name, in an IPv6 address. */
+/* clang-format off */
 static const uint8_t classes[256] = {
 	['!'] = KEPT, ['$'] = KEPT, ['&'] = KEPT, ['\''] = KEPT, ['('] = KEPT, [')'] = KEPT, ['*'] = KEPT, ['+'] = KEPT,
 	[','] = KEPT, [';'] = KEPT, ['='] = KEPT, ['@'] = KEPT, ['~'] = KEPT,
@@ -19,6 +20,7 @@ static const uint8_t classes[256] = {
 	['0' ... '9'] = 7, ['a' ... 'f'] = 7, ['A' ... 'F'] = 7,
 	['g' ... 'z'] = KEPT | IN_NAME, ['G' ... 'Z'] = KEPT | IN_NAME,
 };
+/* clang-format on */
 
 static bool
 all_of(struct span a, uint8_t class)
@@ -248,7 +250,8 @@ host_cut(struct span *rest, struct http_authority *out, struct why *why)
 
 	if (all.length > 0 && all.at[0] == '[') {
 		out->brackets = true;
-		if (!span_find(all, ']', &at) || !all_of(out->host = span_head(span_tail(all, 1), at - 1), IN_ADDRESS) ||
+		if (!span_find(all, ']', &at) ||
+		    !all_of(out->host = span_head(span_tail(all, 1), at - 1), IN_ADDRESS) ||
 		    !span_find(out->host, ':', &(size_t){0}))
 			return fail(why, ERR_SYNTAX, "no address in brackets");
 		*rest = span_tail(all, at + 1);
@@ -295,13 +298,14 @@ http_authority_is(const struct http_authority *authority, struct span host, uint
 	if (host.length > 1 && host.at[host.length - 1] == '.')
 		host.length--;
 	return (authority->has_port ? authority->port : default_port) == port &&
-	    authority->host.length == host.length && strncasecmp(authority->host.at, host.at, host.length) == 0;
+	       authority->host.length == host.length && strncasecmp(authority->host.at, host.at, host.length) == 0;
 }
 
 struct span
 http_behind_base(struct span base, struct span path)
 {
-	bool begins = span_starts(base, SPAN("/v1/")), ends = base.length >= 3 && span_is(span_tail(base, base.length - 3), "/v1");
+	bool begins = span_starts(base, SPAN("/v1/")),
+	     ends = base.length >= 3 && span_is(span_tail(base, base.length - 3), "/v1");
 
 	return (begins || ends) && span_starts(path, SPAN("/v1/")) ? span_tail(path, 3) : path;
 }

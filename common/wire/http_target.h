@@ -32,8 +32,8 @@ struct http_target {
  * out            untouched unless OK
  * errors         ERR_RANGE the path is over HTTP_PATH_BYTES; ERR_SYNTAX anything else
  */
-enum err http_target_parse(struct span target, bool encoded_slash, char *room, struct http_target *out,
-    struct why *why) must_check;
+enum err http_target_parse(
+    struct span target, bool encoded_slash, char *room, struct http_target *out, struct why *why) must_check;
 
 /*
  * Read "host", "host:port", "[v6]" or "[v6]:port" (RFC 3986, 3.2, without userinfo: S33).

@@ -60,7 +60,8 @@ placeholder_find(struct span text, size_t from, struct placeholder *out)
 	end = out->at + PLACEHOLDER_MARK_BYTES;
 	while (end < text.length && is_key(text.at[end]))
 		end++;
-	out->token = span_head(span_tail(text, out->at + PLACEHOLDER_MARK_BYTES), end - out->at - PLACEHOLDER_MARK_BYTES);
+	out->token =
+	    span_head(span_tail(text, out->at + PLACEHOLDER_MARK_BYTES), end - out->at - PLACEHOLDER_MARK_BYTES);
 	out->cut = out->alias && end < text.length && is_word(text.at[end]);
 	while (out->alias && out->at > from && is_word(text.at[out->at - 1]))
 		out->at--;

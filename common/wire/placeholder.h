@@ -106,7 +106,7 @@ struct placeholder_tail {
 };
 
 /* Does a known token end in these bytes, or (last) with them? Tokens that nobody knows are letters like others. */
-bool placeholder_passes(struct placeholder_tail *tail, struct span bytes, bool last,
-    const struct placeholder_tokens *tokens);
+bool placeholder_passes(
+    struct placeholder_tail *tail, struct span bytes, bool last, const struct placeholder_tokens *tokens);
 
 #endif

@@ -54,7 +54,8 @@ check_escaped(struct span text, size_t end, struct span inside, struct arena *ar
 		return OK;
 	if ((r = json_unescape(string, arena, &said, why)) != OK)
 		return r;
-	return placeholder_find(said, 0, &found) ? fail(why, ERR_SYNTAX, "a placeholder that is written with escapes") : OK;
+	return placeholder_find(said, 0, &found) ? fail(why, ERR_SYNTAX, "a placeholder that is written with escapes")
+						 : OK;
 }
 
 static enum err
@@ -89,7 +90,8 @@ placeholder_json(struct span body, const struct placeholder_tokens *tokens, stru
 
 	pieces->n = pieces->slots = 0;
 	if (json_read(body, &json, why) != OK)
-		return placeholder_find(body, 0, &found) ? fail(why, ERR_SYNTAX, "a placeholder in what is no JSON") : OK;
+		return placeholder_find(body, 0, &found) ? fail(why, ERR_SYNTAX, "a placeholder in what is no JSON")
+							 : OK;
 	while (string_next(body, &at, &inside))
 		if ((r = string_take(body, at, inside, &from, tokens, arena, pieces, why)) != OK)
 			return r;

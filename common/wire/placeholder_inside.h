@@ -5,8 +5,8 @@
 #include "common/wire/placeholder.h"
 
 /* One piece; an empty one is left out. ERR_LIMIT. */
-enum err placeholder_piece_add(struct placeholder_pieces *pieces, struct placeholder_piece piece, struct why *why)
-    must_check;
+enum err placeholder_piece_add(
+    struct placeholder_pieces *pieces, struct placeholder_piece piece, struct why *why) must_check;
 
 /* A slot for what was found, if it may be one. */
 enum err placeholder_slot_add(struct placeholder_pieces *pieces, const struct placeholder *found,

@@ -39,19 +39,22 @@ placeholder_within(struct span text, enum placeholder_place place, enum placehol
 	while (placeholder_find(text, at, &found)) {
 		struct span before = span_head(span_tail(text, at), found.at - at);
 
-		if ((r = placeholder_piece_add(pieces, (struct placeholder_piece){.literal = before, .place = around}, why)) != OK ||
+		if ((r = placeholder_piece_add(
+			 pieces, (struct placeholder_piece){.literal = before, .place = around}, why)) != OK ||
 		    (r = placeholder_slot_add(pieces, &found, place, tokens, why)) != OK)
 			return r;
 		at = found.at + found.length;
 	}
-	return placeholder_piece_add(pieces, (struct placeholder_piece){.literal = span_tail(text, at), .place = around}, why);
+	return placeholder_piece_add(
+	    pieces, (struct placeholder_piece){.literal = span_tail(text, at), .place = around}, why);
 }
 
 /* ---- heads ---- */
 
 /* The one word that all of a value is, or its second. */
 static enum err
-word_take(struct span value, const struct placeholder_tokens *tokens, struct placeholder_pieces *pieces, struct why *why)
+word_take(
+    struct span value, const struct placeholder_tokens *tokens, struct placeholder_pieces *pieces, struct why *why)
 {
 	struct span scheme = SPAN_NONE, word = value;
 	struct placeholder found;
@@ -64,7 +67,8 @@ word_take(struct span value, const struct placeholder_tokens *tokens, struct pla
 		scheme = span_head(value, at);
 		word = span_tail(value, at);
 	}
-	if (placeholder_marked(scheme) || !placeholder_find(word, 0, &found) || found.at != 0 || found.length != word.length)
+	if (placeholder_marked(scheme) || !placeholder_find(word, 0, &found) || found.at != 0 ||
+	    found.length != word.length)
 		return fail(why, ERR_SYNTAX, "a placeholder that is neither the whole value nor behind a scheme");
 	if ((r = placeholder_piece_add(pieces, (struct placeholder_piece){.literal = scheme}, why)) != OK)
 		return r;
@@ -146,8 +150,8 @@ decode(struct span text, struct arena *arena)
 
 /* A value that holds a mark: as it stands, with what is around it; or all of it encoded. */
 static enum err
-value_take(struct span value, enum placeholder_place place, const struct placeholder_tokens *tokens, struct arena *arena,
-    struct placeholder_pieces *pieces, struct why *why)
+value_take(struct span value, enum placeholder_place place, const struct placeholder_tokens *tokens,
+    struct arena *arena, struct placeholder_pieces *pieces, struct why *why)
 {
 	struct placeholder found;
 	struct span text;
@@ -180,7 +184,8 @@ pair_take(struct span pair, enum placeholder_place place, const struct placehold
 		return fail(why, ERR_SYNTAX, "a placeholder in the name of a parameter");
 	if (!placeholder_marked(value))
 		return placeholder_piece_add(pieces, (struct placeholder_piece){.literal = pair}, why);
-	if ((r = placeholder_piece_add(pieces, (struct placeholder_piece){.literal = span_head(pair, behind)}, why)) != OK)
+	if ((r = placeholder_piece_add(pieces, (struct placeholder_piece){.literal = span_head(pair, behind)}, why)) !=
+	    OK)
 		return r;
 	return value_take(value, place, tokens, arena, pieces, why);
 }

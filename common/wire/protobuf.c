@@ -26,9 +26,8 @@ struct walk {
 };
 
 /* fail with "template.labels.value: at byte 12: words". */
-static enum err __attribute__((format(printf, 5, 6)))
-refuse(const struct walk *walk, const ProtobufCFieldDescriptor *field, struct why *why, enum err code,
-    const char *format, ...)
+static enum err __attribute__((format(printf, 5, 6))) refuse(const struct walk *walk,
+    const ProtobufCFieldDescriptor *field, struct why *why, enum err code, const char *format, ...)
 {
 	char path[256], words[128];
 	struct text t = TEXT_OF(path);
@@ -79,7 +78,8 @@ static enum err
 count(struct walk *walk, const ProtobufCFieldDescriptor *field, size_t more, struct why *why)
 {
 	if (more > PROTOBUF_ELEMENTS_MAX - walk->elements)
-		return refuse(walk, field, why, ERR_LIMIT, "more than %d elements in the message", PROTOBUF_ELEMENTS_MAX);
+		return refuse(
+		    walk, field, why, ERR_LIMIT, "more than %d elements in the message", PROTOBUF_ELEMENTS_MAX);
 	walk->elements += more;
 	return OK;
 }
@@ -198,7 +198,7 @@ wire_fits(const ProtobufCFieldDescriptor *field, unsigned wire)
 	int own = wire_type_of(field->type);
 
 	return wire == (unsigned)own ||
-	    (field->label == PROTOBUF_C_LABEL_REPEATED && wire == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
+	       (field->label == PROTOBUF_C_LABEL_REPEATED && wire == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
 }
 
 /* One field: tag and value. */
@@ -219,8 +219,8 @@ field_walk(struct walk *walk, struct why *why)
 		return refuse(walk, field, why, ERR_SYNTAX, "field %u has wire type %u, which is not used",
 		    (unsigned)(tag >> 3), wire);
 	if (field != NULL && !wire_fits(field, wire))
-		return refuse(walk, field, why, ERR_SYNTAX, "wire type %u instead of %d", wire,
-		    wire_type_of(field->type));
+		return refuse(
+		    walk, field, why, ERR_SYNTAX, "wire type %u instead of %d", wire, wire_type_of(field->type));
 	if ((r = count(walk, field, 1, why)) != OK)
 		return r;
 	return value_walk(walk, field, wire, why);
@@ -315,9 +315,11 @@ protobuf_field_take(struct span *rest, struct protobuf_field *out, struct why *w
 	field.wire = tag & 7;
 	if (field.wire == PROTOBUF_C_WIRE_TYPE_64BIT || field.wire == PROTOBUF_C_WIRE_TYPE_32BIT)
 		length = field.wire == PROTOBUF_C_WIRE_TYPE_64BIT ? 8 : 4;
-	else if (field.wire == PROTOBUF_C_WIRE_TYPE_VARINT ? !varint(&at, end, VARINT_BYTES_MAX, &field.value) :
-		     field.wire != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || !varint(&at, end, TAG_BYTES_MAX, &length))
-		return fail(why, ERR_SYNTAX, "field %u is truncated, too long or of a wire type not used", field.number);
+	else if (field.wire == PROTOBUF_C_WIRE_TYPE_VARINT
+		     ? !varint(&at, end, VARINT_BYTES_MAX, &field.value)
+		     : field.wire != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED || !varint(&at, end, TAG_BYTES_MAX, &length))
+		return fail(
+		    why, ERR_SYNTAX, "field %u is truncated, too long or of a wire type not used", field.number);
 	if (length > (size_t)(end - at))
 		return fail(why, ERR_SYNTAX, "field %u is truncated", field.number);
 	field.body = span_of_bytes(at, (size_t)length);

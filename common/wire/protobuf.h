@@ -24,8 +24,8 @@ enum err protobuf_read(const ProtobufCMessageDescriptor *type, struct span bytes
     ProtobufCMessage **out, struct why *why) must_check;
 
 /* The wire form of a message, in the arena; ERR_LIMIT past its ceiling. */
-enum err protobuf_write(const ProtobufCMessage *message, struct arena *arena, struct span *out,
-    struct why *why) must_check;
+enum err protobuf_write(
+    const ProtobufCMessage *message, struct arena *arena, struct span *out, struct why *why) must_check;
 
 /* One field of a message's wire form. */
 struct protobuf_field {

@@ -29,19 +29,19 @@ static const struct member resource[] = {{"uri", STRING, true, NULL}, META, {0}}
 static const struct member level[] = {{"level", STRING, true, NULL}, META, {0}};
 static const struct member named[] = {{"name", STRING, true, NULL}, {"arguments", OBJECT, false, NULL}, META, {0}};
 static const struct member client_info[] = {
-	{"name", STRING, true, NULL}, {"version", STRING, true, NULL}, {"title", STRING, false, NULL}, {0}};
+    {"name", STRING, true, NULL}, {"version", STRING, true, NULL}, {"title", STRING, false, NULL}, {0}};
 static const struct member initialize[] = {{"protocolVersion", STRING, true, NULL},
-	{"capabilities", OBJECT, true, NULL}, {"clientInfo", OBJECT, true, client_info}, META, {0}};
+    {"capabilities", OBJECT, true, NULL}, {"clientInfo", OBJECT, true, client_info}, META, {0}};
 static const struct member reference[] = {
-	{"type", STRING, true, NULL}, {"name", STRING, false, NULL}, {"uri", STRING, false, NULL}, {0}};
+    {"type", STRING, true, NULL}, {"name", STRING, false, NULL}, {"uri", STRING, false, NULL}, {0}};
 static const struct member argument[] = {{"name", STRING, true, NULL}, {"value", STRING, true, NULL}, {0}};
 static const struct member context[] = {{"arguments", OBJECT, false, NULL}, {0}};
 static const struct member complete[] = {{"ref", OBJECT, true, reference}, {"argument", OBJECT, true, argument},
-	{"context", OBJECT, false, context}, META, {0}};
+    {"context", OBJECT, false, context}, META, {0}};
 static const struct member cancelled[] = {
-	{"requestId", STRING | NUMBER, true, NULL}, {"reason", STRING, false, NULL}, META, {0}};
+    {"requestId", STRING | NUMBER, true, NULL}, {"reason", STRING, false, NULL}, META, {0}};
 static const struct member progress[] = {{"progressToken", STRING | NUMBER, true, NULL},
-	{"progress", NUMBER, true, NULL}, {"total", NUMBER, false, NULL}, {"message", STRING, false, NULL}, META, {0}};
+    {"progress", NUMBER, true, NULL}, {"total", NUMBER, false, NULL}, {"message", STRING, false, NULL}, META, {0}};
 
 static const struct method {
 	const char *name;
@@ -49,23 +49,23 @@ static const struct method {
 	bool params; /* must be there */
 	const struct member *members;
 } methods[] = {
-	{"initialize", false, true, initialize},
-	{"ping", false, false, nothing},
-	{"tools/call", false, true, named},
-	{"tools/list", false, false, page},
-	{"resources/list", false, false, page},
-	{"resources/templates/list", false, false, page},
-	{"resources/read", false, true, resource},
-	{"resources/subscribe", false, true, resource},
-	{"resources/unsubscribe", false, true, resource},
-	{"prompts/list", false, false, page},
-	{"prompts/get", false, true, named},
-	{"logging/setLevel", false, true, level},
-	{"completion/complete", false, true, complete},
-	{"notifications/initialized", true, false, nothing},
-	{"notifications/cancelled", true, true, cancelled},
-	{"notifications/progress", true, true, progress},
-	{"notifications/roots/list_changed", true, false, nothing},
+    {"initialize", false, true, initialize},
+    {"ping", false, false, nothing},
+    {"tools/call", false, true, named},
+    {"tools/list", false, false, page},
+    {"resources/list", false, false, page},
+    {"resources/templates/list", false, false, page},
+    {"resources/read", false, true, resource},
+    {"resources/subscribe", false, true, resource},
+    {"resources/unsubscribe", false, true, resource},
+    {"prompts/list", false, false, page},
+    {"prompts/get", false, true, named},
+    {"logging/setLevel", false, true, level},
+    {"completion/complete", false, true, complete},
+    {"notifications/initialized", true, false, nothing},
+    {"notifications/cancelled", true, true, cancelled},
+    {"notifications/progress", true, true, progress},
+    {"notifications/roots/list_changed", true, false, nothing},
 };
 
 bool

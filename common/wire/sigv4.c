@@ -236,8 +236,8 @@ sigv4_sign(const struct sigv4 *in, struct text *out, struct why *why)
 	qsort(fields, in->fields_n, sizeof(fields[0]), field_order);
 	if ((r = request_hash(in, fields, hex, why)) != OK)
 		return r;
-	text_add(&scope, SPAN_FORMAT "/" SPAN_FORMAT "/" SPAN_FORMAT "/aws4_request", SPAN_ARGS(day), SPAN_ARGS(in->region),
-	    SPAN_ARGS(in->service));
+	text_add(&scope, SPAN_FORMAT "/" SPAN_FORMAT "/" SPAN_FORMAT "/aws4_request", SPAN_ARGS(day),
+	    SPAN_ARGS(in->region), SPAN_ARGS(in->service));
 	text_add(&text, "AWS4-HMAC-SHA256\n" SPAN_FORMAT "\n%s\n%s", SPAN_ARGS(in->date), scope.at, hex);
 	signature(in, day, text_span(&text), hex);
 	text_add(out, "AWS4-HMAC-SHA256 Credential=");

@@ -18,8 +18,8 @@ struct sigv4_field {
 /* What is signed, and with which keys; all borrowed. */
 struct sigv4 {
 	struct span method;
-	struct span path;  /* as it is sent, percent-encoded; "" is "/" */
-	struct span query; /* as it is sent, without the question mark */
+	struct span path;		  /* as it is sent, percent-encoded; "" is "/" */
+	struct span query;		  /* as it is sent, without the question mark */
 	const struct sigv4_field *fields; /* host and x-amz-date among them; in any order */
 	size_t fields_n;
 	struct span payload_hash; /* hex SHA-256 of the body, or UNSIGNED-PAYLOAD and the like */

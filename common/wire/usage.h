@@ -11,10 +11,10 @@
 
 /* All zero is the beginning. */
 struct usage {
-	bool found;	     /* some count was there */
+	bool found;		/* some count was there */
 	uint64_t input, output; /* tokens; the last that was told */
 	/* the reader's own */
-	unsigned matched;    /* bytes of "usage" */
+	unsigned matched; /* bytes of "usage" */
 	unsigned state;
 	unsigned depth;
 	bool string, escape; /* in a string of the object; behind a backslash */

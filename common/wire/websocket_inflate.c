@@ -65,9 +65,9 @@ part_inflate(z_stream *stream, struct span part, struct inflated *out, bool *end
 	if (r == Z_MEM_ERROR)
 		abort();
 	*ended = r == Z_STREAM_END;
-	return *ended || (r == Z_BUF_ERROR && stream->avail_in == 0) ?
-		   OK :
-		   fail(why, ERR_PROTOCOL, "a message is not deflate");
+	return *ended || (r == Z_BUF_ERROR && stream->avail_in == 0)
+		   ? OK
+		   : fail(why, ERR_PROTOCOL, "a message is not deflate");
 }
 
 /*
@@ -81,9 +81,9 @@ message_inflate(z_stream *stream, struct span compressed, struct inflated *out, 
 	enum err r = part_inflate(stream, compressed, out, &ended, why);
 
 	if (r == OK && ended)
-		return stream->avail_in == 1 && *stream->next_in == 0 ?
-			   OK :
-			   fail(why, ERR_PROTOCOL, "a message goes on behind its last block");
+		return stream->avail_in == 1 && *stream->next_in == 0
+			   ? OK
+			   : fail(why, ERR_PROTOCOL, "a message goes on behind its last block");
 	if (r != OK || (r = part_inflate(stream, SPAN("\0\0\xff\xff"), out, &ended, why)) != OK)
 		return r;
 	if (ended || (out->place & 0xff) != BETWEEN_BLOCKS)

@@ -19,8 +19,8 @@ struct reader {
 	size_t nodes;
 };
 
-static enum err node_read(struct reader *reader, yaml_event_t *event, size_t depth, struct yaml_node **out,
-    struct why *why);
+static enum err node_read(
+    struct reader *reader, yaml_event_t *event, size_t depth, struct yaml_node **out, struct why *why);
 
 /* The event may hold a secret. */
 static void
@@ -38,8 +38,7 @@ reader_done(struct reader *reader)
 	yaml_parser_t *parser = &reader->parser;
 
 	if (parser->raw_buffer.start != NULL)
-		explicit_bzero(parser->raw_buffer.start,
-		    (size_t)(parser->raw_buffer.end - parser->raw_buffer.start));
+		explicit_bzero(parser->raw_buffer.start, (size_t)(parser->raw_buffer.end - parser->raw_buffer.start));
 	if (parser->buffer.start != NULL)
 		explicit_bzero(parser->buffer.start, (size_t)(parser->buffer.end - parser->buffer.start));
 	yaml_parser_delete(parser);
@@ -165,8 +164,8 @@ keys_differ(struct reader *reader, const struct yaml_node *map, struct why *why)
 	if (map->count < 2)
 		return OK;
 	if ((sorted = arena_array(reader->arena, map->count, sizeof(struct yaml_node *))) == NULL)
-		return fail(why, ERR_LIMIT, "line %zu, column %zu: the document needs too much memory", map->line,
-		    map->column);
+		return fail(
+		    why, ERR_LIMIT, "line %zu, column %zu: the document needs too much memory", map->line, map->column);
 	for (struct yaml_node *node = map->first; node != NULL; node = node->next)
 		sorted[n++] = node;
 	qsort(sorted, n, sizeof(struct yaml_node *), key_compare);
@@ -302,8 +301,8 @@ stream_read(struct reader *reader, struct yaml_node **out, struct why *why)
 }
 
 enum err
-yaml_parse(struct span text, const struct yaml_limits *limits, struct arena *arena, struct yaml_node **out,
-    struct why *why)
+yaml_parse(
+    struct span text, const struct yaml_limits *limits, struct arena *arena, struct yaml_node **out, struct why *why)
 {
 	auto_reader struct reader reader = {.text = text, .arena = arena};
 	struct yaml_node *root = NULL;
@@ -318,8 +317,8 @@ yaml_parse(struct span text, const struct yaml_limits *limits, struct arena *are
 		return fail(why, ERR_LIMIT, "line 1, column 1: the document has %zu bytes, at most %zu", text.length,
 		    reader.limits.bytes);
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)(text.at == NULL ? "" : text.at),
-	    text.length);
+	yaml_parser_set_input_string(
+	    &reader.parser, (const unsigned char *)(text.at == NULL ? "" : text.at), text.length);
 	if ((r = stream_read(&reader, &root, why)) == OK)
 		*out = root;
 	return r;
@@ -340,7 +339,7 @@ bool
 yaml_null(const struct yaml_node *node)
 {
 	return node->kind == YAML_SCALAR && node->plain &&
-	    (node->text.length == 0 || span_is(node->text, "~") || span_is(node->text, "null"));
+	       (node->text.length == 0 || span_is(node->text, "~") || span_is(node->text, "null"));
 }
 
 enum err

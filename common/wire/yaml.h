@@ -14,10 +14,10 @@ enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
 /* A value, and in a map the key that it stands under. */
 struct yaml_node {
 	enum yaml_kind kind;
-	size_t line, column;	/* where the value begins, counted from 1 */
-	struct span text;	/* of a scalar: what it says, unquoted, a NUL behind it */
-	bool plain;		/* a scalar without quotes: true, 17 and null mean more than their letters */
-	struct span key;	/* in a map */
+	size_t line, column; /* where the value begins, counted from 1 */
+	struct span text;    /* of a scalar: what it says, unquoted, a NUL behind it */
+	bool plain;	     /* a scalar without quotes: true, 17 and null mean more than their letters */
+	struct span key;     /* in a map */
 	size_t key_line, key_column;
 	struct yaml_node *first; /* of a list or map: its items in the order of the text */
 	size_t count;		 /* how many */

@@ -20,8 +20,8 @@ static const struct {
 	int family;
 	const char *address, *all;
 } nets[] = {
-	{AF_INET,  "10.200.0.1/32",		"0.0.0.0/0"},
-	{AF_INET6, "fd23:6f70:656e::1/128", "::/0"	       },
+    {AF_INET, "10.200.0.1/32", "0.0.0.0/0"},
+    {AF_INET6, "fd23:6f70:656e::1/128", "::/0"},
 };
 
 static int
@@ -95,7 +95,8 @@ add_rules(void)
 	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	int r = nft == NULL ? -1 : nft_ctx_buffer_error(nft);
 
-	if (r == 0 && nft_run_cmd_from_buffer(nft, rules) != 0 && (r = nft_run_cmd_from_buffer(nft, rules_unlogged)) != 0)
+	if (r == 0 && nft_run_cmd_from_buffer(nft, rules) != 0 &&
+	    (r = nft_run_cmd_from_buffer(nft, rules_unlogged)) != 0)
 		fprintf(stderr, "nftables: %s\n", nft_ctx_get_error_buffer(nft));
 	if (nft != NULL)
 		nft_ctx_free(nft);

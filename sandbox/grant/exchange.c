@@ -87,11 +87,13 @@ answer_read(struct grant *grant, const struct https_answer *answer, struct msg *
 
 	if (answer->status != 200)
 		return fail(why, answer->status >= 500 || answer->status == 429 ? ERR_UNAVAILABLE : ERR_DENIED,
-		    "the token server answered %u%s" SPAN_FORMAT, answer->status, error.length == 0 ? "" : " ", SPAN_ARGS(error));
+		    "the token server answered %u%s" SPAN_FORMAT, answer->status, error.length == 0 ? "" : " ",
+		    SPAN_ARGS(error));
 	if ((r = oauth_token_read(answer->body, &grant->memory, &token, why)) != OK)
 		return because(why, r, "the token server");
 	*out = (struct msg){.id = GRANT_TOKEN,
-	    .grant_token = {.token = token.access_token, .lifetime_s = token.has_lifetime ? (uint32_t)token.lifetime_s : 0}};
+	    .grant_token = {
+		.token = token.access_token, .lifetime_s = token.has_lifetime ? (uint32_t)token.lifetime_s : 0}};
 	return OK;
 }
 
@@ -99,7 +101,8 @@ enum err
 exchange(struct grant *grant, struct span svid, struct msg *out, struct why *why)
 {
 	struct text form = {arena_alloc(&grant->memory, FORM_MAX), 0, FORM_MAX, false};
-	struct https_request request = {.method = SPAN("POST"), .no_system = true,
+	struct https_request request = {.method = SPAN("POST"),
+	    .no_system = true,
 	    .fields = SPAN("Content-Type: application/x-www-form-urlencoded\r\nAccept: application/json\r\n")};
 	struct looking looking = {.n = 0};
 	struct https_answer answer;

@@ -5,7 +5,8 @@
 #include "common/bus/peer.h"
 #include "common/resolve/resolve.h"
 
-#define GRANT_ROOT "/run/openshell/spiffe" /* of the box: the directory of the Workload API's socket, and nothing else */
+#define GRANT_ROOT                                                                                                     \
+	"/run/openshell/spiffe" /* of the box: the directory of the Workload API's socket, and nothing else */
 
 /* bus.state */
 enum {
@@ -42,7 +43,8 @@ enum err svid_fetch(struct grant *grant, struct span *out, struct why *why) must
 
 /* What is taken of an answer: the first SVID, copied into the arena. ERR_PROTOCOL; ERR_LIMIT. */
 struct Spiffe__JWTSVIDResponse;
-enum err svid_take(const struct Spiffe__JWTSVIDResponse *answer, struct arena *arena, struct span *out, struct why *why) must_check;
+enum err svid_take(
+    const struct Spiffe__JWTSVIDResponse *answer, struct arena *arena, struct span *out, struct why *why) must_check;
 
 /* A JWT in its compact form: three parts in base64url with points between (RFC 7515, 3.1). */
 bool svid_is_jwt(struct span text);

@@ -64,9 +64,15 @@ run(struct grant *grant, struct loop *loop, struct why *why)
 	struct msg token;
 	enum err r;
 
-	*grant = (struct grant){.loop = loop, .to_router = -1, .authorities = -1, .memory = {.max_bytes = MEMORY_BYTES}};
-	grant->bus = (struct bus){.loop = loop, .role = ROLE_GRANT, .name = "grant", .routes = grant_routes, .self = grant,
-	    .peer_down = peer_down, .state = GRANT_WAITING};
+	*grant =
+	    (struct grant){.loop = loop, .to_router = -1, .authorities = -1, .memory = {.max_bytes = MEMORY_BYTES}};
+	grant->bus = (struct bus){.loop = loop,
+	    .role = ROLE_GRANT,
+	    .name = "grant",
+	    .routes = grant_routes,
+	    .self = grant,
+	    .peer_down = peer_down,
+	    .state = GRANT_WAITING};
 	bus_init(&grant->bus);
 	if ((r = channel_open(&grant->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &grant->supervisor, why)) != OK ||
 	    (r = channel_await(loop, grant->supervisor, &grant->ready, "where identities come from", why)) != OK ||

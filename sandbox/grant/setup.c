@@ -9,9 +9,9 @@
 #include "sandbox/grant/grant.h"
 
 const struct route grant_routes[] = {
-	{GRANT_SETUP, grant_setup, GRANT_WAITING, 0},
-	{GRANT_FETCH, grant_fetch, GRANT_SERVING, 0},
-	{0},
+    {GRANT_SETUP, grant_setup, GRANT_WAITING, 0},
+    {GRANT_FETCH, grant_fetch, GRANT_SERVING, 0},
+    {0},
 };
 
 /*
@@ -33,7 +33,8 @@ grant_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (memchr(in->socket.at, '/', in->socket.length) != NULL)
 		return fail(why, ERR_INVALID, "the name of a socket, not a path");
 	snprintf(grant->endpoint, sizeof(grant->endpoint), "unix:/" SPAN_FORMAT, SPAN_ARGS(in->socket));
-	if ((r = resolver_new(grant->loop, in->resolvers, in->resolvers_n, in->hosts, in->hosts_n, &grant->resolver, why)) != OK)
+	if ((r = resolver_new(
+		 grant->loop, in->resolvers, in->resolvers_n, in->hosts, in->hosts_n, &grant->resolver, why)) != OK)
 		return r;
 	grant->to_router = fd_take(&m->fds[0]);
 	grant->authorities = fd_take(&m->fds[1]);

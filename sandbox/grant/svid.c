@@ -6,7 +6,7 @@
 #include "common/rpc/client.h"
 #include "spiffe/workload.pb-c.h"
 
-#define SVID_MAX 16384
+#define SVID_MAX  16384
 #define WORDS_MAX 200
 
 bool
@@ -44,7 +44,8 @@ refused(const struct rpc_status *status, struct why *why)
 
 	words_of(status->message, &words);
 	return fail(why, status->code == 7 || status->code == 16 ? ERR_DENIED : ERR_UNAVAILABLE,
-	    "the Workload API: %s" SPAN_FORMAT, status->code == 7 ? "no identity for this sandbox: " : "", SPAN_ARGS(text_span(&words)));
+	    "the Workload API: %s" SPAN_FORMAT, status->code == 7 ? "no identity for this sandbox: " : "",
+	    SPAN_ARGS(text_span(&words)));
 }
 
 enum err
@@ -71,8 +72,11 @@ left_ms(const struct grant *grant)
 enum err
 svid_fetch(struct grant *grant, struct span *out, struct why *why)
 {
-	struct rpc_client_config config = {.loop = grant->loop, .endpoint = grant->endpoint, .connect_timeout_ms = left_ms(grant),
-	    .field = "workload.spiffe.io", .field_value = "true"};
+	struct rpc_client_config config = {.loop = grant->loop,
+	    .endpoint = grant->endpoint,
+	    .connect_timeout_ms = left_ms(grant),
+	    .field = "workload.spiffe.io",
+	    .field_value = "true"};
 	char *audience = arena_text(&grant->memory, grant->job.svid_audience);
 	Spiffe__JWTSVIDRequest request = SPIFFE__JWTSVIDREQUEST__INIT;
 	struct rpc_client *client = NULL;
@@ -86,8 +90,8 @@ svid_fetch(struct grant *grant, struct span *out, struct why *why)
 	request.n_audience = 1;
 	if ((r = rpc_client_new(&client, &config, why)) != OK)
 		return because(why, ERR_UNAVAILABLE, "the Workload API");
-	if (rpc_unary(client, "/SpiffeWorkloadAPI/FetchJWTSVID", &request.base, &spiffe__jwtsvidresponse__descriptor, left_ms(grant),
-		&answer, &status) != OK)
+	if (rpc_unary(client, "/SpiffeWorkloadAPI/FetchJWTSVID", &request.base, &spiffe__jwtsvidresponse__descriptor,
+		left_ms(grant), &answer, &status) != OK)
 		r = refused(&status, why);
 	else
 		r = svid_take((const Spiffe__JWTSVIDResponse *)answer, &grant->memory, out, why);

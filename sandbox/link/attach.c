@@ -87,7 +87,7 @@ attach_peer_down(struct link *link, const struct peer *peer)
 
 	if (link->main_io == NULL)
 		return;
-	list_each (reader, &link->main_io->readers, struct main_reader, in_io)
+	list_each(reader, &link->main_io->readers, struct main_reader, in_io)
 		if (attach_of(reader)->flow.peer == peer)
 			attach_free(attach_of(reader));
 }
@@ -144,8 +144,8 @@ send_piece(struct attach *attach, struct why *why)
 static void
 finish(struct attach *attach)
 {
-	const struct msg m = {.id = EXEC_EXITED,
-	    .exec_exited = {attach->flow.stream, attach->io->link->main_end.exit_code, SPAN("")}};
+	const struct msg m = {
+	    .id = EXEC_EXITED, .exec_exited = {attach->flow.stream, attach->io->link->main_end.exit_code, SPAN("")}};
 	struct why why = {0};
 	enum err r = OK;
 
@@ -170,7 +170,8 @@ serve(struct attach *attach)
 	main_io_moved(attach->io);
 	if (r != ERR_MORE)
 		lose(attach, why.text);
-	else if (main_io_over(attach->io) && attach->skipped == 0 && attach->reader.offset == ring_end(&attach->io->ring))
+	else if (main_io_over(attach->io) && attach->skipped == 0 &&
+		 attach->reader.offset == ring_end(&attach->io->ring))
 		finish(attach);
 }
 
@@ -291,7 +292,8 @@ own(struct attach *attach, const struct msg_main_attach *m, struct why *why)
 	attach->writes = true;
 	if (io->tty)
 		size_set(io->in_fd, m->columns, m->rows);
-	r = sink_open(&attach->in, link->loop, fd_take(&fd), attach->flow.peer, m->stream, PUMP_HELD, in_done, attach, why);
+	r = sink_open(
+	    &attach->in, link->loop, fd_take(&fd), attach->flow.peer, m->stream, PUMP_HELD, in_done, attach, why);
 	return r == OK && io->tty ? sizes_open(&attach->sizes, attach->flow.peer, m->stream, why) : r;
 }
 

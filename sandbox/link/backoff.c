@@ -19,6 +19,6 @@ backoff_next(uint32_t *delay_ms)
 bool
 backoff_helps(enum err r)
 {
-	return r == ERR_UNAVAILABLE || r == ERR_TIMEOUT || r == ERR_LIMIT || r == ERR_BUSY ||
-	       r == ERR_INTERNAL || r == ERR_SYSTEM;
+	return r == ERR_UNAVAILABLE || r == ERR_TIMEOUT || r == ERR_LIMIT || r == ERR_BUSY || r == ERR_INTERNAL ||
+	       r == ERR_SYSTEM;
 }

@@ -26,11 +26,11 @@ struct door {
 	struct link *link;
 	struct list in_link;
 	bool open, out_ended;
-	struct reply reply;   /* to door_open, until it is open */
-	uint64_t asked;	      /* the call that the supervisor has not answered; 0: none */
+	struct reply reply; /* to door_open, until it is open */
+	uint64_t asked;	    /* the call that the supervisor has not answered; 0: none */
 	uint16_t port;
-	bool six, other_too;  /* the address that is tried; ::1 is tried when 127.0.0.1 refuses */
-	int fd;		      /* ours, until it is open */
+	bool six, other_too; /* the address that is tried; ::1 is tried when 127.0.0.1 refuses */
+	int fd;		     /* ours, until it is open */
 	struct watch connecting;
 	struct timer late;
 	struct source out;
@@ -106,7 +106,7 @@ door_end_all(struct link *link)
 {
 	struct door *door;
 
-	list_each (door, &link->doors, struct door, in_link)
+	list_each(door, &link->doors, struct door, in_link)
 		door_free(door);
 }
 
@@ -139,7 +139,8 @@ out_done(void *self, enum err r)
 
 	door->out_ended = true;
 	if (r != OK)
-		lose(door, r == ERR_SYSTEM ? "the connection in the sandbox was reset" : "its output could not be sent");
+		lose(
+		    door, r == ERR_SYSTEM ? "the connection in the sandbox was reset" : "its output could not be sent");
 	else
 		settle(door);
 }
@@ -266,7 +267,8 @@ socket_made(void *self, enum err r, struct msg *answer, const struct why *why)
 	door->fd = fd_take(&answer->fds[0]);
 	if ((r = connect_loopback(door->fd, door->six, door->port)) == ERR_SYSTEM)
 		not_connected(door);
-	else if ((r = loop_add(door->link->loop, &door->connecting, door->fd, EPOLLOUT, connected, door, &reason)) != OK)
+	else if ((r = loop_add(door->link->loop, &door->connecting, door->fd, EPOLLOUT, connected, door, &reason)) !=
+		 OK)
 		refuse(door, r, &reason);
 }
 

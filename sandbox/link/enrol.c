@@ -82,8 +82,8 @@ answered(void *self, enum err r, struct msg *answer, const struct why *why)
 		refused(link, r, why);
 		return;
 	}
-	log_info("enrol.again", "error=%s why=\"%s\"", err_name(r),
-	    why == NULL ? "" : log_quote(span_of_text(why->text)));
+	log_info(
+	    "enrol.again", "error=%s why=\"%s\"", err_name(r), why == NULL ? "" : log_quote(span_of_text(why->text)));
 	if (link->relay->up) /* otherwise its return begins anew */
 		loop_timer_set(link->loop, &e->again, backoff_next(&e->delay_ms), ask_again, link);
 }

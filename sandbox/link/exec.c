@@ -13,8 +13,8 @@
 #include "sandbox/link/pump.h"
 #include "sandbox/link/sizes.h"
 
-#define START_MS 8000 /* for the supervisor: less than the relay waits for us */
-#define OUTPUTS	 2
+#define START_MS   8000 /* for the supervisor: less than the relay waits for us */
+#define OUTPUTS	   2
 #define PIPE_BYTES (4 * STREAM_CHUNK_BYTES) /* so that command and link take turns less often */
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_SIZE };
@@ -45,7 +45,7 @@ find_command(struct link *link, uint64_t command)
 {
 	struct exec *exec;
 
-	list_each (exec, &link->execs, struct exec, in_link)
+	list_each(exec, &link->execs, struct exec, in_link)
 		if (exec->command == command)
 			return exec;
 	return NULL;
@@ -84,8 +84,8 @@ signal_command(const struct exec *exec, uint8_t number)
 static void
 tell_exited(const struct exec *exec, uint16_t exit_code, const char *message)
 {
-	const struct msg m = {.id = EXEC_EXITED,
-	    .exec_exited = {exec->flow.stream, exit_code, span_head(span_of_text(message), 512)}};
+	const struct msg m = {
+	    .id = EXEC_EXITED, .exec_exited = {exec->flow.stream, exit_code, span_head(span_of_text(message), 512)}};
 	struct why why;
 
 	if (peer_tell(exec->link->relay, &m, &why) != OK)
@@ -114,7 +114,7 @@ exec_end_all(struct link *link)
 {
 	struct exec *exec;
 
-	list_each (exec, &link->execs, struct exec, in_link) {
+	list_each(exec, &link->execs, struct exec, in_link) {
 		if (!exec->exited)
 			signal_command(exec, SIGKILL);
 		exec_free(exec);
@@ -227,14 +227,14 @@ streams_open(struct exec *exec, struct why *why)
 	struct link *link = exec->link;
 	enum err r;
 
-	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->flow.stream,
-	    CHANNEL_OUT, kind, out_done, exec, why);
+	r = source_open(&exec->out[0], link->loop, fd_take(&exec->ours[1]), link->relay, exec->flow.stream, CHANNEL_OUT,
+	    kind, out_done, exec, why);
 	if (r == OK && !exec->tty)
 		r = source_open(&exec->out[1], link->loop, fd_take(&exec->ours[2]), link->relay, exec->flow.stream,
 		    CHANNEL_ERR, kind, err_done, exec, why);
 	if (r == OK)
-		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->flow.stream,
-		    kind, in_done, exec, why);
+		r = sink_open(&exec->in, link->loop, fd_take(&exec->ours[0]), link->relay, exec->flow.stream, kind,
+		    in_done, exec, why);
 	if (r == OK && exec->tty)
 		r = sizes_open(&exec->sizes, link->relay, exec->flow.stream, why);
 	if (r == OK && exec->tty) { /* a terminal has no second output */

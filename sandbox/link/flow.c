@@ -29,7 +29,7 @@ flow_find(struct link *link, const struct peer *peer, uint64_t stream)
 {
 	struct flow *flow;
 
-	list_each (flow, &link->flows, struct flow, in_link)
+	list_each(flow, &link->flows, struct flow, in_link)
 		if (flow->stream == stream && flow->peer == peer)
 			return flow;
 	return NULL;

@@ -70,13 +70,13 @@ struct reports {
 
 /* Log lines on their way, numbered: what is missing between two numbers was dropped. */
 struct spool {
-	struct id id;	      /* of this link's numbers */
-	struct list lines;    /* stored ones too, until it is sure that the database keeps them */
+	struct id id;	   /* of this link's numbers */
+	struct list lines; /* stored ones too, until it is sure that the database keeps them */
 	size_t lines_n, bytes;
-	uint64_t next;	      /* number of the next line that comes */
-	uint64_t wanted;      /* of the line that state wants; those before it are stored */
-	uint64_t sent;	      /* behind the last line of the call */
-	bool unsure;	      /* something was stored since state was last asked whether it still has it */
+	uint64_t next;	 /* number of the next line that comes */
+	uint64_t wanted; /* of the line that state wants; those before it are stored */
+	uint64_t sent;	 /* behind the last line of the call */
+	bool unsure;	 /* something was stored since state was last asked whether it still has it */
 	uint64_t call;
 	uint32_t delay_ms;
 	struct timer again, ask;
@@ -104,19 +104,19 @@ struct link {
 	struct helper policyd, proxy;
 	struct setup setup;
 	struct enrolment enrolment;
-	uint64_t config_revision; /* of what the supervisor was given last */
+	uint64_t config_revision;  /* of what the supervisor was given last */
 	uint64_t secrets_revision; /* of what its router uses */
 	struct reports reports;
 	struct spool spool;
-	struct list flows; /* all streams: of execs and doors */
+	struct list flows;  /* all streams: of execs and doors */
 	struct slack slack; /* of what went through them */
 	struct list execs, doors;
 	unsigned execs_n, doors_n;
 	uint64_t next_command;	 /* number of the next command, towards the supervisor */
 	struct main_io *main_io; /* NULL: no descriptors of a main process yet */
 	struct main_end main_end;
-	bool ready;		 /* link_setup came */
-	bool refused;		 /* end with EXIT_REFUSED */
+	bool ready;   /* link_setup came */
+	bool refused; /* end with EXIT_REFUSED */
 };
 
 #endif

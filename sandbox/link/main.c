@@ -18,7 +18,8 @@
 static const struct jail link_jail = {
     .process = "link",
     .promises = PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS | PROMISE_PTY,
-    .files_max = 3072, /* 256 commands: three pipes each, six while one starts; 256 doors: two each; those that attach */
+    .files_max =
+	3072, /* 256 commands: three pipes each, six while one starts; 256 doors: two each; those that attach */
     .keep_from = CHANNEL_FD,
     .keep_to = 15, /* what the loop opened */
 };

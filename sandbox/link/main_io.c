@@ -90,7 +90,7 @@ tell_readers(struct main_io *io)
 {
 	struct main_reader *reader;
 
-	list_each (reader, &io->readers, struct main_reader, in_io)
+	list_each(reader, &io->readers, struct main_reader, in_io)
 		reader->more(reader);
 }
 
@@ -122,7 +122,8 @@ main_io_exited(struct link *link, uint16_t exit_code)
 {
 	link->main_end = (struct main_end){.over = true, .exit_code = exit_code};
 	if (link->main_io != NULL)
-		tell_readers(link->main_io); /* nothing of the agent runs any more: its output has ended, or is about to */
+		tell_readers(
+		    link->main_io); /* nothing of the agent runs any more: its output has ended, or is about to */
 }
 
 void
@@ -132,7 +133,7 @@ main_io_free(struct main_io *io)
 
 	if (io == NULL)
 		return;
-	list_each (reader, &io->readers, struct main_reader, in_io)
+	list_each(reader, &io->readers, struct main_reader, in_io)
 		reader->gone(reader);
 	loop_timer_stop(io->link->loop, &io->stall);
 	for (size_t i = 0; i < MAIN_OUTPUTS; i++)

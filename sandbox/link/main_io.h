@@ -13,7 +13,8 @@
 struct main_reader {
 	struct list in_io;
 	uint64_t offset; /* of what it reads next from the ring */
-	void (*more)(struct main_reader *reader); /* there is more in the ring, or the end is known; it may leave the list */
+	void (*more)(
+	    struct main_reader *reader); /* there is more in the ring, or the end is known; it may leave the list */
 	void (*gone)(struct main_reader *reader); /* there is another main process, or none: it leaves the list */
 };
 
@@ -33,8 +34,8 @@ struct main_io {
 	bool tty;
 	struct list readers; /* struct main_reader */
 	unsigned readers_n;
-	struct main_reader *owner; /* who writes its standard input; NULL: nobody */
-	bool paused; /* its output is not read: the owner has not read what it would push out */
+	struct main_reader *owner;	/* who writes its standard input; NULL: nobody */
+	bool paused;			/* its output is not read: the owner has not read what it would push out */
 	const struct main_reader *seen; /* the owner when it was looked at last, where it was, and since when */
 	uint64_t seen_offset, moved_ms;
 	struct timer stall;

@@ -11,9 +11,8 @@
 
 #include "common/base/clean.h"
 
-#define LEFT_MAX_BYTES                                                                                       \
-	(1u << 20)	   /* what a pipe can hold, and no end to what a grandchild may go on writing */
-#define END_OF_FILE "\004" /* VEOF of a terminal (termios(3)) */
+#define LEFT_MAX_BYTES (1u << 20) /* what a pipe can hold, and no end to what a grandchild may go on writing */
+#define END_OF_FILE    "\004"	  /* VEOF of a terminal (termios(3)) */
 
 static enum err
 not_blocking(int fd, struct why *why)
@@ -99,8 +98,8 @@ source_watch(struct source *source, struct why *why)
 }
 
 enum err
-source_open(struct source *source, struct loop *loop, int fd, struct peer *peer, uint64_t stream,
-    uint8_t channel, enum pump_kind kind, pump_done *done, void *self, struct why *why)
+source_open(struct source *source, struct loop *loop, int fd, struct peer *peer, uint64_t stream, uint8_t channel,
+    enum pump_kind kind, pump_done *done, void *self, struct why *why)
 {
 	struct stream_out out = source->out; /* credit may have come before the command ran */
 

@@ -10,9 +10,9 @@
 #include "sandbox/link/backoff.h"
 #include "sandbox/link/main_io.h"
 
-#define JOIN_MS	 2000 /* after ready: who made the sandbox may be about to take part in its main process */
-#define READ_MS	 10000 /* after the main process's end: for those who still read what it wrote */
-#define LOOK_MS	 20
+#define JOIN_MS 2000  /* after ready: who made the sandbox may be about to take part in its main process */
+#define READ_MS 10000 /* after the main process's end: for those who still read what it wrote */
+#define LOOK_MS 20
 
 static void send_next(struct link *link);
 
@@ -69,13 +69,11 @@ told(void *self, enum err r, struct msg *answer, const struct why *why)
 	reports->sent = NULL;
 	if (backoff_helps(r)) {
 		if (link->enrolment.done)
-			loop_timer_set(
-			    link->loop, &reports->again, backoff_next(&reports->delay_ms), send_again, link);
+			loop_timer_set(link->loop, &reports->again, backoff_next(&reports->delay_ms), send_again, link);
 		return;
 	}
 	if (r != OK)
-		log_warning(
-		    "report.refused", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
+		log_warning("report.refused", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
 	reports->delay_ms = 0;
 	if (report != NULL)
 		report->told = true;

@@ -18,7 +18,7 @@ struct ring_mark {
 
 /* The beginning of the memory. */
 struct ring_head {
-	uint64_t end; /* offset behind the newest byte; the oldest kept is at end - size, or 0 */
+	uint64_t end;	  /* offset behind the newest byte; the oldest kept is at end - size, or 0 */
 	uint64_t marks_n; /* since the beginning: the newest is at (marks_n - 1) % RING_MARKS */
 	struct ring_mark marks[RING_MARKS];
 };

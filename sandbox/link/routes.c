@@ -12,6 +12,7 @@
 #include "sandbox/link/setup.h"
 #include "sandbox/link/spool.h"
 
+/* clang-format off */
 const struct route link_routes[] = {
 	{LINK_SETUP, link_setup, LINK_WAITING, 0},
 	{SANDBOX_READY, report_take, LINK_RUNNING, 0},
@@ -35,3 +36,4 @@ const struct route link_routes[] = {
 	{STREAM_END, flow_end, LINK_RUNNING, 0},
 	{0},
 };
+/* clang-format on */

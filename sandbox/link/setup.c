@@ -30,8 +30,7 @@ link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	(void)answer;
 	if (!span_copy(in->relay, setup->relay, sizeof(setup->relay)))
-		return fail(
-		    why, ERR_RANGE, "the relay's endpoint has over %zu bytes", sizeof(setup->relay) - 1);
+		return fail(why, ERR_RANGE, "the relay's endpoint has over %zu bytes", sizeof(setup->relay) - 1);
 	memcpy(setup->relay_key, in->relay_key.at, sizeof(setup->relay_key));
 	memcpy(setup->router_key, in->router_key.at, sizeof(setup->router_key));
 	memcpy(setup->router_mac, in->router_mac.at, sizeof(setup->router_mac));

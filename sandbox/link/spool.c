@@ -69,8 +69,7 @@ spool_done(struct link *link)
 void
 spool_add(struct spool *spool, const struct msg_log_line *one)
 {
-	struct msg m = {
-	    .id = LOGS_ADD, .logs_add = {.lines = (struct msg_log_line *)(uintptr_t)one, .lines_n = 1}};
+	struct msg m = {.id = LOGS_ADD, .logs_add = {.lines = (struct msg_log_line *)(uintptr_t)one, .lines_n = 1}};
 	struct line *line = calloc(1, sizeof(*line));
 	size_t room = 0;
 	struct why why;
@@ -152,7 +151,7 @@ gather(const struct spool *spool, struct arena *arena, struct msg_log_line *line
 	struct line *line;
 	size_t n = 0;
 
-	list_each (line, &spool->lines, struct line, link) {
+	list_each(line, &spool->lines, struct line, link) {
 		struct msg m;
 		struct why why;
 
@@ -174,7 +173,8 @@ send_next(struct link *link)
 	struct spool *spool = &link->spool;
 	auto_arena struct arena arena = {0};
 	struct msg_log_line lines[BATCH_LINES];
-	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = link->setup.sandbox, .lines = lines, .spool = spool->id}};
+	struct msg m = {
+	    .id = LOGS_ADD, .logs_add = {.sandbox = link->setup.sandbox, .lines = lines, .spool = spool->id}};
 
 	if (spool->call != 0 || spool->again.place != 0 || !link->enrolment.done ||
 	    (spool->wanted == spool->next && !spool->unsure))

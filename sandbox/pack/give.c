@@ -41,7 +41,8 @@ resolve(const char *path, char **out, struct why *why)
 	if (workspace == NULL || workspace[1] == '\0')
 		return fail(why, ERR_STATE, "the workspace is \"/\": nothing is downloaded from there");
 	if (!within(real, workspace))
-		return fail(why, ERR_DENIED, "%s resolves to %s, which is outside the workspace %s", asked.at, found.at, workspace);
+		return fail(why, ERR_DENIED, "%s resolves to %s, which is outside the workspace %s", asked.at, found.at,
+		    workspace);
 	*out = real;
 	real = NULL;
 	return OK;

@@ -10,9 +10,9 @@
 #include "common/base/clean.h"
 #include "common/transfer/parcel.h"
 
-#define BUFFER_BYTES	(256u << 10)
-#define PIPE_BYTES	(1 << 20) /* asked for, not needed: fewer turns between us and whoever is at the other end */
-#define LAST_WORDS_MS	2000
+#define BUFFER_BYTES  (256u << 10)
+#define PIPE_BYTES    (1 << 20) /* asked for, not needed: fewer turns between us and whoever is at the other end */
+#define LAST_WORDS_MS 2000
 
 struct buffers {
 	char *in, *out;

@@ -10,8 +10,8 @@
 #include "sandbox/policyd/diag.h"
 #include "sandbox/policyd/policyd.h"
 
-#define A_SECOND      10 /* half of what all events may be */
-#define AT_ONCE	      64 /* datagrams read at one go */
+#define A_SECOND       10 /* half of what all events may be */
+#define AT_ONCE	       64 /* datagrams read at one go */
 #define DATAGRAM_BYTES 4096
 
 /*

@@ -14,7 +14,7 @@ connection_find(struct policyd *policyd, uint64_t number)
 {
 	struct connection *connection;
 
-	list_each (connection, bucket_of(policyd, number), struct connection, link)
+	list_each(connection, bucket_of(policyd, number), struct connection, link)
 		if (connection->number == number)
 			return connection;
 	return NULL;
@@ -54,7 +54,7 @@ connections_clear(struct policyd *policyd)
 	struct connection *connection;
 
 	for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
-		list_each (connection, &policyd->connections[i], struct connection, link)
+		list_each(connection, &policyd->connections[i], struct connection, link)
 			connection_free(policyd, connection);
 }
 

@@ -30,7 +30,7 @@ static bool
 connected(uint8_t state)
 {
 	return state != TCP_LISTEN && state != TCP_SYN_SENT && state != TCP_SYN_RECV && state != TCP_TIME_WAIT &&
-	    state != TCP_CLOSE;
+	       state != TCP_CLOSE;
 }
 
 /* The kernel takes the ends of UDP as a packet to that socket has them: the other way round. */
@@ -48,16 +48,17 @@ ask_datagrams(struct inet_diag_req_v2 *request)
 }
 
 enum err
-diag_request(const struct diag_ends *ends, uint32_t sequence, char to[DIAG_REQUEST_BYTES], size_t *length,
-    struct why *why)
+diag_request(
+    const struct diag_ends *ends, uint32_t sequence, char to[DIAG_REQUEST_BYTES], size_t *length, struct why *why)
 {
 	struct span local = unmapped(ends->local), remote = unmapped(ends->remote);
 	struct {
 		struct nlmsghdr header;
 		struct inet_diag_req_v2 request;
-	} m = {
-	    .header = {.nlmsg_len = sizeof(m), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST,
-		.nlmsg_seq = sequence},
+	} m = {.header = {.nlmsg_len = sizeof(m),
+		   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		   .nlmsg_flags = NLM_F_REQUEST,
+		   .nlmsg_seq = sequence},
 	    .request = {.sdiag_protocol = IPPROTO_TCP,
 		.idiag_states = ~0u,
 		.id = {.idiag_sport = htons(ends->local_port),
@@ -132,7 +133,8 @@ diag_answer(struct span bytes, const struct diag_ends *ends, uint32_t sequence, 
 	if (header.nlmsg_type == NLMSG_ERROR && bytes.length >= sizeof(error.error)) {
 		memcpy(&error.error, bytes.at, sizeof(error.error));
 		errno = -error.error;
-		return fail_errno(why, errno == ENOENT ? ERR_NOT_FOUND : ERR_PROTOCOL, "no socket of the agent has these two ends");
+		return fail_errno(
+		    why, errno == ENOENT ? ERR_NOT_FOUND : ERR_PROTOCOL, "no socket of the agent has these two ends");
 	}
 	if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || bytes.length < sizeof(m))
 		return fail(why, ERR_PROTOCOL, "sock_diag answered a message of type %u", header.nlmsg_type);

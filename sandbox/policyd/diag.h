@@ -29,8 +29,8 @@ enum err diag_request(const struct diag_ends *ends, uint32_t sequence, char to[D
  * out     inode of the socket
  * errors  ERR_MORE it is an answer to another request; ERR_NOT_FOUND there is no such connected socket; ERR_PROTOCOL
  */
-enum err diag_answer(struct span bytes, const struct diag_ends *ends, uint32_t sequence, uint64_t *out, struct why *why)
-    must_check;
+enum err diag_answer(
+    struct span bytes, const struct diag_ends *ends, uint32_t sequence, uint64_t *out, struct why *why) must_check;
 
 /*
  * Ask the kernel. It answers before sendto returns, so nothing here waits.

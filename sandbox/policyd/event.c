@@ -9,7 +9,7 @@
 #include "common/base/text.h"
 #include "sandbox/policyd/show.h"
 
-#define EVENTS_A_SECOND 20
+#define EVENTS_A_SECOND	 20
 #define DROPPED_AFTER_MS 2000
 #define DROPPED_KINDS	 3
 #define MESSAGE_BYTES	 4096
@@ -72,8 +72,9 @@ event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char 
 	    field(&arena, "reason", span_of_text(words)),
 	};
 
-	message = loaded ? arena_format(&arena, "CONFIG:UPDATE [INFO] LOADED policy revision %u", version)
-			 : arena_format(&arena, "CONFIG:UPDATE [MED] REFUSED policy revision %u [reason:%s]", version, words);
+	message =
+	    loaded ? arena_format(&arena, "CONFIG:UPDATE [INFO] LOADED policy revision %u", version)
+		   : arena_format(&arena, "CONFIG:UPDATE [MED] REFUSED policy revision %u [reason:%s]", version, words);
 	emit(policyd, span_of_text(message), fields, loaded ? 5 : 6);
 }
 
@@ -81,10 +82,11 @@ void
 event_warning(struct policyd *policyd, uint32_t version, struct span words)
 {
 	auto_arena struct arena arena = {0};
-	struct span fields[] = {SPAN("class_uid=5019"), SPAN("activity=update"), SPAN("severity=LOW"), SPAN("action=audited"),
-	    span_of_text(arena_format(&arena, "policy_version=%u", version)), field(&arena, "reason", words)};
-	char *message = arena_format(&arena, "CONFIG:UPDATE [LOW] AUDITED policy revision %u [reason:" SPAN_FORMAT "]", version,
-	    SPAN_ARGS(show_fit(words, 512)));
+	struct span fields[] = {SPAN("class_uid=5019"), SPAN("activity=update"), SPAN("severity=LOW"),
+	    SPAN("action=audited"), span_of_text(arena_format(&arena, "policy_version=%u", version)),
+	    field(&arena, "reason", words)};
+	char *message = arena_format(&arena, "CONFIG:UPDATE [LOW] AUDITED policy revision %u [reason:" SPAN_FORMAT "]",
+	    version, SPAN_ARGS(show_fit(words, 512)));
 
 	emit(policyd, span_of_text(message), fields, COUNT(fields));
 }
@@ -93,9 +95,11 @@ void
 event_closed(struct policyd *policyd, uint32_t version, const char *words)
 {
 	auto_arena struct arena arena = {0};
-	struct span fields[] = {SPAN("class_uid=5019"), SPAN("activity=update"), SPAN("severity=HIGH"), SPAN("action=closed"),
-	    span_of_text(arena_format(&arena, "policy_version=%u", version)), field(&arena, "reason", span_of_text(words))};
-	char *message = arena_format(&arena, "CONFIG:UPDATE [HIGH] CLOSED nothing is allowed until a policy is loaded [reason:%s]", words);
+	struct span fields[] = {SPAN("class_uid=5019"), SPAN("activity=update"), SPAN("severity=HIGH"),
+	    SPAN("action=closed"), span_of_text(arena_format(&arena, "policy_version=%u", version)),
+	    field(&arena, "reason", span_of_text(words))};
+	char *message = arena_format(
+	    &arena, "CONFIG:UPDATE [HIGH] CLOSED nothing is allowed until a policy is loaded [reason:%s]", words);
 
 	emit(policyd, span_of_text(message), fields, COUNT(fields));
 }
@@ -132,7 +136,8 @@ hint_of(const struct refusal *refusal)
 		return "this port is not for direct connections: use the address that is meant, or the proxy variables";
 	if (refusal->protocol != IPPROTO_UDP)
 		return "only TCP goes out";
-	return refusal->port == 53 ? "names are resolved by the servers of /etc/resolv.conf" : "UDP does not go out: use TCP";
+	return refusal->port == 53 ? "names are resolved by the servers of /etc/resolv.conf"
+				   : "UDP does not go out: use TCP";
 }
 
 static const char *
@@ -168,10 +173,10 @@ event_bypass(struct policyd *policyd, const struct refusal *refusal, const char 
 	const char *protocol = protocol_of(refusal, &arena), *hint = hint_of(refusal);
 	struct span path = show_path(span_of_text(binary), &arena);
 	struct text text = TEXT_OF(shown);
-	struct span fields[] = {SPAN("class_uid=4001"), SPAN("activity=REFUSE"), SPAN("severity=MED"), SPAN("action=DENIED"),
-	    SPAN("disposition=Blocked"), SPAN("code=bypass"), SPAN("stage=bypass"), SPAN("engine=fence"),
-	    field(&arena, "protocol", span_of_text(protocol)), field(&arena, "reason", span_of_text(hint)), SPAN_NONE,
-	    SPAN_NONE, SPAN_NONE, SPAN_NONE};
+	struct span fields[] = {SPAN("class_uid=4001"), SPAN("activity=REFUSE"), SPAN("severity=MED"),
+	    SPAN("action=DENIED"), SPAN("disposition=Blocked"), SPAN("code=bypass"), SPAN("stage=bypass"),
+	    SPAN("engine=fence"), field(&arena, "protocol", span_of_text(protocol)),
+	    field(&arena, "reason", span_of_text(hint)), SPAN_NONE, SPAN_NONE, SPAN_NONE, SPAN_NONE};
 	size_t n = 10;
 
 	inet_ntop(refusal->address_bytes == 4 ? AF_INET : AF_INET6, refusal->destination, host, sizeof(host));
@@ -182,7 +187,8 @@ event_bypass(struct policyd *policyd, const struct refusal *refusal, const char 
 		fields[n++] = field(&arena, "binary", path);
 	if (pid != 0)
 		fields[n++] = span_of_text(arena_format(&arena, "pid=%u", pid));
-	text_add(&text, "NET:REFUSE [MED] DENIED BYPASS_DETECT %s proto=%s binary=", place_of(refusal, host, &arena), protocol);
+	text_add(&text, "NET:REFUSE [MED] DENIED BYPASS_DETECT %s proto=%s binary=", place_of(refusal, host, &arena),
+	    protocol);
 	text_add_escaped(&text, path.length == 0 ? SPAN("-") : show_fit(path, 1024));
 	if (pid != 0)
 		text_add(&text, "(%u)", pid);
@@ -213,7 +219,8 @@ dropped_report(void *self)
 
 	dropped_now(policyd, now);
 	for (size_t i = 0; i < DROPPED_KINDS; i++)
-		fields[4 + i] = span_of_text(arena_format(&arena, "%s=%llu", dropped_keys[i], (unsigned long long)now[i]));
+		fields[4 + i] =
+		    span_of_text(arena_format(&arena, "%s=%llu", dropped_keys[i], (unsigned long long)now[i]));
 	sent = emit(policyd,
 	    span_of_text(arena_format(&arena,
 		"FINDING:CREATE [LOW] DROPPED %llu connect records, %llu connects not noted, %llu refused packets not told",

@@ -57,7 +57,7 @@ known_find(struct hashes *hashes, const struct fingerprint *of)
 {
 	struct known *known;
 
-	list_each (known, &hashes->known, struct known, link)
+	list_each(known, &hashes->known, struct known, link)
 		if (same(&known->of, of)) {
 			list_remove(&known->link);
 			list_append(hashes->known.next, &known->link); /* in front again */
@@ -160,7 +160,8 @@ open_exe(int dir, const struct fingerprint *of, int *out, struct why *why)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail_errno(why, errno == ENOENT || errno == ESRCH ? ERR_NOT_FOUND : ERR_DENIED, "open the executable");
+		return fail_errno(
+		    why, errno == ENOENT || errno == ESRCH ? ERR_NOT_FOUND : ERR_DENIED, "open the executable");
 	now = fingerprint_of(&st);
 	if (now.device != of->device || now.inode != of->inode)
 		return fail(why, ERR_NOT_FOUND, "it executes another file meanwhile");
@@ -175,7 +176,7 @@ being_read(struct hashes *hashes, const struct fingerprint *of)
 {
 	struct reading *reading;
 
-	list_each (reading, &hashes->reading, struct reading, link)
+	list_each(reading, &hashes->reading, struct reading, link)
 		if (same(&reading->of, of))
 			return true;
 	return false;
@@ -246,8 +247,8 @@ hashes_done(struct hashes *hashes)
 	if (hashes->loop == NULL)
 		return;
 	loop_timer_stop(hashes->loop, &hashes->timer);
-	list_each (reading, &hashes->reading, struct reading, link)
+	list_each(reading, &hashes->reading, struct reading, link)
 		reading_free(hashes, reading);
-	list_each (known, &hashes->known, struct known, link)
+	list_each(known, &hashes->known, struct known, link)
 		known_drop(hashes, known);
 }

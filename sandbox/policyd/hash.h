@@ -7,8 +7,8 @@
 #include "common/base/list.h"
 #include "common/os/loop.h"
 
-#define HASH_BYTES 32
-#define HASHES_MAX 1024
+#define HASH_BYTES	    32
+#define HASHES_MAX	    1024
 #define HASH_FILE_MAX_BYTES (4ull << 30)
 
 struct hashes {
@@ -32,7 +32,7 @@ void hashes_done(struct hashes *hashes);
  * errors  ERR_MORE it is being read: ask again when finished runs; ERR_NOT_FOUND the process is gone, or executes
  *         another file meanwhile; ERR_DENIED it cannot be read; ERR_LIMIT it is too large, or too many are being read
  */
-enum err hash_of(struct hashes *hashes, int dir, const struct stat *file, uint8_t out[HASH_BYTES], struct why *why)
-    must_check;
+enum err hash_of(
+    struct hashes *hashes, int dir, const struct stat *file, uint8_t out[HASH_BYTES], struct why *why) must_check;
 
 #endif

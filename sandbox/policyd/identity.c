@@ -101,7 +101,7 @@ intern(struct identities *identities, const struct draft *draft)
 
 	digest_of(draft, digest);
 	bucket = &identities->buckets[digest[0] % IDENTITY_BUCKETS];
-	list_each (identity, bucket, struct identity, link)
+	list_each(identity, bucket, struct identity, link)
 		if (memcmp(identity->digest, digest, HASH_BYTES) == 0)
 			return identity_ref(identity);
 	identity = keep(draft, digest);

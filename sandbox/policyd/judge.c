@@ -27,13 +27,11 @@ refused(struct judged *judged, const char *code, enum err r, const struct why *w
 
 /* The socket at the other end, and the record of who connected it. */
 static enum err
-find_socket(struct policyd *policyd, const struct msg_connection_judge *in, struct record **record,
-    struct judged *judged)
+find_socket(
+    struct policyd *policyd, const struct msg_connection_judge *in, struct record **record, struct judged *judged)
 {
-	struct diag_ends ends = {.local = in->client,
-	    .remote = in->server,
-	    .local_port = in->client_port,
-	    .remote_port = in->server_port};
+	struct diag_ends ends = {
+	    .local = in->client, .remote = in->server, .local_port = in->client_port, .remote_port = in->server_port};
 	struct why why = {0};
 	enum err r = diag_find(policyd->diag, &policyd->diag_sequence, &ends, &judged->inode, &why);
 
@@ -79,7 +77,7 @@ may_go(struct policyd *policyd, const struct msg_connection_judge *in, const str
 
 	process_of(identity, false, &process);
 	return engine_connect(policyd->force.engine, in->host, in->port, &process, &arena, &admission, &why) == OK &&
-	    admission.allowed;
+	       admission.allowed;
 }
 
 /* What was noted at connect already says no. It is kept for the event. */
@@ -202,8 +200,8 @@ decide(struct policyd *policyd, const struct msg_connection_judge *in, struct ju
 	if (connection == NULL)
 		return fail(why, ERR_LIMIT, "%d connections are open", CONNECTIONS_MAX);
 	process_of(judged->owners.identity, judged->anybody, &process);
-	r = engine_connect(policyd->force.engine, in->host, in->port, &process, &connection->memory,
-	    &connection->admission, why);
+	r = engine_connect(
+	    policyd->force.engine, in->host, in->port, &process, &connection->memory, &connection->admission, why);
 	admission = connection->admission;
 	fill_who(judged, arena, out);
 	if (r == OK && admission.allowed) {
@@ -303,6 +301,7 @@ name_judge(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	(void)why;
 	answer->id = NAME_JUDGED;
-	answer->name_judged.known = policyd->force.engine != NULL && engine_name(policyd->force.engine, m->name_judge.name);
+	answer->name_judged.known =
+	    policyd->force.engine != NULL && engine_name(policyd->force.engine, m->name_judge.name);
 	return OK;
 }

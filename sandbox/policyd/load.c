@@ -78,9 +78,8 @@ proxy_knows(void *self, enum err r, struct msg *answer, const struct why *why)
 {
 	struct loading *loading = self;
 	struct msg loaded = {.id = POLICY_LOADED,
-	    .policy_loaded = {.generation = loading->generation,
-		.warnings = loading->warnings,
-		.warnings_n = loading->warnings_n}};
+	    .policy_loaded = {
+		.generation = loading->generation, .warnings = loading->warnings, .warnings_n = loading->warnings_n}};
 
 	(void)answer;
 	if (r == OK || r == ERR_UNAVAILABLE)
@@ -96,7 +95,8 @@ proxy_greeted(void *self, enum err r, struct msg *answer, const struct why *why)
 	(void)self;
 	(void)answer;
 	if (r != OK && r != ERR_UNAVAILABLE)
-		log_warning("generation.untold", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
+		log_warning(
+		    "generation.untold", "error=%s why=\"%s\"", err_name(r), log_quote(span_of_text(why->text)));
 }
 
 /* ---- loading ---- */

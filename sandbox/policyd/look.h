@@ -20,12 +20,12 @@ struct holding {
 /* What one look found; the next replaces it. */
 struct look {
 	pid_t spawner;
-	uint64_t pid_namespace;	/* of the agent: what is in it is looked at */
-	uint64_t socket_mount;	/* proc_socket_mount */
+	uint64_t pid_namespace;	  /* of the agent: what is in it is looked at */
+	uint64_t socket_mount;	  /* proc_socket_mount */
 	struct holding *holdings; /* by inode, then pid */
 	size_t holdings_n, room;
 	size_t files, processes;
-	pid_t opaque; /* one that could not be looked into, so that it may hold anything; 0: none */
+	pid_t opaque;	 /* one that could not be looked into, so that it may hold anything; 0: none */
 	uint64_t number; /* of looks */
 	uint64_t ended_us, took_us;
 };

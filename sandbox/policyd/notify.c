@@ -154,7 +154,8 @@ notify_begin(struct notify *notify, int fd, int memory, struct why *why)
 
 	notify_end(notify);
 	notify->fd = fd;
-	if (fstat(memory, &is) < 0 || is.st_size < (off_t)sizeof(*notify->stopped) || (fcntl(memory, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
+	if (fstat(memory, &is) < 0 || is.st_size < (off_t)sizeof(*notify->stopped) ||
+	    (fcntl(memory, F_GET_SEALS) & F_SEAL_SHRINK) == 0)
 		return fail(why, ERR_INVALID, "the memory that came for connects may shrink, or is too small");
 	if ((at = mmap(NULL, sizeof(*notify->stopped), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0)) == MAP_FAILED)
 		return fail_errno(why, ERR_LIMIT, "the memory of connects");

@@ -142,8 +142,8 @@ join(struct observer *observer, pid_t pid, struct identity *identity, struct own
 }
 
 enum err
-owners_again(struct observer *observer, uint64_t inode, struct identity *identity, struct owners *owners,
-    struct why *why)
+owners_again(
+    struct observer *observer, uint64_t inode, struct identity *identity, struct owners *owners, struct why *why)
 {
 	const struct holding *held;
 	size_t n;

@@ -9,7 +9,7 @@
 
 struct owners {
 	struct identity *identity; /* what all are; on failure the one that is not fit, or NULL */
-	struct process **items; /* OWNERS_MAX at most; most have one */
+	struct process **items;	   /* OWNERS_MAX at most; most have one */
 	size_t n;
 	const char *code; /* why not: identity, shared_socket, integrity */
 };

@@ -40,11 +40,12 @@ pin_check(struct pins *pins, struct span path, const uint8_t hash[HASH_BYTES], b
 	struct list *bucket = bucket_of(pins, path);
 	struct pin *pin;
 
-	list_each (pin, bucket, struct pin, link)
+	list_each(pin, bucket, struct pin, link)
 		if (span_equal(span_of_bytes(pin->path, pin->length), path))
 			return memcmp(pin->hash, hash, HASH_BYTES) == 0
-			    ? OK
-			    : fail(why, ERR_CONFLICT, "binary integrity check failed: it is not the file that was first used");
+				   ? OK
+				   : fail(why, ERR_CONFLICT,
+					 "binary integrity check failed: it is not the file that was first used");
 	if (unlinked)
 		return fail(why, ERR_DENIED, "its executable has no name any more and was not used before");
 	if (pins->n == PINS_MAX)
@@ -68,7 +69,7 @@ pins_done(struct pins *pins)
 	struct pin *pin;
 
 	for (size_t i = 0; i < PIN_BUCKETS && pins->buckets[i].next != NULL; i++)
-		list_each (pin, &pins->buckets[i], struct pin, link) {
+		list_each(pin, &pins->buckets[i], struct pin, link) {
 			list_remove(&pin->link);
 			free(pin);
 		}

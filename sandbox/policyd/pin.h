@@ -7,7 +7,7 @@
 #include "common/base/span.h"
 #include "sandbox/policyd/hash.h"
 
-#define PINS_MAX 8192 /* they are never forgotten: past it, what is new is refused */
+#define PINS_MAX    8192 /* they are never forgotten: past it, what is new is refused */
 #define PIN_BUCKETS 256
 
 struct pins {
@@ -24,7 +24,7 @@ void pins_done(struct pins *pins);
  * unlinked  the file has no name any more: it must have been pinned before (S9)
  * errors    ERR_CONFLICT another hash; ERR_DENIED unlinked and never pinned; ERR_LIMIT PINS_MAX are kept
  */
-enum err pin_check(struct pins *pins, struct span path, const uint8_t hash[HASH_BYTES], bool unlinked, struct why *why)
-    must_check;
+enum err pin_check(
+    struct pins *pins, struct span path, const uint8_t hash[HASH_BYTES], bool unlinked, struct why *why) must_check;
 
 #endif

@@ -8,12 +8,12 @@
 #include "sandbox/policyd/owners.h"
 #include "sandbox/policyd/refusal.h"
 
-#define CONNECTIONS_MAX	    16384
-#define CONNECTION_BUCKETS  1024
-#define CONNECTION_BYTES    65536 /* of one admission */
-#define WAITING_MAX	    1024  /* questions that wait for a hash or for a second look */
-#define POLICY_ARENA_BYTES  (64u << 20)
-#define SETTINGS_MAX	    64
+#define CONNECTIONS_MAX	   16384
+#define CONNECTION_BUCKETS 1024
+#define CONNECTION_BYTES   65536 /* of one admission */
+#define WAITING_MAX	   1024	 /* questions that wait for a hash or for a second look */
+#define POLICY_ARENA_BYTES (64u << 20)
+#define SETTINGS_MAX	   64
 
 /* bus.state: what is served when. */
 enum {
@@ -155,7 +155,8 @@ void event_warning(struct policyd *policyd, uint32_t version, struct span words)
 void event_closed(struct policyd *policyd, uint32_t version, const char *words);
 void event_policy(struct policyd *policyd, bool loaded, uint32_t version, const char *words);
 void event_integrity(struct policyd *policyd, const struct identity *identity);
-void event_bypass(struct policyd *policyd, const struct refusal *refusal, const char *binary, uint32_t pid); /* "", 0: not known */
+void event_bypass(
+    struct policyd *policyd, const struct refusal *refusal, const char *binary, uint32_t pid); /* "", 0: not known */
 void event_dropped_watch(struct policyd *policyd); /* cheap: has something been dropped that is not told yet? */
 
 extern const struct route policyd_routes[];

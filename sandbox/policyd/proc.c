@@ -76,7 +76,8 @@ proc_inner_pid(int dir)
 	struct span text;
 	uint32_t pid;
 
-	if (proc_read(dir, "status", bytes, sizeof(bytes), &text, NULL) != OK || proc_inner_pid_parse(text, &pid, NULL) != OK)
+	if (proc_read(dir, "status", bytes, sizeof(bytes), &text, NULL) != OK ||
+	    proc_inner_pid_parse(text, &pid, NULL) != OK)
 		return 0;
 	return pid;
 }
@@ -176,8 +177,8 @@ each_entry(const char *bytes, size_t length, bool (*each)(void *, const char *, 
 }
 
 enum err
-proc_each(int dir, const char *name, bool (*each)(void *self, const char *name, uint32_t number), void *self,
-    struct why *why)
+proc_each(
+    int dir, const char *name, bool (*each)(void *self, const char *name, uint32_t number), void *self, struct why *why)
 {
 	auto_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_Alignas(struct dirent64) char bytes[ENTRIES_BYTES];

@@ -17,7 +17,8 @@ same_now(const struct process *process)
 {
 	struct stat st;
 
-	return proc_exe_stat(process->dir, &st, NULL) == OK && st.st_dev == process->device && st.st_ino == process->inode;
+	return proc_exe_stat(process->dir, &st, NULL) == OK && st.st_dev == process->device &&
+	       st.st_ino == process->inode;
 }
 
 static enum err
@@ -48,7 +49,7 @@ process_get(struct processes *processes, pid_t pid, struct process **out, struct
 {
 	struct process *process;
 
-	list_each (process, bucket_of(processes, pid), struct process, link)
+	list_each(process, bucket_of(processes, pid), struct process, link)
 		if (process->pid == pid && same_now(process)) {
 			*out = process_ref(process);
 			return OK;

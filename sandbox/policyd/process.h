@@ -13,7 +13,7 @@ struct process {
 	pid_t pid;
 	int dir; /* bound to this life: a later process of the same number is never seen through it */
 	dev_t device;
-	ino_t inode; /* of what it executes */
+	ino_t inode;	  /* of what it executes */
 	uint64_t checked; /* in which round of checks it was found unchanged */
 };
 

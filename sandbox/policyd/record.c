@@ -24,7 +24,7 @@ find(const struct records *records, uint64_t inode)
 {
 	struct record *record;
 
-	list_each (record, bucket_of(records, inode), struct record, bucket)
+	list_each(record, bucket_of(records, inode), struct record, bucket)
 		if (record->inode == inode)
 			return record;
 	return NULL;
@@ -89,6 +89,6 @@ records_done(struct records *records)
 
 	if (records->age.next == NULL)
 		return;
-	list_each (record, &records->age, struct record, age)
+	list_each(record, &records->age, struct record, age)
 		record_free(records, record);
 }

@@ -11,7 +11,7 @@ struct record {
 	struct list bucket, age;
 	uint64_t inode; /* of the socket */
 	struct identity *identity;
-	pid_t pid; /* of the thread that called connect, as it was then: for events, not for decisions */
+	pid_t pid;  /* of the thread that called connect, as it was then: for events, not for decisions */
 	bool asked; /* for: whoever goes now is missed by nobody */
 };
 

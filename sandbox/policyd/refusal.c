@@ -10,10 +10,10 @@
 
 #include "common/wire/bytes.h"
 
-#define PACKET	     (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET)
-#define IP4_HEAD     20
-#define IP6_HEAD     40
-#define PORTS_BYTES  4
+#define PACKET	    (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET)
+#define IP4_HEAD    20
+#define IP6_HEAD    40
+#define PORTS_BYTES 4
 
 /* Cut one off that begins with its own length, in the machine's order, which is followed by padding to 4. */
 static bool

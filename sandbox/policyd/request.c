@@ -7,8 +7,8 @@
 #define LOOK_SHARE	100 /* of all time, looking takes one part in so many */
 #define LOOK_SHARE_MOST 4   /* where that would be later than LOOK_EVERY_MS, up to one in so many */
 #define LOOK_EVERY_MS	1000
-#define VERDICT_ALLOW  1
-#define VERDICT_CLOSE  5
+#define VERDICT_ALLOW	1
+#define VERDICT_CLOSE	5
 
 /* ---- owners ---- */
 
@@ -126,7 +126,8 @@ request_of(const struct msg_question *in, struct arena *arena, struct engine_req
 	    .refusal = in->refusal};
 	operations_of(in, arena, out);
 	calls_of(in, arena, out);
-	return (out->operations == NULL && in->operations_n > 0) || (out->calls == NULL && in->calls_n > 0) ? ERR_LIMIT : OK;
+	return (out->operations == NULL && in->operations_n > 0) || (out->calls == NULL && in->calls_n > 0) ? ERR_LIMIT
+													    : OK;
 }
 
 static void
@@ -172,7 +173,7 @@ judge(struct policyd *policyd, const struct msg_question *in, struct arena *aren
 	else if (check(policyd, connection, &why) != OK)
 		close_it(out, "owner", "the process behind the connection is another now");
 	else if (request_of(in, arena, &request) != OK ||
-	    engine_request(policyd->force.engine, &connection->admission, &request, arena, &verdict, &why) != OK)
+		 engine_request(policyd->force.engine, &connection->admission, &request, arena, &verdict, &why) != OK)
 		close_it(out, "owner", "the request is too large to be judged");
 	else
 		verdict_of(&verdict, out);

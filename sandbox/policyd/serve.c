@@ -93,7 +93,8 @@ policyd_open(struct policyd *policyd, struct loop *loop, int channel, struct why
 {
 	enum err r;
 
-	*policyd = (struct policyd){.loop = loop, .diag = -1, .notify.fd = -1, .bypasses.fd = -1, .force.generation = 1};
+	*policyd =
+	    (struct policyd){.loop = loop, .diag = -1, .notify.fd = -1, .bypasses.fd = -1, .force.generation = 1};
 	list_init(&policyd->waiting);
 	for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
 		list_init(&policyd->connections[i]);

@@ -86,7 +86,7 @@ wait_hash_known(struct policyd *policyd)
 {
 	struct waiting *waiting;
 
-	list_each (waiting, &policyd->waiting, struct waiting, link)
+	list_each(waiting, &policyd->waiting, struct waiting, link)
 		if (waiting->for_hash)
 			loop_timer_set(policyd->loop, &waiting->timer, 0, fired, waiting);
 }
@@ -98,6 +98,6 @@ wait_clear(struct policyd *policyd)
 
 	if (policyd->waiting.next == NULL)
 		return;
-	list_each (waiting, &policyd->waiting, struct waiting, link)
+	list_each(waiting, &policyd->waiting, struct waiting, link)
 		waiting_free(waiting);
 }

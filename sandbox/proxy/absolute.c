@@ -38,7 +38,8 @@ absolute_parse(struct span target, struct absolute *out, struct why *why)
 	made.scheme = scheme_of(span_head(target, colon));
 	target = span_tail(target, colon + 3);
 	end = authority_end(target);
-	if (made.scheme == ABSOLUTE_HTTP && (r = http_authority_parse(span_head(target, end), &made.authority, why)) != OK)
+	if (made.scheme == ABSOLUTE_HTTP &&
+	    (r = http_authority_parse(span_head(target, end), &made.authority, why)) != OK)
 		return r;
 	made.path = span_tail(target, end);
 	made.path = span_cut(&made.path, '?');

@@ -64,8 +64,8 @@ socket_set(int fd)
 static void
 accepted(struct listener *listener, int fd, const struct sockaddr_storage *from)
 {
-	struct connection *connection = connection_new(
-	    listener->accept->proxy, fd, listener->explicit ? HOW_CONNECT : HOW_TRANSPARENT);
+	struct connection *connection =
+	    connection_new(listener->accept->proxy, fd, listener->explicit ? HOW_CONNECT : HOW_TRANSPARENT);
 	struct sockaddr_storage here = {0};
 	socklen_t length = sizeof(here);
 
@@ -90,7 +90,8 @@ listen_again(void *self)
 	struct listener *listener = self;
 	struct why why;
 
-	if (loop_add(listener->accept->proxy->loop, &listener->watch, listener->fd, EPOLLIN, listener_ready, listener, &why) != OK)
+	if (loop_add(listener->accept->proxy->loop, &listener->watch, listener->fd, EPOLLIN, listener_ready, listener,
+		&why) != OK)
 		loop_timer_set(listener->accept->proxy->loop, &listener->again, AGAIN_MS, listen_again, listener);
 }
 
@@ -134,11 +135,12 @@ accept_new(struct proxy *proxy, int fds[LISTENERS], struct accept **out, struct 
 		abort();
 	accept->proxy = proxy;
 	for (size_t i = 0; i < LISTENERS; i++)
-		accept->listeners[i] = (struct listener){.accept = accept, .fd = fd_take(&fds[i]), .explicit = i == LISTEN_EXPLICIT};
+		accept->listeners[i] =
+		    (struct listener){.accept = accept, .fd = fd_take(&fds[i]), .explicit = i == LISTEN_EXPLICIT};
 	for (size_t i = 0; i < LISTENERS && r == OK; i++)
 		if (accept->listeners[i].fd >= 0)
-			r = loop_add(proxy->loop, &accept->listeners[i].watch, accept->listeners[i].fd, EPOLLIN, listener_ready,
-			    &accept->listeners[i], why);
+			r = loop_add(proxy->loop, &accept->listeners[i].watch, accept->listeners[i].fd, EPOLLIN,
+			    listener_ready, &accept->listeners[i], why);
 	if (r != OK)
 		accept_free(accept);
 	else

@@ -24,8 +24,8 @@ void admit_failed(struct connection *connection, struct span code, struct span r
  * then  once, later: OK admitted; ERR_DENIED refused, ERR_CONFLICT the policy changed meanwhile, anything else: no
  *       decision could be had. why says what the agent may know; it may be empty
  */
-void admit(struct connection *connection,
-    void (*then)(struct connection *connection, enum err r, const struct why *why));
+void admit(
+    struct connection *connection, void (*then)(struct connection *connection, enum err r, const struct why *why));
 
 /* The host as it is judged: lower case, at most 253 bytes; false when it does not fit. */
 bool admit_host(struct connection *connection, struct span host, uint16_t port);

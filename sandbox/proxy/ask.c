@@ -23,7 +23,8 @@ is_event_stream(const struct exchange *exchange)
 		return false;
 	for (size_t i = 0; i < request->fields_n; i++)
 		if (request->fields[i].known == HTTP_ACCEPT &&
-		    memmem(request->fields[i].value.at, request->fields[i].value.length, "text/event-stream", 17) != NULL)
+		    memmem(request->fields[i].value.at, request->fields[i].value.length, "text/event-stream", 17) !=
+			NULL)
 			return true;
 	return false;
 }
@@ -44,9 +45,14 @@ ask(struct exchange *exchange, bool body)
 {
 	auto_arena struct arena arena = {.max_bytes = 8u << 20};
 	struct span methods[OVERRIDES_MAX];
-	struct msg_question question = {.kind = 1, .method = exchange->request.method, .path = exchange->target.path,
-	    .query = exchange->target.query, .overrides = methods, .overrides_n = overrides(exchange, methods),
-	    .upgrade = exchange->websocket, .event_stream = is_event_stream(exchange)};
+	struct msg_question question = {.kind = 1,
+	    .method = exchange->request.method,
+	    .path = exchange->target.path,
+	    .query = exchange->target.query,
+	    .overrides = methods,
+	    .overrides_n = overrides(exchange, methods),
+	    .upgrade = exchange->websocket,
+	    .event_stream = is_event_stream(exchange)};
 
 	if (body)
 		body_question(exchange, &arena, &question);
@@ -80,8 +86,8 @@ exchange_begin(struct exchange *exchange)
 			ask(exchange, false);
 		break;
 	case CHECK_REFUSE:
-		http_event(exchange->http, exchange, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, span_of_text(refusal.error),
-		    refusal.detail);
+		http_event(exchange->http, exchange, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE,
+		    span_of_text(refusal.error), refusal.detail);
 		exchange_refuse(exchange, &refusal);
 		break;
 	case CHECK_REJECT:
@@ -105,9 +111,16 @@ static void
 refused(struct exchange *exchange, const struct msg_verdict *verdict)
 {
 	const struct connection *connection = exchange->http->connection;
-	struct refusal refusal = {.status = 403, .error = "policy_denied", .detail = verdict->reason, .rules = true,
-	    .policy = verdict->policy, .protocol = verdict->protocol, .method = exchange->request.method,
-	    .path = exchange->target.path, .host = span_of_text(connection->host), .port = connection->port,
+	struct refusal refusal = {.status = 403,
+	    .error = "policy_denied",
+	    .detail = verdict->reason,
+	    .rules = true,
+	    .policy = verdict->policy,
+	    .protocol = verdict->protocol,
+	    .method = exchange->request.method,
+	    .path = exchange->target.path,
+	    .host = span_of_text(connection->host),
+	    .port = connection->port,
 	    .binary = connection->judged.binary};
 	bool forward_body = exchange->http->forward && span_is(verdict->code, "body");
 
@@ -153,7 +166,9 @@ read_body(struct exchange *exchange, const struct msg_verdict *verdict)
 static void
 no_verdict(struct exchange *exchange, const struct why *why)
 {
-	struct refusal refusal = {.status = 403, .error = "policy_denied", .detail = SPAN("no decision could be had"),
+	struct refusal refusal = {.status = 403,
+	    .error = "policy_denied",
+	    .detail = SPAN("no decision could be had"),
 	    .reason = span_of_text(why->text)};
 
 	http_event(exchange->http, exchange, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("no_decision"),
@@ -176,7 +191,8 @@ judged(void *self, enum err r, const struct msg_verdict *verdict, const struct w
 	else if (verdict->what == VERDICT_READ_BODY && exchange->look == LOOK_NOT && verdict->look != LOOK_NOT)
 		read_body(exchange, verdict);
 	else if (verdict->what == VERDICT_CLOSE) {
-		http_event(http, exchange, NULL, EVENT_DENIED, verdict->policy, verdict->rule, verdict->code, verdict->reason);
+		http_event(
+		    http, exchange, NULL, EVENT_DENIED, verdict->policy, verdict->rule, verdict->code, verdict->reason);
 		http->front->goodbye(http);
 		http_over(http);
 	} else

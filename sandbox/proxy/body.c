@@ -41,7 +41,7 @@ is_json(const struct exchange *exchange)
 	while (type.length > 0 && type.at[type.length - 1] == ' ')
 		type.length--;
 	return http_count(&exchange->request, HTTP_CONTENT_TYPE) == 1 &&
-	    (http_same(type, SPAN("application/json")) || http_same(type, SPAN("application/graphql+json")));
+	       (http_same(type, SPAN("application/json")) || http_same(type, SPAN("application/graphql+json")));
 }
 
 bool
@@ -54,8 +54,11 @@ body_operations(const struct graphql_request *request, struct arena *arena, stru
 	for (size_t i = 0; i < request->operations_n; i++) {
 		const struct graphql_operation *from = &request->operations[i];
 
-		list[i] = (struct msg_graphql_operation){.type = (uint8_t)from->type, .name = from->name,
-		    .fields = (struct span *)(uintptr_t)from->fields, .fields_n = from->fields_n, .hash = from->hash,
+		list[i] = (struct msg_graphql_operation){.type = (uint8_t)from->type,
+		    .name = from->name,
+		    .fields = (struct span *)(uintptr_t)from->fields,
+		    .fields_n = from->fields_n,
+		    .hash = from->hash,
 		    .persisted_id = from->persisted_id};
 	}
 	question->operations = list;
@@ -78,8 +81,8 @@ graphql(const struct exchange *exchange, struct arena *arena, struct msg_questio
 		return fail(why, ERR_SYNTAX, "a GET with a body");
 	if (post && !is_json(exchange))
 		return fail(why, ERR_SYNTAX, "the body is not application/json");
-	r = post ? graphql_post(body, exchange->target.query, arena, &request, why) :
-	    graphql_get(exchange->target.query, arena, &request, why);
+	r = post ? graphql_post(body, exchange->target.query, arena, &request, why)
+		 : graphql_get(exchange->target.query, arena, &request, why);
 	if (r == OK && !body_operations(&request, arena, question))
 		return fail(why, ERR_LIMIT, "too many operations");
 	return r;
@@ -88,7 +91,9 @@ graphql(const struct exchange *exchange, struct arena *arena, struct msg_questio
 static enum err
 rpc(const struct exchange *exchange, struct arena *arena, struct msg_question *question, struct why *why)
 {
-	enum rpc_dialect dialect = exchange->look == LOOK_RPC ? RPC_PLAIN : exchange->tool_names ? RPC_MCP_TOOLS : RPC_MCP;
+	enum rpc_dialect dialect = exchange->look == LOOK_RPC ? RPC_PLAIN
+				   : exchange->tool_names     ? RPC_MCP_TOOLS
+							      : RPC_MCP;
 	struct rpc_body body = {0};
 	enum err r;
 
@@ -99,8 +104,10 @@ rpc(const struct exchange *exchange, struct arena *arena, struct msg_question *q
 		return fail(why, ERR_LIMIT, "too many calls");
 	question->calls_n = body.calls_n;
 	for (size_t i = 0; i < body.calls_n; i++)
-		question->calls[i] = (struct msg_rpc_call){.method = body.calls[i].method, .response = body.calls[i].response,
-		    .has_tool = body.calls[i].has_tool, .tool = body.calls[i].tool};
+		question->calls[i] = (struct msg_rpc_call){.method = body.calls[i].method,
+		    .response = body.calls[i].response,
+		    .has_tool = body.calls[i].has_tool,
+		    .tool = body.calls[i].tool};
 	return OK;
 }
 

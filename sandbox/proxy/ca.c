@@ -81,8 +81,8 @@ certificate_new(const char *name, EVP_PKEY *key, X509 *issuer, int days)
 	if (certificate != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 && serial_set(certificate) &&
 	    X509_gmtime_adj(X509_getm_notBefore(certificate), -DAY_S) != NULL &&
 	    X509_gmtime_adj(X509_getm_notAfter(certificate), days * DAY_S) != NULL &&
-	    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-		(const unsigned char *)name, -1, -1, 0) == 1 &&
+	    X509_NAME_add_entry_by_txt(
+		X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0) == 1 &&
 	    X509_set_issuer_name(certificate, X509_get_subject_name(issuer == NULL ? certificate : issuer)) == 1 &&
 	    X509_set_pubkey(certificate, key) == 1)
 		return certificate;
@@ -97,8 +97,7 @@ ca_sign_itself(struct ca *ca, struct why *why)
 
 	if (own == NULL || !extension_add(own, own, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") ||
 	    !extension_add(own, own, NID_key_usage, "critical,keyCertSign,cRLSign") ||
-	    !extension_add(own, own, NID_subject_key_identifier, "hash") ||
-	    X509_sign(own, ca->key, EVP_sha256()) == 0)
+	    !extension_add(own, own, NID_subject_key_identifier, "hash") || X509_sign(own, ca->key, EVP_sha256()) == 0)
 		return refused(why, "CA certificate");
 	return OK;
 }
@@ -181,8 +180,8 @@ ca_pem(const struct ca *ca, char **out)
 	char *bytes;
 	long length;
 
-	if (bio == NULL || PEM_write_bio_X509(bio, ca->certificate) != 1 || (length = BIO_get_mem_data(bio, &bytes)) <= 0 ||
-	    (*out = OPENSSL_memdup(bytes, (size_t)length)) == NULL)
+	if (bio == NULL || PEM_write_bio_X509(bio, ca->certificate) != 1 ||
+	    (length = BIO_get_mem_data(bio, &bytes)) <= 0 || (*out = OPENSSL_memdup(bytes, (size_t)length)) == NULL)
 		abort();
 	BIO_free(bio);
 	return (size_t)length;
@@ -195,9 +194,11 @@ leaf_make(struct ca *ca, const char *host, X509 **out, struct why *why)
 {
 	struct address address;
 	char alternative[300];
-	X509 *leaf = certificate_new(strlen(host) <= NAME_BYTES ? host : "OpenShell", ca->leaf_key, ca->certificate, LEAF_DAYS);
+	X509 *leaf =
+	    certificate_new(strlen(host) <= NAME_BYTES ? host : "OpenShell", ca->leaf_key, ca->certificate, LEAF_DAYS);
 
-	snprintf(alternative, sizeof(alternative), "%s:%s", address_parse(span_of_text(host), &address) ? "IP" : "DNS", host);
+	snprintf(alternative, sizeof(alternative), "%s:%s", address_parse(span_of_text(host), &address) ? "IP" : "DNS",
+	    host);
 	if (leaf != NULL && extension_add(leaf, ca->certificate, NID_basic_constraints, "critical,CA:FALSE") &&
 	    extension_add(leaf, ca->certificate, NID_key_usage, "critical,digitalSignature") &&
 	    extension_add(leaf, ca->certificate, NID_ext_key_usage, "serverAuth") &&

@@ -22,7 +22,7 @@ is_place(const struct connection *connection, struct span authority, uint16_t mi
 	struct why why;
 
 	return http_authority_parse(authority, &read, &why) == OK &&
-	    http_authority_is(&read, span_of_text(connection->host), connection->port, missing_port);
+	       http_authority_is(&read, span_of_text(connection->host), connection->port, missing_port);
 }
 
 /* Host and an absolute form must say the same. */
@@ -39,8 +39,9 @@ same_authority(const struct exchange *exchange, struct why *why)
 		return OK;
 	if ((r = http_authority_parse(exchange->request.host, &b, why)) != OK)
 		return r;
-	return http_authority_is(&b, a.host, a.has_port ? a.port : port, port) ? OK :
-	    fail(why, ERR_SYNTAX, "Host is not the target's");
+	return http_authority_is(&b, a.host, a.has_port ? a.port : port, port)
+		   ? OK
+		   : fail(why, ERR_SYNTAX, "Host is not the target's");
 }
 
 static enum err
@@ -50,8 +51,8 @@ take_target(struct exchange *exchange, struct why *why)
 	struct http_target target = {0};
 	enum err r;
 
-	if ((r = http_target_parse(exchange->request.target, exchange->http->connection->judged.encoded_slash, room, &target,
-	    why)) != OK)
+	if ((r = http_target_parse(
+		 exchange->request.target, exchange->http->connection->judged.encoded_slash, room, &target, why)) != OK)
 		return r;
 	if ((target.path = exchange_copy(exchange, target.path)).length == 0)
 		return fail(why, ERR_LIMIT, "the request is too large");
@@ -68,8 +69,9 @@ check_form(const struct exchange *exchange, struct why *why)
 	if (exchange->http->forward) {
 		if (!absolute || exchange->target.scheme.length != 4)
 			return fail(why, ERR_SYNTAX, "the target is no http URI");
-		return is_place(exchange->http->connection, exchange->target.authority, 80) ? OK :
-		    fail(why, ERR_SYNTAX, "the target is not the place that was asked for");
+		return is_place(exchange->http->connection, exchange->target.authority, 80)
+			   ? OK
+			   : fail(why, ERR_SYNTAX, "the target is not the place that was asked for");
 	}
 	if (absolute && exchange->front.stream != 0)
 		return fail(why, ERR_SYNTAX, ":path is no path");
@@ -101,9 +103,10 @@ is_websocket(const struct exchange *exchange)
 	const struct http_field *version = http_find(request, HTTP_WEBSOCKET_VERSION);
 
 	return http_same(request->upgrade, SPAN("websocket")) && request->connection_upgrade && request->minor > 0 &&
-	    span_is(request->method, "GET") && request->body == HTTP_BODY_NONE &&
-	    http_count(request, HTTP_WEBSOCKET_KEY) == 1 && websocket_key(http_find(request, HTTP_WEBSOCKET_KEY)->value) &&
-	    http_count(request, HTTP_WEBSOCKET_VERSION) == 1 && span_is(version->value, WEBSOCKET_VERSION);
+	       span_is(request->method, "GET") && request->body == HTTP_BODY_NONE &&
+	       http_count(request, HTTP_WEBSOCKET_KEY) == 1 &&
+	       websocket_key(http_find(request, HTTP_WEBSOCKET_KEY)->value) &&
+	       http_count(request, HTTP_WEBSOCKET_VERSION) == 1 && span_is(version->value, WEBSOCKET_VERSION);
 }
 
 static bool
@@ -127,10 +130,12 @@ check_upgrade(struct exchange *exchange, struct refusal *refusal)
 	if (exchange->websocket || http_same(request->upgrade, SPAN("websocket")))
 		return CHECK_OK;
 	if (!inspect) {
-		exchange->upgrade = request->connection_upgrade && request->body == HTTP_BODY_NONE && !asks_h2c(request->upgrade);
+		exchange->upgrade =
+		    request->connection_upgrade && request->body == HTTP_BODY_NONE && !asks_h2c(request->upgrade);
 		return CHECK_OK;
 	}
-	*refusal = (struct refusal){.status = 403, .error = "unsupported_l7_protocol",
+	*refusal = (struct refusal){.status = 403,
+	    .error = "unsupported_l7_protocol",
 	    .detail = SPAN("only an upgrade to websocket is passed")};
 	return CHECK_REFUSE;
 }
@@ -139,12 +144,19 @@ check_upgrade(struct exchange *exchange, struct refusal *refusal)
 static enum check
 mismatch(struct exchange *exchange, struct refusal *refusal)
 {
-	struct event event = {.class = EVENT_FINDING, .activity = "CREATE", .severity = EVENT_HIGH, .action = EVENT_DENIED,
-	    .head = "openshell.http.request_authority_mismatch", .method = exchange->request.method,
-	    .path = exchange->target.path, .code = SPAN("request_authority_mismatch")};
+	struct event event = {.class = EVENT_FINDING,
+	    .activity = "CREATE",
+	    .severity = EVENT_HIGH,
+	    .action = EVENT_DENIED,
+	    .head = "openshell.http.request_authority_mismatch",
+	    .method = exchange->request.method,
+	    .path = exchange->target.path,
+	    .code = SPAN("request_authority_mismatch")};
 
 	connection_event(exchange->http->connection, &event);
-	*refusal = (struct refusal){.status = 403, .error = "request_authority_mismatch", .detail_name = "message",
+	*refusal = (struct refusal){.status = 403,
+	    .error = "request_authority_mismatch",
+	    .detail_name = "message",
 	    .detail = SPAN("the request's authority is not the place that this connection was opened for")};
 	return CHECK_REFUSE;
 }

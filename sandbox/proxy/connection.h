@@ -20,39 +20,40 @@ struct connection {
 	struct proxy *proxy;
 	uint64_t number;
 	enum how how;
-	struct leg *agent;     /* the agent's side */
-	char host[256];	       /* where it goes, as judged: no brackets */
+	struct leg *agent; /* the agent's side */
+	char host[256];	   /* where it goes, as judged: no brackets */
 	uint16_t port;
-	bool tls;	       /* the agent speaks TLS, which was opened here */
-	bool inference;	       /* it is to inference.local: no policy was asked */
-	struct arena memory;   /* of what was judged; ceiling 64 KiB */
+	bool tls;			     /* the agent speaks TLS, which was opened here */
+	bool inference;			     /* it is to inference.local: no policy was asked */
+	struct arena memory;		     /* of what was judged; ceiling 64 KiB */
 	struct msg_connection_judged judged; /* in memory */
-	struct list link;      /* in proxy.connections */
-	struct list awaited;   /* in proxy.awaited, or in none */
-	void *relay;	       /* what serves it now: http.c or raw.c */
-	void (*relay_end)(struct connection *connection, const char *why); /* the policy changed, or we stop: end it now */
+	struct list link;		     /* in proxy.connections */
+	struct list awaited;		     /* in proxy.awaited, or in none */
+	void *relay;			     /* what serves it now: http.c or raw.c */
+	void (*relay_end)(
+	    struct connection *connection, const char *why); /* the policy changed, or we stop: end it now */
 
 	/* For the files before http.c and raw.c. */
 	struct address client, server; /* the agent's socket, and what it is connected to */
 	uint16_t client_port, server_port;
-	struct name *name;	       /* the synthetic address it came by; NULL: none */
-	bool judged_allowed;	       /* policyd knows it and must be told of its end */
-	uint32_t policyd_life;	       /* which one that was */
-	uint64_t judging;	       /* call to policyd, or 0 */
-	void *admission;	       /* what waits for it: judge.c */
+	struct name *name;     /* the synthetic address it came by; NULL: none */
+	bool judged_allowed;   /* policyd knows it and must be told of its end */
+	uint32_t policyd_life; /* which one that was */
+	uint64_t judging;      /* call to policyd, or 0 */
+	void *admission;       /* what waits for it: judge.c */
 	void (*admitted)(struct connection *connection, enum err r, const struct why *why); /* admit.c */
-	uint64_t dialling;	       /* upstream_open of the way in, or 0 */
-	struct timer timer;	       /* of the way in: heads, first bytes, idle */
-	struct watch peek;	       /* of the way in: bytes that are looked at and not taken (peek.h) */
+	uint64_t dialling;  /* upstream_open of the way in, or 0 */
+	struct timer timer; /* of the way in: heads, first bytes, idle */
+	struct watch peek;  /* of the way in: bytes that are looked at and not taken (peek.h) */
 	void (*peeked)(struct connection *connection, struct span bytes);
 	uint16_t peek_room;
-	bool peek_last;		       /* no more will come than was seen */
-	const char *what;	       /* absolute form: "METHOD /path", in memory; NULL: CONNECT */
-	bool opened;		       /* its way was open: told */
-	bool sniffing;		       /* the first bytes are waited for, of either side */
-	struct address *pinned;	       /* in memory: the addresses that the destination rule let through */
+	bool peek_last;		/* no more will come than was seen */
+	const char *what;	/* absolute form: "METHOD /path", in memory; NULL: CONNECT */
+	bool opened;		/* its way was open: told */
+	bool sniffing;		/* the first bytes are waited for, of either side */
+	struct address *pinned; /* in memory: the addresses that the destination rule let through */
 	size_t pinned_n;
-	struct leg *dialled;	       /* connected already; the first upstream_open takes it */
+	struct leg *dialled; /* connected already; the first upstream_open takes it */
 };
 
 /*

@@ -14,8 +14,8 @@ copy_texts(struct arena *arena, const struct span *from, size_t n, struct span *
 }
 
 enum err
-copy_connection_judged(struct arena *arena, const struct msg_connection_judged *from, struct msg_connection_judged *out,
-    struct why *why)
+copy_connection_judged(
+    struct arena *arena, const struct msg_connection_judged *from, struct msg_connection_judged *out, struct why *why)
 {
 	enum err r;
 

@@ -51,8 +51,12 @@ datagram_free(struct datagram *datagram)
 static struct msghdr
 message_of(struct ends *ends, struct iovec *part)
 {
-	return (struct msghdr){.msg_name = &ends->from, .msg_namelen = ends->from_length, .msg_iov = part, .msg_iovlen = 1,
-	    .msg_control = ends->beside, .msg_controllen = ends->beside_length};
+	return (struct msghdr){.msg_name = &ends->from,
+	    .msg_namelen = ends->from_length,
+	    .msg_iov = part,
+	    .msg_iovlen = 1,
+	    .msg_control = ends->beside,
+	    .msg_controllen = ends->beside_length};
 }
 
 static ssize_t
@@ -186,7 +190,7 @@ dns_free(struct dns *dns)
 		return;
 	loop_remove(dns->proxy->loop, &dns->udp);
 	loop_remove(dns->proxy->loop, &dns->tcp);
-	list_each (datagram, &dns->datagrams, struct datagram, link) {
+	list_each(datagram, &dns->datagrams, struct datagram, link) {
 		dns_forget(&datagram->asked);
 		datagram_free(datagram);
 	}

@@ -9,8 +9,8 @@
 struct dns_asked {
 	struct proxy *proxy;
 	struct dns_query query;
-	uint64_t call;	   /* to policyd, or 0 */
-	struct peer *peer; /* whom it went to */
+	uint64_t call;								      /* to policyd, or 0 */
+	struct peer *peer;							      /* whom it went to */
 	void (*answer)(struct dns_asked *asked, const uint8_t *bytes, size_t length); /* may free it */
 };
 

@@ -115,6 +115,6 @@ dns_tcp_end(struct list *all)
 {
 	struct asking *asking;
 
-	list_each (asking, all, struct asking, link)
+	list_each(asking, all, struct asking, link)
 		asking_end(asking);
 }

@@ -19,14 +19,14 @@ struct event {
 	enum event_class class;
 	enum event_severity severity;
 	enum event_action action;
-	const char *activity;	/* one word in capitals: OPEN, CLOSE, REFUSE; for EVENT_HTTP: REQUEST, RESPONSE, ... */
-	const char *head;	/* what tools look for: "CONNECT allowed", "FORWARD denied", "L7_REQUEST allow" */
-	const char *engine;	/* opa (rules), ssrf (destinations), proxy; NULL: none */
+	const char *activity; /* one word in capitals: OPEN, CLOSE, REFUSE; for EVENT_HTTP: REQUEST, RESPONSE, ... */
+	const char *head;     /* what tools look for: "CONNECT allowed", "FORWARD denied", "L7_REQUEST allow" */
+	const char *engine;   /* opa (rules), ssrf (destinations), proxy; NULL: none */
 	struct span method, path;
-	struct span protocol;	/* rest, graphql, ... */
+	struct span protocol;	  /* rest, graphql, ... */
 	struct span policy, rule; /* empty policy: the one that admitted the connection */
 	struct span code, reason;
-	struct span details;	/* KEY=value words for the line, made by us: "rule_methods=a,b tools=c" */
+	struct span details; /* KEY=value words for the line, made by us: "rule_methods=a,b tools=c" */
 };
 
 #endif

@@ -7,13 +7,12 @@
 #include "common/base/clean.h"
 #include "common/base/text.h"
 
-#define FIELD_BYTES   1000 /* of one field, key included */
-#define FIELDS_BYTES  8192
-#define PATH_BYTES    1024 /* of a path in the line */
-#define BINARY_BYTES  512
+#define FIELD_BYTES  1000 /* of one field, key included */
+#define FIELDS_BYTES 8192
+#define PATH_BYTES   1024 /* of a path in the line */
+#define BINARY_BYTES 512
 
-static const char *
-class_words(enum event_class class)
+static const char *class_words(enum event_class class)
 {
 	return class == EVENT_HTTP ? "HTTP" : class == EVENT_API ? "API" : class == EVENT_FINDING ? "FINDING" : "NET";
 }
@@ -96,8 +95,8 @@ add_bracket(struct text *text, const struct connection *connection, const struct
 static void
 add_message(struct text *text, const struct connection *connection, const struct event *event)
 {
-	const char *const words[] = {class_words(event->class), ":", event->activity, " [", severities[event->severity], "] ",
-	    actions[event->action], " ", event->head};
+	const char *const words[] = {class_words(event->class), ":", event->activity, " [", severities[event->severity],
+	    "] ", actions[event->action], " ", event->head};
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		add_words(text, words[i]);

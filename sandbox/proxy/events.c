@@ -60,7 +60,7 @@ events_free(struct events *events)
 	if (events == NULL)
 		return;
 	loop_timer_stop(events->proxy->loop, &events->timer);
-	list_each (line, &events->lines, struct line, link)
+	list_each(line, &events->lines, struct line, link)
 		line_drop(events, line);
 	free(events);
 }
@@ -72,7 +72,7 @@ make_room(struct events *events)
 	struct line *line;
 	size_t at = 0;
 
-	list_each (line, &events->lines, struct line, link) {
+	list_each(line, &events->lines, struct line, link) {
 		if (events->lines_n <= LINES_MAX && events->bytes <= BYTES_MAX)
 			return;
 		if (at++ < events->sent_n)
@@ -121,8 +121,8 @@ sent(void *self, enum err r, struct msg *answer, const struct why *why)
 			events->dropped++;
 	forget_sent(events);
 	if (events->lines_n > 0 || events->dropped > 0)
-		loop_timer_set(
-		    events->proxy->loop, &events->timer, events->lines_n < BATCH_LINES ? GATHER_MS : 0, send_now, events);
+		loop_timer_set(events->proxy->loop, &events->timer, events->lines_n < BATCH_LINES ? GATHER_MS : 0,
+		    send_now, events);
 }
 
 static void
@@ -137,7 +137,7 @@ send_now(void *self)
 	loop_timer_stop(events->proxy->loop, &events->timer);
 	if (events->call != 0 || events->proxy->link == NULL || (events->lines_n == 0 && events->dropped == 0))
 		return;
-	list_each (line, &events->lines, struct line, link) {
+	list_each(line, &events->lines, struct line, link) {
 		if (m.logs_add.lines_n == BATCH_LINES || !line_write(line, &arena, &lines[m.logs_add.lines_n]))
 			break;
 		m.logs_add.lines_n++;

@@ -178,14 +178,22 @@ too_large(struct exchange *exchange)
 	struct text text = TEXT_OF(words);
 	struct connection *connection = exchange->http->connection;
 	bool forward = exchange->http->forward;
-	struct refusal refusal = {.status = forward ? 400 : 403, .rules = !forward, .method = exchange->request.method,
-	    .path = exchange->target.path, .host = span_of_text(connection->host), .port = connection->port,
-	    .binary = connection->judged.binary, .policy = exchange->policy,
-	    .error = !forward ? "policy_denied" : exchange->look == 1 ? "invalid_graphql_request" : "invalid_jsonrpc_request"};
+	struct refusal refusal = {.status = forward ? 400 : 403,
+	    .rules = !forward,
+	    .method = exchange->request.method,
+	    .path = exchange->target.path,
+	    .host = span_of_text(connection->host),
+	    .port = connection->port,
+	    .binary = connection->judged.binary,
+	    .policy = exchange->policy,
+	    .error = !forward		   ? "policy_denied"
+		     : exchange->look == 1 ? "invalid_graphql_request"
+					   : "invalid_jsonrpc_request"};
 
 	text_add(&text, "the body is over %zu bytes", exchange->body_max);
 	refusal.detail = text_span(&text);
-	http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, SPAN("body"), refusal.detail);
+	http_event(
+	    exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, SPAN("body"), refusal.detail);
 	exchange_refuse(exchange, &refusal);
 }
 

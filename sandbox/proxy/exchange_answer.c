@@ -44,12 +44,13 @@ exchange_failed(struct exchange *exchange, enum err r, const struct why *why)
 	char bytes[WHY_BYTES + 512];
 	struct text words = TEXT_OF(bytes);
 	bool denied = r == ERR_DENIED;
-	struct refusal refusal = {.status = denied ? 403 : 502, .error = denied ? "ssrf_denied" : "upstream_unreachable",
+	struct refusal refusal = {.status = denied ? 403 : 502,
+	    .error = denied ? "ssrf_denied" : "upstream_unreachable",
 	    .detail = denied ? blocked_words(exchange, &words, why) : span_of_text(why->text)};
 
 	exchange_let_go(exchange);
-	http_event(exchange->http, exchange, exchange->http->forward ? "FORWARD denied" : "HTTP_REQUEST denied", EVENT_DENIED,
-	    exchange->policy, SPAN_NONE, span_of_text(refusal.error), refusal.detail);
+	http_event(exchange->http, exchange, exchange->http->forward ? "FORWARD denied" : "HTTP_REQUEST denied",
+	    EVENT_DENIED, exchange->policy, SPAN_NONE, span_of_text(refusal.error), refusal.detail);
 	if (exchange->answer_begun)
 		exchange->http->front->broken(exchange);
 	else

@@ -215,7 +215,8 @@ absolute_begin(struct connection *connection, const struct http_head *head)
 		reply_text(connection->agent, 400, "Use CONNECT for HTTPS URLs");
 		connection_end(connection);
 	} else {
-		reply_error(connection->agent, 400, "unsupported_proxy_scheme", SPAN("only http:// can be forwarded"), SPAN_NONE);
+		reply_error(connection->agent, 400, "unsupported_proxy_scheme", SPAN("only http:// can be forwarded"),
+		    SPAN_NONE);
 		connection_end(connection);
 	}
 }

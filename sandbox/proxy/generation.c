@@ -8,8 +8,8 @@ older(const struct connection *connection)
 {
 	const struct proxy *proxy = connection->proxy;
 
-	return connection->judged_allowed && (connection->judged.generation < proxy->generation ||
-	    connection->policyd_life != proxy->policyd_life);
+	return connection->judged_allowed &&
+	       (connection->judged.generation < proxy->generation || connection->policyd_life != proxy->policyd_life);
 }
 
 /*

@@ -25,8 +25,8 @@ framing_write(struct exchange *exchange, const struct http_head *answer)
 	bool unknown = answer->body == HTTP_BODY_CHUNKED || answer->body == HTTP_BODY_CLOSE;
 
 	exchange->answer_chunked = unknown && exchange->request.minor > 0;
-	exchange->answer_last |= exchange->http->ending || !exchange->request.keep_alive ||
-	    (unknown && exchange->request.minor == 0);
+	exchange->answer_last |=
+	    exchange->http->ending || !exchange->request.keep_alive || (unknown && exchange->request.minor == 0);
 	if (exchange->answer_chunked)
 		side_write(side, SPAN("Transfer-Encoding: chunked\r\n"));
 	else if (answer->has_length)

@@ -87,7 +87,8 @@ read_head(struct back *back)
 	struct http_head head;
 	struct why why = {0};
 	size_t used = 0;
-	enum err r = http_response_parse(bytes_span(&back->side.in), HTTP_HEAD_BYTES, exchange->head, &head, &used, &why);
+	enum err r =
+	    http_response_parse(bytes_span(&back->side.in), HTTP_HEAD_BYTES, exchange->head, &head, &used, &why);
 	bool keep;
 
 	if (r == ERR_MORE)
@@ -240,11 +241,11 @@ drop(struct back *back)
 }
 
 const struct back_kind h1_back = {
-	.start = start,
-	.room = room,
-	.body = body,
-	.end = end,
-	.resume = resume,
-	.leave = leave,
-	.drop = drop,
+    .start = start,
+    .room = room,
+    .body = body,
+    .end = end,
+    .resume = resume,
+    .leave = leave,
+    .drop = drop,
 };

@@ -38,12 +38,14 @@ malformed(struct exchange *exchange, enum err r, const struct why *why)
 {
 	struct http *http = exchange->http;
 	struct refusal refusal = {.status = r == ERR_RANGE ? 431 : 400, .error = ""};
-	bool h2c = http->connection->judged.inspect && span_starts(bytes_span(&http->agent.in), SPAN("PRI * HTTP/2.0\r\n"));
+	bool h2c =
+	    http->connection->judged.inspect && span_starts(bytes_span(&http->agent.in), SPAN("PRI * HTTP/2.0\r\n"));
 
 	http_event(http, NULL, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("parse"), span_of_text(why->text));
 	http->ending = true;
 	if (h2c)
-		refusal = (struct refusal){.status = 403, .error = "unsupported_l7_protocol",
+		refusal = (struct refusal){.status = 403,
+		    .error = "unsupported_l7_protocol",
 		    .detail = SPAN("HTTP/2 is spoken over TLS only")};
 	exchange->close = !http->forward && !h2c;
 	exchange->request_done = true;
@@ -85,8 +87,8 @@ read_head(struct http *http)
 	if (http->ending || http->exchanges_n >= PIPELINE_MAX || bytes.length == 0 || upgrade_waits(http))
 		return false;
 	exchange = exchange_new(http);
-	r = http_request_parse(bytes, http->forward ? HTTP_FIRST_HEAD_BYTES : HTTP_HEAD_BYTES, &exchange->request, &used,
-	    &why);
+	r = http_request_parse(
+	    bytes, http->forward ? HTTP_FIRST_HEAD_BYTES : HTTP_HEAD_BYTES, &exchange->request, &used, &why);
 	if (r == ERR_MORE) {
 		exchange_over(exchange);
 		return false;
@@ -131,7 +133,8 @@ read_chunk(struct http *http, struct exchange *exchange, size_t room)
 	if (r == ERR_MORE)
 		return false;
 	if (r != OK) {
-		http_event(http, exchange, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("parse"), span_of_text(why.text));
+		http_event(
+		    http, exchange, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("parse"), span_of_text(why.text));
 		http_over(http);
 		return false;
 	}
@@ -153,8 +156,8 @@ read_body(struct http *http)
 
 	if (room == 0 || (exchange->answer_done && http->ending))
 		return false;
-	return exchange->request.body == HTTP_BODY_CHUNKED ? read_chunk(http, exchange, room) :
-	    read_length(http, exchange, room);
+	return exchange->request.body == HTTP_BODY_CHUNKED ? read_chunk(http, exchange, room)
+							   : read_length(http, exchange, room);
 }
 
 static void
@@ -287,6 +290,7 @@ front_goodbye(struct http *http)
 	(void)http;
 }
 
+/* clang-format off */
 const struct front h1_front = {
 	.turn_of = turn_of,
 	.head = h1_answer_write,
@@ -299,3 +303,4 @@ const struct front h1_front = {
 	.goodbye = front_goodbye,
 	.drop = front_goodbye,
 };
+/* clang-format on */

@@ -72,7 +72,7 @@ says_empty(const struct exchange *exchange)
 	struct span method = exchange->request.method;
 
 	return exchange->front.stream != 0 && exchange->request.body == HTTP_BODY_NONE &&
-	    (span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH"));
+	       (span_is(method, "POST") || span_is(method, "PUT") || span_is(method, "PATCH"));
 }
 
 static void

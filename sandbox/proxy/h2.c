@@ -22,8 +22,11 @@ add(struct h2_fields *fields, struct span name, struct span value, uint8_t flags
 	for (size_t i = 0; i < name.length; i++)
 		to[i] = name.at[i] >= 'A' && name.at[i] <= 'Z' ? (char)(name.at[i] | 0x20) : name.at[i];
 	fields->names_used += name.length;
-	fields->nv[fields->n++] = (nghttp2_nv){.name = (uint8_t *)to, .namelen = name.length,
-	    .value = (uint8_t *)(uintptr_t)(value.length == 0 ? "" : value.at), .valuelen = value.length, .flags = flags};
+	fields->nv[fields->n++] = (nghttp2_nv){.name = (uint8_t *)to,
+	    .namelen = name.length,
+	    .value = (uint8_t *)(uintptr_t)(value.length == 0 ? "" : value.at),
+	    .valuelen = value.length,
+	    .flags = flags};
 }
 
 void
@@ -37,7 +40,8 @@ h2_fields_add(struct h2_fields *fields, const struct http_field *from, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!from[i].hop && from[i].known != HTTP_HOST)
-			add(fields, from[i].name, from[i].value, from[i].secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+			add(fields, from[i].name, from[i].value,
+			    from[i].secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
 }
 
 bool
@@ -45,13 +49,13 @@ h2_trailer(struct flow *flow, struct span name, struct span value, uint8_t flags
 {
 	struct http_field *fields = flow->trailers_in;
 
-	if (fields == NULL &&
-	    (fields = exchange_alloc(flow->exchange, HTTP_TRAILERS_MAX * sizeof(*fields))) == NULL)
+	if (fields == NULL && (fields = exchange_alloc(flow->exchange, HTTP_TRAILERS_MAX * sizeof(*fields))) == NULL)
 		return false;
 	flow->trailers_in = fields;
 	if (flow->trailers_in_n == HTTP_TRAILERS_MAX || !http_token(name) || !http_value_ok(value))
 		return false;
-	fields[flow->trailers_in_n] = http_trailer_of(exchange_copy(flow->exchange, name), exchange_copy(flow->exchange, value));
+	fields[flow->trailers_in_n] =
+	    http_trailer_of(exchange_copy(flow->exchange, name), exchange_copy(flow->exchange, value));
 	fields[flow->trailers_in_n++].secret = h2_secret(flags);
 	return true;
 }
@@ -166,10 +170,10 @@ h2_end(nghttp2_session *session, struct flow *flow, const struct http_field *tra
 	if (n > 0 && (kept = exchange_alloc(flow->exchange, n * sizeof(*kept))) != NULL)
 		for (size_t i = 0; i < n; i++)
 			if (!trailers[i].hop)
-				kept[flow->trailers_out_n++] = (struct http_field){
-				    .name = exchange_copy(flow->exchange, trailers[i].name),
-				    .value = exchange_copy(flow->exchange, trailers[i].value),
-				    .secret = trailers[i].secret};
+				kept[flow->trailers_out_n++] =
+				    (struct http_field){.name = exchange_copy(flow->exchange, trailers[i].name),
+					.value = exchange_copy(flow->exchange, trailers[i].value),
+					.secret = trailers[i].secret};
 	flow->trailers_out = kept;
 	resume(session, flow);
 }
@@ -180,7 +184,8 @@ static int
 invalid_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
     const uint8_t *value, size_t value_length, uint8_t flags, void *self)
 {
-	(void)session, (void)frame, (void)name, (void)name_length, (void)value, (void)value_length, (void)flags, (void)self;
+	(void)session, (void)frame, (void)name, (void)name_length, (void)value, (void)value_length, (void)flags,
+	    (void)self;
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* the stream is reset; by default the field would just be dropped */
 }
 
@@ -219,7 +224,8 @@ h2_fill(struct side *side, nghttp2_session *session)
 bool
 h2_finished(const struct side *side, nghttp2_session *session)
 {
-	return bytes_length(&side->out) == 0 && !nghttp2_session_want_read(session) && !nghttp2_session_want_write(session);
+	return bytes_length(&side->out) == 0 && !nghttp2_session_want_read(session) &&
+	       !nghttp2_session_want_write(session);
 }
 
 int64_t
@@ -252,7 +258,8 @@ h2_price(const nghttp2_frame *came)
 	case NGHTTP2_RST_STREAM:
 		return PRICE;
 	case NGHTTP2_DATA:
-		return came->hd.length == came->data.padlen && (came->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? PRICE : 0;
+		return came->hd.length == came->data.padlen && (came->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ? PRICE
+													       : 0;
 	case NGHTTP2_WINDOW_UPDATE:
 		return PRICE_UPDATE;
 	default:

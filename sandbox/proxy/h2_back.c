@@ -4,7 +4,8 @@
 
 #include "sandbox/proxy/h2.h"
 
-#define CONNECTION_BYTES (4 << 20) /* its window: as much is held of answers that the agent does not read, on all streams */
+#define CONNECTION_BYTES                                                                                               \
+	(4 << 20) /* its window: as much is held of answers that the agent does not read, on all streams */
 
 /* ---- the request ---- */
 
@@ -12,8 +13,8 @@ static struct span
 authority_of(const struct connection *connection, char *room, size_t size)
 {
 	bool v6 = strchr(connection->host, ':') != NULL;
-	int n = snprintf(room, size, connection->port == (connection->tls ? 443 : 80) ? "%s%s%s" : "%s%s%s:%u", v6 ? "[" : "",
-	    connection->host, v6 ? "]" : "", connection->port);
+	int n = snprintf(room, size, connection->port == (connection->tls ? 443 : 80) ? "%s%s%s" : "%s%s%s:%u",
+	    v6 ? "[" : "", connection->host, v6 ? "]" : "", connection->port);
 
 	return span_of_bytes(room, (size_t)n);
 }
@@ -66,8 +67,8 @@ start(struct back *back, struct exchange *exchange)
 	h2_fields_add(&fields, exchange->request.fields, exchange->request.fields_n);
 	framing_add(&fields, exchange, length, sizeof(length));
 	exchange->upstream = (struct flow){.exchange = exchange, .out_ended = empty};
-	exchange->upstream.stream =
-	    nghttp2_submit_request(back->session, NULL, fields.nv, fields.n, empty ? NULL : &provider, &exchange->upstream);
+	exchange->upstream.stream = nghttp2_submit_request(
+	    back->session, NULL, fields.nv, fields.n, empty ? NULL : &provider, &exchange->upstream);
 	if (exchange->upstream.stream < 0) {
 		exchange->upstream.stream = 0;
 		return false;
@@ -155,8 +156,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct side *side = self;
 	struct back *back = side->self;
 	bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-	struct flow *flow = frame->hd.stream_id == 0 ? NULL :
-	    nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	struct flow *flow =
+	    frame->hd.stream_id == 0 ? NULL : nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
 	pay(back, h2_price(frame));
 	if (frame->hd.type == NGHTTP2_GOAWAY)
@@ -295,9 +296,9 @@ enum err
 h2_back_open(struct back *back)
 {
 	static const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
-		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_BACK_BYTES},
+	    {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_BACK_BYTES},
 	};
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
@@ -342,11 +343,11 @@ drop(struct back *back)
 }
 
 const struct back_kind h2_back = {
-	.start = start,
-	.room = room,
-	.body = body,
-	.end = end,
-	.resume = drain,
-	.leave = leave,
-	.drop = drop,
+    .start = start,
+    .room = room,
+    .body = body,
+    .end = end,
+    .resume = drain,
+    .leave = leave,
+    .drop = drop,
 };

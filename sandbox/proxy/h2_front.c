@@ -13,7 +13,7 @@ static bool
 takes(const struct exchange *exchange)
 {
 	return exchange->state == EXCHANGE_SENT || exchange->state == EXCHANGE_COLLECTING ||
-	    exchange->state == EXCHANGE_REFUSED;
+	       exchange->state == EXCHANGE_REFUSED;
 }
 
 /* Pass on what came and waits. */
@@ -60,7 +60,8 @@ pay(struct http *http, int64_t price)
 		return;
 	http->ending = true;
 	http_over(http); /* behind the GOAWAY */
-	http_event(http, NULL, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("flood"), SPAN("frames that lead nowhere"));
+	http_event(
+	    http, NULL, NULL, EVENT_DENIED, SPAN_NONE, SPAN_NONE, SPAN("flood"), SPAN("frames that lead nowhere"));
 	nghttp2_session_terminate_session(http->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
@@ -104,8 +105,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct side *side = self;
 	struct http *http = side->self;
 	bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-	struct flow *flow = frame->hd.stream_id == 0 ? NULL :
-	    nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	struct flow *flow =
+	    frame->hd.stream_id == 0 ? NULL : nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
 	pay(http, h2_price(frame));
 	if (frame->hd.type == NGHTTP2_HEADERS)
@@ -200,9 +201,9 @@ enum err
 h2_front_open(struct http *http)
 {
 	static const nghttp2_settings_entry settings[] = {
-		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
-		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_AGENT_BYTES},
+	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS_MAX},
+	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_BYTES},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_AGENT_BYTES},
 	};
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
@@ -280,7 +281,8 @@ front_head(struct exchange *exchange, const struct http_head *answer)
 		flow->counted = answer->has_length;
 		flow->left = answer->length;
 		flow->out_ended = answer->body == HTTP_BODY_NONE || (answer->has_length && answer->length == 0);
-		r = nghttp2_submit_response(session, flow->stream, fields.nv, fields.n, flow->out_ended ? NULL : &provider);
+		r = nghttp2_submit_response(
+		    session, flow->stream, fields.nv, fields.n, flow->out_ended ? NULL : &provider);
 	}
 	if (r != 0 && r != NGHTTP2_ERR_DATA_EXIST)
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, flow->stream, NGHTTP2_INTERNAL_ERROR);
@@ -311,7 +313,8 @@ static void
 front_broken(struct exchange *exchange)
 {
 	exchange->state = EXCHANGE_REFUSED;
-	nghttp2_submit_rst_stream(exchange->http->session, NGHTTP2_FLAG_NONE, exchange->front.stream, NGHTTP2_INTERNAL_ERROR);
+	nghttp2_submit_rst_stream(
+	    exchange->http->session, NGHTTP2_FLAG_NONE, exchange->front.stream, NGHTTP2_INTERNAL_ERROR);
 	side_touch(&exchange->http->agent);
 }
 
@@ -336,6 +339,7 @@ front_drop(struct http *http)
 	http->session = NULL;
 }
 
+/* clang-format off */
 const struct front h2_front = {
 	.turn_of = turn_of,
 	.head = front_head,
@@ -348,3 +352,4 @@ const struct front h2_front = {
 	.goodbye = front_goodbye,
 	.drop = front_drop,
 };
+/* clang-format on */

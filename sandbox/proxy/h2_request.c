@@ -30,7 +30,7 @@ same_host(struct span a, struct span b)
 	struct why why;
 
 	return http_authority_parse(a, &one, &why) == OK && http_authority_parse(b, &two, &why) == OK &&
-	    http_authority_is(&two, one.host, one.has_port ? one.port : HTTPS_PORT, HTTPS_PORT);
+	       http_authority_is(&two, one.host, one.has_port ? one.port : HTTPS_PORT, HTTPS_PORT);
 }
 
 /* What single fields say. */

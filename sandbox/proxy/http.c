@@ -54,7 +54,7 @@ held_by(const struct http *http)
 
 	list_each(exchange, &http->exchanges, struct exchange, link)
 		sum += exchange->front.in.size + exchange->front.out.size + exchange->upstream.in.size +
-		    exchange->upstream.out.size + exchange->collected.size + exchange->held_beside;
+		       exchange->upstream.out.size + exchange->collected.size + exchange->held_beside;
 	list_each(back, &http->backs, struct back, link)
 		sum += back->side.in.size + back->side.out.size;
 	return http->tunnel == NULL ? sum : sum + tunnel_held(http->tunnel);
@@ -80,7 +80,7 @@ http_settle(void *self)
 	sides_flush(&http->sides);
 	share_out(http);
 	if (http->agent.broken || (http->ending && list_empty(&http->exchanges) && http->tunnel == NULL &&
-	    bytes_length(&http->agent.out) == 0))
+				      bytes_length(&http->agent.out) == 0))
 		http->over = true;
 	bury(http);
 	if (http->over)
@@ -119,12 +119,12 @@ static const struct {
 	const char *tunnel, *upgrade, *forward;
 	const char *uninspected, *uninspected_forward;
 } heads[] = {
-	{EVENT_ALLOWED, EVENT_INFO, "L7_REQUEST allow", "L7_REQUEST allow_upgrade", "FORWARD_L7 allow", "HTTP_REQUEST",
-	    "FORWARD allowed"},
-	{EVENT_AUDITED, EVENT_LOW, "L7_REQUEST audit", "L7_REQUEST audit", "FORWARD_L7 audit", "HTTP_REQUEST",
-	    "FORWARD allowed"},
-	{EVENT_DENIED, EVENT_MED, "L7_REQUEST deny", "L7_REQUEST deny", "FORWARD_L7 deny", "HTTP_REQUEST denied",
-	    "FORWARD denied"},
+    {EVENT_ALLOWED, EVENT_INFO, "L7_REQUEST allow", "L7_REQUEST allow_upgrade", "FORWARD_L7 allow", "HTTP_REQUEST",
+	"FORWARD allowed"},
+    {EVENT_AUDITED, EVENT_LOW, "L7_REQUEST audit", "L7_REQUEST audit", "FORWARD_L7 audit", "HTTP_REQUEST",
+	"FORWARD allowed"},
+    {EVENT_DENIED, EVENT_MED, "L7_REQUEST deny", "L7_REQUEST deny", "FORWARD_L7 deny", "HTTP_REQUEST denied",
+	"FORWARD denied"},
 };
 
 /* Whose word it was: a code that is none of these is a rule's. */
@@ -159,8 +159,16 @@ void
 http_event(struct http *http, const struct exchange *exchange, const char *head, int action, struct span policy,
     struct span rule, struct span code, struct span reason)
 {
-	struct event event = {.class = EVENT_HTTP, .activity = "REQUEST", .engine = engine_of(code), .policy = policy, .rule = rule,
-	    .code = code, .reason = reason, .action = (enum event_action)action, .severity = EVENT_MED, .head = head};
+	struct event event = {.class = EVENT_HTTP,
+	    .activity = "REQUEST",
+	    .engine = engine_of(code),
+	    .policy = policy,
+	    .rule = rule,
+	    .code = code,
+	    .reason = reason,
+	    .action = (enum event_action)action,
+	    .severity = EVENT_MED,
+	    .head = head};
 
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
 		if (heads[i].action == event.action) {
@@ -180,8 +188,13 @@ static void
 relay_end(struct connection *connection, const char *why)
 {
 	struct http *http = connection->relay;
-	struct event event = {.class = EVENT_HTTP, .activity = "CLOSE", .severity = EVENT_INFO, .action = EVENT_ENDED,
-	    .head = "L7 tunnel closed after policy reload", .engine = "opa", .reason = span_of_text(why)};
+	struct event event = {.class = EVENT_HTTP,
+	    .activity = "CLOSE",
+	    .severity = EVENT_INFO,
+	    .action = EVENT_ENDED,
+	    .head = "L7 tunnel closed after policy reload",
+	    .engine = "opa",
+	    .reason = span_of_text(why)};
 
 	connection_event(connection, &event);
 	if (http->tunnel != NULL)

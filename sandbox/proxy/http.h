@@ -24,12 +24,13 @@
 #define STREAM_AGENT_BYTES 65535  /* window of a stream towards us, from the agent */
 #define STREAM_BACK_BYTES  262144 /* and from upstream, which is further away */
 #define INTERIM_MAX	   32	  /* 1xx of one answer */
-#define UNWANTED_MAX	   (1u << 20) /* of a request whose answer is whole: clients that write before they read get to see it */
-#define UNUSED_MAX	   16	  /* ranges of stream numbers that an agent passed over */
-#define HELD_MAX_BYTES	   (256u << 20) /* of bodies and heads on their way, of all connections */
-#define EXCHANGE_INLINE	   4096	  /* memory of an exchange without asking for more */
-#define EXCHANGE_BYTES	   (192u << 10)
-#define SPARES_MAX	   64 /* exchanges kept for the next requests, of all connections */
+#define UNWANTED_MAX                                                                                                   \
+	(1u << 20)	   /* of a request whose answer is whole: clients that write before they read get to see it */
+#define UNUSED_MAX	16 /* ranges of stream numbers that an agent passed over */
+#define HELD_MAX_BYTES	(256u << 20) /* of bodies and heads on their way, of all connections */
+#define EXCHANGE_INLINE 4096	     /* memory of an exchange without asking for more */
+#define EXCHANGE_BYTES	(192u << 10)
+#define SPARES_MAX	64 /* exchanges kept for the next requests, of all connections */
 
 #define HTTP_HEAD_MS	  10000	 /* S23 */
 #define HTTP_FIRST_MS	  120000 /* idle before the first request */
@@ -56,13 +57,13 @@ struct flow {
 	struct exchange *exchange;
 	int32_t stream; /* 0: none */
 	struct bytes in, out;
-	bool in_ended;	  /* all of it is in `in` */
-	bool out_ended;	  /* nothing is added to out any more */
-	bool deferred;	  /* nghttp2 waits for us */
-	bool starved;	  /* there was no room: tell when there is again */
-	bool head_done;	  /* of an answer from upstream: what follows are trailers */
-	bool counted;	  /* `left` is known */
-	uint64_t left;	  /* to be sent yet; the last of it goes with the end, or clients reset what they have whole */
+	bool in_ended;	/* all of it is in `in` */
+	bool out_ended; /* nothing is added to out any more */
+	bool deferred;	/* nghttp2 waits for us */
+	bool starved;	/* there was no room: tell when there is again */
+	bool head_done; /* of an answer from upstream: what follows are trailers */
+	bool counted;	/* `left` is known */
+	uint64_t left;	/* to be sent yet; the last of it goes with the end, or clients reset what they have whole */
 	struct http_field *trailers_in, *trailers_out;
 	size_t trailers_in_n, trailers_out_n;
 };
@@ -88,39 +89,39 @@ struct exchange {
 	struct http_target target; /* path canonical */
 	bool upgrade;		   /* a WebSocket, or (uninspected) another upgrade */
 	bool websocket;
-	bool request_done;	   /* all of it came from the agent */
-	bool request_sent;	   /* all of it went upstream */
-	bool body_begun;	   /* some of it went upstream: no second try */
+	bool request_done; /* all of it came from the agent */
+	bool request_sent; /* all of it went upstream */
+	bool body_begun;   /* some of it went upstream: no second try */
 	bool retried;
-	bool bad;		   /* its head breaks a rule (HTTP/2, while it comes) */
-	size_t head_bytes;	   /* of an HTTP/2 head, so far */
+	bool bad;	   /* its head breaks a rule (HTTP/2, while it comes) */
+	size_t head_bytes; /* of an HTTP/2 head, so far */
 	/* the decision */
 	uint64_t judging; /* judge_request, or 0 */
 	bool refuse;	  /* DECIDED: answer refusal, else send */
 	bool close;	  /* answer nothing, close */
 	struct refusal refusal;
 	bool messages, messages_graphql; /* of a WebSocket */
-	bool messages_free; /* they are read for placeholders only, and pass unjudged */
+	bool messages_free;		 /* they are read for placeholders only, and pass unjudged */
 	bool deflate_offered, deflate;	 /* permessage-deflate, to the server; agreed */
 	struct span policy;
 	uint8_t look; /* of a body: enum engine_look */
 	bool tool_names;
 	size_t body_max;
 	struct bytes collected;
-	bool collected_whole; /* it is sent in place of what came */
-	size_t held_beside;   /* bytes that a model call holds for it, besides its own */
-	bool collecting;      /* for inject_body.c, once it is allowed */
+	bool collected_whole;	      /* it is sent in place of what came */
+	size_t held_beside;	      /* bytes that a model call holds for it, besides its own */
+	bool collecting;	      /* for inject_body.c, once it is allowed */
 	struct model_call *inference; /* NULL: no model is asked */
 	/* credentials (inject.h) */
-	struct inject *inject; /* what is to be filled; NULL: nothing */
+	struct inject *inject;		     /* what is to be filled; NULL: nothing */
 	bool rewrite_body, rewrite_messages; /* as its endpoint says */
-	uint8_t signing; /* as its verdict says; 0: not */
+	uint8_t signing;		     /* as its verdict says; 0: not */
 	struct span sign_service, sign_region;
 	struct placeholder_tail *tail; /* of a body that passes unread */
-	uint64_t passed; /* bytes of it */
+	uint64_t passed;	       /* bytes of it */
 	/* the answer */
-	bool head;	    /* to HEAD */
-	bool answer_begun;  /* its head went to the agent */
+	bool head;	   /* to HEAD */
+	bool answer_begun; /* its head went to the agent */
 	bool answer_done;
 	bool answer_chunked; /* HTTP/1 front */
 	bool answer_last;    /* HTTP/1 front: the connection closes behind it */
@@ -134,15 +135,15 @@ struct exchange {
 
 /* What speaks with the agent. */
 struct front {
-	bool (*turn_of)(struct exchange *exchange);			 /* may it go upstream, or be answered, now? */
+	bool (*turn_of)(struct exchange *exchange); /* may it go upstream, or be answered, now? */
 	void (*head)(struct exchange *exchange, const struct http_head *answer); /* also 1xx */
 	size_t (*room)(struct exchange *exchange);
-	void (*body)(struct exchange *exchange, struct span bytes);	 /* at most room */
+	void (*body)(struct exchange *exchange, struct span bytes); /* at most room */
 	void (*end)(struct exchange *exchange, const struct http_field *trailers, size_t n);
-	void (*broken)(struct exchange *exchange);			 /* the answer ends in the middle */
-	void (*resume)(struct exchange *exchange);			 /* exchange_room has grown: go on with its body */
-	void (*over)(struct exchange *exchange);			 /* the answer is whole */
-	void (*goodbye)(struct http *http);				 /* the connection is ended by us */
+	void (*broken)(struct exchange *exchange); /* the answer ends in the middle */
+	void (*resume)(struct exchange *exchange); /* exchange_room has grown: go on with its body */
+	void (*over)(struct exchange *exchange);   /* the answer is whole */
+	void (*goodbye)(struct http *http);	   /* the connection is ended by us */
 	void (*drop)(struct http *http);
 };
 
@@ -181,7 +182,7 @@ struct back {
 	nghttp2_session *session;
 	unsigned streams;
 	struct h2_budget budget;
-	bool going; /* GOAWAY */
+	bool going;		  /* GOAWAY */
 	struct http_head *answer; /* being read */
 	size_t answer_bytes;
 	bool answer_bad;
@@ -197,12 +198,12 @@ struct http {
 	size_t exchanges_n, backs_n;
 	struct timer limit;
 	uint64_t limit_ms; /* which limit runs; 0: none */
-	bool forward;	  /* one absolute-form request to the explicit proxy */
-	bool asked;	  /* a request came */
-	bool ending;	  /* no more requests; over when those that are there have ended */
-	bool over;	  /* bury it */
-	bool offers_h2;	  /* to upstream: the agent speaks it, or the server nothing else */
-	bool upstream_h2; /* what ALPN said */
+	bool forward;	   /* one absolute-form request to the explicit proxy */
+	bool asked;	   /* a request came */
+	bool ending;	   /* no more requests; over when those that are there have ended */
+	bool over;	   /* bury it */
+	bool offers_h2;	   /* to upstream: the agent speaks it, or the server nothing else */
+	bool upstream_h2;  /* what ALPN said */
 	bool upstream_known;
 	struct tunnel *tunnel; /* after 101 */
 	/* HTTP/1 front */
@@ -214,7 +215,9 @@ struct http {
 	size_t block_bytes; /* of a header block that has not ended */
 	bool in_block;
 	int32_t highest; /* stream that the agent opened */
-	struct { int32_t first, last; } unused[UNUSED_MAX]; /* below it: numbers that were passed over, the newest such ranges */
+	struct {
+		int32_t first, last;
+	} unused[UNUSED_MAX]; /* below it: numbers that were passed over, the newest such ranges */
 	size_t unused_n;
 	struct h2_budget budget;
 };
@@ -228,22 +231,22 @@ void http_event(struct http *http, const struct exchange *exchange, const char *
 
 /* exchange.c: the front calls */
 struct exchange *exchange_new(struct http *http);
-void *exchange_alloc(struct exchange *exchange, size_t bytes); /* NULL past EXCHANGE_BYTES; not zeroed */
+void *exchange_alloc(struct exchange *exchange, size_t bytes);		 /* NULL past EXCHANGE_BYTES; not zeroed */
 struct span exchange_copy(struct exchange *exchange, struct span bytes); /* SPAN_NONE past it */
-void exchange_begin(struct exchange *exchange); /* its head is whole, in request */
-size_t exchange_room(struct exchange *exchange); /* for more of its body */
+void exchange_begin(struct exchange *exchange);				 /* its head is whole, in request */
+size_t exchange_room(struct exchange *exchange);			 /* for more of its body */
 void exchange_body(struct exchange *exchange, struct span bytes);
 void exchange_body_end(struct exchange *exchange, const struct http_field *trailers, size_t n);
 bool exchange_empty(const struct exchange *exchange); /* no body follows the head that goes upstream */
-void exchange_proceed(struct exchange *exchange); /* it is its turn, perhaps */
-void exchange_gone(struct exchange *exchange);	   /* the agent has left it */
+void exchange_proceed(struct exchange *exchange);     /* it is its turn, perhaps */
+void exchange_gone(struct exchange *exchange);	      /* the agent has left it */
 
 /* exchange.c: backs call */
 void exchange_answer(struct exchange *exchange, const struct http_head *answer);
 void exchange_answer_end(struct exchange *exchange, const struct http_field *trailers, size_t n);
 void exchange_failed(struct exchange *exchange, enum err r, const struct why *why);
 void exchange_retry(struct exchange *exchange, const struct why *why); /* it broke before any byte of an answer */
-void exchange_pump(struct exchange *exchange); /* the back has room for its body */
+void exchange_pump(struct exchange *exchange);			       /* the back has room for its body */
 
 /* exchange.c: what was decided */
 void exchange_refuse(struct exchange *exchange, const struct refusal *refusal);
@@ -257,7 +260,7 @@ enum check { CHECK_OK, CHECK_REFUSE, CHECK_REJECT };
 enum check check_request(struct exchange *exchange, struct refusal *refusal, struct why *why);
 
 /* ask.c: the question and what follows from its verdict */
-void ask_again(struct exchange *exchange); /* its body is collected */
+void ask_again(struct exchange *exchange);			   /* its body is collected */
 void ask_reject(struct exchange *exchange, const struct why *why); /* it is no request: close */
 
 /* body.c: what a body says, for policyd */
@@ -268,10 +271,10 @@ void body_question(struct exchange *exchange, struct arena *arena, struct msg_qu
 
 /* pool.c */
 void pool_send(struct exchange *exchange); /* over some back; later, if need be */
-void pool_idle(struct back *back);	    /* it can take another exchange */
-void pool_room(struct back *back);	    /* it can take one more beside those that it has */
-void pool_dead(struct back *back);	    /* no longer: forget it */
-void pool_cancel(struct http *http);	    /* all of them */
+void pool_idle(struct back *back);	   /* it can take another exchange */
+void pool_room(struct back *back);	   /* it can take one more beside those that it has */
+void pool_dead(struct back *back);	   /* no longer: forget it */
+void pool_cancel(struct http *http);	   /* all of them */
 void pool_bury(struct http *http);
 
 /* The codecs. */

@@ -10,7 +10,7 @@
 #include "sandbox/proxy/proxy.h"
 #include "common/resolve/resolve.h"
 
-#define REQUEST_BYTES  (INFERENCE_BODY_MAX + (256u << 10))
+#define REQUEST_BYTES (INFERENCE_BODY_MAX + (256u << 10))
 
 /* ---- the call ---- */
 
@@ -19,7 +19,8 @@ inference_refuse(struct exchange *exchange, unsigned status, const char *error, 
 {
 	struct refusal refusal = {.status = status, .error = error, .detail = hint, .detail_name = "hint"};
 
-	http_event(exchange->http, exchange, "INFERENCE denied", EVENT_DENIED, SPAN_NONE, SPAN_NONE, code, span_of_text(error));
+	http_event(exchange->http, exchange, "INFERENCE denied", EVENT_DENIED, SPAN_NONE, SPAN_NONE, code,
+	    span_of_text(error));
 	exchange_refuse(exchange, &refusal);
 }
 
@@ -92,8 +93,8 @@ static void
 send_or_say_why(struct model_call *call)
 {
 	if (!inference_next(call) && call->exchange->inference == call)
-		inference_refuse(call->exchange, 503, "inference service unavailable", SPAN("no backend of the route answers"),
-		    SPAN("unavailable"));
+		inference_refuse(call->exchange, 503, "inference service unavailable",
+		    SPAN("no backend of the route answers"), SPAN("unavailable"));
 }
 
 void
@@ -108,10 +109,11 @@ inference_begin(struct exchange *exchange)
 		inference_refuse(exchange, 403, "connection not allowed by policy", SPAN_NONE, SPAN("no_api"));
 	} else if (!any_route(backends))
 		inference_refuse(exchange, 503, "cluster inference is not configured",
-		    SPAN("set a route with: openshell inference set --provider NAME --model MODEL"), SPAN("not_configured"));
+		    SPAN("set a route with: openshell inference set --provider NAME --model MODEL"),
+		    SPAN("not_configured"));
 	else if (!any_speaks(backends, api))
-		inference_refuse(exchange, 400, "no compatible inference route available", SPAN("the route's provider has no such call"),
-		    SPAN("no_backend"));
+		inference_refuse(exchange, 400, "no compatible inference route available",
+		    SPAN("the route's provider has no such call"), SPAN("no_backend"));
 	else {
 		struct model_call *call = call_new(exchange, api, backends);
 
@@ -138,7 +140,8 @@ inference_collected(struct exchange *exchange)
 	call->body = exchange->collected;
 	exchange->collected = (struct bytes){0};
 	exchange->held_beside = call->body.size;
-	if ((r = json_read(bytes_span(&call->body), &call->object, &why)) == OK && call->object.kind != JSON_KIND_OBJECT)
+	if ((r = json_read(bytes_span(&call->body), &call->object, &why)) == OK &&
+	    call->object.kind != JSON_KIND_OBJECT)
 		r = fail(&why, ERR_SYNTAX, "the body is %s, not an object", json_kind_name(call->object.kind));
 	if (r != OK) {
 		inference_refuse(exchange, 400, "the body is not a JSON object", span_of_text(why.text), SPAN("body"));
@@ -164,7 +167,8 @@ late(void *self)
 		if (exchange->answer_begun)
 			http->front->broken(exchange);
 		else if (!inference_next(call))
-			inference_refuse(exchange, 503, "inference service unavailable", SPAN("no answer in time"), SPAN("timeout"));
+			inference_refuse(
+			    exchange, 503, "inference service unavailable", SPAN("no answer in time"), SPAN("timeout"));
 	}
 	http_settle(http);
 }
@@ -182,16 +186,26 @@ request_make(struct model_call *call, struct msg_route_open *open, struct why *w
 
 	if (path == NULL || fields == NULL)
 		return fail(why, ERR_LIMIT, "the request is too large");
-	if ((r = inference_path(backend, call->api, exchange->target.path, call->stream, arena, &path->literal, why)) != OK ||
+	if ((r = inference_path(backend, call->api, exchange->target.path, call->stream, arena, &path->literal, why)) !=
+		OK ||
 	    (call->api->body && (r = inference_body(backend, call->api, call->object, arena, &body, why)) != OK))
 		return r;
 	bytes_free(&exchange->collected);
 	bytes_add(&exchange->collected, body);
 	exchange->held_beside = call->body.size + arena->used_bytes;
-	*open = (struct msg_route_open){.backend = backend->slot, .host = backend->host, .port = backend->port,
-	    .tls = backend->tls, .method = span_of_text(call->api->method), .path = path, .path_n = 1, .fields = fields,
-	    .fields_n = inference_fields(backend, &exchange->request, arena, fields), .h2 = backend->tls,
-	    .body = call->api->body ? 1 : 0, .length = body.length, .head_ms = backend->timeout_ms};
+	*open = (struct msg_route_open){.backend = backend->slot,
+	    .host = backend->host,
+	    .port = backend->port,
+	    .tls = backend->tls,
+	    .method = span_of_text(call->api->method),
+	    .path = path,
+	    .path_n = 1,
+	    .fields = fields,
+	    .fields_n = inference_fields(backend, &exchange->request, arena, fields),
+	    .h2 = backend->tls,
+	    .body = call->api->body ? 1 : 0,
+	    .length = body.length,
+	    .head_ms = backend->timeout_ms};
 	return OK;
 }
 
@@ -249,7 +263,7 @@ inference_next(struct model_call *call)
 	struct exchange *exchange = call->exchange;
 
 	while (call->next < call->backends->n &&
-	    !inference_speaks(&call->backends->list[call->next], INFERENCE_ROUTE, call->api->protocol))
+	       !inference_speaks(&call->backends->list[call->next], INFERENCE_ROUTE, call->api->protocol))
 		call->next++;
 	if (call->next == call->backends->n)
 		return false;

@@ -20,18 +20,25 @@ inference_tell(struct model_call *call, int action, struct span code, struct spa
 {
 	char bytes[1024];
 	struct text details = TEXT_OF(bytes);
-	struct event event = {.class = EVENT_API, .severity = action == EVENT_ALLOWED ? EVENT_INFO : EVENT_LOW,
-	    .action = (enum event_action)action, .activity = "CALL",
-	    .head = action == EVENT_ALLOWED ? "INFERENCE answered" : "INFERENCE failed", .engine = "proxy",
-	    .method = call->exchange->request.method, .path = call->exchange->target.path,
-	    .protocol = span_of_text(call->api->protocol), .code = code, .reason = reason};
+	struct event event = {.class = EVENT_API,
+	    .severity = action == EVENT_ALLOWED ? EVENT_INFO : EVENT_LOW,
+	    .action = (enum event_action)action,
+	    .activity = "CALL",
+	    .head = action == EVENT_ALLOWED ? "INFERENCE answered" : "INFERENCE failed",
+	    .engine = "proxy",
+	    .method = call->exchange->request.method,
+	    .path = call->exchange->target.path,
+	    .protocol = span_of_text(call->api->protocol),
+	    .code = code,
+	    .reason = reason};
 
 	if (call->told || call->backend == NULL)
 		return;
 	call->told = true;
-	text_add(&details, "route=%s provider=" SPAN_FORMAT " model=" SPAN_FORMAT " status=%u tried=%u ms=%llu bytes=%llu",
-	    INFERENCE_ROUTE, SPAN_ARGS(call->backend->provider), SPAN_ARGS(call->backend->model), call->status, call->tried,
-	    (unsigned long long)(clock_ms() - call->begun_ms), (unsigned long long)call->bytes);
+	text_add(&details,
+	    "route=%s provider=" SPAN_FORMAT " model=" SPAN_FORMAT " status=%u tried=%u ms=%llu bytes=%llu",
+	    INFERENCE_ROUTE, SPAN_ARGS(call->backend->provider), SPAN_ARGS(call->backend->model), call->status,
+	    call->tried, (unsigned long long)(clock_ms() - call->begun_ms), (unsigned long long)call->bytes);
 	add_counts(&details, call);
 	event.details = text_span(&details);
 	connection_event(call->exchange->http->connection, &event);
@@ -147,8 +154,9 @@ failed(struct exchange *exchange, struct span code, struct span reason, bool beg
 	loop_timer_stop(exchange->http->loop, &call->timer);
 	inference_tell(call, EVENT_ENDED, code, reason);
 	inference_refuse(exchange, certificate || span_is(code, "upstream_broken") ? 502 : 503,
-	    certificate || span_is(code, "upstream_broken") ? "inference service error" : "inference service unavailable", reason,
-	    code);
+	    certificate || span_is(code, "upstream_broken") ? "inference service error"
+							    : "inference service unavailable",
+	    reason, code);
 	return true;
 }
 

@@ -71,8 +71,8 @@ override_add(struct text *text, struct span path, bool stream)
 }
 
 enum err
-inference_path(const struct msg_inference_backend *backend, const struct inference_api *api, struct span path, bool stream,
-    struct arena *arena, struct span *out, struct why *why)
+inference_path(const struct msg_inference_backend *backend, const struct inference_api *api, struct span path,
+    bool stream, struct arena *arena, struct span *out, struct why *why)
 {
 	char bytes[PATH_MAX_BYTES + 1];
 	struct text text = TEXT_OF(bytes);
@@ -114,14 +114,15 @@ is_raw_vertex(const struct msg_inference_backend *backend)
 static bool
 wants_usage(const struct inference_api *api, struct json body)
 {
-	bool openai = strcmp(api->protocol, "openai_chat_completions") == 0 || strcmp(api->protocol, "openai_completions") == 0;
+	bool openai =
+	    strcmp(api->protocol, "openai_chat_completions") == 0 || strcmp(api->protocol, "openai_completions") == 0;
 
 	return openai && inference_streams(api, body) && json_get(body, "stream_options").kind == JSON_KIND_NONE;
 }
 
 static size_t
-edits_of(const struct msg_inference_backend *backend, const struct inference_api *api, struct json body, struct span model,
-    struct json_edit edits[3])
+edits_of(const struct msg_inference_backend *backend, const struct inference_api *api, struct json body,
+    struct span model, struct json_edit edits[3])
 {
 	if (is_raw_vertex(backend)) {
 		edits[0] = (struct json_edit){"model", SPAN_NONE};
@@ -177,7 +178,8 @@ static const struct {
 };
 
 static bool
-field_write(struct msg_route_field *field, const char *name, struct arena *arena, struct msg_piece first, struct msg_piece then)
+field_write(
+    struct msg_route_field *field, const char *name, struct arena *arena, struct msg_piece first, struct msg_piece then)
 {
 	size_t n = then.literal.length + then.slot.length > 0 ? 2 : 1;
 
@@ -218,9 +220,11 @@ inference_fields(const struct msg_inference_backend *backend, const struct http_
 	for (size_t i = 0; i < COUNT(passed) && n + 1 < INFERENCE_FIELDS_MAX; i++) {
 		struct span value = value_of(request, passed[i].name, passed[i].otherwise);
 
-		if (value.length == 0 || (passed[i].provider != NULL && !span_is(backend->provider, passed[i].provider)))
+		if (value.length == 0 ||
+		    (passed[i].provider != NULL && !span_is(backend->provider, passed[i].provider)))
 			continue;
-		if (!field_write(&out[n++], passed[i].name, arena, (struct msg_piece){.literal = value}, (struct msg_piece){0}))
+		if (!field_write(
+			&out[n++], passed[i].name, arena, (struct msg_piece){.literal = value}, (struct msg_piece){0}))
 			return 0;
 	}
 	if (backend->auth != 0 && !key_write(backend, arena, &out[n++]))

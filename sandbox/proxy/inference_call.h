@@ -52,7 +52,7 @@ bool inference_streams(const struct inference_api *api, struct json body);
  *
  * returns how many were written to out (INFERENCE_FIELDS_MAX at least), each of pieces in arena; 0 past the arena's ceiling
  */
-size_t inference_fields(const struct msg_inference_backend *backend, const struct http_head *request, struct arena *arena,
-    struct msg_route_field out[INFERENCE_FIELDS_MAX]);
+size_t inference_fields(const struct msg_inference_backend *backend, const struct http_head *request,
+    struct arena *arena, struct msg_route_field out[INFERENCE_FIELDS_MAX]);
 
 #endif

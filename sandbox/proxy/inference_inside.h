@@ -24,7 +24,7 @@ struct whereabouts {
 struct backends {
 	unsigned references;
 	uint64_t revision;
-	char *bytes; /* of the message */
+	char *bytes;	    /* of the message */
 	struct arena arena; /* and its lists */
 	struct msg_inference_backend *list;
 	struct whereabouts *where; /* of each */
@@ -37,21 +37,21 @@ struct model_call {
 	const struct inference_api *api;
 	struct backends *backends;
 	const struct msg_inference_backend *backend; /* that is tried */
-	size_t next;	      /* of backends, to be tried after it */
-	uint64_t resolving;   /* its name, or 0 */
+	size_t next;				     /* of backends, to be tried after it */
+	uint64_t resolving;			     /* its name, or 0 */
 	unsigned tried;
 	char *host;	      /* of backend, in request */
 	struct bytes body;    /* as the agent sent it */
 	struct json object;   /* in it */
 	struct arena request; /* what is sent to this backend */
 	uint64_t begun_ms;
-	struct timer timer;   /* of a buffered call: all of it; of a stream: the next piece */
-	bool stream;	      /* the agent asked for one */
-	bool events;	      /* the answer is one */
-	bool counts;	      /* the answer can be read: no content coding */
+	struct timer timer; /* of a buffered call: all of it; of a stream: the next piece */
+	bool stream;	    /* the agent asked for one */
+	bool events;	    /* the answer is one */
+	bool counts;	    /* the answer can be read: no content coding */
 	bool told;
 	unsigned status;
-	uint64_t bytes;	      /* of the answer */
+	uint64_t bytes; /* of the answer */
 	struct usage usage;
 };
 
@@ -64,6 +64,7 @@ bool inference_next(struct model_call *call);
 void inference_tell(struct model_call *call, int action, struct span code, struct span reason);
 
 /* It cannot be answered: refused with status and words, and told. */
-void inference_refuse(struct exchange *exchange, unsigned status, const char *error, struct span hint, struct span code);
+void inference_refuse(
+    struct exchange *exchange, unsigned status, const char *error, struct span hint, struct span code);
 
 #endif

@@ -12,8 +12,9 @@ inference_serve(struct connection *connection)
 
 	connection->inference = true;
 	connection->judged.allowed = connection->judged.inspect = true;
-	if (connection->how == HOW_CONNECT && (leg_write(connection->agent, established, sizeof(established) - 1, &put, &why) != OK ||
-	    put != sizeof(established) - 1))
+	if (connection->how == HOW_CONNECT &&
+	    (leg_write(connection->agent, established, sizeof(established) - 1, &put, &why) != OK ||
+		put != sizeof(established) - 1))
 		connection_end(connection);
 	else
 		sniff_begin(connection);

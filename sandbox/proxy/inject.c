@@ -6,10 +6,10 @@
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/tokens.h"
 
-#define PATH_PIECES   64
-#define QUERY_PIECES  128
-#define VALUE_PIECES  16
-#define QUERY_BYTES   16384
+#define PATH_PIECES  64
+#define QUERY_PIECES 128
+#define VALUE_PIECES 16
+#define QUERY_BYTES  16384
 
 struct inject *
 inject_needed(struct exchange *exchange)
@@ -97,7 +97,8 @@ query_take(struct exchange *exchange, struct inject *inject, struct why *why)
 	const struct placeholder_tokens tokens = tokens_of(exchange->http->connection->proxy);
 	struct placeholder_piece room[QUERY_PIECES];
 	struct placeholder_pieces pieces = {.at = room, .max = QUERY_PIECES};
-	enum err r = placeholder_query(exchange->target.query, PLACEHOLDER_QUERY, &tokens, &exchange->more, &pieces, why);
+	enum err r =
+	    placeholder_query(exchange->target.query, PLACEHOLDER_QUERY, &tokens, &exchange->more, &pieces, why);
 
 	if (r != OK)
 		cannot(inject, r, "a placeholder in the query cannot be filled");
@@ -131,7 +132,7 @@ static bool
 is_signed_with(const struct http_field *field)
 {
 	return http_same(field->name, SPAN("authorization")) && span_starts(field->value, SPAN("AWS4-")) &&
-	    placeholder_marked(field->value);
+	       placeholder_marked(field->value);
 }
 
 static enum err
@@ -156,8 +157,9 @@ field_take(struct exchange *exchange, size_t i, struct why *why)
 		return r;
 	if (field->hop || field->known == HTTP_HOST)
 		return fail(why, ERR_SYNTAX, "a placeholder in a field that is not passed on");
-	if ((inject = inject_needed(exchange)) == NULL || (inject->fields == NULL &&
-	    (inject->fields = exchange_alloc(exchange, exchange->request.fields_n * sizeof(*inject->fields))) == NULL))
+	if ((inject = inject_needed(exchange)) == NULL ||
+	    (inject->fields == NULL && (inject->fields = exchange_alloc(
+					    exchange, exchange->request.fields_n * sizeof(*inject->fields))) == NULL))
 		return fail(why, ERR_LIMIT, "the head is too large");
 	inject->fields[inject->fields_n].field = i;
 	if (!keep(exchange, &pieces, &inject->fields[inject->fields_n].pieces))
@@ -197,8 +199,9 @@ inject_check(struct exchange *exchange, struct refusal *refusal)
 		if (may_hold(&request->fields[i]))
 			r = field_take(exchange, i, &why);
 	if (r != OK)
-		return refuse(refusal, r, r == ERR_NOT_FOUND ? "a placeholder in a header field stands for nothing here" :
-		    "a placeholder in a header field that cannot be filled");
+		return refuse(refusal, r,
+		    r == ERR_NOT_FOUND ? "a placeholder in a header field stands for nothing here"
+				       : "a placeholder in a header field that cannot be filled");
 	if (exchange->inject == NULL)
 		return CHECK_OK;
 	if (request->host.length == 0)

@@ -16,16 +16,16 @@ struct inject_field {
 
 /* What is to be filled of one request; in the exchange's memory. NULL: nothing. */
 struct inject {
-	enum err r;	   /* why it is refused; OK: it is not */
-	const char *words; /* with r */
+	enum err r;			       /* why it is refused; OK: it is not */
+	const char *words;		       /* with r */
 	struct placeholder_pieces path, query; /* n 0: as they are in target */
 	struct inject_field *fields;
 	size_t fields_n;
 	struct placeholder_pieces body; /* n 0: as it was collected, or as it comes */
-	bool signature;		 /* the client has signed with placeholders: its signature must be dropped (9.5) */
-	struct arena memory;	 /* of the body */
-	uint64_t resolving;	 /* upstream_resolve, or 0 */
-	char payload[65];	 /* with signing: x-amz-content-sha256 */
+	bool signature;	     /* the client has signed with placeholders: its signature must be dropped (9.5) */
+	struct arena memory; /* of the body */
+	uint64_t resolving;  /* upstream_resolve, or 0 */
+	char payload[65];    /* with signing: x-amz-content-sha256 */
 };
 
 /* The exchange's; made where there is none yet. NULL past its memory. */
@@ -50,7 +50,8 @@ void inject_refuse(struct exchange *exchange, unsigned status, const char *error
  *
  * errors  ERR_LIMIT
  */
-enum err inject_open(struct exchange *exchange, struct arena *arena, struct msg_route_open *open, struct why *why) must_check;
+enum err inject_open(
+    struct exchange *exchange, struct arena *arena, struct msg_route_open *open, struct why *why) must_check;
 
 /* Does it go by the router? Then inject_send sends it. */
 bool inject_wanted(const struct exchange *exchange);

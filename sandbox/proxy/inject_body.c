@@ -17,9 +17,11 @@ void
 inject_too_large(struct exchange *exchange)
 {
 	if (exchange->signing != SIGNING_NOT)
-		inject_refuse(exchange, 413, "credential_injection_failed", "the body is over 10 MiB, which is what can be signed");
+		inject_refuse(exchange, 413, "credential_injection_failed",
+		    "the body is over 10 MiB, which is what can be signed");
 	else
-		inject_refuse(exchange, 413, "credential_injection_failed", "the body is over 256 KiB, which is what placeholders are filled in");
+		inject_refuse(exchange, 413, "credential_injection_failed",
+		    "the body is over 256 KiB, which is what placeholders are filled in");
 }
 
 /* ---- which bodies ---- */
@@ -50,7 +52,8 @@ form_of(const struct exchange *exchange)
 {
 	struct span type = type_of(&exchange->request);
 
-	if (http_count(&exchange->request, HTTP_CONTENT_TYPE) != 1 || http_find(&exchange->request, HTTP_CONTENT_ENCODING) != NULL)
+	if (http_count(&exchange->request, HTTP_CONTENT_TYPE) != 1 ||
+	    http_find(&exchange->request, HTTP_CONTENT_ENCODING) != NULL)
 		return FORM_NOT;
 	if (http_same(type, SPAN("application/json")) || ends_with(type, SPAN("+json")))
 		return FORM_JSON;
@@ -104,7 +107,7 @@ payload_take(struct exchange *exchange)
 	else if (exchange->signing == SIGNING_NO_BODY || said == NULL)
 		text_add(&text, "UNSIGNED-PAYLOAD");
 	else if (is_digest(said->value) || span_is(said->value, "UNSIGNED-PAYLOAD") ||
-	    span_is(said->value, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"))
+		 span_is(said->value, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"))
 		text_add_span(&text, said->value);
 	else
 		return false;
@@ -149,7 +152,8 @@ inject_allowed(struct exchange *exchange, const struct msg_verdict *verdict)
 	exchange->sign_service = exchange_copy(exchange, verdict->sign_service);
 	exchange->sign_region = exchange_copy(exchange, verdict->sign_region);
 	if (exchange->inject != NULL && exchange->inject->signature && exchange->signing == SIGNING_NOT) {
-		inject_refuse(exchange, 403, "invalid_credential_placeholder", "signed with placeholders, where nothing is signed anew");
+		inject_refuse(exchange, 403, "invalid_credential_placeholder",
+		    "signed with placeholders, where nothing is signed anew");
 		return false;
 	}
 	max = wanted(exchange);
@@ -209,7 +213,8 @@ inject_collected(struct exchange *exchange)
 		inject_too_large(exchange);
 		return;
 	}
-	if ((exchange->signing != SIGNING_NOT || (is_rewritten(exchange) && placeholder_marked(bytes_span(&exchange->collected)))) &&
+	if ((exchange->signing != SIGNING_NOT ||
+		(is_rewritten(exchange) && placeholder_marked(bytes_span(&exchange->collected)))) &&
 	    inject_needed(exchange) == NULL)
 		r = fail(&why, ERR_LIMIT, "the request is too large");
 	else if (exchange->signing != SIGNING_NOT && !payload_take(exchange))
@@ -222,7 +227,8 @@ inject_collected(struct exchange *exchange)
 	if (r == OK)
 		exchange_decide(exchange);
 	else
-		inject_refuse(exchange, 403, r == ERR_NOT_FOUND ? "credential_unavailable" : "credential_injection_failed", why.text);
+		inject_refuse(exchange, 403,
+		    r == ERR_NOT_FOUND ? "credential_unavailable" : "credential_injection_failed", why.text);
 }
 
 /* ---- bodies that pass ---- */
@@ -232,7 +238,7 @@ static bool
 is_last(const struct exchange *exchange, struct span bytes)
 {
 	return bytes.length == 0 || exchange->collected_whole ||
-	    (exchange->request.body == HTTP_BODY_LENGTH && exchange->passed == exchange->request.length);
+	       (exchange->request.body == HTTP_BODY_LENGTH && exchange->passed == exchange->request.length);
 }
 
 bool

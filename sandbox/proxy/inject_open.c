@@ -35,7 +35,8 @@ inject_pieces(const struct placeholder_pieces *from, struct msg_piece *to, size_
 		do {
 			if (n == max)
 				return 0;
-			to[n++] = (struct msg_piece){.literal = span_head(rest, LITERAL_BYTES), .slot = piece->token,
+			to[n++] = (struct msg_piece){.literal = span_head(rest, LITERAL_BYTES),
+			    .slot = piece->token,
 			    .place = (uint8_t)piece->place};
 			rest = span_tail(rest, LITERAL_BYTES);
 		} while (rest.length > 0);
@@ -45,8 +46,8 @@ inject_pieces(const struct placeholder_pieces *from, struct msg_piece *to, size_
 
 /* A text that may have been cut: its pieces, or itself. */
 static enum err
-pieces_put(struct building *b, const struct placeholder_pieces *from, struct span text, struct msg_piece **out, size_t *out_n,
-    struct why *why)
+pieces_put(struct building *b, const struct placeholder_pieces *from, struct span text, struct msg_piece **out,
+    size_t *out_n, struct why *why)
 {
 	struct placeholder_piece all = {.literal = text};
 	struct placeholder_pieces whole = {.at = &all, .n = text.length > 0, .max = 1};
@@ -82,7 +83,8 @@ pieces_of(const struct exchange *exchange, size_t field)
 }
 
 static enum err
-field_put(struct building *b, struct span name, const struct placeholder_pieces *pieces, struct span value, struct why *why)
+field_put(
+    struct building *b, struct span name, const struct placeholder_pieces *pieces, struct span value, struct why *why)
 {
 	struct msg_route_field *field = &b->open->fields[b->open->fields_n];
 
@@ -98,7 +100,8 @@ field_put(struct building *b, struct span name, const struct placeholder_pieces 
 static bool
 is_signature(const struct http_field *field)
 {
-	static const char *const names[] = {"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"};
+	static const char *const names[] = {
+	    "authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"};
 
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (http_same(field->name, span_of_text(names[i])))
@@ -109,8 +112,9 @@ is_signature(const struct http_field *field)
 static bool
 is_left_out(const struct exchange *exchange, const struct http_field *field)
 {
-	return field->hop || field->known == HTTP_HOST || (exchange->front.stream != 0 && field->known == HTTP_COOKIE) ||
-	    (exchange->signing != 0 && is_signature(field));
+	return field->hop || field->known == HTTP_HOST ||
+	       (exchange->front.stream != 0 && field->known == HTTP_COOKIE) ||
+	       (exchange->signing != 0 && is_signature(field));
 }
 
 /* Crumbs of an HTTP/2 request in one field (RFC 9113, 8.2.3). None of them holds a placeholder: it is no whole value. */
@@ -142,7 +146,8 @@ fields_put(struct building *b, struct why *why)
 		return too_large(why);
 	for (size_t i = 0; i < request->fields_n && r == OK; i++)
 		if (!is_left_out(exchange, &request->fields[i]))
-			r = field_put(b, request->fields[i].name, pieces_of(exchange, i), request->fields[i].value, why);
+			r = field_put(
+			    b, request->fields[i].name, pieces_of(exchange, i), request->fields[i].value, why);
 	if (r == OK && exchange->front.stream != 0)
 		r = cookies_put(b, why);
 	if (r == OK && request->trailers)
@@ -166,7 +171,8 @@ addresses_put(struct building *b, struct why *why)
 		const struct address *address = &connection->pinned[i];
 		char *text = arena_alloc(b->arena, ADDRESS_BYTES);
 
-		if (text == NULL || inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, text, ADDRESS_BYTES) == NULL)
+		if (text == NULL ||
+		    inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, text, ADDRESS_BYTES) == NULL)
 			return too_large(why);
 		list[i] = span_of_text(text);
 	}
@@ -197,17 +203,22 @@ inject_open(struct exchange *exchange, struct arena *arena, struct msg_route_ope
 	enum err r;
 
 	*open = (struct msg_route_open){.host = span_of_text(exchange->http->connection->host),
-	    .port = exchange->http->connection->port, .method = exchange->request.method, .has_query = exchange->target.has_query,
-	    .upgrade = exchange->upgrade, .h2 = exchange->http->offers_h2, .tls = exchange->http->connection->tls};
+	    .port = exchange->http->connection->port,
+	    .method = exchange->request.method,
+	    .has_query = exchange->target.has_query,
+	    .upgrade = exchange->upgrade,
+	    .h2 = exchange->http->offers_h2,
+	    .tls = exchange->http->connection->tls};
 	if (exchange->signing != 0) {
 		open->sign_service = exchange->sign_service;
 		open->sign_region = exchange->sign_region;
 		open->payload_hash = span_of_text(inject->payload);
 	}
 	body_say(exchange, open);
-	if ((r = pieces_put(&b, inject == NULL ? NULL : &inject->path, exchange->target.path, &open->path, &open->path_n, why)) != OK ||
-	    (r = pieces_put(&b, inject == NULL ? NULL : &inject->query, exchange->target.query, &open->query, &open->query_n,
-		 why)) != OK ||
+	if ((r = pieces_put(&b, inject == NULL ? NULL : &inject->path, exchange->target.path, &open->path,
+		 &open->path_n, why)) != OK ||
+	    (r = pieces_put(&b, inject == NULL ? NULL : &inject->query, exchange->target.query, &open->query,
+		 &open->query_n, why)) != OK ||
 	    (r = addresses_put(&b, why)) != OK)
 		return r;
 	return fields_put(&b, why);

@@ -13,7 +13,8 @@ inject_refuse(struct exchange *exchange, unsigned status, const char *error, con
 {
 	struct refusal refusal = {.status = status, .error = error, .detail = span_of_text(words)};
 
-	http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, span_of_text(error), refusal.detail);
+	http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, span_of_text(error),
+	    refusal.detail);
 	if (!exchange->answer_begun) {
 		exchange_refuse(exchange, &refusal);
 		return;
@@ -41,7 +42,8 @@ is_granted(const struct exchange *exchange)
 {
 	const struct connection *connection = exchange->http->connection;
 
-	return tokens_granted(connection->proxy, span_of_text(connection->host), connection->port, exchange->target.path);
+	return tokens_granted(
+	    connection->proxy, span_of_text(connection->host), connection->port, exchange->target.path);
 }
 
 /* How many are filled, and where: what an operator wants to know of a credential's use. */
@@ -51,8 +53,14 @@ tell(struct exchange *exchange, const struct inject *inject)
 	size_t n = inject->path.slots + inject->query.slots + inject->body.slots;
 	char words[96];
 	struct text details = TEXT_OF(words);
-	struct event event = {.class = EVENT_HTTP, .severity = EVENT_INFO, .action = EVENT_ALLOWED, .activity = "REQUEST",
-	    .head = "HTTP_REQUEST", .engine = "proxy", .method = exchange->request.method, .path = exchange->target.path,
+	struct event event = {.class = EVENT_HTTP,
+	    .severity = EVENT_INFO,
+	    .action = EVENT_ALLOWED,
+	    .activity = "REQUEST",
+	    .head = "HTTP_REQUEST",
+	    .engine = "proxy",
+	    .method = exchange->request.method,
+	    .path = exchange->target.path,
 	    .policy = exchange->policy};
 
 	for (size_t i = 0; i < inject->fields_n; i++)
@@ -103,10 +111,12 @@ inject_wanted(const struct exchange *exchange)
 	const struct proxy *proxy = exchange->http->connection->proxy;
 
 	const struct inject *inject = exchange->inject;
-	bool slots = inject != NULL && (inject->path.n > 0 || inject->query.n > 0 || inject->fields_n > 0 || inject->body.n > 0);
+	bool slots =
+	    inject != NULL && (inject->path.n > 0 || inject->query.n > 0 || inject->fields_n > 0 || inject->body.n > 0);
 
 	return slots || exchange->signing != 0 || is_granted(exchange) ||
-	    (exchange->rewrite_messages && exchange->http->connection->tls && proxy->router != NULL && tokens_any(proxy));
+	       (exchange->rewrite_messages && exchange->http->connection->tls && proxy->router != NULL &&
+		   tokens_any(proxy));
 }
 
 void
@@ -116,7 +126,8 @@ inject_send(struct exchange *exchange)
 	struct inject *inject = inject_needed(exchange);
 
 	if (exchange->upgrade && !exchange->websocket)
-		inject_refuse(exchange, 403, "credential_injection_failed", "credentials are put into no upgrade but to a WebSocket");
+		inject_refuse(exchange, 403, "credential_injection_failed",
+		    "credentials are put into no upgrade but to a WebSocket");
 	else if (!connection->tls)
 		inject_refuse(exchange, 403, "credential_injection_failed", "credentials are put in over TLS only");
 	else if (inject == NULL)

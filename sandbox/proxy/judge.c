@@ -11,15 +11,16 @@
 #define CONNECTION_MS 15000 /* a large binary may have to be hashed first */
 #define JUDGE_MS      5000
 #define ANSWER_US     50 /* a verdict takes 20 or so, and to be woken for it as long again */
-#define BATCH_MAX   32
-#define BATCH_BYTES (512u << 10) /* sent at once when it is that large; a message has at most 2 MiB */
+#define BATCH_MAX     32
+#define BATCH_BYTES   (512u << 10) /* sent at once when it is that large; a message has at most 2 MiB */
 #define BATCH_CEILING (4u << 20)
 
 /* One question that waits for its verdict. */
 struct ask {
 	uint64_t number;
 	struct judge *judge;
-	void (*done)(void *self, enum err r, const struct msg_verdict *verdict, const struct why *why); /* NULL: cancelled */
+	void (*done)(
+	    void *self, enum err r, const struct msg_verdict *verdict, const struct why *why); /* NULL: cancelled */
 	void *self;
 };
 
@@ -35,7 +36,7 @@ struct batch {
 struct judge {
 	struct proxy *proxy;
 	struct idle idle;
-	struct slots asks; /* struct ask by number */
+	struct slots asks;   /* struct ask by number */
 	struct batch *batch; /* being filled; NULL: none */
 	struct batch *spare;
 	struct timer cut; /* policyd's channel */
@@ -65,7 +66,7 @@ is_connected(const struct connection *connection)
 	socklen_t length = sizeof(info);
 
 	return getsockopt(leg_fd(connection->agent), IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
-	    (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
+	       (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
 }
 
 static enum err
@@ -87,7 +88,7 @@ connection_answered(void *self, enum err r, struct msg *answer, const struct why
 {
 	struct admission *admission = self;
 	struct connection *connection = admission->connection;
-	void (*then)(struct connection *connection, enum err r, const struct why *why) = admission->then;
+	void (*then)(struct connection * connection, enum err r, const struct why *why) = admission->then;
 	struct why why = {0};
 
 	connection->judging = 0;
@@ -134,7 +135,8 @@ judge_connection(
 	if (connection->proxy->policyd == NULL)
 		loop_timer_set(connection->proxy->loop, &connection->timer, 0, nobody_there, connection);
 	else
-		connection->judging = peer_call(connection->proxy->policyd, &m, CONNECTION_MS, connection_answered, admission);
+		connection->judging =
+		    peer_call(connection->proxy->policyd, &m, CONNECTION_MS, connection_answered, admission);
 }
 
 /* It does not read what it is told: it must not keep what is over. Later: who ends a connection holds others. */

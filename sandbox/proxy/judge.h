@@ -14,8 +14,8 @@ void judge_free(struct judge *judge); /* who waits is told ERR_UNAVAILABLE */
  *       whether allowed or not), or why there is no answer. Answers of an older generation than is in force come as
  *       ERR_CONFLICT
  */
-void judge_connection(struct connection *connection,
-    void (*then)(struct connection *connection, enum err r, const struct why *why));
+void judge_connection(
+    struct connection *connection, void (*then)(struct connection *connection, enum err r, const struct why *why));
 
 /* The connection ends: policyd forgets it. */
 void judge_forget(struct connection *connection);

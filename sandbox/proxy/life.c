@@ -40,7 +40,8 @@ make_room(struct proxy *proxy)
 		return false;
 	}
 	oldest = list_item(proxy->awaited.next, struct connection, awaited);
-	oldest->relay_end(oldest, "idle before the first request for longer than all others, of as many as may be open");
+	oldest->relay_end(
+	    oldest, "idle before the first request for longer than all others, of as many as may be open");
 	tell_full(proxy, "idle connections ended for new ones");
 	return true;
 }
@@ -98,7 +99,7 @@ connections_end(struct proxy *proxy, bool (*match)(const struct connection *conn
 	struct connection *connection;
 
 	list_init(&all);
-	list_each (connection, &proxy->connections, struct connection, link)
+	list_each(connection, &proxy->connections, struct connection, link)
 		if (connection->relay_end != NULL && (match == NULL || match(connection))) {
 			list_remove(&connection->link);
 			list_append(&all, &connection->link);

@@ -83,6 +83,6 @@ linger_done(struct proxy *proxy)
 {
 	struct linger *linger;
 
-	list_each (linger, &proxy->lingering, struct linger, link)
+	list_each(linger, &proxy->lingering, struct linger, link)
 		linger_end(linger);
 }

@@ -11,7 +11,7 @@
 #include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/tunnel.h"
 
-#define SLOTS_PIECES 255	    /* of a message with placeholders */
+#define SLOTS_PIECES 255 /* of a message with placeholders */
 #define SLOTS_BYTES  (256u << 10)
 
 enum { KIND_TEXT = 2, KIND_BINARY = 3 };
@@ -27,7 +27,8 @@ frame_send(struct tunnel *tunnel, enum websocket_opcode opcode, bool compressed,
 
 	if (getrandom(mask, sizeof(mask), 0) != (ssize_t)sizeof(mask))
 		abort();
-	side_write(tunnel->upstream, span_of_bytes(head, websocket_head_write(opcode, true, compressed, length, mask, head)));
+	side_write(
+	    tunnel->upstream, span_of_bytes(head, websocket_head_write(opcode, true, compressed, length, mask, head)));
 	websocket_mask(bytes, length, mask, 0);
 	side_write(tunnel->upstream, span_of_bytes(bytes, length));
 	tunnel->to_upstream.closed |= opcode == WEBSOCKET_CLOSE;
@@ -84,8 +85,8 @@ message_fill(struct tunnel *tunnel)
 	else if (r == OK && routed_is(exchange))
 		routed_message(exchange, text);
 	else {
-		http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, SPAN("credential_unavailable"),
-		    SPAN("a placeholder in a message cannot be filled"));
+		http_event(exchange->http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE,
+		    SPAN("credential_unavailable"), SPAN("a placeholder in a message cannot be filled"));
 		tunnel_close(tunnel, WEBSOCKET_POLICY, "a placeholder in the message cannot be filled");
 	}
 	return true;
@@ -100,8 +101,8 @@ message_send(struct tunnel *tunnel)
 		message_done(tunnel);
 		return;
 	}
-	frame_send(tunnel, tunnel->opcode, tunnel->compressed, message->at == NULL ? NULL : message->at + message->begin,
-	    bytes_length(message));
+	frame_send(tunnel, tunnel->opcode, tunnel->compressed,
+	    message->at == NULL ? NULL : message->at + message->begin, bytes_length(message));
 	message_done(tunnel);
 }
 
@@ -259,7 +260,9 @@ piece_take(struct tunnel *tunnel, const struct websocket_piece *piece)
 	}
 	spent = clock_ms() - tunnel->begun_ms;
 	loop_timer_set(tunnel->http->loop, &tunnel->limit,
-	    spent >= MESSAGE_WHOLE_MS ? 0 : spent > MESSAGE_WHOLE_MS - MESSAGE_PAUSE_MS ? MESSAGE_WHOLE_MS - spent : MESSAGE_PAUSE_MS,
+	    spent >= MESSAGE_WHOLE_MS			  ? 0
+	    : spent > MESSAGE_WHOLE_MS - MESSAGE_PAUSE_MS ? MESSAGE_WHOLE_MS - spent
+							  : MESSAGE_PAUSE_MS,
 	    late, tunnel);
 }
 
@@ -268,12 +271,14 @@ messages_take(struct tunnel *tunnel)
 {
 	struct bytes *in = &tunnel->agent->in;
 
-	while (tunnel->judging == 0 && !tunnel->closing && !routed_holds(tunnel->exchange) && bytes_length(in) > 0 && side_room(tunnel->upstream) > 0) {
+	while (tunnel->judging == 0 && !tunnel->closing && !routed_holds(tunnel->exchange) && bytes_length(in) > 0 &&
+	       side_room(tunnel->upstream) > 0) {
 		struct websocket_piece piece;
 		struct why why = {0};
 		uint16_t code = WEBSOCKET_PROTOCOL;
 		size_t used = 0;
-		enum err r = websocket_read(&tunnel->reader, in->at + in->begin, bytes_length(in), &used, &piece, &code, &why);
+		enum err r =
+		    websocket_read(&tunnel->reader, in->at + in->begin, bytes_length(in), &used, &piece, &code, &why);
 
 		if (r == ERR_MORE)
 			break;

@@ -44,8 +44,8 @@ static void
 answer(struct asking *asking, const struct http_head *request)
 {
 	const struct metadata_told *told = &asking->metadata->proxy->metadata_told;
-	const struct metadata_facts facts = {span_of_text(told->token), span_of_text(told->email), span_of_text(told->project),
-	    told->known};
+	const struct metadata_facts facts = {
+	    span_of_text(told->token), span_of_text(told->email), span_of_text(told->project), told->known};
 	char bytes[METADATA_ANSWER_BYTES];
 	struct text text = TEXT_OF(bytes);
 	struct why why;
@@ -154,7 +154,8 @@ metadata_set(void *self, struct msg *m, struct msg *reply, struct why *why)
 	const struct msg_metadata_set *in = &m->metadata_set;
 	struct metadata_told told = {.known = in->known};
 
-	if (!span_copy(in->token, told.token, sizeof(told.token)) || !span_copy(in->email, told.email, sizeof(told.email)) ||
+	if (!span_copy(in->token, told.token, sizeof(told.token)) ||
+	    !span_copy(in->email, told.email, sizeof(told.email)) ||
 	    !span_copy(in->project, told.project, sizeof(told.project)))
 		return fail(why, ERR_LIMIT, "what the metadata emulator is to answer is too long");
 	proxy->metadata_told = told;

@@ -54,19 +54,19 @@ static const struct {
 	unsigned missing; /* what is said when it is not known */
 	bool json;
 } rows[] = {
-	{"", NULL, "computeMetadata/\n", NULL, 0, false},
-	{"/computeMetadata", NULL, "v1/\n", NULL, 0, false},
-	{"/computeMetadata/v1", NULL, "instance/\nproject/\n", NULL, 0, false},
-	{"/computeMetadata/v1/instance", NULL, "service-accounts/\n", NULL, 0, false},
-	{"/computeMetadata/v1/instance/service-accounts", NULL, "default/\n", NULL, 0, false},
-	{ACCOUNT, "recursive=true", NULL, account, 0, true},
-	{ACCOUNT, NULL, "aliases\nemail\nscopes\ntoken\n", NULL, 0, false},
-	{ACCOUNT "/aliases", NULL, "default\n", NULL, 0, false},
-	{ACCOUNT "/email", NULL, NULL, email, 0, false},
-	{ACCOUNT "/scopes", NULL, SCOPE "\n", NULL, 0, false},
-	{ACCOUNT "/token", NULL, NULL, token, 503, true},
-	{"/computeMetadata/v1/project", NULL, "project-id\n", NULL, 0, false},
-	{"/computeMetadata/v1/project/project-id", NULL, NULL, project, 404, false},
+    {"", NULL, "computeMetadata/\n", NULL, 0, false},
+    {"/computeMetadata", NULL, "v1/\n", NULL, 0, false},
+    {"/computeMetadata/v1", NULL, "instance/\nproject/\n", NULL, 0, false},
+    {"/computeMetadata/v1/instance", NULL, "service-accounts/\n", NULL, 0, false},
+    {"/computeMetadata/v1/instance/service-accounts", NULL, "default/\n", NULL, 0, false},
+    {ACCOUNT, "recursive=true", NULL, account, 0, true},
+    {ACCOUNT, NULL, "aliases\nemail\nscopes\ntoken\n", NULL, 0, false},
+    {ACCOUNT "/aliases", NULL, "default\n", NULL, 0, false},
+    {ACCOUNT "/email", NULL, NULL, email, 0, false},
+    {ACCOUNT "/scopes", NULL, SCOPE "\n", NULL, 0, false},
+    {ACCOUNT "/token", NULL, NULL, token, 503, true},
+    {"/computeMetadata/v1/project", NULL, "project-id\n", NULL, 0, false},
+    {"/computeMetadata/v1/project/project-id", NULL, NULL, project, 404, false},
 };
 
 /* ---- answers ---- */
@@ -74,8 +74,10 @@ static const struct {
 static void
 answer_write(unsigned status, const char *type, struct span body, struct text *text)
 {
-	text_add(text, "HTTP/1.1 %u %s\r\nMetadata-Flavor: Google\r\nServer: Metadata Server for VM\r\nContent-Type: %s\r\n"
-	    "Content-Length: %zu\r\nConnection: close\r\n\r\n", status, refusal_words(status), type, body.length);
+	text_add(text,
+	    "HTTP/1.1 %u %s\r\nMetadata-Flavor: Google\r\nServer: Metadata Server for VM\r\nContent-Type: %s\r\n"
+	    "Content-Length: %zu\r\nConnection: close\r\n\r\n",
+	    status, refusal_words(status), type, body.length);
 	text_add_span(text, body);
 }
 
@@ -111,7 +113,8 @@ look_up(struct span path, struct span query, const struct metadata_facts *facts,
 		if (rows[i].make == NULL)
 			text_add(&body, "%s", rows[i].text);
 		else if (!rows[i].make(facts, &body) || body.cut) {
-			metadata_refuse(rows[i].missing, rows[i].missing == 503 ? "token_unavailable" : "not_found", text);
+			metadata_refuse(
+			    rows[i].missing, rows[i].missing == 503 ? "token_unavailable" : "not_found", text);
 			return rows[i].missing;
 		}
 		answer_write(200, rows[i].json ? "application/json" : "application/text", text_span(&body), text);

@@ -10,8 +10,8 @@
  *
  * errors  ERR_SYSTEM it cannot be watched
  */
-enum err peek_begin(struct connection *connection, size_t room, void (*ready)(struct connection *connection, struct span bytes),
-    struct why *why) must_check;
+enum err peek_begin(struct connection *connection, size_t room,
+    void (*ready)(struct connection *connection, struct span bytes), struct why *why) must_check;
 void peek_end(struct connection *connection);
 
 /* Take bytes that were peeked at out of the socket. */

@@ -17,7 +17,7 @@ enum {
 #define CONNECTIONS_MAX 8192
 #define LINGER_MAX	1024
 
-#define HEAD_MS	     10000  /* for the first head */
+#define HEAD_MS	     10000 /* for the first head */
 #define DIAL_MS	     15000
 #define HANDSHAKE_MS 10000
 #define FIRST_MS     120000 /* idle before the first request */
@@ -45,21 +45,21 @@ struct proxy {
 	struct bus bus;
 	struct peer *supervisor, *policyd, *link, *router; /* held; NULL: not given yet, or gone */
 	struct id sandbox;
-	uint64_t generation;	/* of the policy that policyd decides by; 0: none yet */
+	uint64_t generation; /* of the policy that policyd decides by; 0: none yet */
 	uint32_t policy_version;
-	uint32_t policyd_life;	/* grows with each new policyd */
-	bool ready;		/* proxy_setup came */
+	uint32_t policyd_life; /* grows with each new policyd */
+	bool ready;	       /* proxy_setup came */
 	bool ending;
 	struct list connections;
 	unsigned connections_n;
-	struct list awaited;	/* of them, those whose agent is waited for before anybody serves them, oldest first */
-	uint64_t next_number;	/* of connections: never used again, also not by the next proxy */
-	struct list lingering;	/* agents' legs that are drained before they are closed */
+	struct list awaited;   /* of them, those whose agent is waited for before anybody serves them, oldest first */
+	uint64_t next_number;  /* of connections: never used again, also not by the next proxy */
+	struct list lingering; /* agents' legs that are drained before they are closed */
 	unsigned lingering_n;
-	unsigned messages_n;	   /* WebSocket messages that are being read: messages.c */
-	void *spares;		   /* memory of exchanges, to be used again: exchange_memory.c */
+	unsigned messages_n; /* WebSocket messages that are being read: messages.c */
+	void *spares;	     /* memory of exchanges, to be used again: exchange_memory.c */
 	unsigned spares_n;
-	unsigned idle_n;	   /* connections upstream that wait for another exchange: pool.c */
+	unsigned idle_n; /* connections upstream that wait for another exchange: pool.c */
 	struct slots upstreams;
 	struct pipes pipes;
 	struct tls *tls;

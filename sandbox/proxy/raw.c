@@ -19,11 +19,11 @@
 
 struct flow {
 	struct leg *from, *to;
-	int pipe[2];   /* -1: none */
-	char *buffer;  /* instead of it */
+	int pipe[2];	 /* -1: none */
+	char *buffer;	 /* instead of it */
 	size_t at, held; /* of the buffer; bytes on their way */
-	bool ended;    /* from has ended its sending */
-	bool finished; /* and to was told */
+	bool ended;	 /* from has ended its sending */
+	bool finished;	 /* and to was told */
 };
 
 struct raw {
@@ -95,8 +95,7 @@ splice_in(struct raw *raw, struct flow *flow)
 static enum err
 splice_out(struct raw *raw, struct flow *flow)
 {
-	ssize_t n = splice(
-	    flow->pipe[0], NULL, leg_fd(flow->to), NULL, flow->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	ssize_t n = splice(flow->pipe[0], NULL, leg_fd(flow->to), NULL, flow->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? ERR_MORE : ERR_UNAVAILABLE;

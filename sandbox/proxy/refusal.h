@@ -9,11 +9,11 @@
 
 struct refusal {
 	unsigned status;
-	const char *error;  /* policy_denied, ssrf_denied, ... ; "" none: an empty body */
-	struct span detail; /* in words */
-	struct span reason; /* of refused connections; empty: left out */
+	const char *error;	 /* policy_denied, ssrf_denied, ... ; "" none: an empty body */
+	struct span detail;	 /* in words */
+	struct span reason;	 /* of refused connections; empty: left out */
 	const char *detail_name; /* what detail is called; NULL: detail */
-	bool rules;	    /* it was a rule's decision about a request: everything below */
+	bool rules;		 /* it was a rule's decision about a request: everything below */
 	struct span policy, protocol, method, path;
 	struct span host, binary; /* empty: left out */
 	uint16_t port;

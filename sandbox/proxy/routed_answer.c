@@ -12,18 +12,18 @@ static const struct refused {
 	const char *error, *words; /* words: in place of the router's */
 	const char *finding;
 } rows[] = {
-	{"credential_endpoint_mismatch", 403, "credential_endpoint_mismatch",
-	    "Credential is not authorized for this request endpoint", "openshell.provider_credential.endpoint_mismatch"},
-	{"credential_unavailable", 403, "credential_unavailable", NULL, NULL},
-	{"credential_expired", 403, "credential_unavailable", NULL, NULL},
-	{"credential_unsafe", 403, "credential_injection_failed", NULL, NULL},
-	{"token_grant_failed", 502, "token_grant_failed", "No token could be had for this request", NULL},
-	{"upstream_unreachable", 502, "upstream_unreachable", NULL, NULL},
-	{"upstream_certificate", 502, "upstream_unreachable", NULL, NULL},
-	{"upstream_broken", 502, "upstream_unreachable", NULL, NULL},
-	{"timeout", 502, "upstream_unreachable", NULL, NULL},
-	{"busy", 503, "credential_unavailable", NULL, NULL},
-	{"router_away", 503, "credential_unavailable", NULL, NULL},
+    {"credential_endpoint_mismatch", 403, "credential_endpoint_mismatch",
+	"Credential is not authorized for this request endpoint", "openshell.provider_credential.endpoint_mismatch"},
+    {"credential_unavailable", 403, "credential_unavailable", NULL, NULL},
+    {"credential_expired", 403, "credential_unavailable", NULL, NULL},
+    {"credential_unsafe", 403, "credential_injection_failed", NULL, NULL},
+    {"token_grant_failed", 502, "token_grant_failed", "No token could be had for this request", NULL},
+    {"upstream_unreachable", 502, "upstream_unreachable", NULL, NULL},
+    {"upstream_certificate", 502, "upstream_unreachable", NULL, NULL},
+    {"upstream_broken", 502, "upstream_unreachable", NULL, NULL},
+    {"timeout", 502, "upstream_unreachable", NULL, NULL},
+    {"busy", 503, "credential_unavailable", NULL, NULL},
+    {"router_away", 503, "credential_unavailable", NULL, NULL},
 };
 
 static const struct refused *
@@ -40,8 +40,13 @@ static void
 tell(const struct exchange *exchange, const struct refused *row, struct span reason)
 {
 	struct http *http = exchange->http;
-	struct event finding = {.class = EVENT_FINDING, .activity = "CREATE", .severity = EVENT_HIGH, .action = EVENT_DENIED,
-	    .head = row->finding, .method = exchange->request.method, .path = exchange->target.path,
+	struct event finding = {.class = EVENT_FINDING,
+	    .activity = "CREATE",
+	    .severity = EVENT_HIGH,
+	    .action = EVENT_DENIED,
+	    .head = row->finding,
+	    .method = exchange->request.method,
+	    .path = exchange->target.path,
 	    .code = span_of_text(row->code)};
 
 	http_event(http, exchange, NULL, EVENT_DENIED, exchange->policy, SPAN_NONE, span_of_text(row->code), reason);
@@ -52,7 +57,8 @@ tell(const struct exchange *exchange, const struct refused *row, struct span rea
 static void
 refuse(struct exchange *exchange, const struct refused *row, struct span reason)
 {
-	struct refusal refusal = {.status = row->status, .error = row->error,
+	struct refusal refusal = {.status = row->status,
+	    .error = row->error,
 	    .detail = row->words != NULL ? span_of_text(row->words) : reason,
 	    .detail_name = row->words != NULL ? "message" : NULL};
 
@@ -257,7 +263,8 @@ static void
 trailers_keep(struct routed *routed, const struct msg_route_end *in)
 {
 	struct exchange *exchange = routed->exchange;
-	struct http_field *fields = in->trailers_n == 0 ? NULL : exchange_alloc(exchange, in->trailers_n * sizeof(*fields));
+	struct http_field *fields =
+	    in->trailers_n == 0 ? NULL : exchange_alloc(exchange, in->trailers_n * sizeof(*fields));
 
 	for (size_t i = 0; fields != NULL && i < in->trailers_n; i++) {
 		fields[i] = http_trailer_of(exchange_copy(exchange, in->trailers[i].name), in->trailers[i].value);

@@ -75,12 +75,12 @@ drop(struct back *back)
 }
 
 static const struct back_kind routed_back = {
-	.room = room,
-	.body = body,
-	.end = end,
-	.resume = resume,
-	.leave = leave,
-	.drop = drop,
+    .room = room,
+    .body = body,
+    .end = end,
+    .resume = resume,
+    .leave = leave,
+    .drop = drop,
 };
 
 bool
@@ -159,7 +159,8 @@ routed_pieces(struct exchange *exchange, struct msg_piece *pieces, size_t n)
 	for (size_t at = 0; at < n; at += ROUTED_PIECES) {
 		size_t most = n - at < ROUTED_PIECES ? n - at : ROUTED_PIECES;
 		struct msg m = {.id = ROUTE_PIECES,
-		    .route_pieces = {.stream = routed->number, .pieces = pieces + at, .pieces_n = most, .last = at + most == n}};
+		    .route_pieces = {
+			.stream = routed->number, .pieces = pieces + at, .pieces_n = most, .last = at + most == n}};
 
 		if (peer_tell(routed->proxy->router, &m, &why) != OK)
 			return; /* its channel goes down, and this with it */

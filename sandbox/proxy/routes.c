@@ -9,6 +9,7 @@
 #include "sandbox/proxy/setup.h"
 #include "sandbox/proxy/tokens.h"
 
+/* clang-format off */
 const struct route proxy_routes[] = {
 	{PROXY_SETUP, proxy_setup, PROXY_WAITING, 0},
 	{PROXY_LISTEN, proxy_listen, PROXY_RUNNING, 0},
@@ -25,3 +26,4 @@ const struct route proxy_routes[] = {
 	{INFERENCE_SET, inference_set, PROXY_RUNNING, 0},
 	{0},
 };
+/* clang-format on */

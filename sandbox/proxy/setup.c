@@ -93,7 +93,8 @@ proxy_listen(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (proxy->accept != NULL)
 		return fail(why, ERR_EXISTS, "it listens already");
 	if ((r = accept_new(proxy, m->fds, &proxy->accept, why)) != OK ||
-	    (r = dns_new(proxy, fd_take(&m->fds[LISTENERS]), fd_take(&m->fds[LISTENERS + 1]), &proxy->dns, why)) != OK ||
+	    (r = dns_new(proxy, fd_take(&m->fds[LISTENERS]), fd_take(&m->fds[LISTENERS + 1]), &proxy->dns, why)) !=
+		OK ||
 	    (m->fds_n > LISTENERS + 2 &&
 		(r = metadata_new(proxy, fd_take(&m->fds[LISTENERS + 2]), &proxy->metadata, why)) != OK))
 		return r;
@@ -129,8 +130,10 @@ proxy_names(void *self, struct msg *m, struct msg *answer, struct why *why)
 static struct peer **
 place_of(struct proxy *proxy, uint32_t role)
 {
-	return role == ROLE_POLICYD ? &proxy->policyd : role == ROLE_LINK ? &proxy->link :
-	    role == ROLE_ROUTER ? &proxy->router : NULL;
+	return role == ROLE_POLICYD  ? &proxy->policyd
+	       : role == ROLE_LINK   ? &proxy->link
+	       : role == ROLE_ROUTER ? &proxy->router
+				     : NULL;
 }
 
 /*

@@ -137,7 +137,8 @@ tls_begin(struct connection *connection)
 	loop_timer_stop(connection->proxy->loop, &connection->timer);
 	if (connection->dialled != NULL)
 		leg_watch(connection->dialled, 0, NULL, NULL);
-	r = tls_agent(connection->proxy->tls, connection->host, !(literal && connection->how == HOW_TRANSPARENT), &ssl, &why);
+	r = tls_agent(
+	    connection->proxy->tls, connection->host, !(literal && connection->how == HOW_TRANSPARENT), &ssl, &why);
 	if (r != OK) {
 		sniff_ended(connection, why.text);
 		return;

@@ -8,8 +8,8 @@
 #include "common/leg/tls_client.h"
 #include "sandbox/proxy/ca.h"
 
-#define AGENT_CIPHERS  "ECDHE+AESGCM:ECDHE+CHACHA20" /* of TLS 1.2: what HTTP/2 allows (RFC 9113, 9.2.2) */
-#define AGENT_ALPN     "\x02h2\x08http/1.1"
+#define AGENT_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20" /* of TLS 1.2: what HTTP/2 allows (RFC 9113, 9.2.2) */
+#define AGENT_ALPN    "\x02h2\x08http/1.1"
 
 /* What we know of one SSL. */
 struct about {
@@ -58,8 +58,8 @@ alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_length, cons
 	unsigned char *chosen;
 
 	(void)ssl, (void)self;
-	if (SSL_select_next_proto(&chosen, out_length, (const unsigned char *)AGENT_ALPN, sizeof(AGENT_ALPN) - 1, offered,
-	    offered_length) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&chosen, out_length, (const unsigned char *)AGENT_ALPN, sizeof(AGENT_ALPN) - 1,
+		offered, offered_length) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK; /* the first bytes will tell */
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;

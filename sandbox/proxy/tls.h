@@ -37,7 +37,7 @@ const char *tls_agent_mismatch(const SSL *ssl);
  *
  * alpn  "h2,http/1.1", "http/1.1" or NULL
  */
-enum err tls_upstream(struct tls *tls, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why)
-    must_check;
+enum err tls_upstream(
+    struct tls *tls, const char *host, uint16_t port, const char *alpn, SSL **out, struct why *why) must_check;
 
 #endif

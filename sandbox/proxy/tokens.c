@@ -7,7 +7,7 @@
 #include "common/policy/reach.h"
 #include "sandbox/proxy/proxy.h"
 
-#define TOKENS_MAX 131072 /* 10,000 credentials with all the generations that are kept */
+#define TOKENS_MAX   131072 /* 10,000 credentials with all the generations that are kept */
 #define TOKENS_BYTES (48u << 20)
 
 struct set {

@@ -51,8 +51,11 @@ tunnel_begin(struct exchange *exchange)
 
 	if (tunnel == NULL)
 		abort();
-	*tunnel = (struct tunnel){.http = http, .exchange = exchange, .agent = &http->agent,
-	    .upstream = &exchange->back->side, .reader = {.deflate = exchange->deflate}};
+	*tunnel = (struct tunnel){.http = http,
+	    .exchange = exchange,
+	    .agent = &http->agent,
+	    .upstream = &exchange->back->side,
+	    .reader = {.deflate = exchange->deflate}};
 	exchange->upgrade = false; /* what follows is told as messages */
 	exchange->request_sent = true;
 	http->tunnel = tunnel;
@@ -80,7 +83,8 @@ tunnel_close(struct tunnel *tunnel, unsigned code, const char *why)
 	if (getrandom(mask, sizeof(mask), 0) != (ssize_t)sizeof(mask))
 		abort();
 	if (tunnel->exchange->websocket && frames_between(&tunnel->to_upstream))
-		side_write(tunnel->upstream, span_of_bytes(frame, websocket_close_write(close_code, reason, mask, frame)));
+		side_write(
+		    tunnel->upstream, span_of_bytes(frame, websocket_close_write(close_code, reason, mask, frame)));
 	http_over(tunnel->http);
 }
 

@@ -6,9 +6,9 @@
 #include "sandbox/proxy/frames.h"
 #include "sandbox/proxy/http.h"
 
-#define MESSAGES_MAX	   32	  /* being read at once, of all connections */
-#define MESSAGE_PAUSE_MS   30000  /* between two pieces of a message */
-#define MESSAGE_WHOLE_MS   120000 /* for all of it */
+#define MESSAGES_MAX	 32	/* being read at once, of all connections */
+#define MESSAGE_PAUSE_MS 30000	/* between two pieces of a message */
+#define MESSAGE_WHOLE_MS 120000 /* for all of it */
 
 struct tunnel {
 	struct http *http;

@@ -67,7 +67,8 @@ check_websocket(const struct exchange *exchange, const struct http_head *answer,
 	if (http_count(answer, HTTP_WEBSOCKET_ACCEPT) != 1 || !span_is(accept->value, want))
 		return fail(why, ERR_PROTOCOL, "the server's Sec-WebSocket-Accept is not of this key");
 	if (protocol != NULL && (http_count(answer, HTTP_WEBSOCKET_PROTOCOL) != 1 ||
-	    !websocket_protocol_offered(joined(&exchange->request, HTTP_WEBSOCKET_PROTOCOL, room), protocol->value)))
+				    !websocket_protocol_offered(
+					joined(&exchange->request, HTTP_WEBSOCKET_PROTOCOL, room), protocol->value)))
 		return fail(why, ERR_PROTOCOL, "the server chose a subprotocol that was not offered");
 	return OK;
 }
@@ -81,8 +82,8 @@ take_extensions(struct exchange *exchange, struct http_head *answer, struct why 
 	struct span value;
 	enum err r;
 
-	if ((r = websocket_agreed(joined(answer, HTTP_WEBSOCKET_EXTENSIONS, room), exchange->deflate_offered, &deflate,
-	    why)) != OK)
+	if ((r = websocket_agreed(
+		 joined(answer, HTTP_WEBSOCKET_EXTENSIONS, room), exchange->deflate_offered, &deflate, why)) != OK)
 		return r;
 	exchange->deflate = deflate.on;
 	hide(answer, HTTP_WEBSOCKET_EXTENSIONS);

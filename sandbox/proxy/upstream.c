@@ -117,8 +117,8 @@ dial_pinned(struct upstream *upstream)
 	if (upstream->pin)
 		upstream_done(upstream, OK, &why);
 	else
-		upstream->dial = dial_begin(upstream->loop, connection->pinned, connection->pinned_n, connection->port, left_ms,
-		    dialled, upstream);
+		upstream->dial = dial_begin(upstream->loop, connection->pinned, connection->pinned_n, connection->port,
+		    left_ms, dialled, upstream);
 }
 
 /* ---- addresses ---- */

@@ -11,14 +11,14 @@
 #include "sandbox/router/upstream.h"
 
 #define PIECES_BYTES  (256u << 10) /* of a body with slots, before they are filled */
-#define WAITING_BYTES (8u << 20)	  /* of messages with slots that the server has not read: they come without credit */
+#define WAITING_BYTES (8u << 20)   /* of messages with slots that the server has not read: they come without credit */
 
 static struct errand *
 by_number(struct router *router, uint64_t number)
 {
 	struct errand *errand;
 
-	list_each (errand, &router->errands, struct errand, link)
+	list_each(errand, &router->errands, struct errand, link)
 		if (errand->number == number && errand->state != ERRAND_OVER)
 			return errand;
 	return NULL;
@@ -138,8 +138,8 @@ message_send(struct errand *errand)
 	size_t length = bytes_length(message);
 
 	randombytes_buf(key, sizeof(key));
-	bytes_add(&errand->body,
-	    span_of_bytes(head, websocket_head_write(WEBSOCKET_TEXT, true, false, length, key, head)));
+	bytes_add(
+	    &errand->body, span_of_bytes(head, websocket_head_write(WEBSOCKET_TEXT, true, false, length, key, head)));
 	websocket_mask(message->at + message->begin, length, key, 0);
 	bytes_add(&errand->body, bytes_span(message));
 	bytes_take(message, length);
@@ -154,8 +154,8 @@ pieces(struct errand *errand, const struct msg_route_pieces *in)
 	struct why why = {0};
 	const char *code = "";
 
-	if (request_pieces(errand->router->vault, &errand->request, in->pieces, in->pieces_n, (uint64_t)clock_wall_ms(), to, &code,
-		&why) != OK) {
+	if (request_pieces(errand->router->vault, &errand->request, in->pieces, in->pieces_n, (uint64_t)clock_wall_ms(),
+		to, &code, &why) != OK) {
 		errand_fail(errand, code, &why);
 		return;
 	}

@@ -95,7 +95,8 @@ tell_head(struct errand *errand, const struct http_head *head, bool has_body, bo
 	struct why why = {0};
 
 	for (size_t i = 0; i < head->fields_n; i++)
-		if (!head->fields[i].hop && head->fields[i].known != HTTP_CONTENT_LENGTH && head->fields[i].name.length <= 256)
+		if (!head->fields[i].hop && head->fields[i].known != HTTP_CONTENT_LENGTH &&
+		    head->fields[i].name.length <= 256)
 			fields[m.route_head.fields_n++] =
 			    (struct msg_plain_field){head->fields[i].name, masked(errand, head->fields[i].value)};
 	if (peer_tell(errand->router->proxy, &m, &why) != OK)
@@ -148,7 +149,8 @@ errand_answer(struct errand *errand, struct span bytes)
 
 	if (errand->state == ERRAND_OVER)
 		return;
-	if (errand->request.mask.n == 0 && bytes_length(&errand->answer) == 0 && bytes.length <= stream_room(&errand->out)) {
+	if (errand->request.mask.n == 0 && bytes_length(&errand->answer) == 0 &&
+	    bytes.length <= stream_room(&errand->out)) {
 		if (stream_send(&errand->out, bytes.at, bytes.length, &why) != OK)
 			errand_untold(errand, &why);
 		return;
@@ -167,7 +169,8 @@ keep_trailers(struct errand *errand, const struct http_field *trailers, size_t n
 	for (size_t i = 0; i < n && errand->trailers_n < 64; i++) {
 		struct msg_plain_field *to = &errand->trailers[errand->trailers_n];
 
-		if (!trailers[i].hop && trailers[i].name.length <= 256 && arena_span(memory, trailers[i].name, &to->name) == OK &&
+		if (!trailers[i].hop && trailers[i].name.length <= 256 &&
+		    arena_span(memory, trailers[i].name, &to->name) == OK &&
 		    arena_span(memory, masked(errand, trailers[i].value), &to->value) == OK)
 			errand->trailers_n++;
 	}
@@ -226,4 +229,3 @@ errand_body_taken(struct errand *errand, size_t n)
 	if (owed > 0 && stream_used(&errand->in, owed, &why) != OK)
 		errand_untold(errand, &why);
 }
-

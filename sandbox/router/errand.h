@@ -34,21 +34,21 @@ struct errand {
 	uint64_t number; /* as the proxy calls it */
 	enum errand_state state;
 	struct request request;
-	struct upstream *upstream; /* NULL: none (any more) */
+	struct upstream *upstream;	/* NULL: none (any more) */
 	const struct errand_kind *kind; /* of the upstream */
-	struct stream_in in;	   /* channel 0: the body, or an upgraded connection's bytes up */
-	struct stream_out out;	   /* channel 1 */
-	struct bytes body;	   /* waits for room upstream */
-	size_t body_owed;	   /* bytes of channel 0 in it, whose credit is not given back */
-	uint64_t body_came;	   /* of a body with a length */
-	bool body_ended;	   /* all of it came */
-	bool body_begun;	   /* some of it has gone upstream */
-	bool body_closed;	   /* upstream has been told so */
-	struct bytes message;	   /* pieces of a WebSocket message that is not whole */
-	struct bytes answer;	   /* waits for credit, or is looked through */
+	struct stream_in in;		/* channel 0: the body, or an upgraded connection's bytes up */
+	struct stream_out out;		/* channel 1 */
+	struct bytes body;		/* waits for room upstream */
+	size_t body_owed;		/* bytes of channel 0 in it, whose credit is not given back */
+	uint64_t body_came;		/* of a body with a length */
+	bool body_ended;		/* all of it came */
+	bool body_begun;		/* some of it has gone upstream */
+	bool body_closed;		/* upstream has been told so */
+	struct bytes message;		/* pieces of a WebSocket message that is not whole */
+	struct bytes answer;		/* waits for credit, or is looked through */
 	bool answer_ended, no_body;
-	bool head_told;	    /* of its answer, but for interim ones */
-	bool begun;	    /* some of it was sent upstream */
+	bool head_told; /* of its answer, but for interim ones */
+	bool begun;	/* some of it was sent upstream */
 	bool retried;
 	struct msg_plain_field *trailers; /* in request.memory */
 	size_t trailers_n;

@@ -9,8 +9,8 @@
 
 #define REQUEST_USES_MAX      32 /* secrets in one request */
 #define REQUEST_ADDRESSES_MAX 16
-#define REQUEST_FIELDS_MAX    128 /* that come; those of a signature are added */
-#define REQUEST_FIELDS_ADDED  5 /* by a signature, and a token */
+#define REQUEST_FIELDS_MAX    128	   /* that come; those of a signature are added */
+#define REQUEST_FIELDS_ADDED  5		   /* by a signature, and a token */
 #define REQUEST_BYTES_MAX     (256u << 10) /* of head with secrets */
 
 enum request_body { REQUEST_EMPTY, REQUEST_LENGTH, REQUEST_STREAMED, REQUEST_PIECES };
@@ -40,8 +40,8 @@ struct request {
 	struct span backend;
 	struct span uses[REQUEST_USES_MAX]; /* by which names: tokens, or the backend's */
 	size_t uses_n;
-	bool slots;	/* some were in its head */
-	struct mask mask; /* of secrets that were used and ask for it */
+	bool slots;		      /* some were in its head */
+	struct mask mask;	      /* of secrets that were used and ask for it */
 	struct vault_entry *granting; /* of the vault: a token of this grant goes with it; NULL: none does */
 	bool granted;		      /* it is there */
 	uint32_t head_ms;

@@ -9,11 +9,11 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 
-#define START_MS     10000
-#define SKEW_MS	     30000 /* before its end it is used no more */
-#define LIFETIME_S   300	 /* where nobody says */
+#define START_MS       10000
+#define SKEW_MS	       30000 /* before its end it is used no more */
+#define LIFETIME_S     300   /* where nobody says */
 #define LIFETIME_MAX_S 3600
-#define FAILED_MS    1000 /* so long it is not asked for again: a server that is down is not stormed */
+#define FAILED_MS      1000 /* so long it is not asked for again: a server that is down is not stormed */
 
 /* A token for one grant, audience and set of scopes; one is made when the first request wants it. */
 struct grant {
@@ -57,7 +57,7 @@ grant_token68(struct span token)
 	while (token.length > 1 && token.at[token.length - 1] == '=')
 		token.length--;
 	return token.length > 0 && token.at[token.length - 1] != '=' &&
-	    span_only(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/");
+	       span_only(token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/");
 }
 
 /* ---- which ---- */
@@ -134,7 +134,7 @@ failed(struct grant *grant, enum err r, const struct why *why)
 	grant->failed_ms = clock_ms() + FAILED_MS;
 	log_warning("grant.failed", "provider=%s url=%s error=%s why=%s", log_quote(grant->entry->secret->provider),
 	    log_quote(grant->entry->secret->grant[0].url), err_name(r), log_quote(span_of_text(why->text)));
-	list_each (errand, &grant->waiting, struct errand, waiting) {
+	list_each(errand, &grant->waiting, struct errand, waiting) {
 		list_remove(&errand->waiting);
 		errand_fail(errand, "token_grant_failed", &grant->why);
 	}
@@ -154,8 +154,8 @@ token_keep(struct grant *grant, const struct msg_grant_token *in)
 	memcpy(grant->token, in->token.at, in->token.length);
 	grant->length = in->token.length;
 	grant->until_ms = clock_ms() + grant_keep_ms(from->ttl_s, in->lifetime_s);
-	log_info("grant.token", "provider=%s lifetime_s=%u keep_ms=%llu", log_quote(grant->entry->secret->provider), in->lifetime_s,
-	    (unsigned long long)(grant->until_ms - clock_ms()));
+	log_info("grant.token", "provider=%s lifetime_s=%u keep_ms=%llu", log_quote(grant->entry->secret->provider),
+	    in->lifetime_s, (unsigned long long)(grant->until_ms - clock_ms()));
 }
 
 static void
@@ -177,7 +177,7 @@ fetched(void *self, enum err r, struct msg *answer, const struct why *why)
 		return;
 	}
 	token_keep(grant, &answer->grant_token);
-	list_each (errand, &grant->waiting, struct errand, waiting) {
+	list_each(errand, &grant->waiting, struct errand, waiting) {
 		list_remove(&errand->waiting);
 		grant_ready(errand);
 	}
@@ -190,9 +190,14 @@ ask(struct fetch *fetch)
 	const struct grant *grant = fetch->grant;
 	const struct msg_token_grant *in = &grant->entry->secret->grant[0];
 	const struct msg_token_scope *scope = grant->scope < in->overrides_n ? &in->overrides[grant->scope] : NULL;
-	struct msg m = {.id = GRANT_FETCH, .grant_fetch = {.url = in->url, .svid_audience = in->svid_audience,
-	    .assertion_type = in->assertion_type, .audience = in->audience, .scopes = in->scopes, .scopes_n = in->scopes_n,
-	    .limit_ms = GRANT_LIMIT_MS}};
+	struct msg m = {.id = GRANT_FETCH,
+	    .grant_fetch = {.url = in->url,
+		.svid_audience = in->svid_audience,
+		.assertion_type = in->assertion_type,
+		.audience = in->audience,
+		.scopes = in->scopes,
+		.scopes_n = in->scopes_n,
+		.limit_ms = GRANT_LIMIT_MS}};
 
 	if (scope != NULL && scope->audience.length > 0)
 		m.grant_fetch.audience = scope->audience;
@@ -213,7 +218,8 @@ started(void *self, enum err r, struct msg *answer, const struct why *why)
 	if (r == OK && (answer->id != GRANT_STARTED || answer->fds_n != 1))
 		r = fail(&wrong, ERR_PROTOCOL, "no channel came");
 	if (r == OK && grant != NULL)
-		r = channel_open(&fetch->router->bus, ROLE_GRANT, "grant", fd_take(&answer->fds[0]), &fetch->peer, &wrong);
+		r = channel_open(
+		    &fetch->router->bus, ROLE_GRANT, "grant", fd_take(&answer->fds[0]), &fetch->peer, &wrong);
 	if (r == OK && grant != NULL) {
 		fetch->peer = peer_ref(fetch->peer);
 		ask(fetch);
@@ -278,7 +284,7 @@ grants_free(struct vault *vault)
 		struct errand *errand;
 
 		next = grant->next;
-		list_each (errand, &grant->waiting, struct errand, waiting)
+		list_each(errand, &grant->waiting, struct errand, waiting)
 			list_remove(&errand->waiting);
 		if (grant->fetch != NULL)
 			grant->fetch->grant = NULL; /* its answer ends it */

@@ -111,7 +111,7 @@ let_go(struct upstream *upstream, bool keep)
 	struct errand *errand = upstream->errand;
 
 	keep = keep && !upstream->side.ended && !upstream->side.broken && bytes_length(&upstream->side.in) == 0 &&
-	    (errand == NULL || body_done(errand));
+	       (errand == NULL || body_done(errand));
 	upstream->errand = NULL;
 	if (errand != NULL)
 		errand->upstream = NULL;
@@ -172,7 +172,8 @@ read_head(struct upstream *upstream)
 	struct http_head head;
 	struct why why = {0};
 	size_t used;
-	enum err r = http_response_parse(bytes_span(&upstream->side.in), HTTP_HEAD_BYTES, errand->request.head, &head, &used, &why);
+	enum err r = http_response_parse(
+	    bytes_span(&upstream->side.in), HTTP_HEAD_BYTES, errand->request.head, &head, &used, &why);
 
 	if (r == ERR_MORE)
 		return false;
@@ -202,7 +203,8 @@ read_chunk(struct upstream *upstream, size_t most)
 	struct span data;
 	struct why why = {0};
 	size_t used;
-	enum err r = http_chunk_next(&upstream->chunk, bytes_span(&upstream->side.in), most, &used, &data, &trailers, &why);
+	enum err r =
+	    http_chunk_next(&upstream->chunk, bytes_span(&upstream->side.in), most, &used, &data, &trailers, &why);
 
 	if (r == ERR_MORE)
 		return false;
@@ -319,4 +321,5 @@ drop(struct upstream *upstream)
 	(void)upstream;
 }
 
-const struct upstream_kind h1_kind = {.start = start, .drop = drop, .errand = {.pump = pump, .resume = resume, .leave = leave}};
+const struct upstream_kind h1_kind = {
+    .start = start, .drop = drop, .errand = {.pump = pump, .resume = resume, .leave = leave}};

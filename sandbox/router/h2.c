@@ -20,7 +20,7 @@ struct flow {
 	struct upstream *upstream;
 	int32_t stream;
 	bool deferred, head_done, ended; /* ended: all of the answer came */
-	struct bytes in; /* waits for the proxy */
+	struct bytes in;		 /* waits for the proxy */
 	struct http_field trailers[HTTP_TRAILERS_MAX];
 	size_t trailers_n;
 	struct arena memory; /* of what is read */
@@ -41,14 +41,16 @@ struct reading {
 static nghttp2_nv
 nv(struct span name, struct span value, bool secret)
 {
-	return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.at, .namelen = name.length,
-	    .value = (uint8_t *)(uintptr_t)(value.length == 0 ? "" : value.at), .valuelen = value.length,
+	return (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.at,
+	    .namelen = name.length,
+	    .value = (uint8_t *)(uintptr_t)(value.length == 0 ? "" : value.at),
+	    .valuelen = value.length,
 	    .flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
 }
 
 static ssize_t
-body_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, uint32_t *flags, nghttp2_data_source *source,
-    void *self)
+body_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, uint32_t *flags,
+    nghttp2_data_source *source, void *self)
 {
 	struct flow *flow = nghttp2_session_get_stream_user_data(session, stream);
 	struct errand *errand;
@@ -245,8 +247,8 @@ on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 }
 
 static int
-on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length, const uint8_t *value,
-    size_t value_length, uint8_t flags, void *self)
+on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
+    const uint8_t *value, size_t value_length, uint8_t flags, void *self)
 {
 	struct flow *flow = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 	struct side *side = self;
@@ -261,15 +263,17 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	if (reading->bytes > HTTP_HEAD_BYTES)
 		reading->bad = true;
 	else
-		reading->bad |= !take_field(reading, flow, keep(flow, name, name_length), keep(flow, value, value_length));
+		reading->bad |=
+		    !take_field(reading, flow, keep(flow, name, name_length), keep(flow, value, value_length));
 	return 0;
 }
 
 static int
-on_invalid(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length, const uint8_t *value,
-    size_t value_length, uint8_t flags, void *self)
+on_invalid(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
+    const uint8_t *value, size_t value_length, uint8_t flags, void *self)
 {
-	(void)session, (void)frame, (void)name, (void)name_length, (void)value, (void)value_length, (void)flags, (void)self;
+	(void)session, (void)frame, (void)name, (void)name_length, (void)value, (void)value_length, (void)flags,
+	    (void)self;
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* the stream is reset; by default the field would just be dropped */
 }
 
@@ -314,8 +318,9 @@ static bool
 floods(struct reading *reading, const nghttp2_frame *frame)
 {
 	uint64_t second = clock_ms() / 1000;
-	bool idle = frame->hd.type == NGHTTP2_PING || frame->hd.type == NGHTTP2_SETTINGS || frame->hd.type == NGHTTP2_PRIORITY ||
-	    frame->hd.type == NGHTTP2_RST_STREAM || (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0);
+	bool idle = frame->hd.type == NGHTTP2_PING || frame->hd.type == NGHTTP2_SETTINGS ||
+		    frame->hd.type == NGHTTP2_PRIORITY || frame->hd.type == NGHTTP2_RST_STREAM ||
+		    (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0);
 
 	if (reading->second != second)
 		reading->frames = 0;
@@ -329,7 +334,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct side *side = self;
 	struct upstream *upstream = side->self;
 	bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-	struct flow *flow = frame->hd.stream_id == 0 ? NULL : nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+	struct flow *flow =
+	    frame->hd.stream_id == 0 ? NULL : nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
 	if (frame->hd.type == NGHTTP2_GOAWAY)
 		upstream->going = true;
@@ -337,7 +343,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 		upstream->going = true;
 		nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
 	}
-	if (flow == NULL || flow->errand == NULL || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+	if (flow == NULL || flow->errand == NULL ||
+	    (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
 		return 0;
 	flow->ended |= ended;
 	if (frame->hd.type == NGHTTP2_HEADERS && !flow->head_done)
@@ -409,7 +416,7 @@ orphan(struct upstream *upstream)
 {
 	struct errand *errand;
 
-	list_each (errand, &upstream->router->errands, struct errand, link)
+	list_each(errand, &upstream->router->errands, struct errand, link)
 		if (errand->upstream == upstream)
 			return errand->flow;
 	return NULL;
@@ -442,7 +449,8 @@ fill(struct side *side)
 	const uint8_t *bytes;
 	ssize_t n = 0;
 
-	while (bytes_length(&side->out) < SIDE_OUT_BYTES && (n = nghttp2_session_mem_send(upstream->session, &bytes)) > 0)
+	while (
+	    bytes_length(&side->out) < SIDE_OUT_BYTES && (n = nghttp2_session_mem_send(upstream->session, &bytes)) > 0)
 		bytes_add(&side->out, span_of_bytes(bytes, (size_t)n));
 	if (n < 0)
 		side->broken = true;
@@ -504,8 +512,9 @@ h2_turn(void *self)
 		n = nghttp2_session_mem_recv(upstream->session, (const uint8_t *)bytes.at, bytes.length);
 	bytes_take(&side->in, bytes.length);
 	side_touch(side);
-	if (upstream->state == UPSTREAM_OPEN && (n < 0 || side->ended || side->broken ||
-	    (!nghttp2_session_want_read(upstream->session) && !nghttp2_session_want_write(upstream->session))))
+	if (upstream->state == UPSTREAM_OPEN &&
+	    (n < 0 || side->ended || side->broken ||
+		(!nghttp2_session_want_read(upstream->session) && !nghttp2_session_want_write(upstream->session))))
 		broken(upstream);
 }
 
@@ -526,9 +535,10 @@ drop(struct upstream *upstream)
 	struct flow *flow;
 
 	nghttp2_session_del(upstream->session);
-	list_each (flow, &reading->flows, struct flow, link)
+	list_each(flow, &reading->flows, struct flow, link)
 		flow_free(flow);
 	free(reading);
 }
 
-const struct upstream_kind h2_kind = {.start = start, .drop = drop, .errand = {.pump = pump, .resume = resume, .leave = leave}};
+const struct upstream_kind h2_kind = {
+    .start = start, .drop = drop, .errand = {.pump = pump, .resume = resume, .leave = leave}};

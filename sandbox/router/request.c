@@ -23,8 +23,8 @@ struct asking {
 	struct request *request;
 	uint64_t now_ms;
 	const char *code;
-	struct span field; /* whose value is being filled in */
-	bool message;	   /* it is a WebSocket's */
+	struct span field;			    /* whose value is being filled in */
+	bool message;				    /* it is a WebSocket's */
 	struct vault_entry *used[REQUEST_USES_MAX]; /* checked already */
 	size_t used_n;
 };
@@ -57,7 +57,9 @@ note_use(struct request *request, struct span slot)
 	for (size_t i = 0; i < request->uses_n; i++)
 		if (span_equal(request->uses[i], slot))
 			return OK;
-	return request->uses_n == REQUEST_USES_MAX ? OK : arena_span(&request->memory, slot, &request->uses[request->uses_n++]);
+	return request->uses_n == REQUEST_USES_MAX
+		   ? OK
+		   : arena_span(&request->memory, slot, &request->uses[request->uses_n++]);
 }
 
 static enum err
@@ -127,14 +129,23 @@ may_be_in_field(const struct msg_secret_entry *secret, struct span field)
 
 /* A proxy that was taken over must not write a secret where who reads it is not who is meant by it: a text of the server's, a log. */
 static bool
-may_stand(struct asking *asking, const struct msg_secret_entry *secret, const struct msg_piece *pieces, size_t which, struct why *why)
+may_stand(struct asking *asking, const struct msg_secret_entry *secret, const struct msg_piece *pieces, size_t which,
+    struct why *why)
 {
-	static const uint16_t bits[PLACES] = {[PLACE_HEADER] = SECRET_IN_FIELD, [PLACE_BASIC] = SECRET_IN_BASIC,
-	    [PLACE_QUERY] = SECRET_IN_QUERY, [PLACE_PATH] = SECRET_IN_PATH, [PLACE_JSON] = SECRET_IN_BODY,
-	    [PLACE_FORM] = SECRET_IN_BODY, [PLACE_TEXT] = SECRET_IN_BODY};
-	static const char *const words[PLACES] = {[PLACE_HEADER] = "in that header field", [PLACE_BASIC] = "within Basic of that header field",
-	    [PLACE_QUERY] = "in that parameter of a query", [PLACE_PATH] = "in a path", [PLACE_JSON] = "in a body",
-	    [PLACE_FORM] = "in a body", [PLACE_TEXT] = "in a body"};
+	static const uint16_t bits[PLACES] = {[PLACE_HEADER] = SECRET_IN_FIELD,
+	    [PLACE_BASIC] = SECRET_IN_BASIC,
+	    [PLACE_QUERY] = SECRET_IN_QUERY,
+	    [PLACE_PATH] = SECRET_IN_PATH,
+	    [PLACE_JSON] = SECRET_IN_BODY,
+	    [PLACE_FORM] = SECRET_IN_BODY,
+	    [PLACE_TEXT] = SECRET_IN_BODY};
+	static const char *const words[PLACES] = {[PLACE_HEADER] = "in that header field",
+	    [PLACE_BASIC] = "within Basic of that header field",
+	    [PLACE_QUERY] = "in that parameter of a query",
+	    [PLACE_PATH] = "in a path",
+	    [PLACE_JSON] = "in a body",
+	    [PLACE_FORM] = "in a body",
+	    [PLACE_TEXT] = "in a body"};
 	uint8_t place = pieces[which].place; /* one that there is: template.c */
 	uint16_t bit = bits[place] == SECRET_IN_BODY && asking->message ? SECRET_IN_MESSAGE : bits[place];
 	bool fine = (secret->places & bit) != 0;
@@ -145,7 +156,8 @@ may_stand(struct asking *asking, const struct msg_secret_entry *secret, const st
 		fine = fine && span_equal(secret->parameter, parameter_of(pieces, which));
 	if (!fine) {
 		asking->code = "credential_unsafe";
-		fail(why, ERR_DENIED, "the credential may not stand %s", bit == SECRET_IN_MESSAGE ? "in a message" : words[place]);
+		fail(why, ERR_DENIED, "the credential may not stand %s",
+		    bit == SECRET_IN_MESSAGE ? "in a message" : words[place]);
 	}
 	return fine;
 }
@@ -169,8 +181,8 @@ value_of(void *self, const struct msg_piece *pieces, size_t which, struct span *
 }
 
 static enum err
-fill(struct asking *asking, const struct msg_piece *pieces, size_t n, uint32_t places, struct bytes *out, const char **code,
-    struct why *why)
+fill(struct asking *asking, const struct msg_piece *pieces, size_t n, uint32_t places, struct bytes *out,
+    const char **code, struct why *why)
 {
 	struct filler filler = {.value = value_of, .self = asking};
 	enum err r = template_write(pieces, n, places, &filler, out, why);
@@ -350,7 +362,8 @@ may_be_field(struct span name, struct span value, bool upgrade)
 {
 	struct http_field field = http_field_of(name, value);
 
-	if (!http_token(name) || !http_value_ok(value) || (value.length > 0 && (value.at[0] == ' ' || value.at[value.length - 1] == ' ')))
+	if (!http_token(name) || !http_value_ok(value) ||
+	    (value.length > 0 && (value.at[0] == ' ' || value.at[value.length - 1] == ' ')))
 		return false;
 	for (size_t i = 0; i < name.length; i++)
 		if (name.at[i] >= 'A' && name.at[i] <= 'Z')
@@ -364,7 +377,7 @@ may_be_field(struct span name, struct span value, bool upgrade)
 	if (field.known == HTTP_WEBSOCKET_KEY || field.known == HTTP_WEBSOCKET_VERSION)
 		return upgrade;
 	return !field.hop && field.known != HTTP_HOST && field.known != HTTP_CONTENT_LENGTH &&
-	    field.known != HTTP_TRANSFER_ENCODING && field.known != HTTP_CONNECTION && field.known != HTTP_UPGRADE;
+	       field.known != HTTP_TRANSFER_ENCODING && field.known != HTTP_CONNECTION && field.known != HTTP_UPGRADE;
 }
 
 static bool
@@ -397,12 +410,14 @@ fill_fields(struct asking *asking, const struct msg_route_open *in, size_t ends[
 		ends[i] = bytes_length(&out->written);
 		value = span_tail(bytes_span(&out->written), from);
 		if (!may_be_field(field->name, value, in->upgrade))
-			return unsafe(code, fail(why, ERR_INVALID, "a header field that may not be sent, or holds a byte that none may"));
+			return unsafe(code, fail(why, ERR_INVALID,
+						"a header field that may not be sent, or holds a byte that none may"));
 		if (ends[i] > REQUEST_BYTES_MAX)
 			return unsafe(code, fail(why, ERR_LIMIT, "a head of over %u bytes", REQUEST_BYTES_MAX));
 		out->fields[i].secret = has_slot(field->value, field->value_n);
 		if (out->fields[i].secret && is_one_of(field->name, echoed))
-			return unsafe(code, fail(why, ERR_INVALID, "a credential in a header field that servers send back"));
+			return unsafe(
+			    code, fail(why, ERR_INVALID, "a credential in a header field that servers send back"));
 		if ((r = arena_span(&out->memory, field->name, &out->fields[i].name)) != OK)
 			return unsafe(code, r);
 	}
@@ -428,7 +443,7 @@ static bool
 method_ok(struct span method)
 {
 	return http_token(method) && !http_same(method, SPAN("CONNECT")) && !http_same(method, SPAN("TRACE")) &&
-	    !http_same(method, SPAN("TRACK"));
+	       !http_same(method, SPAN("TRACK"));
 }
 
 static enum err
@@ -453,7 +468,8 @@ read_plain(const struct msg_route_open *in, struct request *out, struct why *why
 	out->body = (enum request_body)in->body;
 	out->length = in->length;
 	out->head_ms = in->head_ms;
-	if ((out->fields = arena_array(&out->memory, in->fields_n + REQUEST_FIELDS_ADDED, sizeof(*out->fields))) == NULL)
+	if ((out->fields = arena_array(&out->memory, in->fields_n + REQUEST_FIELDS_ADDED, sizeof(*out->fields))) ==
+	    NULL)
 		return fail(why, ERR_LIMIT, "too many fields");
 	if (in->upgrade && in->body != REQUEST_EMPTY)
 		return fail(why, ERR_INVALID, "an upgrade with a body");
@@ -507,8 +523,10 @@ sign(struct asking *asking, const struct msg_route_open *in, const char **code, 
 
 	if (in->sign_service.length == 0)
 		return OK;
-	if (!signer(asking, VAULT_ACCESS_KEY, &keys.access, why) || !signer(asking, VAULT_SECRET_KEY, &keys.secret, why) ||
-	    (asking->vault->signers[VAULT_SESSION_TOKEN] != NULL && !signer(asking, VAULT_SESSION_TOKEN, &keys.token, why))) {
+	if (!signer(asking, VAULT_ACCESS_KEY, &keys.access, why) ||
+	    !signer(asking, VAULT_SECRET_KEY, &keys.secret, why) ||
+	    (asking->vault->signers[VAULT_SESSION_TOKEN] != NULL &&
+		!signer(asking, VAULT_SESSION_TOKEN, &keys.token, why))) {
 		*code = asking->code;
 		return ERR_DENIED;
 	}
@@ -550,7 +568,8 @@ enum err
 request_grant(struct request *request, struct span token, struct why *why)
 {
 	const struct msg_token_grant *grant = &request->granting->secret->grant[0];
-	const char *text = arena_format(&request->memory, "%s" SPAN_FORMAT, grant->bearer ? "Bearer " : "", SPAN_ARGS(token));
+	const char *text =
+	    arena_format(&request->memory, "%s" SPAN_FORMAT, grant->bearer ? "Bearer " : "", SPAN_ARGS(token));
 	struct request_field *field = &request->fields[request->fields_n];
 
 	if (text == NULL || arena_span(&request->memory, grant->field, &field->name) != OK)
@@ -580,8 +599,8 @@ request_make(const struct vault *vault, const struct msg_route_open *in, uint64_
 	out->slots = any_slot(in);
 	if ((r = find_grant(&asking, in, code, why)) != OK)
 		return r;
-	if (!out->slots && out->granting == NULL && in->backend.length == 0 && in->body != REQUEST_PIECES && !in->upgrade &&
-	    in->sign_service.length == 0)
+	if (!out->slots && out->granting == NULL && in->backend.length == 0 && in->body != REQUEST_PIECES &&
+	    !in->upgrade && in->sign_service.length == 0)
 		return unsafe(code, fail(why, ERR_INVALID, "a request without slots is none of the router's"));
 	if ((r = use_backend(&asking, code, why)) != OK || (r = fill_target(&asking, in, code, why)) != OK)
 		return r;
@@ -594,8 +613,8 @@ request_make(const struct vault *vault, const struct msg_route_open *in, uint64_
 }
 
 enum err
-request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n, uint64_t now_ms,
-    struct bytes *out, const char **code, struct why *why)
+request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n,
+    uint64_t now_ms, struct bytes *out, const char **code, struct why *why)
 {
 	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms, .message = request->upgrade};
 
@@ -610,8 +629,9 @@ request_recheck(const struct vault *vault, struct request *request, uint64_t now
 	struct vault_entry *entry;
 	enum err r;
 
-	if (request->granting != NULL && (vault == NULL || (request->granting = vault_granting(vault, span_of_text(request->host),
-	    request->port, request->shown)) == NULL)) {
+	if (request->granting != NULL &&
+	    (vault == NULL || (request->granting = vault_granting(
+				   vault, span_of_text(request->host), request->port, request->shown)) == NULL)) {
 		*code = "credential_unavailable";
 		return fail(why, ERR_NOT_FOUND, "the token grant was taken away before the request went");
 	}

@@ -33,8 +33,8 @@ enum err request_grant(struct request *request, struct span token, struct why *w
  *
  * code    as above
  */
-enum err request_recheck(const struct vault *vault, struct request *request, uint64_t now_ms, const char **code,
-    struct why *why) must_check;
+enum err request_recheck(
+    const struct vault *vault, struct request *request, uint64_t now_ms, const char **code, struct why *why) must_check;
 
 void request_done(struct request *request);
 

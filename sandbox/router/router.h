@@ -20,10 +20,10 @@ struct tls_client;
 
 /* What can be filled, on its way to the proxy; the newest set goes out when the one before is known there. */
 struct telling {
-	uint64_t call;	   /* the last message of it, not answered; 0: none */
-	bool again;	   /* the set has changed since */
+	uint64_t call;	      /* the last message of it, not answered; 0: none */
+	bool again;	      /* the set has changed since */
 	struct reply channel; /* channel_give, answered when the proxy knows */
-	bool applied_owed; /* secrets_applied waits for it */
+	bool applied_owed;    /* secrets_applied waits for it */
 };
 
 struct router {

@@ -2,6 +2,7 @@
 #include "sandbox/router/ask.h"
 #include "sandbox/router/serve.h"
 
+/* clang-format off */
 const struct route router_routes[] = {
 	{ROUTER_SETUP, router_setup, ROUTER_WAITING, 0},
 	{SECRETS_PUSH, secrets_push, ROUTER_RUNNING, 0},
@@ -14,3 +15,4 @@ const struct route router_routes[] = {
 	{STREAM_END, route_finish, ROUTER_RUNNING, 0},
 	{0},
 };
+/* clang-format on */

@@ -19,8 +19,8 @@ check(const struct router *router, const struct msg_secrets_push *in, struct why
 	if (!id_equal(in->sandbox, router->sandbox) || in->epoch != router->epoch)
 		return fail(why, ERR_DENIED, "secrets of another sandbox or start");
 	if (router->vault != NULL && in->revision < router->vault->revision)
-		return fail(why, ERR_DENIED, "revision %llu is older than %llu, which is in use", (unsigned long long)in->revision,
-		    (unsigned long long)router->vault->revision);
+		return fail(why, ERR_DENIED, "revision %llu is older than %llu, which is in use",
+		    (unsigned long long)in->revision, (unsigned long long)router->vault->revision);
 	return OK;
 }
 
@@ -47,7 +47,7 @@ recheck(struct router *router)
 {
 	struct errand *errand;
 
-	list_each (errand, &router->errands, struct errand, link) {
+	list_each(errand, &router->errands, struct errand, link) {
 		struct why why = {0};
 		const char *code = "";
 
@@ -58,7 +58,7 @@ recheck(struct router *router)
 		if (errand->state == ERRAND_GATHERS || errand->state == ERRAND_ASKS || errand->state == ERRAND_WAITS)
 			errand_fail(errand, code, &why);
 	}
-	list_each (errand, &router->errands, struct errand, link)
+	list_each(errand, &router->errands, struct errand, link)
 		if (errand->state == ERRAND_ASKS)
 			grant_ready(errand); /* it waited for a token of the set before */
 	router->sides.settle(router);

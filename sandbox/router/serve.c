@@ -18,7 +18,7 @@ settle(void *self)
 	do {
 		over = false;
 		sides_flush(&router->sides);
-		list_each (errand, &router->errands, struct errand, link)
+		list_each(errand, &router->errands, struct errand, link)
 			if (errand->state == ERRAND_OVER) {
 				over = true;
 				errand_free(errand);
@@ -33,7 +33,7 @@ errands_drop(struct router *router)
 {
 	struct errand *errand;
 
-	list_each (errand, &router->errands, struct errand, link) {
+	list_each(errand, &router->errands, struct errand, link) {
 		errand_leave(errand);
 		errand->state = ERRAND_OVER;
 	}
@@ -69,8 +69,13 @@ router_init(struct router *router, struct loop *loop)
 	list_init(&router->sides.dirty);
 	router->sides.settle = settle;
 	router->sides.self = router;
-	router->bus = (struct bus){.loop = loop, .role = ROLE_ROUTER, .name = "router", .routes = router_routes, .self = router,
-	    .peer_down = peer_down, .state = ROUTER_WAITING};
+	router->bus = (struct bus){.loop = loop,
+	    .role = ROLE_ROUTER,
+	    .name = "router",
+	    .routes = router_routes,
+	    .self = router,
+	    .peer_down = peer_down,
+	    .state = ROUTER_WAITING};
 	bus_init(&router->bus);
 }
 

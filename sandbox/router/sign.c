@@ -4,7 +4,7 @@
 #include "common/wire/sigv4.h"
 
 #define AUTHORIZATION_BYTES 2048
-#define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-" /* of what is said about a signature */
+#define WORD		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-" /* of what is said about a signature */
 
 /* What makes the request; what only travels with it may be changed on its way. */
 static bool
@@ -16,7 +16,8 @@ is_signed(struct span name)
 static bool
 is_ours(struct span name)
 {
-	static const char *const ours[] = {"authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token"};
+	static const char *const ours[] = {
+	    "authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-security-token"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (span_is(name, ours[i]))
@@ -77,7 +78,8 @@ region_of(const struct request *request, struct span said)
 			last = label;
 	}
 	/* A region has two dashes: cn-north-1, us-gov-west-1; without one the service is global. */
-	return memchr(last.at == NULL ? "" : last.at, '-', last.length) != NULL && span_only(last, "abcdefghijklmnopqrstuvwxyz0123456789-")
+	return memchr(last.at == NULL ? "" : last.at, '-', last.length) != NULL &&
+		       span_only(last, "abcdefghijklmnopqrstuvwxyz0123456789-")
 		   ? last
 		   : SPAN("us-east-1");
 }
@@ -115,8 +117,8 @@ sign_request(struct request *request, const struct msg_route_open *in, const str
 	char date[SIGV4_DATE_BYTES];
 	enum err r;
 
-	if (!span_only(in->sign_service, WORD) || !span_only(in->sign_region, WORD) || !span_only(in->payload_hash, WORD) ||
-	    in->payload_hash.length == 0)
+	if (!span_only(in->sign_service, WORD) || !span_only(in->sign_region, WORD) ||
+	    !span_only(in->payload_hash, WORD) || in->payload_hash.length == 0)
 		return fail(why, ERR_INVALID, "a service, region or payload hash that is none");
 	sigv4_date(wall_ms, date);
 	if ((r = check_fields(request, why)) != OK ||

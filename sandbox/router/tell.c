@@ -25,7 +25,8 @@ applied(struct router *router, uint64_t revision, bool loaded, struct span words
 void
 tell_refused(struct router *router, uint64_t revision, const struct why *why)
 {
-	log_warning("secrets.refused", "revision=%llu why=%s", (unsigned long long)revision, log_quote(span_of_text(why->text)));
+	log_warning("secrets.refused", "revision=%llu why=%s", (unsigned long long)revision,
+	    log_quote(span_of_text(why->text)));
 	applied(router, revision, false, span_of_text(why->text));
 }
 

@@ -116,8 +116,8 @@ never_written(struct span value)
 }
 
 static enum err
-slot_write(const struct msg_piece *pieces, size_t which, uint32_t places, const struct filler *filler, struct bytes *out,
-    struct why *why)
+slot_write(const struct msg_piece *pieces, size_t which, uint32_t places, const struct filler *filler,
+    struct bytes *out, struct why *why)
 {
 	const struct msg_piece *piece = &pieces[which];
 	struct span value = SPAN_NONE;
@@ -153,8 +153,8 @@ join(struct bytes *out, size_t from)
 }
 
 enum err
-template_write(const struct msg_piece *pieces, size_t n, uint32_t places, const struct filler *filler, struct bytes *out,
-    struct why *why)
+template_write(const struct msg_piece *pieces, size_t n, uint32_t places, const struct filler *filler,
+    struct bytes *out, struct why *why)
 {
 	bool joining = false;
 	size_t from = 0;

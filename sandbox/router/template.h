@@ -20,10 +20,10 @@ enum place {
 };
 
 /* Sets of places. */
-#define IN_PATH	  (1u << PLACE_PATH)
-#define IN_QUERY  (1u << PLACE_QUERY)
-#define IN_FIELD  (1u << PLACE_HEADER | 1u << PLACE_BASIC)
-#define IN_BODY	  (1u << PLACE_JSON | 1u << PLACE_FORM | 1u << PLACE_TEXT)
+#define IN_PATH	 (1u << PLACE_PATH)
+#define IN_QUERY (1u << PLACE_QUERY)
+#define IN_FIELD (1u << PLACE_HEADER | 1u << PLACE_BASIC)
+#define IN_BODY	 (1u << PLACE_JSON | 1u << PLACE_FORM | 1u << PLACE_TEXT)
 
 #define TEMPLATE_SHOWN "[CREDENTIAL]" /* a slot, as bindings and logs see it */
 

@@ -32,7 +32,7 @@ upstreams_bury(struct router *router)
 {
 	struct upstream *upstream;
 
-	list_each (upstream, &router->dead, struct upstream, link) {
+	list_each(upstream, &router->dead, struct upstream, link) {
 		list_remove(&upstream->link);
 		if (upstream->kind != NULL)
 			upstream->kind->drop(upstream);
@@ -48,7 +48,7 @@ upstreams_done(struct router *router)
 {
 	struct upstream *upstream;
 
-	list_each (upstream, &router->upstreams, struct upstream, link)
+	list_each(upstream, &router->upstreams, struct upstream, link)
 		upstream_dead(upstream);
 	upstreams_bury(router);
 }
@@ -69,7 +69,7 @@ idle_bound(struct router *router)
 	struct upstream *upstream, *oldest = NULL;
 	size_t n = 0;
 
-	list_each (upstream, &router->upstreams, struct upstream, link)
+	list_each(upstream, &router->upstreams, struct upstream, link)
 		if (upstream->idles) {
 			n++;
 			if (oldest == NULL || upstream->idle.at_ms < oldest->idle.at_ms)
@@ -104,7 +104,7 @@ static bool
 same_place(const struct upstream *upstream, const struct request *request)
 {
 	return upstream->port == request->port && upstream->tls == request->tls && upstream->h2 == request->h2 &&
-	    strcmp(upstream->host, request->host) == 0;
+	       strcmp(upstream->host, request->host) == 0;
 }
 
 static bool
@@ -124,7 +124,8 @@ can_take(const struct upstream *upstream, const struct errand *errand)
 		return false;
 	if (upstream->session != NULL)
 		return upstream->streams < UPSTREAM_STREAMS_MAX;
-	return upstream->errand == NULL && !(errand->retried && upstream->used) && bytes_length(&upstream->side.in) == 0;
+	return upstream->errand == NULL && !(errand->retried && upstream->used) &&
+	       bytes_length(&upstream->side.in) == 0;
 }
 
 static bool
@@ -137,7 +138,7 @@ hand_over(struct errand *errand)
 		list_remove(&errand->waiting);
 		return true;
 	}
-	list_each (upstream, &router->upstreams, struct upstream, link) {
+	list_each(upstream, &router->upstreams, struct upstream, link) {
 		if (!can_take(upstream, errand))
 			continue;
 		upstream->idles = false;
@@ -166,11 +167,13 @@ static void
 dial_failed(struct upstream *upstream, enum err r, const struct why *why)
 {
 	struct router *router = upstream->router;
-	const char *code = r == ERR_TIMEOUT ? "timeout" : r == ERR_INVALID ? "upstream_certificate" : "upstream_unreachable";
+	const char *code = r == ERR_TIMEOUT   ? "timeout"
+			   : r == ERR_INVALID ? "upstream_certificate"
+					      : "upstream_unreachable";
 	struct errand *errand;
 
 	upstream_dead(upstream);
-	list_each (errand, &router->waiting, struct errand, waiting)
+	list_each(errand, &router->waiting, struct errand, waiting)
 		if (same_place(upstream, &errand->request))
 			errand_fail(errand, code, why);
 	router->sides.settle(router);
@@ -227,8 +230,8 @@ connected(void *self, enum err r, int fd, size_t which, const struct why *why)
 		opened(upstream, upstream->leg);
 		return;
 	}
-	r = tls_client_open(upstream->router->tls, upstream->host, upstream->port, upstream->h2 ? "h2,http/1.1" : "http/1.1",
-	    &ssl, &copy);
+	r = tls_client_open(upstream->router->tls, upstream->host, upstream->port,
+	    upstream->h2 ? "h2,http/1.1" : "http/1.1", &ssl, &copy);
 	if (r != OK)
 		dial_failed(upstream, r, &copy);
 	else
@@ -267,14 +270,14 @@ crowd_of(const struct errand *errand)
 	struct upstream *upstream;
 	struct errand *other;
 
-	list_each (upstream, &errand->router->upstreams, struct upstream, link)
+	list_each(upstream, &errand->router->upstreams, struct upstream, link)
 		if (same_place(upstream, &errand->request)) {
 			crowd.dialling += upstream->state == UPSTREAM_DIALLING;
 			crowd.h1 |= upstream->state == UPSTREAM_OPEN && upstream->session == NULL;
 		}
-	list_each (other, &errand->router->waiting, struct errand, waiting) {
+	list_each(other, &errand->router->waiting, struct errand, waiting) {
 		crowd.waiting += strcmp(other->request.host, errand->request.host) == 0 &&
-		    other->request.port == errand->request.port && other->request.h2 == errand->request.h2;
+				 other->request.port == errand->request.port && other->request.h2 == errand->request.h2;
 		if (other == errand)
 			break;
 	}
@@ -297,7 +300,7 @@ serve_waiting(struct router *router)
 {
 	struct errand *errand;
 
-	list_each (errand, &router->waiting, struct errand, waiting)
+	list_each(errand, &router->waiting, struct errand, waiting)
 		if (!hand_over(errand))
 			dial_more(errand);
 }

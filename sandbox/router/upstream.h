@@ -6,10 +6,10 @@
 #include "common/wire/http_chunk.h"
 #include "sandbox/router/errand.h"
 
-#define UPSTREAM_DIAL_MS  10000
-#define UPSTREAM_SHAKE_MS 10000
-#define UPSTREAM_IDLE_MS  30000
-#define UPSTREAM_IDLE_MAX 32
+#define UPSTREAM_DIAL_MS     10000
+#define UPSTREAM_SHAKE_MS    10000
+#define UPSTREAM_IDLE_MS     30000
+#define UPSTREAM_IDLE_MAX    32
 #define UPSTREAM_STREAMS_MAX 100 /* of HTTP/2 */
 
 enum upstream_state { UPSTREAM_DIALLING, UPSTREAM_OPEN, UPSTREAM_DEAD };
@@ -30,7 +30,7 @@ struct upstream {
 	enum upstream_state state;
 	char *host;
 	uint16_t port;
-	bool tls, h2; /* h2: it was offered */
+	bool tls, h2;		/* h2: it was offered */
 	struct address address; /* that it is connected to */
 	struct address addresses[REQUEST_ADDRESSES_MAX];
 	struct dial *dial;

@@ -36,13 +36,15 @@ vault_free(struct vault *vault)
 }
 
 static enum err
-check_box(const struct vault *vault, const struct msg_secrets_push *push, const struct msg_bundle *bundle, struct why *why)
+check_box(
+    const struct vault *vault, const struct msg_secrets_push *push, const struct msg_bundle *bundle, struct why *why)
 {
 	if (!id_equal(bundle->sandbox, push->sandbox) || bundle->epoch != push->epoch)
 		return fail(why, ERR_DENIED, "a box of secrets for another sandbox or start");
 	if (bundle->revision != vault->revision || bundle->chunk != vault->got || bundle->chunks != vault->chunks)
-		return fail(why, ERR_DENIED, "a box of secrets is chunk %u of %u of another revision or in another's place",
-		    bundle->chunk, bundle->chunks);
+		return fail(why, ERR_DENIED,
+		    "a box of secrets is chunk %u of %u of another revision or in another's place", bundle->chunk,
+		    bundle->chunks);
 	return OK;
 }
 
@@ -56,7 +58,8 @@ vault_add(struct vault *vault, const struct msg_secrets_push *push, const uint8_
 
 	if (push->revision != vault->revision || push->chunks != vault->chunks || push->chunk != vault->got ||
 	    vault->got == vault->chunks)
-		return fail(why, ERR_PROTOCOL, "chunk %u of %u of secrets is not the one that follows", push->chunk, push->chunks);
+		return fail(why, ERR_PROTOCOL, "chunk %u of %u of secrets is not the one that follows", push->chunk,
+		    push->chunks);
 	if (push->box.length > VAULT_BYTES_MAX - vault->bytes)
 		return fail(why, ERR_LIMIT, "over %u bytes of secrets", VAULT_BYTES_MAX);
 	if ((room = sodium_malloc(push->box.length)) == NULL)
@@ -83,7 +86,8 @@ bindings_compile(const struct msg_secret_entry *secret, struct reach *out, struc
 	if (secret->bindings_n > REACH_MAX)
 		return fail(why, ERR_LIMIT, "too many bindings");
 	for (size_t i = 0; i < secret->bindings_n; i++)
-		places[i] = (struct reach_place){secret->bindings[i].host, secret->bindings[i].port, secret->bindings[i].path};
+		places[i] =
+		    (struct reach_place){secret->bindings[i].host, secret->bindings[i].port, secret->bindings[i].path};
 	return reach_make(out, places, secret->bindings_n, why);
 }
 
@@ -169,7 +173,8 @@ tables_make(struct vault *vault, struct why *why)
 static void
 note_signer(struct vault *vault, struct vault_entry *entry)
 {
-	static const char *const names[VAULT_SIGNERS] = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+	static const char *const names[VAULT_SIGNERS] = {
+	    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
 
 	for (size_t i = 0; i < VAULT_SIGNERS; i++)
 		if (entry->secret->tokens_n > 0 && span_is(entry->secret->slot, names[i]))

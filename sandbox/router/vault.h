@@ -35,11 +35,11 @@ struct vault {
 	struct vault_entry *entries;
 	size_t entries_n, tokens_n;
 	struct vault_entry *signers[VAULT_SIGNERS]; /* what signs for AWS; NULL: not there */
-	struct vault_entry **granting; /* entries with a token grant */
+	struct vault_entry **granting;		    /* entries with a token grant */
 	size_t granting_n;
 	struct msg_binding *granted; /* all their bindings, as the proxy is told */
 	size_t granted_n;
-	struct grant *grants; /* grant.c: tokens that were had; NULL: none yet */
+	struct grant *grants;	  /* grant.c: tokens that were had; NULL: none yet */
 	struct vault_key *places; /* a power of two of them */
 	size_t places_n;
 };

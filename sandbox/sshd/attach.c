@@ -33,7 +33,7 @@ find_attachment(struct sshd *sshd, uint64_t number)
 {
 	struct attachment *attachment;
 
-	list_each (attachment, &sshd->attachments, struct attachment, in_sshd)
+	list_each(attachment, &sshd->attachments, struct attachment, in_sshd)
 		if (attachment->number == number)
 			return attachment;
 	return NULL;
@@ -55,7 +55,7 @@ attachments_end(struct sshd *sshd)
 {
 	struct attachment *attachment;
 
-	list_each (attachment, &sshd->attachments, struct attachment, in_sshd)
+	list_each(attachment, &sshd->attachments, struct attachment, in_sshd)
 		attachment_free(attachment);
 }
 
@@ -99,7 +99,7 @@ attachments_lost(struct sshd *sshd)
 {
 	struct attachment *attachment;
 
-	list_each (attachment, &sshd->attachments, struct attachment, in_sshd)
+	list_each(attachment, &sshd->attachments, struct attachment, in_sshd)
 		lose(attachment, "the main process's output is lost: this process was started again");
 }
 

@@ -75,7 +75,7 @@ commands_end(struct sshd *sshd)
 {
 	struct command *command;
 
-	list_each (command, &sshd->commands, struct command, in_sshd)
+	list_each(command, &sshd->commands, struct command, in_sshd)
 		command_free(command);
 }
 
@@ -120,7 +120,7 @@ find_command(struct sshd *sshd, uint64_t number)
 {
 	struct command *command;
 
-	list_each (command, &sshd->commands, struct command, in_sshd)
+	list_each(command, &sshd->commands, struct command, in_sshd)
 		if (command->number == number)
 			return command;
 	return NULL;

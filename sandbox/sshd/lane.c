@@ -122,7 +122,7 @@ reap(struct sshd *sshd)
 {
 	struct lane *lane;
 
-	list_each (lane, &sshd->lanes, struct lane, in_sshd)
+	list_each(lane, &sshd->lanes, struct lane, in_sshd)
 		if (lane_over(lane))
 			lane_gone(lane);
 }
@@ -150,7 +150,7 @@ lanes_end(struct sshd *sshd)
 {
 	struct lane *lane;
 
-	list_each (lane, &sshd->lanes, struct lane, in_sshd)
+	list_each(lane, &sshd->lanes, struct lane, in_sshd)
 		lane_gone(lane);
 }
 
@@ -260,7 +260,7 @@ lanes_work(struct sshd *sshd)
 	bool worked = false;
 	struct lane *lane;
 
-	list_each (lane, &sshd->lanes, struct lane, in_sshd) {
+	list_each(lane, &sshd->lanes, struct lane, in_sshd) {
 		if (n-- == 0)
 			break;
 		worked |= lane_work(lane);

@@ -45,7 +45,7 @@ listeners_end(struct sshd *sshd)
 {
 	struct listener *listener;
 
-	list_each (listener, &sshd->listeners, struct listener, in_sshd)
+	list_each(listener, &sshd->listeners, struct listener, in_sshd)
 		listener_free(listener);
 }
 
@@ -54,7 +54,7 @@ listen_stop(struct sshd *sshd, const char *address, uint16_t port)
 {
 	struct listener *listener;
 
-	list_each (listener, &sshd->listeners, struct listener, in_sshd)
+	list_each(listener, &sshd->listeners, struct listener, in_sshd)
 		if (listener->request == NULL && listener->port == port && strcmp(listener->address, address) == 0) {
 			listener_free(listener);
 			return true;

@@ -227,7 +227,7 @@ lane_of(struct sshd *sshd, ssh_message message)
 	ssh_channel channel = ssh_message_channel_request_channel(message);
 	struct lane *lane;
 
-	list_each (lane, &sshd->lanes, struct lane, in_sshd)
+	list_each(lane, &sshd->lanes, struct lane, in_sshd)
 		if (lane->channel == channel)
 			return lane;
 	return NULL;

@@ -4,6 +4,7 @@
 #include "common/base/clean.h"
 #include "common/base/text.h"
 
+/* clang-format off */
 const struct account_file account_files[] = {
 	{"/etc/passwd",	  "root:x:0:0:root:/root:/usr/sbin/nologin\n"
 			  "sandbox:x:%U:%G:sandbox:/sandbox:/bin/bash\n"
@@ -15,6 +16,7 @@ const struct account_file account_files[] = {
 	{"/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:4\n"},
 	{"/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"},
 };
+/* clang-format on */
 const size_t account_files_n = COUNT(account_files);
 
 void

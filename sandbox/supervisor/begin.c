@@ -112,7 +112,8 @@ start_main(struct supervisor *s, struct why *why)
 	enum err r;
 
 	s->main.command_id = m.spawn.command_id = ++s->next_command;
-	if ((r = environment_make(s, NULL, 0, m.spawn.tty, &arena, &m.spawn.environment, &m.spawn.environment_n, why)) != OK)
+	if ((r = environment_make(
+		 s, NULL, 0, m.spawn.tty, &arena, &m.spawn.environment, &m.spawn.environment_n, why)) != OK)
 		return r;
 	if (!m.spawn.tty && (r = make_pipes(&s->main, theirs, why)) == OK) {
 		memcpy(m.fds, theirs, sizeof(theirs));
@@ -134,12 +135,12 @@ check_namespaces(struct supervisor *s)
 	static const struct {
 		const char *kind, *wall;
 	} kinds[] = {
-		{"user", "user_namespace"},
-		{"pid", "pid_namespace"},
-		{"ipc", "ipc_namespace"},
-		{"uts", "uts_namespace"},
-		{"net", "network"},
-		{"mnt", "mount_view"},
+	    {"user", "user_namespace"},
+	    {"pid", "pid_namespace"},
+	    {"ipc", "ipc_namespace"},
+	    {"uts", "uts_namespace"},
+	    {"net", "network"},
+	    {"mnt", "mount_view"},
 	};
 
 	wall_enforced(&s->walls, "ipc_namespace"); /* only from here can it be seen */
@@ -149,7 +150,8 @@ check_namespaces(struct supervisor *s)
 		if (own == 0 || its == 0)
 			wall_absent(&s->walls, kinds[i].wall, "its %s namespace cannot be looked at", kinds[i].kind);
 		else if (own == its)
-			wall_absent(&s->walls, kinds[i].wall, "its %s namespace is the supervisor's own", kinds[i].kind);
+			wall_absent(
+			    &s->walls, kinds[i].wall, "its %s namespace is the supervisor's own", kinds[i].kind);
 	}
 }
 
@@ -157,7 +159,8 @@ static void
 say_walls(struct supervisor *s)
 {
 	for (size_t i = 0; i < s->walls.n; i++)
-		linkage_say(s, strstr(s->walls.text[i], "=enforced") != NULL ? "INFO" : "WARN", "wall %s", s->walls.text[i]);
+		linkage_say(
+		    s, strstr(s->walls.text[i], "=enforced") != NULL ? "INFO" : "WARN", "wall %s", s->walls.text[i]);
 }
 
 static void
@@ -218,7 +221,8 @@ fill_setup(struct supervisor *s, struct arena *arena, struct msg_spawner_setup *
 	char root[257];
 	auto_fd int root_fd = -1;
 
-	if (!span_copy(s->boot.root, root, sizeof(root)) || (root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+	if (!span_copy(s->boot.root, root, sizeof(root)) ||
+	    (root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return fail_errno(why, ERR_SYSTEM, "the root of the sandbox");
 	setup->read_only = arena_array(arena, s->files.paths_n + 1, sizeof(struct span));
 	setup->read_write = arena_array(arena, s->files.paths_n + 1, sizeof(struct span));

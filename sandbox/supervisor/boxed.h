@@ -26,8 +26,8 @@ struct secrets_report {
 
 struct secrets {
 	struct kept router;
-	bool possible; /* the bundle has a router */
-	bool started;  /* it was needed once */
+	bool possible;	 /* the bundle has a router */
+	bool started;	 /* it was needed once */
 	bool introduced; /* router and proxy have a channel, and the proxy knows what can be filled */
 	bool said_waiting;
 	struct secrets_set good;   /* in use */

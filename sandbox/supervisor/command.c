@@ -32,7 +32,7 @@ by_stream(struct supervisor *s, const struct peer *owner, uint64_t stream)
 {
 	struct command *command;
 
-	list_each (command, &s->commands, struct command, link)
+	list_each(command, &s->commands, struct command, link)
 		if (command->stream == stream && command->owner == owner)
 			return command;
 	return NULL;
@@ -44,7 +44,7 @@ owned(struct supervisor *s, const struct peer *owner)
 	struct command *command;
 	unsigned n = 0;
 
-	list_each (command, &s->commands, struct command, link)
+	list_each(command, &s->commands, struct command, link)
 		n += command->owner == owner;
 	return n;
 }
@@ -54,7 +54,7 @@ by_id(struct supervisor *s, uint64_t id)
 {
 	struct command *command;
 
-	list_each (command, &s->commands, struct command, link)
+	list_each(command, &s->commands, struct command, link)
 		if (command->id == id)
 			return command;
 	return NULL;
@@ -157,8 +157,8 @@ fill_spawn(const struct supervisor *s, const struct msg *m, struct msg *spawn, s
 		return fail(why, ERR_INVALID, "%zu descriptors came with the command", m->fds_n);
 	memcpy(spawn->fds, m->fds, sizeof(spawn->fds));
 	spawn->fds_n = m->fds_n;
-	return environment_make(s, in->environment, in->environment_n, in->tty, m->arena, &out->environment,
-	    &out->environment_n, why);
+	return environment_make(
+	    s, in->environment, in->environment_n, in->tty, m->arena, &out->environment, &out->environment_n, why);
 }
 
 /*
@@ -290,7 +290,7 @@ command_forget(struct supervisor *s, const struct peer *owner)
 {
 	struct command *command;
 
-	list_each (command, &s->commands, struct command, link)
+	list_each(command, &s->commands, struct command, link)
 		if (command->owner == owner)
 			forget(command);
 }
@@ -300,7 +300,7 @@ command_lost_all(struct supervisor *s)
 {
 	struct command *command;
 
-	list_each (command, &s->commands, struct command, link) {
+	list_each(command, &s->commands, struct command, link) {
 		if (command->reply.peer == NULL)
 			tell_exit(command, CODE_KILLED);
 		command_free(command);

@@ -123,7 +123,8 @@ load_done(void *self, enum err r, struct msg *answer, const struct why *why)
 	if (config->trying.bytes != NULL)
 		tried(s, r, why);
 	else if (r != OK) {
-		log_failure("policyd.reload", r, why); /* what was good is not: another policyd may think better of it */
+		log_failure(
+		    "policyd.reload", r, why); /* what was good is not: another policyd may think better of it */
 		kept_renew(&s->way.policyd);
 	}
 	config_load(s);
@@ -218,10 +219,12 @@ check_static(const struct policy_files *old, const struct policy_files *new, str
 {
 	if (old->uid != new->uid || old->gid != new->gid || old->hard_requirement != new->hard_requirement ||
 	    old->include_workdir != new->include_workdir)
-		return fail(why, ERR_INVALID, "process, landlock and include_workdir cannot change while the sandbox runs");
+		return fail(
+		    why, ERR_INVALID, "process, landlock and include_workdir cannot change while the sandbox runs");
 	for (size_t i = 0; i < old->paths_n; i++)
 		if (!old->paths[i].baseline && !listed(new, &old->paths[i]))
-			return fail(why, ERR_INVALID, "filesystem path %.*s cannot be taken away while the sandbox runs",
+			return fail(why, ERR_INVALID,
+			    "filesystem path %.*s cannot be taken away while the sandbox runs",
 			    SPAN_ARGS(old->paths[i].path));
 	return OK;
 }
@@ -247,7 +250,8 @@ check(struct supervisor *s, const struct msg_config_push *push, struct arena *ar
 	    (r = check_static(&s->files, &files, why)) != OK)
 		return r;
 	if (files.network && s->way.tried && !s->way.open)
-		return fail(why, ERR_STATE, "it has network rules, which cannot be enforced here: this sandbox has no fence "
+		return fail(why, ERR_STATE,
+		    "it has network rules, which cannot be enforced here: this sandbox has no fence "
 		    "(nftables) or no proxy");
 	say_later(s, &files);
 	return OK;

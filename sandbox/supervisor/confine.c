@@ -110,9 +110,9 @@ static const struct {
 	rlim_t soft, hard;
 	const char *name;
 } limits[] = {
-	{RLIMIT_CORE, 0, 0, "core"},
-	{RLIMIT_NOFILE, AGENT_FILES_SOFT, AGENT_FILES_HARD, "nofile"},
-	{RLIMIT_NPROC, AGENT_PROCESSES_MAX, AGENT_PROCESSES_MAX, "nproc"},
+    {RLIMIT_CORE, 0, 0, "core"},
+    {RLIMIT_NOFILE, AGENT_FILES_SOFT, AGENT_FILES_HARD, "nofile"},
+    {RLIMIT_NPROC, AGENT_PROCESSES_MAX, AGENT_PROCESSES_MAX, "nproc"},
 };
 
 /* From Linux 5.14 processes are counted by user namespace, so that the limit means this sandbox and no other. */
@@ -123,7 +123,7 @@ counted_by_namespace(void)
 	unsigned major, minor;
 
 	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-	    (major > 5 || (major == 5 && minor >= 14));
+	       (major > 5 || (major == 5 && minor >= 14));
 }
 
 static void
@@ -135,7 +135,8 @@ set_limits(struct walls *walls)
 		struct rlimit now = {0};
 
 		if (limits[i].resource == RLIMIT_NPROC && !counted_by_namespace()) {
-			wall_partial(walls, "rlimits", "nproc would count other sandboxes of the same user on this kernel");
+			wall_partial(
+			    walls, "rlimits", "nproc would count other sandboxes of the same user on this kernel");
 			continue;
 		}
 		getrlimit(resource, &now);
@@ -173,19 +174,19 @@ static const struct {
 	const char *path;
 	enum landlock_access access;
 } always[] = {
-	{"/", LANDLOCK_LIST}, /* the view holds the policy's places and the sandbox's own: their names may be seen */
-	{"/proc", LANDLOCK_READ},
-	{"/dev/null", LANDLOCK_WRITE},
-	{"/dev/zero", LANDLOCK_WRITE},
-	{"/dev/full", LANDLOCK_WRITE},
-	{"/dev/random", LANDLOCK_READ},
-	{"/dev/urandom", LANDLOCK_READ},
-	{"/dev/tty", LANDLOCK_DEVICE},
-	{"/dev/pts", LANDLOCK_DEVICE},
-	{"/dev/shm", LANDLOCK_WRITE},
-	{"/dev/fd", LANDLOCK_READ},
-	{VIEW_TLS, LANDLOCK_READ},
-	{VIEW_AGENT, LANDLOCK_READ},
+    {"/", LANDLOCK_LIST}, /* the view holds the policy's places and the sandbox's own: their names may be seen */
+    {"/proc", LANDLOCK_READ},
+    {"/dev/null", LANDLOCK_WRITE},
+    {"/dev/zero", LANDLOCK_WRITE},
+    {"/dev/full", LANDLOCK_WRITE},
+    {"/dev/random", LANDLOCK_READ},
+    {"/dev/urandom", LANDLOCK_READ},
+    {"/dev/tty", LANDLOCK_DEVICE},
+    {"/dev/pts", LANDLOCK_DEVICE},
+    {"/dev/shm", LANDLOCK_WRITE},
+    {"/dev/fd", LANDLOCK_READ},
+    {VIEW_TLS, LANDLOCK_READ},
+    {VIEW_AGENT, LANDLOCK_READ},
 };
 
 static enum err
@@ -197,8 +198,8 @@ allow(struct landlock *rules, const char *path, enum landlock_access access, boo
 }
 
 static enum err
-allow_policy(struct landlock *rules, const struct msg_spawner_setup *setup, const struct places *places,
-    struct why *why)
+allow_policy(
+    struct landlock *rules, const struct msg_spawner_setup *setup, const struct places *places, struct why *why)
 {
 	enum err r = OK;
 
@@ -207,7 +208,8 @@ allow_policy(struct landlock *rules, const struct msg_spawner_setup *setup, cons
 		enum landlock_access access = place->device ? LANDLOCK_DEVICE : LANDLOCK_WRITE;
 
 		if (place->kind != PLACE_MISSING)
-			r = allow(rules, place->path, place->write ? access : LANDLOCK_READ, setup->hard_requirement, why);
+			r = allow(
+			    rules, place->path, place->write ? access : LANDLOCK_READ, setup->hard_requirement, why);
 	}
 	if (r == OK && setup->include_workdir)
 		r = allow(rules, "/sandbox", LANDLOCK_WRITE, true, why);
@@ -230,8 +232,8 @@ report_landlock(struct walls *walls, int abi, bool works)
 }
 
 static enum err
-enter_landlock(const struct msg_spawner_setup *setup, const struct places *places, int witness_fd,
-    struct walls *walls, struct why *why)
+enter_landlock(const struct msg_spawner_setup *setup, const struct places *places, int witness_fd, struct walls *walls,
+    struct why *why)
 {
 	struct landlock rules = {.fd = -1};
 	struct why absent = {0};

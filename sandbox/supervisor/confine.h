@@ -20,7 +20,7 @@
  *           NULL: connects are not asked about
  * errors  ERR_SYSTEM the process cannot go on at all; ERR_INVALID, ERR_NOT_FOUND a rule with hard_requirement
  */
-enum err confine(const struct msg_spawner_setup *setup, const struct places *places, struct walls *walls,
-    int *listener, struct why *why) must_check;
+enum err confine(const struct msg_spawner_setup *setup, const struct places *places, struct walls *walls, int *listener,
+    struct why *why) must_check;
 
 #endif

@@ -38,7 +38,7 @@ grant_owns(const struct supervisor *s, pid_t pid)
 {
 	const struct granting *granting;
 
-	list_each (granting, &s->grantings, const struct granting, link)
+	list_each(granting, &s->grantings, const struct granting, link)
 		if (granting->child.pid == pid)
 			return true;
 	return false;
@@ -48,8 +48,12 @@ static enum err
 start(struct granting *granting, int channel, struct why *why)
 {
 	static const char *const argv[] = {"grant", NULL};
-	struct child_plan plan = {.path = GRANT, .argv = argv, .envp = bundle_environment, .fds = {0, 1, 2, channel},
-	    .fds_count = 4, .die_with_parent = true};
+	struct child_plan plan = {.path = GRANT,
+	    .argv = argv,
+	    .envp = bundle_environment,
+	    .fds = {0, 1, 2, channel},
+	    .fds_count = 4,
+	    .die_with_parent = true};
 	enum err r;
 
 	if ((r = child_start(&granting->child, &plan, why)) != OK)
@@ -88,7 +92,8 @@ start_allowed(const struct supervisor *s, const struct msg *m, struct why *why)
 	if (m->from != s->secrets.router.peer || m->call == 0)
 		return fail(why, ERR_DENIED, "only the router asks for tokens");
 	if (s->boot.spiffe_socket.length == 0)
-		return fail(why, ERR_STATE, "this sandbox has no SPIFFE Workload API: spiffe_workload_socket is not set");
+		return fail(
+		    why, ERR_STATE, "this sandbox has no SPIFFE Workload API: spiffe_workload_socket is not set");
 	if (s->grantings_n >= GRANTS_MAX)
 		return fail(why, ERR_LIMIT, "%d tokens are being fetched", GRANTS_MAX);
 	return OK;

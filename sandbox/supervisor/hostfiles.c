@@ -57,7 +57,7 @@ is_address(struct span text)
 	char copy[INET6_ADDRSTRLEN];
 
 	return span_copy(text, copy, sizeof(copy)) &&
-	    (inet_pton(AF_INET, copy, unused) == 1 || inet_pton(AF_INET6, copy, unused) == 1);
+	       (inet_pton(AF_INET, copy, unused) == 1 || inet_pton(AF_INET6, copy, unused) == 1);
 }
 
 enum err
@@ -135,7 +135,8 @@ hosts_parse(struct span text, struct arena *arena, struct hostfiles *out, struct
 static int
 open_plain(int root_fd, const char *path)
 {
-	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	struct open_how how = {
+	    .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	auto_fd int fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 	struct stat st;
 

@@ -7,8 +7,8 @@
 static void
 mac(const struct msg_bootstrap *boot, const uint8_t router_key[32], uint8_t out[32])
 {
-	const uint8_t epoch[4] = {(uint8_t)(boot->epoch >> 24), (uint8_t)(boot->epoch >> 16), (uint8_t)(boot->epoch >> 8),
-	    (uint8_t)boot->epoch};
+	const uint8_t epoch[4] = {(uint8_t)(boot->epoch >> 24), (uint8_t)(boot->epoch >> 16),
+	    (uint8_t)(boot->epoch >> 8), (uint8_t)boot->epoch};
 	crypto_generichash_state state;
 
 	crypto_generichash_init(&state, (const uint8_t *)boot->claim.at, boot->claim.length, 32);

@@ -42,8 +42,12 @@ kept_start(struct kept *kept, struct why *why)
 {
 	const char *const argv[] = {kept->name, NULL};
 	char path[64];
-	struct child_plan plan = {
-	    .path = path, .argv = argv, .envp = bundle_environment, .fds = {0, 1, 2, -1}, .fds_count = 4, .die_with_parent = true};
+	struct child_plan plan = {.path = path,
+	    .argv = argv,
+	    .envp = bundle_environment,
+	    .fds = {0, 1, 2, -1},
+	    .fds_count = 4,
+	    .die_with_parent = true};
 	auto_fd int theirs = -1;
 	int ours;
 	enum err r;

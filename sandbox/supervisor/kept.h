@@ -9,7 +9,7 @@ struct kept {
 	const char *name; /* of its program in the bundle */
 	enum role role;
 	struct bus *bus;
-	void *self; /* handed to these: */
+	void *self;					/* handed to these: */
 	enum err (*greet)(void *self, struct why *why); /* it runs: tell it what it must know */
 	void (*gone)(void *self);			/* its channel is gone; NULL: nothing to do */
 	bool (*ended)(void *self, int code);		/* it ended; false: not to be started again. NULL: always */

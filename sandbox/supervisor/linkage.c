@@ -8,8 +8,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define EXIT_REFUSED	 77 /* of link: the gateway refuses this start of the sandbox for good */
-#define REPORT_WAIT_MS	 5000
+#define EXIT_REFUSED   77 /* of link: the gateway refuses this start of the sandbox for good */
+#define REPORT_WAIT_MS 5000
 
 static enum err
 tell_setup(struct supervisor *s, struct why *why)
@@ -71,8 +71,14 @@ link_ended(void *self, int code)
 void
 linkage_init(struct supervisor *s)
 {
-	s->link = (struct kept){.name = "link", .role = ROLE_LINK, .bus = &s->bus, .self = s, .greet = link_greet,
-	    .gone = link_gone, .ended = link_ended, .child.pidfd = -1};
+	s->link = (struct kept){.name = "link",
+	    .role = ROLE_LINK,
+	    .bus = &s->bus,
+	    .self = s,
+	    .greet = link_greet,
+	    .gone = link_gone,
+	    .ended = link_ended,
+	    .child.pidfd = -1};
 }
 
 /*

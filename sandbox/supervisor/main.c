@@ -67,6 +67,7 @@ read_bootstrap(struct supervisor *s, struct why *why)
 	return OK;
 }
 
+/* clang-format off */
 const struct route supervisor_routes[] = {
 	{ENROLLED,     begin_enrolled, 0, 0},
 	{LINK_STATUS,  linkage_status, 0, 0},
@@ -82,6 +83,7 @@ const struct route supervisor_routes[] = {
 	{SECRETS_APPLIED, secrets_applied, 0, 0},
 	{0},
 };
+/* clang-format on */
 
 static void
 peer_down(void *self, struct peer *peer, const struct why *why)
@@ -109,10 +111,9 @@ reap_strangers(void *self, int number)
 
 	(void)number;
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
-	    info.si_pid != s->link.child.pid && info.si_pid != s->spawner.pid &&
-	    info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid &&
-	    info.si_pid != s->secrets.router.child.pid && !ssh_owns(s, info.si_pid) &&
-	    !grant_owns(s, info.si_pid)) {
+	       info.si_pid != s->link.child.pid && info.si_pid != s->spawner.pid &&
+	       info.si_pid != s->way.policyd.child.pid && info.si_pid != s->way.proxy.child.pid &&
+	       info.si_pid != s->secrets.router.child.pid && !ssh_owns(s, info.si_pid) && !grant_owns(s, info.si_pid)) {
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}
@@ -159,7 +160,8 @@ run(struct supervisor *s, struct why *why)
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||
 	    (r = kept_start(&s->link, why)) != OK)
 		return r;
-	if (begin_spawner(s, why) != OK || way_start(s, why) != OK) /* told to the gateway as soon as link has enrolled */
+	if (begin_spawner(s, why) != OK ||
+	    way_start(s, why) != OK) /* told to the gateway as soon as link has enrolled */
 		finish_failed(s, "WallNotEnforced", why);
 	rest_soon(s->loop, &start);
 	r = loop_run(s->loop, why);

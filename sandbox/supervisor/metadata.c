@@ -30,10 +30,11 @@ is_told(void *self, enum err r, struct msg *answer, const struct why *why)
 void
 metadata_tell(struct supervisor *s)
 {
-	static const char *const hosts[] = {"GCE_METADATA_HOST", NULL}, /* state gives it where a credential of Google's is attached */
+	static const char *const hosts[] = {"GCE_METADATA_HOST",
+	    NULL}, /* state gives it where a credential of Google's is attached */
 	    *const tokens[] = {"GCP_SA_ACCESS_TOKEN", "GCP_ADC_ACCESS_TOKEN", NULL},
-	    *const emails[] = {"GCP_SERVICE_ACCOUNT_EMAIL", NULL},
-	    *const projects[] = {"GCP_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", NULL};
+				 *const emails[] = {"GCP_SERVICE_ACCOUNT_EMAIL", NULL},
+				 *const projects[] = {"GCP_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", NULL};
 	struct secrets *secrets = &s->secrets;
 	struct msg m = {.id = METADATA_SET, .metadata_set = {.known = first_of(secrets, hosts).length > 0}};
 

@@ -15,7 +15,7 @@ may_build(void)
 	struct __user_cap_data_struct data[2] = {0};
 
 	return geteuid() == 0 && syscall(SYS_capget, &header, data) == 0 &&
-	    (data[0].effective & 1u << CAP_SYS_ADMIN) != 0;
+	       (data[0].effective & 1u << CAP_SYS_ADMIN) != 0;
 }
 
 enum err

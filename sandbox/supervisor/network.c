@@ -21,12 +21,12 @@
 #include "sandbox/supervisor/bundle.h"
 #include "sandbox/supervisor/refusals.h"
 
-#define BACKLOG	  1024
-#define MARK	  0x6f73 /* of rules.h: what our sockets send, those that they accept as well */
-#define TRY_MS	  1000
-#define FAR_PORT  4433
-#define FAR	  "192.0.2.1"	/* for examples only: RFC 5737 */
-#define FAR_6	  "2001:db8::1" /* and RFC 3849 */
+#define BACKLOG	 1024
+#define MARK	 0x6f73 /* of rules.h: what our sockets send, those that they accept as well */
+#define TRY_MS	 1000
+#define FAR_PORT 4433
+#define FAR	 "192.0.2.1"   /* for examples only: RFC 5737 */
+#define FAR_6	 "2001:db8::1" /* and RFC 3849 */
 
 union address {
 	struct sockaddr any;
@@ -57,12 +57,10 @@ static const struct {
 	const char *address;
 	uint16_t port;
 } listeners[] = {
-	{AF_INET,  SOCK_STREAM, "127.0.0.1",  15001},
-	{AF_INET6, SOCK_STREAM, "::1",	15001},
-	{AF_INET,  SOCK_STREAM, "10.200.0.1", 3128 },
-	{AF_INET,  SOCK_DGRAM,  "127.0.0.1",  53	},
-	{AF_INET,  SOCK_STREAM, "127.0.0.1",  53	},
-	{AF_INET,  SOCK_STREAM, "127.0.0.1",  8174 }, /* where tools of Google's are told to find their metadata */
+    {AF_INET, SOCK_STREAM, "127.0.0.1", 15001}, {AF_INET6, SOCK_STREAM, "::1", 15001},
+    {AF_INET, SOCK_STREAM, "10.200.0.1", 3128}, {AF_INET, SOCK_DGRAM, "127.0.0.1", 53},
+    {AF_INET, SOCK_STREAM, "127.0.0.1", 53},
+    {AF_INET, SOCK_STREAM, "127.0.0.1", 8174}, /* where tools of Google's are told to find their metadata */
 };
 
 /*
@@ -72,12 +70,13 @@ static const struct {
 static bool
 set_options(int fd, int family, int type)
 {
-	int level = family == AF_INET ? SOL_IP : SOL_IPV6, transparent = family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT;
+	int level = family == AF_INET ? SOL_IP : SOL_IPV6,
+	    transparent = family == AF_INET ? IP_TRANSPARENT : IPV6_TRANSPARENT;
 	int on = 1, mark = MARK, reuse = type == SOCK_STREAM;
 
 	return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0 &&
-	    setsockopt(fd, level, transparent, &on, sizeof(on)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) == 0;
+	       setsockopt(fd, level, transparent, &on, sizeof(on)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) == 0;
 }
 
 static int
@@ -108,17 +107,19 @@ static enum err
 open_sockets(struct network *network, struct why *why)
 {
 	for (size_t i = 0; i < COUNT(listeners); i++) {
-		network->fds[i] = listen_at(
-		    listeners[i].family, listeners[i].type, listeners[i].address, listeners[i].port);
+		network->fds[i] =
+		    listen_at(listeners[i].family, listeners[i].type, listeners[i].address, listeners[i].port);
 		/* A system without IPv6: one that nobody can reach stands in its place. */
 		if (network->fds[i] < 0 && listeners[i].family == AF_INET6 &&
 		    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
 			network->fds[i] = listen_at(AF_INET, SOCK_STREAM, "127.0.0.1", 0);
 		if (network->fds[i] < 0)
-			return fail_errno(why, ERR_SYSTEM, "listen at %s port %u", listeners[i].address, listeners[i].port);
+			return fail_errno(
+			    why, ERR_SYSTEM, "listen at %s port %u", listeners[i].address, listeners[i].port);
 	}
 	_Static_assert(COUNT(listeners) == NETWORK_SOCK_DIAG, "the order of spawner_ready");
-	network->fds[NETWORK_SOCK_DIAG] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+	network->fds[NETWORK_SOCK_DIAG] =
+	    socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
 	if (network->fds[NETWORK_SOCK_DIAG] < 0)
 		return fail_errno(why, ERR_SYSTEM, "sock_diag");
 	return hear_refusals(network, why);
@@ -208,8 +209,8 @@ static enum err
 only_lo(struct why *why)
 {
 	struct if_nameindex *list = if_nameindex();
-	bool alone = list != NULL && list[0].if_index != 0 && strcmp(list[0].if_name, "lo") == 0 &&
-	    list[1].if_index == 0;
+	bool alone =
+	    list != NULL && list[0].if_index != 0 && strcmp(list[0].if_name, "lo") == 0 && list[1].if_index == 0;
 
 	if_freenameindex(list);
 	return alone ? OK : fail(why, ERR_STATE, "there are other interfaces than lo");

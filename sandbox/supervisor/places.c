@@ -377,8 +377,10 @@ links_trusted(const struct finder *finder, struct why *why)
 
 	for (size_t i = 0; finder->setup->host_root && i < out->links_n; i++)
 		if ((above = writable_above(out, out->links[i].path)) != NULL)
-			return fail(why, ERR_INVALID, "filesystem path: %s is a symbolic link below %s, which may be written: "
-			    "list what it points to", out->links[i].path, above);
+			return fail(why, ERR_INVALID,
+			    "filesystem path: %s is a symbolic link below %s, which may be written: "
+			    "list what it points to",
+			    out->links[i].path, above);
 	return OK;
 }
 
@@ -390,8 +392,8 @@ private_kept(const struct finder *finder, const char *path, struct why *why)
 
 	if (above == NULL || faccessat(finder->root_fd, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return OK;
-	return fail(why, ERR_INVALID, "filesystem path %s: it cannot be written, for %s below it is private to the host",
-	    above, path);
+	return fail(why, ERR_INVALID,
+	    "filesystem path %s: it cannot be written, for %s below it is private to the host", above, path);
 }
 
 /* What lies below something shared and must not be seen: covered in the view. */
@@ -458,8 +460,8 @@ sort_out(struct places *places)
 }
 
 enum err
-places_find(const struct msg_spawner_setup *setup, int root_fd, struct arena *arena, struct places *out,
-    struct why *why)
+places_find(
+    const struct msg_spawner_setup *setup, int root_fd, struct arena *arena, struct places *out, struct why *why)
 {
 	struct finder finder = {.setup = setup, .root_fd = root_fd, .arena = arena, .out = out};
 	enum err r;

@@ -6,10 +6,10 @@
 #include "common/bus/message.h"
 
 enum place_kind {
-	PLACE_SHARED,	/* bound from the root */
-	PLACE_PRIVATE,	/* an empty directory of the sandbox's own, whatever the root has there */
-	PLACE_OURS,	/* /proc, /dev, /sandbox: made for every sandbox */
-	PLACE_MISSING,	/* skipped; never with hard_requirement */
+	PLACE_SHARED,  /* bound from the root */
+	PLACE_PRIVATE, /* an empty directory of the sandbox's own, whatever the root has there */
+	PLACE_OURS,    /* /proc, /dev, /sandbox: made for every sandbox */
+	PLACE_MISSING, /* skipped; never with hard_requirement */
 };
 
 /* One path of the policy, resolved in the root. */

@@ -50,7 +50,7 @@ proc_map_single(const char *path)
 	char text[4096], *end;
 
 	return proc_read(path, text, sizeof(text)) && sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 &&
-	    count == 1 && (end = strchr(text, '\n')) != NULL && end[1] == '\0';
+	       count == 1 && (end = strchr(text, '\n')) != NULL && end[1] == '\0';
 }
 
 uint64_t

@@ -45,10 +45,9 @@ struct request {
 static struct request
 request_of(uint16_t group)
 {
-	return (struct request){
-	    .header = {.nlmsg_len = sizeof(struct request),
-		.nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG,
-		.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+	return (struct request){.header = {.nlmsg_len = sizeof(struct request),
+				    .nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG,
+				    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
 	    .group = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(group)},
 	    .command = {.head = {NLA_HDRLEN + 1, NFULA_CFG_CMD}, .value = {NFULNL_CFG_CMD_BIND}},
 	    .mode = {.head = {NLA_HDRLEN + sizeof(struct nfulnl_msg_config_mode), NFULA_CFG_MODE},

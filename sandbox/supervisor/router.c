@@ -65,8 +65,14 @@ void
 router_init(struct supervisor *s)
 {
 	s->secrets.possible = access("/opt/openshell/bin/router", X_OK) == 0;
-	s->secrets.router = (struct kept){.name = "router", .role = ROLE_ROUTER, .bus = &s->bus, .self = s, .greet = greet,
-	    .gone = gone, .ended = ended, .child.pidfd = -1};
+	s->secrets.router = (struct kept){.name = "router",
+	    .role = ROLE_ROUTER,
+	    .bus = &s->bus,
+	    .self = s,
+	    .greet = greet,
+	    .gone = gone,
+	    .ended = ended,
+	    .child.pidfd = -1};
 }
 
 enum err

@@ -16,11 +16,11 @@
 #include "common/os/child.h"
 #include "sandbox/supervisor/tree.h"
 
-#define STACK_BYTES	   (64u << 10)
-#define KILL_AFTER_MS	   100
-#define TIMEOUT_CODE	   124
-#define PATH_DEFAULT	   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define CANDIDATES_MAX	   64
+#define STACK_BYTES	    (64u << 10)
+#define KILL_AFTER_MS	    100
+#define TIMEOUT_CODE	    124
+#define PATH_DEFAULT	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define CANDIDATES_MAX	    64
 #define CANDIDATE_MAX_BYTES 4096
 
 struct command {
@@ -44,8 +44,8 @@ struct launch {
 };
 
 enum err
-runner_init(struct runner *runner, struct loop *loop, void (*exited)(void *, uint64_t, uint16_t), void *self,
-    struct why *why)
+runner_init(
+    struct runner *runner, struct loop *loop, void (*exited)(void *, uint64_t, uint16_t), void *self, struct why *why)
 {
 	*runner = (struct runner){.loop = loop, .exited = exited, .self = self};
 	list_init(&runner->commands);
@@ -252,7 +252,7 @@ command_find(struct runner *runner, uint64_t id)
 {
 	struct command *command;
 
-	list_each (command, &runner->commands, struct command, link)
+	list_each(command, &runner->commands, struct command, link)
 		if (command->id == id)
 			return command;
 	return NULL;
@@ -291,7 +291,8 @@ run_start(struct runner *runner, const struct msg_spawn *m, const int fds[3], st
 	for (int i = 0; m->tty && i < 3; i++)
 		launch.fds[i] = slave;
 	if ((*pid = launch_go(runner, &launch)) < 0)
-		return fail_errno(why, errno == EAGAIN ? ERR_LIMIT : ERR_SYSTEM, "the sandbox has no room for a process");
+		return fail_errno(
+		    why, errno == EAGAIN ? ERR_LIMIT : ERR_SYSTEM, "the sandbox has no room for a process");
 	if (launch.error != 0) {
 		waitpid(*pid, NULL, 0);
 		return launch_error(&launch, m, why);
@@ -345,7 +346,7 @@ command_of(struct runner *runner, pid_t pid)
 {
 	struct command *command;
 
-	list_each (command, &runner->commands, struct command, link)
+	list_each(command, &runner->commands, struct command, link)
 		if (command->pid == pid)
 			return command;
 	return NULL;

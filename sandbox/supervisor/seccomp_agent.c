@@ -23,8 +23,8 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-#define FILTER_MAX 4096 /* instructions: BPF_MAXINSNS */
-#define LOW 0xffffffffu /* the kernel takes these arguments as 32 bits: what stands above must not hide a match */
+#define FILTER_MAX 4096	       /* instructions: BPF_MAXINSNS */
+#define LOW	   0xffffffffu /* the kernel takes these arguments as 32 bits: what stands above must not hide a match */
 
 enum test { ANY, EQUAL, BITS, NOT_EQUAL, ABOVE };
 
@@ -39,11 +39,14 @@ struct refusal {
 	int error; /* 0: EPERM */
 };
 
+/* clang-format off */
 #define CALL(name)		       {(name), {{0}}, 0}
 #define WHEN(name, n, test, mask, v)   {(name), {{(n), (test), (mask), (v)}}, 0}
 #define FAMILY(family)		       WHEN("socket", 0, EQUAL, LOW, (family))
 #define TO_FIRST(name, n)	       WHEN(name, n, EQUAL, LOW, 1)
+/* clang-format on */
 
+/* clang-format off */
 static const struct refusal refusals[] = {
 	/* libc falls back to clone, whose flags can be looked at */
 	{"clone3", {{0}}, ENOSYS},
@@ -110,6 +113,7 @@ static const struct refusal refusals[] = {
 	WHEN("setpriority", 0, EQUAL, LOW, PRIO_USER),
 	WHEN("ioprio_set", 0, EQUAL, LOW, 3 /* IOPRIO_WHO_USER */),
 };
+/* clang-format on */
 
 static struct scmp_arg_cmp
 comparison(const struct refusal *refusal, size_t at)
@@ -236,6 +240,7 @@ seccomp_agent(int *listener, struct why *why)
  * The supervisor needs none of these once its sandbox stands. A link that it starts again inherits the list, and may
  * make a file system that is mounted nowhere for its empty root: fsopen, fsconfig and fsmount stay, without move_mount.
  */
+/* clang-format off */
 static const struct refusal supervisor_refusals[] = {
 	CALL("mount"), CALL("umount"), CALL("umount2"), CALL("pivot_root"), CALL("fspick"), CALL("move_mount"),
 	CALL("open_tree"), CALL("mount_setattr"), CALL("bpf"), CALL("perf_event_open"), CALL("userfaultfd"), CALL("init_module"), CALL("finit_module"), CALL("delete_module"),
@@ -243,6 +248,7 @@ static const struct refusal supervisor_refusals[] = {
 	CALL("io_uring_setup"), CALL("memfd_create"), CALL("add_key"), CALL("request_key"), CALL("keyctl"),
 	CALL("open_by_handle_at"), CALL("setns"),
 };
+/* clang-format on */
 
 enum err
 seccomp_supervisor(struct why *why)

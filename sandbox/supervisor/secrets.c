@@ -50,7 +50,8 @@ set_add(struct secrets_set *set, const struct msg *m, struct why *why)
 
 	if (in->chunk == 0)
 		set_begin(set, in);
-	if (in->revision != set->revision || in->chunks != set->chunks || in->chunk != set->got || set->got == set->chunks)
+	if (in->revision != set->revision || in->chunks != set->chunks || in->chunk != set->got ||
+	    set->got == set->chunks)
 		return fail(why, ERR_PROTOCOL, "chunk %u of %u is not the one that follows", in->chunk, in->chunks);
 	if ((r = given_keep(&set->chunk[set->got], m, why)) != OK)
 		return r;
@@ -99,7 +100,8 @@ refused(struct supervisor *s, uint64_t revision, struct span words)
 
 	*report = (struct secrets_report){.revision = revision};
 	fail(&report->words, ERR_INVALID, "%.*s", SPAN_ARGS(words));
-	linkage_say(s, "ERROR", "secrets of revision %llu are not in use: %s", (unsigned long long)revision, report->words.text);
+	linkage_say(s, "ERROR", "secrets of revision %llu are not in use: %s", (unsigned long long)revision,
+	    report->words.text);
 	report_one(s, report);
 }
 
@@ -118,8 +120,8 @@ static void
 inference_tell(struct supervisor *s)
 {
 	struct secrets *secrets = &s->secrets;
-	struct msg m = {.id = INFERENCE_SET,
-	    .inference_set = {secrets->good.revision, secrets->backends, secrets->backends_n}};
+	struct msg m = {
+	    .id = INFERENCE_SET, .inference_set = {secrets->good.revision, secrets->backends, secrets->backends_n}};
 
 	if (!s->way.proxy.told || (secrets->backends_n == 0 && !secrets->inference_told))
 		return;
@@ -333,7 +335,8 @@ secrets_ready(struct supervisor *s)
 	if (secrets->good.revision >= wanted && secrets->introduced)
 		return true;
 	if (!secrets->said_waiting)
-		linkage_say(s, "INFO", "the main process waits for the sandbox's secrets, which the gateway has not sent yet");
+		linkage_say(
+		    s, "INFO", "the main process waits for the sandbox's secrets, which the gateway has not sent yet");
 	secrets->said_waiting = true;
 	return false;
 }

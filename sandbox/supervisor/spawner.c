@@ -165,8 +165,8 @@ spawn_signal(void *self, struct msg *m, struct msg *answer, struct why *why)
 static enum err
 make_socket(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	auto_fd int fd = socket(
-	    m->socket_make.six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	auto_fd int fd =
+	    socket(m->socket_make.six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	struct msg made = {.id = SOCKET_MADE, .fds = {fd}, .fds_n = 1};
 	struct reply reply;
 
@@ -180,11 +180,11 @@ make_socket(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 static const struct route routes[] = {
-	{SPAWNER_SETUP, spawner_setup, STATE_BARE,     0},
-	{SPAWN,		spawn,	       STATE_CONFINED, 0},
-	{SPAWN_SIGNAL,	spawn_signal,  STATE_CONFINED, 0},
-	{SOCKET_MAKE,	make_socket,   STATE_CONFINED, 0},
-	{0},
+    {SPAWNER_SETUP, spawner_setup, STATE_BARE, 0},
+    {SPAWN, spawn, STATE_CONFINED, 0},
+    {SPAWN_SIGNAL, spawn_signal, STATE_CONFINED, 0},
+    {SOCKET_MAKE, make_socket, STATE_CONFINED, 0},
+    {0},
 };
 
 static void
@@ -243,13 +243,19 @@ serve(struct spawner *spawner, bool closed, struct why *why)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
 	if ((r = loop_new(&spawner->loop, why)) != OK)
 		return r;
-	spawner->bus = (struct bus){.loop = spawner->loop, .role = ROLE_SPAWNER, .name = "spawner", .routes = routes,
-	    .self = spawner, .peer_down = supervisor_gone, .state = STATE_BARE};
+	spawner->bus = (struct bus){.loop = spawner->loop,
+	    .role = ROLE_SPAWNER,
+	    .name = "spawner",
+	    .routes = routes,
+	    .self = spawner,
+	    .peer_down = supervisor_gone,
+	    .state = STATE_BARE};
 	bus_init(&spawner->bus);
 	if ((r = build_network(spawner, closed, why)) != OK ||
 	    (r = runner_init(&spawner->runner, spawner->loop, command_exited, spawner, why)) != OK ||
 	    (r = loop_signal(spawner->loop, SIGCHLD, child_ended, spawner, why)) != OK ||
-	    (r = channel_open(&spawner->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &spawner->supervisor, why)) != OK)
+	    (r = channel_open(&spawner->bus, ROLE_SUPERVISOR, "supervisor", CHANNEL_FD, &spawner->supervisor, why)) !=
+		OK)
 		return r;
 	peer_ref(spawner->supervisor);
 	rest_soon(spawner->loop, &start);

@@ -60,7 +60,7 @@ ssh_down(struct supervisor *s, const struct peer *peer)
 {
 	struct sshd *sshd;
 
-	list_each (sshd, &s->sshds, struct sshd, link)
+	list_each(sshd, &s->sshds, struct sshd, link)
 		if (sshd->peer == peer) {
 			sshd->peer = NULL;
 			loop_timer_set(s->loop, &sshd->kill, LAST_WORDS_MS, kill_now, sshd);
@@ -72,7 +72,7 @@ ssh_link_gone(struct supervisor *s)
 {
 	struct sshd *sshd;
 
-	list_each (sshd, &s->sshds, struct sshd, link)
+	list_each(sshd, &s->sshds, struct sshd, link)
 		loop_timer_set(s->loop, &sshd->kill, LAST_WORDS_MS, kill_now, sshd);
 }
 
@@ -81,7 +81,7 @@ ssh_owns(const struct supervisor *s, pid_t pid)
 {
 	const struct sshd *sshd;
 
-	list_each (sshd, &s->sshds, const struct sshd, link)
+	list_each(sshd, &s->sshds, const struct sshd, link)
 		if (sshd->child.pid == pid)
 			return true;
 	return false;
@@ -123,8 +123,12 @@ start(struct sshd *sshd, struct why *why)
 {
 	static const char *const argv[] = {"sshd", NULL};
 	struct supervisor *s = sshd->s;
-	struct child_plan plan = {.path = SSHD, .argv = argv, .envp = bundle_environment, .fds = {0, 1, 2, -1},
-	    .fds_count = 4, .die_with_parent = true};
+	struct child_plan plan = {.path = SSHD,
+	    .argv = argv,
+	    .envp = bundle_environment,
+	    .fds = {0, 1, 2, -1},
+	    .fds_count = 4,
+	    .die_with_parent = true};
 	auto_fd int ours = -1;
 	auto_fd int theirs = -1;
 	enum err r;

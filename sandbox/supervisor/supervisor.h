@@ -33,7 +33,7 @@ struct main_process {
 	uint64_t command_id; /* 0: not asked for */
 	bool started, running;
 	int memory_fd; /* where link keeps its output: for the next link; not looked into here */
-	int fds[3]; /* ours: its stdin, stdout, stderr; or its terminal alone */
+	int fds[3];    /* ours: its stdin, stdout, stderr; or its terminal alone */
 	size_t fds_n;
 	uint16_t exit_code;
 };
@@ -41,8 +41,8 @@ struct main_process {
 struct supervisor {
 	struct loop *loop;
 	struct bus bus;
-	struct arena memory;	     /* for as long as the sandbox lives */
-	struct msg_bootstrap boot;   /* in memory */
+	struct arena memory;	      /* for as long as the sandbox lives */
+	struct msg_bootstrap boot;    /* in memory */
 	struct msg_enrolled enrolled; /* in memory; valid once configured */
 	bool configured;
 	struct policy_files files;
@@ -50,8 +50,8 @@ struct supervisor {
 	struct walls walls;
 
 	struct kept link;
-	struct way way;	     /* policyd and the proxy */
-	struct config config; /* what policyd decides by */
+	struct way way;		/* policyd and the proxy */
+	struct config config;	/* what policyd decides by */
 	struct secrets secrets; /* and what the router fills in */
 	struct child spawner;
 	struct peer *spawner_peer; /* borrowed; NULL while there is none */
@@ -59,11 +59,11 @@ struct supervisor {
 	struct timer late;	   /* the start took too long */
 
 	struct main_process main;
-	bool bash; /* the agent has one */
-	struct list commands; /* execs, see command.c */
+	bool bash;	       /* the agent has one */
+	struct list commands;  /* execs, see command.c */
 	struct list grantings; /* grant.c */
 	unsigned grantings_n;
-	struct list sshds;    /* ssh.c */
+	struct list sshds; /* ssh.c */
 	unsigned sshds_n;
 	uint64_t next_command;
 
@@ -80,7 +80,7 @@ struct supervisor {
 enum err identity_make(struct identity *out, const struct msg_bootstrap *boot, struct why *why) must_check;
 
 /* linkage.c: the link process; told again what it must know. */
-void linkage_init(struct supervisor *s); /* s->link is then kept_start's */
+void linkage_init(struct supervisor *s);   /* s->link is then kept_start's */
 void linkage_report(struct supervisor *s); /* sandbox_ready, sandbox_failed or main_exited, as things stand */
 void linkage_stdio(struct supervisor *s);
 void linkage_say(struct supervisor *s, const char *level, const char *format, ...)
@@ -95,29 +95,30 @@ handler begin_enrolled;
 /* way.c: policyd and the proxy. Where the bundle has none there is no way out, and all of this does nothing. */
 void way_init(struct supervisor *s);
 enum err way_start(struct supervisor *s, struct why *why) must_check;
-void way_open(struct supervisor *s, struct msg *ready); /* the agent's network stands: spawner_ready, whose sockets it takes */
-void way_stop(struct supervisor *s);			/* nothing of the agent runs, or nothing can go out */
+void way_open(
+    struct supervisor *s, struct msg *ready); /* the agent's network stands: spawner_ready, whose sockets it takes */
+void way_stop(struct supervisor *s);	      /* nothing of the agent runs, or nothing can go out */
 void way_introduce(struct supervisor *s, struct kept *newcomer); /* a channel to each of the others */
-bool way_known(const struct supervisor *s);		/* all is there that the view needs: the CA */
-bool way_ready(const struct supervisor *s);		/* connections are taken and decided, or there is no way out */
+bool way_known(const struct supervisor *s);			 /* all is there that the view needs: the CA */
+bool way_ready(const struct supervisor *s); /* connections are taken and decided, or there is no way out */
 handler way_names;
 
 /* config.c: configurations that come while the sandbox runs. */
 enum err config_first(struct supervisor *s, struct why *why) must_check; /* s->enrolled is the first */
-void config_load(struct supervisor *s);	    /* policyd is there: load what is the newest */
-void config_unloaded(struct supervisor *s); /* policyd is gone, and what it had loaded */
-void config_closed(struct supervisor *s);   /* there is no way out: nobody needs to be asked */
-void config_report(struct supervisor *s);   /* tell link about the last one */
+void config_load(struct supervisor *s);					 /* policyd is there: load what is the newest */
+void config_unloaded(struct supervisor *s);				 /* policyd is gone, and what it had loaded */
+void config_closed(struct supervisor *s); /* there is no way out: nobody needs to be asked */
+void config_report(struct supervisor *s); /* tell link about the last one */
 handler config_pushed;
 
 /* secrets.c: boxed secrets on their way to the router, and what goes with them in clear. */
 void secrets_init(struct supervisor *s);
-void secrets_stop(struct supervisor *s); /* nothing of the agent runs */
-void secrets_begin(struct supervisor *s); /* enrolled: start what will be needed */
-bool secrets_ready(struct supervisor *s); /* the agent may start; says once why it may not */
-void secrets_report(struct supervisor *s); /* tell link about the last revisions */
-void secrets_introduce(struct supervisor *s); /* router and proxy, where both are there */
-void metadata_tell(struct supervisor *s); /* metadata.c: the proxy, what the Google metadata emulator answers */
+void secrets_stop(struct supervisor *s);	  /* nothing of the agent runs */
+void secrets_begin(struct supervisor *s);	  /* enrolled: start what will be needed */
+bool secrets_ready(struct supervisor *s);	  /* the agent may start; says once why it may not */
+void secrets_report(struct supervisor *s);	  /* tell link about the last revisions */
+void secrets_introduce(struct supervisor *s);	  /* router and proxy, where both are there */
+void metadata_tell(struct supervisor *s);	  /* metadata.c: the proxy, what the Google metadata emulator answers */
 void secrets_proxy_greeted(struct supervisor *s); /* a new proxy: it knows of no backends */
 handler secrets_pushed, secrets_applied;
 
@@ -129,7 +130,7 @@ void router_send(struct supervisor *s, const struct secrets_set *set);
 /* command.c: commands beside the main process. */
 handler command_start, command_signal, command_exited;
 void command_forget(struct supervisor *s, const struct peer *owner); /* who asked is gone: end them */
-void command_lost_all(struct supervisor *s); /* the agent's processes are gone */
+void command_lost_all(struct supervisor *s);			     /* the agent's processes are gone */
 
 /* socket.c: TCP sockets in the agent's network. */
 handler socket_make;
@@ -139,15 +140,15 @@ bool grant_owns(const struct supervisor *s, pid_t pid); /* that process is one, 
 handler grant_start;
 
 /* ssh.c: an SSH server for each connection. */
-void ssh_link_gone(struct supervisor *s);	    /* its ends of all connections are closed */
+void ssh_link_gone(struct supervisor *s);		      /* its ends of all connections are closed */
 void ssh_down(struct supervisor *s, const struct peer *peer); /* that channel is gone; if it was an SSH server's */
-bool ssh_owns(const struct supervisor *s, pid_t pid); /* that process is one, and somebody waits for it */
+bool ssh_owns(const struct supervisor *s, pid_t pid);	      /* that process is one, and somebody waits for it */
 handler ssh_start;
 
 /* finish.c: how it ends. */
 void finish_failed(struct supervisor *s, const char *reason, const struct why *why);
 void finish_main(struct supervisor *s, uint16_t exit_code);
-void finish_spawner(struct supervisor *s);	   /* its channel or process is gone */
+void finish_spawner(struct supervisor *s);	  /* its channel or process is gone */
 void finish_asked(void *self, int signal_number); /* SIGTERM */
 
 /* environment.c: the environment of a command; later lists win over earlier, OPENSHELL_* of others is dropped. */

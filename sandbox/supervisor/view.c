@@ -22,20 +22,20 @@ static const struct {
 	const char *path;
 	unsigned major, minor;
 } nodes[] = {
-	{"/dev/null", 1, 3},
-	{"/dev/zero", 1, 5},
-	{"/dev/full", 1, 7},
-	{"/dev/random", 1, 8},
-	{"/dev/urandom", 1, 9},
-	{"/dev/tty", 5, 0},
+    {"/dev/null", 1, 3},
+    {"/dev/zero", 1, 5},
+    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8},
+    {"/dev/urandom", 1, 9},
+    {"/dev/tty", 5, 0},
 };
 
 static const struct place_link dev_links[] = {
-	{"/dev/ptmx", "pts/ptmx"},
-	{"/dev/fd", "/proc/self/fd"},
-	{"/dev/stdin", "/proc/self/fd/0"},
-	{"/dev/stdout", "/proc/self/fd/1"},
-	{"/dev/stderr", "/proc/self/fd/2"},
+    {"/dev/ptmx", "pts/ptmx"},
+    {"/dev/fd", "/proc/self/fd"},
+    {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"},
 };
 
 /* Options of the file systems that the view makes itself: key, value, ..., NULL. */
@@ -55,7 +55,7 @@ struct view {
 	int *clones; /* of places, in their order; -1: none of its own */
 	int devices[COUNT(nodes)];
 	int workspace;
-	int agent; /* the bundle's programs for the agent; -1: none */
+	int agent;	 /* the bundle's programs for the agent; -1: none */
 	bool whole_root; /* "/" itself is shared: it is the base */
 };
 
@@ -105,8 +105,8 @@ clone_places(struct view *view, struct why *why)
 		view->clones[i] = -1;
 	for (size_t i = 0; i < places->n; i++) {
 		const struct place *place = &places->items[i];
-		uint64_t attributes = MOUNT_ATTR_NOSUID | (place->write ? 0 : MOUNT_ATTR_RDONLY) |
-		    (place->device ? 0 : MOUNT_ATTR_NODEV);
+		uint64_t attributes =
+		    MOUNT_ATTR_NOSUID | (place->write ? 0 : MOUNT_ATTR_RDONLY) | (place->device ? 0 : MOUNT_ATTR_NODEV);
 
 		if (place->kind != PLACE_SHARED || covered(places, i))
 			continue;
@@ -197,7 +197,8 @@ attach_places(struct view *view, struct why *why)
 		const struct place_link *link = &places->links[i];
 		struct why unused;
 
-		if (mount_ground(link->path, true, &unused) == OK && unlinkat(AT_FDCWD, link->path + 1, AT_REMOVEDIR) == 0 &&
+		if (mount_ground(link->path, true, &unused) == OK &&
+		    unlinkat(AT_FDCWD, link->path + 1, AT_REMOVEDIR) == 0 &&
 		    symlinkat(link->target, AT_FDCWD, link->path + 1) < 0)
 			return fail_errno(why, ERR_SYSTEM, "link %s", link->path);
 	}
@@ -217,7 +218,8 @@ static bool
 first_of_base(const struct places *places, size_t at)
 {
 	for (size_t i = 0; i < at; i++)
-		if (places->items[i].kind == PLACE_PRIVATE && strcmp(places->items[i].base, places->items[at].base) == 0)
+		if (places->items[i].kind == PLACE_PRIVATE &&
+		    strcmp(places->items[i].base, places->items[at].base) == 0)
 			return false;
 	return strcmp(places->items[at].base, "/tmp") != 0;
 }
@@ -234,7 +236,8 @@ attach_private(const struct places *places, struct why *why)
 
 		if (place->kind != PLACE_PRIVATE)
 			continue;
-		if (first_of_base(places, i) && (r = mount_attach_fresh("tmpfs", tmp_options, SAFE, place->base, why)) != OK)
+		if (first_of_base(places, i) &&
+		    (r = mount_attach_fresh("tmpfs", tmp_options, SAFE, place->base, why)) != OK)
 			return r;
 		if ((r = mount_ground(place->path, true, why)) != OK)
 			return r;
@@ -292,7 +295,8 @@ attach_dev(struct view *view, struct why *why)
 		if (view->places->items[i].device && view->clones[i] >= 0 &&
 		    (r = mount_attach(view->clones[i], view->places->items[i].path, why)) != OK)
 			return r;
-	if ((r = mount_attach_fresh("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "/dev/pts", why)) != OK ||
+	if ((r = mount_attach_fresh("devpts", pts_options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, "/dev/pts", why)) !=
+		OK ||
 	    (r = mount_attach_fresh("tmpfs", shm_options, SAFE, "/dev/shm", why)) != OK)
 		return r;
 	for (size_t i = 0; i < COUNT(dev_links); i++)
@@ -376,10 +380,9 @@ build(struct view *view, int root_fd, struct why *why)
 
 	if ((r = clone_places(view, why)) != OK || (r = clone_devices(view, root_fd, why)) != OK ||
 	    (r = clone_workspace(view, root_fd, why)) != OK || (r = view_agent_clone(&view->agent, why)) != OK ||
-	    (r = begin(view, why)) != OK ||
-	    (r = attach_places(view, why)) != OK || (r = attach_private(view->places, why)) != OK ||
-	    (r = attach_etc(view, root_fd, why)) != OK || (r = attach_agent(view, why)) != OK ||
-	    (r = attach_dev(view, why)) != OK || (r = attach_proc(why)) != OK ||
+	    (r = begin(view, why)) != OK || (r = attach_places(view, why)) != OK ||
+	    (r = attach_private(view->places, why)) != OK || (r = attach_etc(view, root_fd, why)) != OK ||
+	    (r = attach_agent(view, why)) != OK || (r = attach_dev(view, why)) != OK || (r = attach_proc(why)) != OK ||
 	    (r = mount_attach(view->workspace, "/sandbox", why)) != OK)
 		return r;
 	return enter(view, why);

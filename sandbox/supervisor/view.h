@@ -12,8 +12,8 @@
  *
  * errors  as places_find; ERR_SYSTEM naming the step
  */
-enum err view_enter(const struct msg_spawner_setup *setup, const struct places *places, int root_fd,
-    struct why *why) must_check;
+enum err view_enter(
+    const struct msg_spawner_setup *setup, const struct places *places, int root_fd, struct why *why) must_check;
 
 /*
  * Look at what was built: is every mount that may not be written read-only, is every one nosuid, and nodev but for the

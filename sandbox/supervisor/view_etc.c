@@ -39,8 +39,9 @@ write_bundle(int dir, int root_fd, struct span ca, struct why *why)
 	char bytes[16384];
 	ssize_t n = 0;
 
-	for (size_t left = ANCHORS_MAX_BYTES; out >= 0 && anchors >= 0 && left >= sizeof(bytes) &&
-	     (n = read(anchors, bytes, sizeof(bytes))) > 0; left -= (size_t)n)
+	for (size_t left = ANCHORS_MAX_BYTES;
+	     out >= 0 && anchors >= 0 && left >= sizeof(bytes) && (n = read(anchors, bytes, sizeof(bytes))) > 0;
+	     left -= (size_t)n)
 		if (write(out, bytes, (size_t)n) != n)
 			return fail_errno(why, ERR_SYSTEM, "write ca-bundle.pem");
 	if (out < 0 || n < 0 || dprintf(out, "\n%.*s", SPAN_ARGS(ca)) < 0)
@@ -108,7 +109,8 @@ cover_anchors(struct why *why)
 		if (fstatat(AT_FDCWD, hostfiles_anchor_paths[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		snprintf(path, sizeof(path), "/%s", hostfiles_anchor_paths[i]);
-		if ((r = mount_clone(AT_FDCWD, &VIEW_TLS_BUNDLE[1], SAFE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, &bundle, why)) == OK)
+		if ((r = mount_clone(AT_FDCWD, &VIEW_TLS_BUNDLE[1], SAFE | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC,
+			 &bundle, why)) == OK)
 			r = mount_attach(bundle, path, why);
 	}
 	return r == OK ? OK : because(why, r, "lay the sandbox's CA over the system's");

@@ -13,8 +13,8 @@
 /* All: ERR_SYSTEM naming the step. What comes in *out is owned by the caller. Paths are absolute, in the new root. */
 
 /* A detached file system of the type. options: key, value, ..., NULL. */
-enum err mount_fresh(const char *type, const char *const *options, unsigned attributes, int *out, struct why *why)
-    must_check;
+enum err mount_fresh(
+    const char *type, const char *const *options, unsigned attributes, int *out, struct why *why) must_check;
 
 /* Narrow a mount, and with recursive all below it; they share nothing with the outside from here on. */
 enum err mount_narrow(int fd, uint64_t attributes, bool recursive, struct why *why) must_check;
@@ -27,7 +27,7 @@ enum err mount_ground(const char *path, bool directory, struct why *why) must_ch
 
 /* Attach a detached mount at a path. */
 enum err mount_attach(int fd, const char *path, struct why *why) must_check;
-enum err mount_attach_fresh(const char *type, const char *const *options, unsigned attributes, const char *path,
-    struct why *why) must_check;
+enum err mount_attach_fresh(
+    const char *type, const char *const *options, unsigned attributes, const char *path, struct why *why) must_check;
 
 #endif

@@ -77,7 +77,7 @@ read_all(const char *path, size_t *length)
 
 	*length = 0;
 	while (fd >= 0 && text != NULL && *length < MOUNTINFO_MAX_BYTES &&
-	    (n = read(fd, text + *length, MOUNTINFO_MAX_BYTES - *length)) > 0)
+	       (n = read(fd, text + *length, MOUNTINFO_MAX_BYTES - *length)) > 0)
 		*length += (size_t)n;
 	return text;
 }

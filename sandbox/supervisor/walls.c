@@ -48,15 +48,15 @@ begin(struct walls *walls, const char *name, const char *state)
 }
 
 /* Names and states are literals, far shorter than half of a report. */
-#define PUT(walls, name, state, format)                                                                         \
-	do {                                                                                                     \
-		char *at_ = begin(walls, name, state);                                                           \
-		va_list values_;                                                                                 \
-                                                                                                                 \
-		va_start(values_, format);                                                                       \
-		if (at_ != NULL)                                                                                 \
-			vsnprintf(at_, WALL_TEXT_BYTES / 2, format, values_);                                    \
-		va_end(values_);                                                                                 \
+#define PUT(walls, name, state, format)                                                                                \
+	do {                                                                                                           \
+		char *at_ = begin(walls, name, state);                                                                 \
+		va_list values_;                                                                                       \
+                                                                                                                       \
+		va_start(values_, format);                                                                             \
+		if (at_ != NULL)                                                                                       \
+			vsnprintf(at_, WALL_TEXT_BYTES / 2, format, values_);                                          \
+		va_end(values_);                                                                                       \
 	} while (0)
 
 void

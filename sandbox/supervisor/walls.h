@@ -6,7 +6,7 @@
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-#define WALLS_MAX      32
+#define WALLS_MAX	32
 #define WALL_TEXT_BYTES 512
 
 /* Reports, "NAME=enforced", "NAME=partial: why", "NAME=absent: why"; one of each name. */
@@ -17,8 +17,7 @@ struct walls {
 
 /* Report a wall; a later report of the same name replaces the earlier. Past WALLS_MAX it is dropped. */
 void wall_enforced(struct walls *walls, const char *name);
-void wall_partial(struct walls *walls, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void wall_partial(struct walls *walls, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void wall_absent(struct walls *walls, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Enforced when ok, otherwise absent for that reason. */

@@ -9,9 +9,9 @@
 #include "common/base/log.h"
 #include "common/bus/channel.h"
 
-#define READY_WAIT_MS 10000
+#define READY_WAIT_MS	10000
 #define NAMES_A_MESSAGE 1024
-#define LISTENER      NETWORK_FDS
+#define LISTENER	NETWORK_FDS
 
 /* ---- introductions ---- */
 
@@ -34,7 +34,8 @@ introduce(struct kept *a, struct kept *b)
 		m.channel_give.role = ends[!i]->role;
 		m.fds[0] = pair[i];
 		if (peer_tell(ends[i]->peer, &m, &why) != OK)
-			log_warning("channel.untold", "name=%s why=%s", ends[i]->name, log_quote(span_of_text(why.text)));
+			log_warning(
+			    "channel.untold", "name=%s why=%s", ends[i]->name, log_quote(span_of_text(why.text)));
 	}
 	close(pair[0]);
 	close(pair[1]);
@@ -168,8 +169,8 @@ way_names(void *self, struct msg *m, struct msg *answer, struct why *why)
 		struct span rest = m->proxy_names.names[i], address = span_cut(&rest, ' ');
 		size_t at = 0;
 
-		while (at < way->names_n && (!span_starts(span_of_text(way->names[at]), address) ||
-						way->names[at][address.length] != ' '))
+		while (at < way->names_n &&
+		       (!span_starts(span_of_text(way->names[at]), address) || way->names[at][address.length] != ' '))
 			at++;
 		if (at == WAY_NAMES_MAX)
 			at = 0; /* the oldest makes room */
@@ -275,7 +276,8 @@ read_files(struct supervisor *s, struct why *why)
 	auto_fd int root_fd = -1;
 	enum err r;
 
-	if (!span_copy(s->boot.root, root, sizeof(root)) || (root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+	if (!span_copy(s->boot.root, root, sizeof(root)) ||
+	    (root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
 		return fail_errno(why, ERR_SYSTEM, "the root of the sandbox");
 	if ((r = hostfiles_read(root_fd, &s->memory, &s->way.files, why)) != OK)
 		return r;
@@ -292,11 +294,23 @@ way_init(struct supervisor *s)
 	for (size_t i = 0; i < WAY_FDS; i++)
 		way->fds[i] = -1;
 	way->anchors = -1;
-	way->possible = access("/opt/openshell/bin/policyd", X_OK) == 0 && access("/opt/openshell/bin/proxy", X_OK) == 0;
-	way->policyd = (struct kept){.name = "policyd", .role = ROLE_POLICYD, .bus = &s->bus, .self = s,
-	    .greet = policyd_greet, .gone = policyd_gone, .ended = policyd_ended, .child.pidfd = -1};
-	way->proxy = (struct kept){.name = "proxy", .role = ROLE_PROXY, .bus = &s->bus, .self = s,
-	    .greet = proxy_greet, .ended = proxy_ended, .child.pidfd = -1};
+	way->possible =
+	    access("/opt/openshell/bin/policyd", X_OK) == 0 && access("/opt/openshell/bin/proxy", X_OK) == 0;
+	way->policyd = (struct kept){.name = "policyd",
+	    .role = ROLE_POLICYD,
+	    .bus = &s->bus,
+	    .self = s,
+	    .greet = policyd_greet,
+	    .gone = policyd_gone,
+	    .ended = policyd_ended,
+	    .child.pidfd = -1};
+	way->proxy = (struct kept){.name = "proxy",
+	    .role = ROLE_PROXY,
+	    .bus = &s->bus,
+	    .self = s,
+	    .greet = proxy_greet,
+	    .ended = proxy_ended,
+	    .child.pidfd = -1};
 }
 
 enum err

@@ -7,10 +7,10 @@
 #include "sandbox/supervisor/kept.h"
 #include "sandbox/supervisor/network.h"
 
-#define WAY_FDS	       (NETWORK_FDS + 1) /* the listener of connects is the last */
-#define WAY_NAMES_MAX  4096
-#define CA_KEY_BYTES   4096
-#define CA_BYTES       16384
+#define WAY_FDS	      (NETWORK_FDS + 1) /* the listener of connects is the last */
+#define WAY_NAMES_MAX 4096
+#define CA_KEY_BYTES  4096
+#define CA_BYTES      16384
 
 /* The sandbox's own CA, made by the first proxy, handed to the next; never used here. */
 struct ca {
@@ -35,16 +35,16 @@ struct way {
 
 /* Each given is a config_push. */
 struct config {
-	struct given good;    /* loaded once: stays until a newer one is */
-	struct given trying;  /* policyd is being asked */
-	struct given next;    /* came since; the newest wins */
-	bool asking;	      /* a call is open */
-	bool in_force;	      /* policyd, as it runs now, decides by good, or is closed */
-	bool closed;	      /* a policy could not be loaded: nothing is allowed until one is */
-	bool closed_since;    /* ... which came after the one that policyd is being asked about */
-	uint64_t revision;    /* the newest that was given */
-	bool owed;	      /* the report waits until nothing is allowed any more */
-	bool told;	      /* there is a report of the newest: */
+	struct given good;   /* loaded once: stays until a newer one is */
+	struct given trying; /* policyd is being asked */
+	struct given next;   /* came since; the newest wins */
+	bool asking;	     /* a call is open */
+	bool in_force;	     /* policyd, as it runs now, decides by good, or is closed */
+	bool closed;	     /* a policy could not be loaded: nothing is allowed until one is */
+	bool closed_since;   /* ... which came after the one that policyd is being asked about */
+	uint64_t revision;   /* the newest that was given */
+	bool owed;	     /* the report waits until nothing is allowed any more */
+	bool told;	     /* there is a report of the newest: */
 	bool loaded;
 	uint32_t report_version;
 	uint64_t report_revision;

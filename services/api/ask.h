@@ -13,7 +13,7 @@ struct ask {
 	void (*answered)(struct ask *ask, enum err r, struct msg *answer, struct why *why);
 	const ProtobufCMessage *request;
 	uint32_t patience_ms; /* for an answer; 0: CALL_DEADLINE_MS */
-	void *detail; /* the handler's own, in the call's arena */
+	void *detail;	      /* the handler's own, in the call's arena */
 };
 
 typedef void ask_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why);

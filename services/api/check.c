@@ -40,8 +40,7 @@ quoted(struct span bytes, char to[96])
 }
 
 enum err
-pairs_read(struct arena *arena, const void *const *entries, size_t n, struct pair **out, size_t *out_n,
-    struct why *why)
+pairs_read(struct arena *arena, const void *const *entries, size_t n, struct pair **out, size_t *out_n, struct why *why)
 {
 	struct pair *pairs;
 	size_t used = 0, same;
@@ -117,7 +116,7 @@ is_part(struct span part, size_t bytes_max, const char *letters, const char *mar
 		return false;
 	text_add(&t, "%s%s", letters, marks);
 	return span_only(part, inner) && span_only(span_head(part, 1), letters) &&
-	    span_only(span_tail(part, part.length - 1), letters);
+	       span_only(span_tail(part, part.length - 1), letters);
 }
 
 /* Names between dots, each of a-z 0-9 - (RFC 1123, 2.1). */
@@ -141,13 +140,17 @@ check_label_key(const char *field, struct span key, struct why *why)
 
 	if (span_find(key, '/', &slash)) {
 		if (!is_subdomain(span_head(key, slash)))
-			return fail(why, ERR_INVALID, "%s: key %s: what is before / must be a lowercase DNS name of at "
-			    "most %d characters", field, shown(key), LABEL_PREFIX_BYTES);
+			return fail(why, ERR_INVALID,
+			    "%s: key %s: what is before / must be a lowercase DNS name of at "
+			    "most %d characters",
+			    field, shown(key), LABEL_PREFIX_BYTES);
 		name = span_tail(key, slash + 1);
 	}
 	if (!is_part(name, LABEL_PART_BYTES, LETTERS DIGITS, "-_."))
-		return fail(why, ERR_INVALID, "%s: key %s must have 1 to %d letters, digits, -, _ or ., and a letter or "
-		    "digit first and last", field, shown(key), LABEL_PART_BYTES);
+		return fail(why, ERR_INVALID,
+		    "%s: key %s must have 1 to %d letters, digits, -, _ or ., and a letter or "
+		    "digit first and last",
+		    field, shown(key), LABEL_PART_BYTES);
 	return OK;
 }
 
@@ -160,9 +163,10 @@ check_labels(const char *field, const struct pair *pairs, size_t n, struct why *
 		if ((r = check_label_key(field, pairs[i].key, why)) != OK)
 			return r;
 		if (pairs[i].value.length > 0 && !is_part(pairs[i].value, LABEL_PART_BYTES, LETTERS DIGITS, "-_."))
-			return fail(why, ERR_INVALID, "%s: value %s of %s must have at most %d letters, digits, -, _ or "
-			    "., and a letter or digit first and last", field, shown(pairs[i].value),
-			    shown(pairs[i].key), LABEL_PART_BYTES);
+			return fail(why, ERR_INVALID,
+			    "%s: value %s of %s must have at most %d letters, digits, -, _ or "
+			    "., and a letter or digit first and last",
+			    field, shown(pairs[i].value), shown(pairs[i].key), LABEL_PART_BYTES);
 	}
 	return OK;
 }
@@ -176,8 +180,8 @@ check_annotations(const char *field, const struct pair *pairs, size_t n, struct 
 		if ((r = check_label_key(field, pairs[i].key, why)) != OK)
 			return r;
 		if (pairs[i].key.length + 1 + pairs[i].value.length > ANNOTATION_BYTES)
-			return fail(why, ERR_INVALID, "%s: %s has %zu bytes, at most %d are allowed with its key", field,
-			    shown(pairs[i].key), pairs[i].value.length, ANNOTATION_BYTES);
+			return fail(why, ERR_INVALID, "%s: %s has %zu bytes, at most %d are allowed with its key",
+			    field, shown(pairs[i].key), pairs[i].value.length, ANNOTATION_BYTES);
 	}
 	return OK;
 }
@@ -191,12 +195,14 @@ check_variable(const char *field, const struct pair *pair, enum check_variables 
 		return fail(why, ERR_INVALID, "%s: the name %s has %zu bytes, 1 to %d are allowed", field,
 		    shown(pair->key), pair->key.length, VARIABLE_KEY_BYTES);
 	if (!span_only(pair->key, LETTERS DIGITS "_") || span_only(span_head(pair->key, 1), DIGITS))
-		return fail(why, ERR_INVALID, "%s: the name %s must hold only letters, digits and _, and begin with no "
-		    "digit", field, shown(pair->key));
+		return fail(why, ERR_INVALID,
+		    "%s: the name %s must hold only letters, digits and _, and begin with no "
+		    "digit",
+		    field, shown(pair->key));
 	if (span_starts(pair->key, SPAN("OPENSHELL_")) &&
 	    !(whose == CHECK_EXEC && span_is(pair->key, "OPENSHELL_PYFUNC_B64")))
-		return fail(why, ERR_INVALID, "%s: %s: names that begin with OPENSHELL_ are reserved", field,
-		    shown(pair->key));
+		return fail(
+		    why, ERR_INVALID, "%s: %s: names that begin with OPENSHELL_ are reserved", field, shown(pair->key));
 	if (pair->value.length > value_max ||
 	    (whose == CHECK_EXEC && pair->key.length + 1 + pair->value.length > EXEC_PAIR_BYTES))
 		return fail(why, ERR_INVALID, "%s: the value of %s has %zu bytes, at most %zu are allowed", field,
@@ -243,8 +249,8 @@ check_command(const char *field, char *const *command, size_t n, size_t n_max, s
 	if (command[0][0] == '\0')
 		return fail(why, ERR_INVALID, "%s[0] is empty: it names the program to run", field);
 	if (total > COMMAND_BYTES)
-		return fail(why, ERR_INVALID, "%s has %zu bytes in all, at most %d are allowed", field, total,
-		    COMMAND_BYTES);
+		return fail(
+		    why, ERR_INVALID, "%s has %zu bytes in all, at most %d are allowed", field, total, COMMAND_BYTES);
 	return OK;
 }
 
@@ -317,9 +323,20 @@ check_memory(const char *field, struct span text, uint64_t *bytes, struct why *w
 		const char *suffix;
 		uint64_t factor;
 	} units[] = {
-	    {"Ki", 1ull << 10}, {"Mi", 1ull << 20}, {"Gi", 1ull << 30}, {"Ti", 1ull << 40}, {"Pi", 1ull << 50},
-	    {"Ei", 1ull << 60}, {"k", 1000ull}, {"K", 1000ull}, {"M", 1000000ull}, {"G", 1000000000ull},
-	    {"T", 1000000000000ull}, {"P", 1000000000000000ull}, {"E", 1000000000000000000ull}, {"", 1},
+	    {"Ki", 1ull << 10},
+	    {"Mi", 1ull << 20},
+	    {"Gi", 1ull << 30},
+	    {"Ti", 1ull << 40},
+	    {"Pi", 1ull << 50},
+	    {"Ei", 1ull << 60},
+	    {"k", 1000ull},
+	    {"K", 1000ull},
+	    {"M", 1000000ull},
+	    {"G", 1000000000ull},
+	    {"T", 1000000000000ull},
+	    {"P", 1000000000000000ull},
+	    {"E", 1000000000000000000ull},
+	    {"", 1},
 	};
 	size_t digits = 0, unit = 0;
 	struct why ignored;
@@ -349,7 +366,8 @@ check_exec(struct arena *arena, const Openshell__V1__ExecSandboxRequest *request
 	if ((r = check_command("command", request->command, request->n_command, 1024, why)) != OK)
 		return r;
 	if (workdir.length > 4096 || span_find(workdir, '\n', &at) || span_find(workdir, '\r', &at))
-		return fail(why, ERR_INVALID, "workdir %s must have at most 4096 bytes and no line end", shown(workdir));
+		return fail(
+		    why, ERR_INVALID, "workdir %s must have at most 4096 bytes and no line end", shown(workdir));
 	if (request->timeout_seconds > CHECK_TIMEOUT_SECONDS)
 		return fail(why, ERR_INVALID, "timeout_seconds: %u is not within 0 to %u", request->timeout_seconds,
 		    CHECK_TIMEOUT_SECONDS);

@@ -21,7 +21,7 @@ struct pair {
 };
 
 /* Entries of any such map: protobuf-c gives each map a type of its own, all of them alike. */
-#define pairs_of(arena, entries, n, out, out_n, why)                                                             \
+#define pairs_of(arena, entries, n, out, out_n, why)                                                                   \
 	pairs_read((arena), (n) == 0 ? NULL : (const void *const *)(entries), (n), (out), (out_n), (why))
 
 /* At most CHECK_PAIRS_MAX entries, of a key that is there twice the last (protobuf.dev, "Maps"). */
@@ -29,8 +29,8 @@ enum err pairs_read(struct arena *arena, const void *const *entries, size_t n, s
     struct why *why) must_check;
 
 /* "KEY=value" for each, as the bus carries them. */
-enum err pairs_texts(struct arena *arena, const struct pair *pairs, size_t n, struct span **out, struct why *why)
-    must_check;
+enum err pairs_texts(
+    struct arena *arena, const struct pair *pairs, size_t n, struct span **out, struct why *why) must_check;
 
 /* A sandbox's or workspace's name: 1 to 19 of a-z 0-9 -, no hyphen first or last, no two together. */
 enum err check_name(const char *field, struct span name, struct why *why) must_check;
@@ -44,15 +44,15 @@ enum err check_annotations(const char *field, const struct pair *pairs, size_t n
  * values without line ends.
  */
 enum check_variables { CHECK_MAIN, CHECK_EXEC };
-enum err check_environment(const char *field, const struct pair *pairs, size_t n, enum check_variables whose,
-    struct why *why) must_check;
+enum err check_environment(
+    const char *field, const struct pair *pairs, size_t n, enum check_variables whose, struct why *why) must_check;
 
 /* Arguments: how many, each at most 32 KiB, 256 KiB together. */
 enum err check_command(const char *field, char *const *command, size_t n, size_t n_max, struct why *why) must_check;
 
 /* "k=v,k=v" into "KEY=value" texts; an empty selector has none. */
-enum err check_selector(struct arena *arena, struct span selector, struct span **out, size_t *out_n,
-    struct why *why) must_check;
+enum err check_selector(
+    struct arena *arena, struct span selector, struct span **out, size_t *out_n, struct why *why) must_check;
 
 /* "500m", "2", "0.5" cores; thousandths, 1 to 1024000. */
 enum err check_cpu(const char *field, struct span text, uint32_t *milli, struct why *why) must_check;
@@ -76,8 +76,8 @@ struct wanted {
  * out     in the arena, or borrowed from the spec
  * errors  ERR_INVALID a limit; ERR_STATE something that this gateway has not: GPUs, driver settings
  */
-enum err check_spec(struct arena *arena, const Openshell__V1__SandboxSpec *spec, struct wanted *out,
-    struct why *why) must_check;
+enum err check_spec(
+    struct arena *arena, const Openshell__V1__SandboxSpec *spec, struct wanted *out, struct why *why) must_check;
 
 /* An ExecSandboxRequest, but for whether its sandbox exists. */
 enum err check_exec(struct arena *arena, const Openshell__V1__ExecSandboxRequest *request, struct span **environment,

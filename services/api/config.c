@@ -11,11 +11,12 @@ static const struct setting rows[] = {
     TEXT_SETTING(config, tls_cert, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the server certificate"),
     TEXT_SETTING(config, tls_key, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of its key"),
     TEXT_SETTING(config, tls_client_ca, 0, SERVICE_PATH_BYTES - 1, "", "PEM file of the CA of client certificates"),
-    FLAG_SETTING(config, allow_unauthenticated, "false",
-	"callers without a certificate are the local developer; loopback only"),
+    FLAG_SETTING(
+	config, allow_unauthenticated, "false", "callers without a certificate are the local developer; loopback only"),
     FLAG_SETTING(config, enable_loopback_service_http, "true",
 	"a TLS port on loopback takes plaintext HTTP too, from loopback and for services alone"),
-    TEXTS_SETTING(config, server_sans, 0, 16, "names in the server certificate: services are served below its wildcards"),
+    TEXTS_SETTING(
+	config, server_sans, 0, 16, "names in the server certificate: services are served below its wildcards"),
     {"credentials_key", SETTING_KEY, SETTING_FIELD(config, credentials_key), 0, 0, "",
 	"X25519 key of credentials, for which secrets are sealed; without it none are taken", NULL, NULL, NULL, NULL},
     TEXT_SETTING(config, version, 1, 63, OPENSHELL_VERSION, "release of the gateway, as Health tells it"),

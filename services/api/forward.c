@@ -123,7 +123,7 @@ room_check(struct api *api, const struct forward *forward, struct why *why)
 	unsigned of_session = 0, of_sandbox = 0;
 	struct forward *other;
 
-	list_each (other, bucket, struct forward, link) {
+	list_each(other, bucket, struct forward, link) {
 		of_session += id_equal(other->session, forward->session);
 		of_sandbox += id_equal(other->sandbox, forward->sandbox);
 	}

@@ -19,9 +19,9 @@ health(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 
 	(void)message;
 	out.has_status = true;
-	out.status = api_peer(api, ROLE_STATE, &state, &why) == OK ?
-	    OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_HEALTHY :
-	    OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_DEGRADED;
+	out.status = api_peer(api, ROLE_STATE, &state, &why) == OK
+			 ? OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_HEALTHY
+			 : OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_DEGRADED;
 	out.version = (char *)api->config->version;
 	call_send(call, &out.base);
 }
@@ -80,8 +80,8 @@ gateway_info_answered(struct ask *ask, enum err r, struct msg *answer, struct wh
 	out.compute_drivers = list;
 	out.gateway_version = (char *)ask->work.api->config->version;
 	out.has_status = true;
-	out.status = well ? OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_HEALTHY :
-			    OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_DEGRADED;
+	out.status = well ? OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_HEALTHY
+			  : OPENSHELL__V1__SERVICE_STATUS__SERVICE_STATUS_DEGRADED;
 	ask_send(ask, &out.base);
 }
 

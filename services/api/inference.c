@@ -35,7 +35,8 @@ workspace_name(const char *name, struct span *out, struct why *why)
 
 /* "a,b" into its parts; none of them empty. */
 static enum err
-list_read(const char *field, const char *text, size_t bytes_max, struct span out[BACKENDS_MAX], size_t *n, struct why *why)
+list_read(
+    const char *field, const char *text, size_t bytes_max, struct span out[BACKENDS_MAX], size_t *n, struct why *why)
 {
 	struct span rest = span_of_text(text);
 
@@ -50,8 +51,8 @@ list_read(const char *field, const char *text, size_t bytes_max, struct span out
 			return fail(why, ERR_INVALID, "%s: over %d entries", field, BACKENDS_MAX);
 		out[*n] = span_cut(&rest, ',');
 		if (out[*n].length == 0 || out[*n].length > bytes_max || !span_utf8(out[*n]))
-			return fail(why, ERR_INVALID, "%s: entry %zu has %zu bytes, 1 to %zu are allowed", field, *n + 1,
-			    out[*n].length, bytes_max);
+			return fail(why, ERR_INVALID, "%s: entry %zu has %zu bytes, 1 to %zu are allowed", field,
+			    *n + 1, out[*n].length, bytes_max);
 		(*n)++;
 	}
 	return OK;
@@ -67,14 +68,16 @@ put_read(const Openshell__Inference__V1__SetInferenceRouteRequest *in, struct sp
 	out->models = lists[1];
 	if ((r = route_name(in->route_name, &out->route, why)) != OK ||
 	    (r = workspace_name(in->workspace, &out->workspace, why)) != OK ||
-	    (r = list_read("provider_name", in->provider_name, PROVIDER_BYTES, lists[0], &out->providers_n, why)) != OK ||
+	    (r = list_read("provider_name", in->provider_name, PROVIDER_BYTES, lists[0], &out->providers_n, why)) !=
+		OK ||
 	    (r = list_read("model_id", in->model_id, MODEL_BYTES, lists[1], &out->models_n, why)) != OK)
 		return r;
 	if (out->providers_n != out->models_n)
-		return fail(why, ERR_INVALID, "model_id: %zu models for %zu providers; give one for each", out->models_n,
-		    out->providers_n);
+		return fail(why, ERR_INVALID, "model_id: %zu models for %zu providers; give one for each",
+		    out->models_n, out->providers_n);
 	if (in->timeout_secs > TIMEOUT_MAX_S)
-		return fail(why, ERR_INVALID, "timeout_secs: %llu is over %d", (unsigned long long)in->timeout_secs, TIMEOUT_MAX_S);
+		return fail(why, ERR_INVALID, "timeout_secs: %llu is over %d", (unsigned long long)in->timeout_secs,
+		    TIMEOUT_MAX_S);
 	out->timeout_s = (uint32_t)in->timeout_secs;
 	out->verify = !(in->has_no_verify && in->no_verify);
 	return OK;
@@ -138,7 +141,8 @@ show_places(struct arena *arena, const struct msg_inference_route *row,
 static void
 put_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
-	Openshell__Inference__V1__SetInferenceRouteResponse out = OPENSHELL__INFERENCE__V1__SET_INFERENCE_ROUTE_RESPONSE__INIT;
+	Openshell__Inference__V1__SetInferenceRouteResponse out =
+	    OPENSHELL__INFERENCE__V1__SET_INFERENCE_ROUTE_RESPONSE__INIT;
 	const struct msg_inference_route *row = &answer->inference_route;
 	auto_arena struct arena arena = {0};
 	struct shown shown;
@@ -186,7 +190,8 @@ inference_route_set(void *self, struct rpc_call *call, const ProtobufCMessage *m
 static void
 get_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 {
-	Openshell__Inference__V1__GetInferenceRouteResponse out = OPENSHELL__INFERENCE__V1__GET_INFERENCE_ROUTE_RESPONSE__INIT;
+	Openshell__Inference__V1__GetInferenceRouteResponse out =
+	    OPENSHELL__INFERENCE__V1__GET_INFERENCE_ROUTE_RESPONSE__INIT;
 	const struct msg_inference_route *row = &answer->inference_route;
 	auto_arena struct arena arena = {0};
 	struct shown shown;

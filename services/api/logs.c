@@ -49,8 +49,8 @@ logs_question(struct arena *arena, const char *level, int64_t since_ms, char *co
 	out->since_ms = since_ms < 0 ? 0 : (uint64_t)since_ms;
 	out->level = span_of_text(level);
 	if (out->level.length > 8)
-		return fail(why, ERR_INVALID, "the level has %zu characters; ERROR, WARN, INFO, DEBUG and TRACE are known",
-		    out->level.length);
+		return fail(why, ERR_INVALID,
+		    "the level has %zu characters; ERROR, WARN, INFO, DEBUG and TRACE are known", out->level.length);
 	if (sources_n > 4)
 		return fail(why, ERR_INVALID, "%zu sources are named; only gateway and sandbox are known", sources_n);
 	if ((out->sources = arena_array(arena, sources_n, sizeof(*out->sources))) == NULL)
@@ -77,7 +77,8 @@ sandbox_logs_get(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 	enum err r;
 
 	if ((r = check_id("sandbox_id", span_of_text(in->sandbox_id), &m->sandbox, &why)) != OK ||
-	    (r = logs_question(rpc_arena(call), in->min_level, in->since_ms, in->sources, in->n_sources, m, &why)) != OK) {
+	    (r = logs_question(rpc_arena(call), in->min_level, in->since_ms, in->sources, in->n_sources, m, &why)) !=
+		OK) {
 		call_fail(call, r, &why);
 		return;
 	}
@@ -102,8 +103,8 @@ config_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 static enum err
 config_whose(const Openshell__Sandbox__V1__GetSandboxConfigRequest *in, struct msg_config_get *out, struct why *why)
 {
-	struct span workspace = in->workspace == NULL || in->workspace[0] == '\0' ? SPAN("default") :
-										    span_of_text(in->workspace);
+	struct span workspace =
+	    in->workspace == NULL || in->workspace[0] == '\0' ? SPAN("default") : span_of_text(in->workspace);
 	struct span name = span_of_text(in->sandbox_id);
 	struct why ignored;
 

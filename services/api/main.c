@@ -16,11 +16,11 @@
 static const char *const write_paths[] = {"/state", "/relay", NULL}; /* their sockets, to connect to */
 
 static const struct jail api_jail = {
-	.process = "api",
-	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
-	.write_paths = write_paths,
-	.keep_from = SERVICE_FD_LISTEN, /* not the settings, which hold the bus key */
-	.keep_to = SERVICE_FD_READY,
+    .process = "api",
+    .promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS,
+    .write_paths = write_paths,
+    .keep_from = SERVICE_FD_LISTEN, /* not the settings, which hold the bus key */
+    .keep_to = SERVICE_FD_READY,
 };
 
 static enum err
@@ -178,8 +178,13 @@ api_open(struct api *api, const struct config *config, struct why *why)
 	if ((r = loop_new(&api->loop, why)) != OK ||
 	    (r = provider_builtins(&api->builtins_arena, &api->builtins, why)) != OK)
 		return r;
-	api->bus = (struct bus){.loop = api->loop, .role = ROLE_API, .name = config->service.process, .routes = routes,
-	    .self = api, .peer_up = peer_up, .peer_down = peer_down};
+	api->bus = (struct bus){.loop = api->loop,
+	    .role = ROLE_API,
+	    .name = config->service.process,
+	    .routes = routes,
+	    .self = api,
+	    .peer_up = peer_up,
+	    .peer_down = peer_down};
 	bus_init(&api->bus);
 	return OK;
 }
@@ -221,11 +226,10 @@ main(int argc, char **argv)
 	enum err r;
 
 	signal(SIGPIPE, SIG_IGN);
-	if ((r = config_load(&config, argc, argv, &why)) != OK ||	/* reads the TLS files too */
+	if ((r = config_load(&config, argc, argv, &why)) != OK || /* reads the TLS files too */
 	    (r = listen_check(&config, &why)) != OK ||
-	    (r = enter(&config, &why)) != OK ||				/* give all else up, for good */
-	    (r = api_open(&api, &config, &why)) != OK ||
-	    (r = run(&api, &why)) != OK) {				/* libzmq starts threads here */
+	    (r = enter(&config, &why)) != OK ||						/* give all else up, for good */
+	    (r = api_open(&api, &config, &why)) != OK || (r = run(&api, &why)) != OK) { /* libzmq starts threads here */
 		log_failure("api.stopped", r, &why);
 		service_failed(&config.service, &why);
 	}

@@ -9,7 +9,7 @@
 #include "services/api/newer.h"
 
 static const struct rule rules[] = {
-#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)       \
+#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)             \
 	{#name, auth, scope, NEED_##role},
 #include "openshell/methods.def"
 };
@@ -19,7 +19,7 @@ static const struct rpc_method rows[] = {
 #define SERVER_STREAM RPC_SERVER_STREAM
 #define CLIENT_STREAM RPC_CLIENT_STREAM
 #define BIDI	      RPC_BIDI
-#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)       \
+#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)             \
 	{"/" service "/" #name, kind, &request_prefix##__descriptor, NULL, NULL, newer_request},
 #include "openshell/methods.def"
 };
@@ -124,6 +124,6 @@ methods_subject(const struct api *api, const struct rpc_call *call)
 {
 	struct who who;
 
-	return who_read(rpc_caller(call), api->config->allow_unauthenticated, &who, NULL) == OK ? who.subject :
-												  SPAN_NONE;
+	return who_read(rpc_caller(call), api->config->allow_unauthenticated, &who, NULL) == OK ? who.subject
+												: SPAN_NONE;
 }

@@ -25,7 +25,7 @@ passage_drop(struct passage *passage)
 {
 	struct chunk *chunk;
 
-	list_each (chunk, &passage->kept, struct chunk, link)
+	list_each(chunk, &passage->kept, struct chunk, link)
 		chunk_free(chunk);
 }
 
@@ -35,7 +35,8 @@ last_for(struct passage *passage, uint8_t channel, size_t length)
 {
 	struct chunk *last = list_item(passage->kept.prev, struct chunk, link);
 
-	return list_empty(&passage->kept) || last->channel != channel || length > CHUNK_BYTES - last->length ? NULL : last;
+	return list_empty(&passage->kept) || last->channel != channel || length > CHUNK_BYTES - last->length ? NULL
+													     : last;
 }
 
 /* With room for so many; old is taken along. */

@@ -149,7 +149,7 @@ passage_peer_down(struct api *api, const struct peer *peer)
 	(void)fail(&why, ERR_UNAVAILABLE, "the gateway's %s process went away: how it ends is not known",
 	    role_name(peer->role));
 	for (size_t i = 0; i < API_BUCKETS; i++)
-		list_each (numbered, &api->passages[i], struct numbered, link) {
+		list_each(numbered, &api->passages[i], struct numbered, link) {
 			struct passage *passage = list_item(numbered, struct passage, numbered);
 
 			if (passage->relay != peer || passage->exited)

@@ -24,7 +24,7 @@ void provider_send(struct ask *ask, const struct msg_provider_row *row);
 void provider_ask(struct ask *ask, const char *workspace, const char *name, ask_answered *answered);
 
 /* ERR_DENIED: who calls is no platform admin. */
-enum err provider_platform(const struct api *api, const struct rpc_call *call, const char *what, struct why *why)
-    must_check;
+enum err provider_platform(
+    const struct api *api, const struct rpc_call *call, const char *what, struct why *why) must_check;
 
 #endif

@@ -3,14 +3,14 @@
 
 const struct route routes[] = {
     /* message      handler      in these states  per second, per peer */
-    {WATCH_ROW,	    watch_row,	 0,		  0},
+    {WATCH_ROW, watch_row, 0, 0},
     {SERVICE_STALE, service_stale, 0, 0},
-    {WATCH_LOG,	    watch_log,	 0,		  0},
-    {STREAM_DATA,   passage_data,	 0,		  0},
-    {STREAM_GRANT,  passage_grant,	 0,		  0},
-    {STREAM_END,    passage_ended,	 0,		  0},
-    {EXEC_EXITED,   passage_exited, 0,		  0},
-    {DOOR_CLOSED,   passage_closed, 0,		  0},
+    {WATCH_LOG, watch_log, 0, 0},
+    {STREAM_DATA, passage_data, 0, 0},
+    {STREAM_GRANT, passage_grant, 0, 0},
+    {STREAM_END, passage_ended, 0, 0},
+    {EXEC_EXITED, passage_exited, 0, 0},
+    {DOOR_CLOSED, passage_closed, 0, 0},
     {0},
 };
 
@@ -20,8 +20,8 @@ api_peer(struct api *api, enum role role, struct peer **out, struct why *why)
 	struct peer *peer = bus_peer(&api->bus, role, NULL);
 
 	if (peer == NULL || !peer->up)
-		return fail(why, ERR_UNAVAILABLE, "the gateway's %s process is away: try again in a moment",
-		    role_name(role));
+		return fail(
+		    why, ERR_UNAVAILABLE, "the gateway's %s process is away: try again in a moment", role_name(role));
 	*out = peer;
 	return OK;
 }
@@ -39,7 +39,7 @@ numbered_find(struct list *buckets, uint64_t number)
 {
 	struct numbered *numbered;
 
-	list_each (numbered, &buckets[number % API_BUCKETS], struct numbered, link)
+	list_each(numbered, &buckets[number % API_BUCKETS], struct numbered, link)
 		if (numbered->number == number)
 			return numbered;
 	return NULL;

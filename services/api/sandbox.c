@@ -94,8 +94,8 @@ spec_complete(Openshell__V1__SandboxSpec *spec)
 
 /* Labels and annotations. */
 static enum err
-create_marks(struct arena *arena, const Openshell__V1__CreateSandboxRequest *in, struct msg_sandbox_create *out,
-    struct why *why)
+create_marks(
+    struct arena *arena, const Openshell__V1__CreateSandboxRequest *in, struct msg_sandbox_create *out, struct why *why)
 {
 	struct pair *pairs;
 	size_t n;
@@ -103,7 +103,8 @@ create_marks(struct arena *arena, const Openshell__V1__CreateSandboxRequest *in,
 
 	if ((r = pairs_of(arena, in->labels, in->n_labels, &pairs, &n, why)) != OK)
 		return because(why, r, "labels");
-	if ((r = check_labels("labels", pairs, n, why)) != OK || (r = pairs_texts(arena, pairs, n, &out->labels, why)) != OK)
+	if ((r = check_labels("labels", pairs, n, why)) != OK ||
+	    (r = pairs_texts(arena, pairs, n, &out->labels, why)) != OK)
 		return r;
 	out->labels_n = n;
 	if ((r = pairs_of(arena, in->annotations, in->n_annotations, &pairs, &n, why)) != OK)
@@ -115,8 +116,8 @@ create_marks(struct arena *arena, const Openshell__V1__CreateSandboxRequest *in,
 }
 
 static enum err
-create_read(struct arena *arena, const Openshell__V1__CreateSandboxRequest *in, struct msg_sandbox_create *out,
-    struct why *why)
+create_read(
+    struct arena *arena, const Openshell__V1__CreateSandboxRequest *in, struct msg_sandbox_create *out, struct why *why)
 {
 	Openshell__V1__SandboxSpec spec;
 	struct wanted wanted;
@@ -209,8 +210,8 @@ delete_answered(struct ask *ask, enum err r, struct msg *answer, struct why *why
 		out.sandbox_id = id_write(answer->sandbox_deleted.sandbox, id);
 	out.has_deleted = out.has_outcome = true;
 	out.deleted = r == OK;
-	out.outcome = r == OK ? OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ACCEPTED :
-				OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ALREADY_ABSENT;
+	out.outcome = r == OK ? OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ACCEPTED
+			      : OPENSHELL__V1__DELETION_OUTCOME__DELETION_OUTCOME_ALREADY_ABSENT;
 	if (r == OK || (r == ERR_NOT_FOUND && in->has_allow_missing && in->allow_missing))
 		ask_send(ask, &out.base);
 	else
@@ -255,7 +256,8 @@ sandbox_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	struct why why = {0};
 	enum err r;
 
-	if ((r = named(in->name, in->workspace, &question.sandbox_get.name, &question.sandbox_get.workspace, &why)) != OK)
+	if ((r = named(in->name, in->workspace, &question.sandbox_get.name, &question.sandbox_get.workspace, &why)) !=
+	    OK)
 		call_fail(call, r, &why);
 	else
 		named_put(self, call, message, &question, SANDBOX_ROW, row_answered);
@@ -338,8 +340,9 @@ listing_take(struct listing *listing, struct arena *arena, const struct msg_sand
 		out->n_sandboxes++;
 		listing->bytes += openshell__v1__sandbox__get_packed_size(*to) + 8;
 		if (listing->bytes > ANSWER_BYTES_MAX)
-			return fail(why, ERR_LIMIT, "the page would have more than %u bytes: ask with a limit below %zu",
-			    ANSWER_BYTES_MAX, out->n_sandboxes);
+			return fail(why, ERR_LIMIT,
+			    "the page would have more than %u bytes: ask with a limit below %zu", ANSWER_BYTES_MAX,
+			    out->n_sandboxes);
 	}
 	return OK;
 }
@@ -388,7 +391,8 @@ list_read(struct api *api, struct rpc_call *call, const Openshell__V1__ListSandb
 	m->workspace = all ? SPAN_NONE : workspace_of(in->workspace);
 	if (!all && check_name("workspace", m->workspace, &ignored) != OK)
 		return fail(why, ERR_NOT_FOUND, "workspace '%s' not found", log_quote(m->workspace));
-	if ((r = check_selector(rpc_arena(call), span_of_text(in->label_selector), &m->selector, &m->selector_n, why)) != OK)
+	if ((r = check_selector(
+		 rpc_arena(call), span_of_text(in->label_selector), &m->selector, &m->selector_n, why)) != OK)
 		return r;
 	m->limit = in->limit == 0 ? PAGE_DEFAULT : in->limit > PAGE_MAX ? PAGE_MAX : in->limit;
 	m->offset = in->offset;

@@ -12,7 +12,7 @@ static bool
 seems_open(const struct exchange *exchange, unsigned status)
 {
 	return exchange->upgrade && !exchange->raw && status >= 200 && status < 300 &&
-	    rpc_metadata(exchange->work.call, ":protocol").length > 0;
+	       rpc_metadata(exchange->work.call, ":protocol").length > 0;
 }
 
 static enum err
@@ -38,7 +38,8 @@ head_read(struct exchange *exchange, struct why *why)
 {
 	struct http_head head;
 	size_t used;
-	enum err r = http_response_parse(buffer_span(&exchange->from), HTTP_HEAD_BYTES, exchange->head_only, &head, &used, why);
+	enum err r =
+	    http_response_parse(buffer_span(&exchange->from), HTTP_HEAD_BYTES, exchange->head_only, &head, &used, why);
 
 	if (r != OK)
 		return r;
@@ -76,7 +77,8 @@ piece_pass(struct exchange *exchange, bool *over, struct why *why)
 			return r;
 		*over = exchange->chunk.state == HTTP_CHUNK_END;
 	} else if (exchange->answer == HTTP_BODY_LENGTH) {
-		data = span_head(bytes, exchange->answer_left < bytes.length ? (size_t)exchange->answer_left : bytes.length);
+		data = span_head(
+		    bytes, exchange->answer_left < bytes.length ? (size_t)exchange->answer_left : bytes.length);
 		exchange->answer_left -= data.length;
 		*over = exchange->answer_left == 0;
 		used = data.length;
@@ -97,7 +99,8 @@ exchange_read(struct exchange *exchange, bool *over, struct why *why)
 	while (r == OK && !exchange->begun)
 		r = head_read(exchange, why);
 	if (r == OK)
-		*over = exchange->answer == HTTP_BODY_NONE || (exchange->answer == HTTP_BODY_LENGTH && exchange->answer_left == 0);
+		*over = exchange->answer == HTTP_BODY_NONE ||
+			(exchange->answer == HTTP_BODY_LENGTH && exchange->answer_left == 0);
 	while (r == OK && !*over && exchange->from.length > 0)
 		r = piece_pass(exchange, over, why);
 	return r == ERR_MORE ? OK : r;

@@ -6,10 +6,10 @@
 #include "services/api/service_head.h"
 #include "services/api/service_inside.h"
 
-#define READY	     2		  /* phase of sandbox_row */
-#define PIECE_BYTES  (32u << 10)  /* of a request's body at once */
-#define QUEUE_BYTES  (128u << 10) /* to one slow reader */
-#define UNREACHABLE  "Service endpoint is not reachable"
+#define READY	    2		 /* phase of sandbox_row */
+#define PIECE_BYTES (32u << 10)	 /* of a request's body at once */
+#define QUEUE_BYTES (128u << 10) /* to one slow reader */
+#define UNREACHABLE "Service endpoint is not reachable"
 
 static void
 exchange_free(struct exchange *exchange)
@@ -62,8 +62,8 @@ broken(struct exchange *exchange, const struct why *why)
 	struct rpc_call *call = exchange->work.call;
 	bool begun = exchange->begun;
 
-	log_info("service.broken", "sandbox=%s port=%u begun=%d why=%s", id_text(exchange->sandbox), exchange->port, begun,
-	    log_quote(span_of_text(why->text)));
+	log_info("service.broken", "sandbox=%s port=%u begun=%d why=%s", id_text(exchange->sandbox), exchange->port,
+	    begun, log_quote(span_of_text(why->text)));
 	exchange_free(exchange);
 	rpc_set_state(call, NULL);
 	if (begun)
@@ -227,8 +227,12 @@ head_write(struct exchange *exchange, struct why *why)
 	struct text text = {room, 0, SERVICE_HEAD_BYTES, false};
 	struct id nonce = id_new();
 	char key[BASE64_BYTES(sizeof(nonce)) + 1] = "";
-	struct service_request request = {.method = rpc_metadata(call, ":method"), .path = rpc_metadata(call, ":path"),
-	    .port = exchange->port, .body = exchange->body, .length = exchange->body_length, .upgrade = exchange->upgrade};
+	struct service_request request = {.method = rpc_metadata(call, ":method"),
+	    .path = rpc_metadata(call, ":path"),
+	    .port = exchange->port,
+	    .body = exchange->body,
+	    .length = exchange->body_length,
+	    .upgrade = exchange->upgrade};
 	enum err r;
 
 	if (room == NULL)
@@ -263,7 +267,7 @@ exchange_routed(struct exchange *exchange, const struct target *target)
 		return;
 	}
 	exchange->safe = exchange->body == HTTP_BODY_NONE && !exchange->upgrade &&
-	    (span_is(method, "GET") || exchange->head_only || span_is(method, "OPTIONS"));
+			 (span_is(method, "GET") || exchange->head_only || span_is(method, "OPTIONS"));
 	buffer_add(&exchange->to, exchange->head);
 	exchange->upstream = upstream_get(exchange, exchange->safe);
 	if (exchange->upstream->opened)
@@ -310,7 +314,8 @@ is_navigation(const struct rpc_call *call, const struct service_origin *from)
 	struct span method = rpc_metadata(call, ":method");
 
 	return (span_is(method, "GET") || span_is(method, "HEAD")) && from->origin.length == 0 &&
-	    span_is(rpc_metadata(call, "sec-fetch-mode"), "navigate") && span_is(rpc_metadata(call, "sec-fetch-dest"), "document");
+	       span_is(rpc_metadata(call, "sec-fetch-mode"), "navigate") &&
+	       span_is(rpc_metadata(call, "sec-fetch-dest"), "document");
 }
 
 /*

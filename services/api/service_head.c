@@ -5,11 +5,13 @@
 #include "services/api/service_host.h"
 
 /* What is of the client's connection, of our framing, or a login that the agent must not see. */
+/* clang-format off */
 static const char *const kept_back[] = {
 	"connection", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
 	"transfer-encoding", "content-length", "upgrade", "expect", "http2-settings", "authorization",
 	"cf-access-jwt-assertion", "x-forwarded-client-cert", "x-ssl-client-cert", "x-client-cert", "cookie",
 };
+/* clang-format on */
 
 static struct span
 trimmed(struct span text)
@@ -144,8 +146,8 @@ field_take(const struct http_field *from, struct arena *arena, struct rpc_field 
 }
 
 enum err
-service_answer_fields(const struct http_head *head, struct arena *arena, struct rpc_field *fields, size_t *n,
-    struct why *why)
+service_answer_fields(
+    const struct http_head *head, struct arena *arena, struct rpc_field *fields, size_t *n, struct why *why)
 {
 	enum err r;
 

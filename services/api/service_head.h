@@ -35,7 +35,7 @@ enum err service_request_write(const struct service_request *in, struct text *ou
  * fields  room for HTTP_FIELDS_MAX; texts in the arena or borrowed from head
  * errors  ERR_LIMIT the arena
  */
-enum err service_answer_fields(const struct http_head *head, struct arena *arena, struct rpc_field *fields, size_t *n,
-    struct why *why) must_check;
+enum err service_answer_fields(
+    const struct http_head *head, struct arena *arena, struct rpc_field *fields, size_t *n, struct why *why) must_check;
 
 #endif

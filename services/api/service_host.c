@@ -92,8 +92,8 @@ name_read(struct span label, struct service_name *out, struct why *why)
 }
 
 enum err
-service_host_parse(struct span authority, const struct service_domains *domains, struct service_name *out,
-    struct why *why)
+service_host_parse(
+    struct span authority, const struct service_domains *domains, struct service_name *out, struct why *why)
 {
 	struct http_authority host;
 	struct service_name name = {0};
@@ -125,7 +125,8 @@ service_url(const struct service_domains *domains, struct span workspace, struct
 {
 	struct text text = {out, 0, SERVICE_URL_BYTES, false};
 
-	text_add(&text, "http%s://" SPAN_FORMAT "--" SPAN_FORMAT, tls ? "s" : "", SPAN_ARGS(workspace), SPAN_ARGS(sandbox));
+	text_add(
+	    &text, "http%s://" SPAN_FORMAT "--" SPAN_FORMAT, tls ? "s" : "", SPAN_ARGS(workspace), SPAN_ARGS(sandbox));
 	if (service.length > 0)
 		text_add(&text, "--" SPAN_FORMAT, SPAN_ARGS(service));
 	text_add(&text, "." SPAN_FORMAT, SPAN_ARGS(domains->at[0]));
@@ -152,13 +153,14 @@ origin_is(struct span text, struct span authority, bool tls, bool path)
 	if (path && span_find(rest, '/', &slash))
 		rest = span_head(rest, slash);
 	return http_authority_parse(authority, &own, &why) == OK && http_authority_parse(rest, &theirs, &why) == OK &&
-	    http_authority_is(&theirs, own.host, own.has_port ? own.port : usual, usual);
+	       http_authority_is(&theirs, own.host, own.has_port ? own.port : usual, usual);
 }
 
 bool
 service_same_origin(const struct service_origin *from, struct span authority, bool tls)
 {
-	if (from->fetch_site.length > 0 && !span_is(from->fetch_site, "same-origin") && !span_is(from->fetch_site, "none"))
+	if (from->fetch_site.length > 0 && !span_is(from->fetch_site, "same-origin") &&
+	    !span_is(from->fetch_site, "none"))
 		return false;
 	if (from->origin.length > 0 && !origin_is(from->origin, authority, tls, false))
 		return false;

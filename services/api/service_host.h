@@ -5,8 +5,8 @@
 #include "common/base/err.h"
 #include "common/base/span.h"
 
-#define SERVICE_DOMAINS_MAX 17	/* server_sans, and our own */
-#define SERVICE_LABEL_BYTES 63	/* WORKSPACE--SANDBOX--SERVICE: 3 * 19 + 2 * 2 are less */
+#define SERVICE_DOMAINS_MAX 17 /* server_sans, and our own */
+#define SERVICE_LABEL_BYTES 63 /* WORKSPACE--SANDBOX--SERVICE: 3 * 19 + 2 * 2 are less */
 #define SERVICE_URL_BYTES   400
 
 /* What services' names end with: the first one is printed. */
@@ -31,8 +31,8 @@ void service_domains_read(const char *const *names, size_t n, struct service_dom
  * errors  ERR_NOT_FOUND it is no service's: not one label below one of the domains, or no "--" in it;
  *         ERR_SYNTAX it is, and not well-formed: nobody else may answer it
  */
-enum err service_host_parse(struct span authority, const struct service_domains *domains, struct service_name *out,
-    struct why *why) must_check;
+enum err service_host_parse(
+    struct span authority, const struct service_domains *domains, struct service_name *out, struct why *why) must_check;
 
 /* "https://WORKSPACE--SANDBOX--SERVICE.DOMAIN:PORT/"; the port is left out where the scheme says it. */
 void service_url(const struct service_domains *domains, struct span workspace, struct span sandbox, struct span service,

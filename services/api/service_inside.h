@@ -11,7 +11,7 @@ struct exchange;
 
 /* Where a service's requests go, as state said; in the order of use. */
 struct target {
-	struct list link; /* in services.targets */
+	struct list link;    /* in services.targets */
 	struct list waiting; /* struct exchange, by lookup */
 	uint64_t number;     /* of the route; state tells by it that all may be otherwise */
 	uint64_t question;   /* to state, not answered */
@@ -31,8 +31,8 @@ struct upstream {
 	struct timer idle;
 	struct id sandbox;
 	uint16_t port;
-	bool opened, ended; /* ended: the server has closed its side */
-	bool reused;	    /* it has served an exchange before */
+	bool opened, ended;	   /* ended: the server has closed its side */
+	bool reused;		   /* it has served an exchange before */
 	struct exchange *exchange; /* NULL: idle */
 };
 
@@ -79,8 +79,8 @@ void exchange_routed(struct exchange *exchange, const struct target *target);
 void exchange_refused(struct exchange *exchange, int status, const char *words);
 void exchange_opened(struct exchange *exchange);
 void exchange_room(struct exchange *exchange);
-bool exchange_data(struct exchange *exchange, struct span bytes); /* false: no room now */
-void exchange_ended(struct exchange *exchange);			  /* the server closed its side */
+bool exchange_data(struct exchange *exchange, struct span bytes);		  /* false: no room now */
+void exchange_ended(struct exchange *exchange);					  /* the server closed its side */
 void exchange_lost(struct exchange *exchange, enum err r, const struct why *why); /* the upstream is gone */
 
 /* ---- service_answer.c: the answer's bytes ---- */

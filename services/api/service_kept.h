@@ -10,9 +10,9 @@ struct rpc_call;
 
 struct services {
 	struct service_domains domains;
-	bool plain;    /* a TLS port on loopback that takes plaintext too, for services alone */
-	bool tls;      /* what the printed address says */
-	uint16_t port; /* of our listener */
+	bool plain;		   /* a TLS port on loopback that takes plaintext too, for services alone */
+	bool tls;		   /* what the printed address says */
+	uint16_t port;		   /* of our listener */
 	struct list targets, idle; /* service_target.c, service_upstream.c */
 	size_t targets_n, asked_n, idle_n;
 };

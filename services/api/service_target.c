@@ -11,7 +11,7 @@ find_label(struct services *services, const char *label)
 {
 	struct target *target;
 
-	list_each (target, &services->targets, struct target, link)
+	list_each(target, &services->targets, struct target, link)
 		if (strcmp(target->label, label) == 0)
 			return target;
 	return NULL;
@@ -34,7 +34,7 @@ make_room(struct services *services)
 {
 	struct target *target;
 
-	list_each (target, &services->targets, struct target, link) {
+	list_each(target, &services->targets, struct target, link) {
 		const struct msg m = {.id = SERVICE_FORGET, .service_forget.route = target->number};
 		struct why why;
 
@@ -102,7 +102,8 @@ target_new(struct api *api, struct peer *state, const struct service_name *name)
 	list_init(&target->waiting);
 	list_append(&api->services.targets, &target->link);
 	api->services.targets_n++;
-	question.service_route = (struct msg_service_route){target->number, name->workspace, name->sandbox, name->service};
+	question.service_route =
+	    (struct msg_service_route){target->number, name->workspace, name->sandbox, name->service};
 	api->services.asked_n++;
 	target->question = peer_call(state, &question, CALL_DEADLINE_MS, answered, target);
 	return target;
@@ -144,7 +145,7 @@ service_stale(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct target *target;
 
 	(void)answer, (void)why;
-	list_each (target, &api->services.targets, struct target, link)
+	list_each(target, &api->services.targets, struct target, link)
 		if (target->number == m->service_stale.route && target->question == 0)
 			target_free(target);
 	return OK;
@@ -155,7 +156,7 @@ services_state_up(struct api *api)
 {
 	struct target *target;
 
-	list_each (target, &api->services.targets, struct target, link)
+	list_each(target, &api->services.targets, struct target, link)
 		if (target->question == 0)
 			target_free(target);
 }
@@ -165,6 +166,6 @@ targets_free(struct api *api)
 {
 	struct target *target;
 
-	list_each (target, &api->services.targets, struct target, link)
+	list_each(target, &api->services.targets, struct target, link)
 		target_free(target);
 }

@@ -3,9 +3,9 @@
 
 #include "services/api/service_inside.h"
 
-#define IDLE_MS	       4000 /* less than servers keep them open */
-#define IDLE_MAX       256
-#define IDLE_EACH_MAX  32   /* of one port */
+#define IDLE_MS	      4000 /* less than servers keep them open */
+#define IDLE_MAX      256
+#define IDLE_EACH_MAX 32 /* of one port */
 
 static void upstream_free(struct upstream *upstream);
 
@@ -101,7 +101,7 @@ idle_find(struct services *services, const struct exchange *exchange, size_t *n)
 	struct upstream *upstream, *found = NULL;
 
 	*n = 0;
-	list_each (upstream, &services->idle, struct upstream, link)
+	list_each(upstream, &services->idle, struct upstream, link)
 		if (upstream->port == exchange->port && id_equal(upstream->sandbox, exchange->sandbox)) {
 			found = upstream;
 			++*n;
@@ -125,8 +125,10 @@ upstream_get(struct exchange *exchange, bool idle_too)
 	}
 	if ((upstream = calloc(1, sizeof(*upstream))) == NULL)
 		abort();
-	*upstream = (struct upstream){.api = api, .sandbox = exchange->sandbox, .port = exchange->port, .exchange = exchange};
-	upstream->passage = passage_door(api, exchange->sandbox, DOOR_TCP, SPAN("127.0.0.1"), exchange->port, &owner, upstream);
+	*upstream =
+	    (struct upstream){.api = api, .sandbox = exchange->sandbox, .port = exchange->port, .exchange = exchange};
+	upstream->passage =
+	    passage_door(api, exchange->sandbox, DOOR_TCP, SPAN("127.0.0.1"), exchange->port, &owner, upstream);
 	return upstream;
 }
 
@@ -155,6 +157,6 @@ upstreams_free(struct api *api)
 {
 	struct upstream *upstream;
 
-	list_each (upstream, &api->services.idle, struct upstream, link)
+	list_each(upstream, &api->services.idle, struct upstream, link)
 		upstream_free(upstream);
 }

@@ -63,7 +63,8 @@ meta_view(struct arena *arena, const struct msg_service_row *row)
 static enum err
 endpoint_view(struct arena *arena, const struct msg_service_row *row, Openshell__V1__ServiceEndpoint **out)
 {
-	Openshell__V1__ServiceEndpoint *to = message_new(arena, Openshell__V1__ServiceEndpoint, openshell__v1__service_endpoint);
+	Openshell__V1__ServiceEndpoint *to =
+	    message_new(arena, Openshell__V1__ServiceEndpoint, openshell__v1__service_endpoint);
 
 	*out = to;
 	if (to == NULL || (to->metadata = meta_view(arena, row)) == NULL ||
@@ -85,7 +86,8 @@ view(const struct api *api, struct arena *arena, const struct msg_service_row *r
 
 	service_url(&api->services.domains, row->workspace, row->sandbox_name, row->name, api->services.tls,
 	    api->services.port, url);
-	if (endpoint_view(arena, row, &out->endpoint) != OK || (out->url = arena_text(arena, span_of_text(url))) == NULL)
+	if (endpoint_view(arena, row, &out->endpoint) != OK ||
+	    (out->url = arena_text(arena, span_of_text(url))) == NULL)
 		return view_too_large(why);
 	return OK;
 }
@@ -181,8 +183,8 @@ service_withdraw(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 		call_fail(call, r, &why);
 		return;
 	}
-	question.service_delete = (struct msg_service_delete){named.workspace, named.sandbox, named.service,
-	    span_head(methods_subject(self, call), 253)};
+	question.service_delete = (struct msg_service_delete){
+	    named.workspace, named.sandbox, named.service, span_head(methods_subject(self, call), 253)};
 	if ((ask = ask_new(self, call, message, 0)) != NULL)
 		ask_put(ask, ROLE_STATE, &question, SERVICE_DELETED, delete_answered);
 }
@@ -199,8 +201,8 @@ page_view(struct ask *ask, const struct msg_service_listed *listed, const struct
 	if ((out->services = arena_array(arena, listed->services_n + 1, sizeof(*out->services))) == NULL)
 		return view_too_large(why);
 	for (size_t i = 0; i < listed->services_n; i++) {
-		Openshell__V1__ServiceEndpointResponse *to =
-		    message_new(arena, Openshell__V1__ServiceEndpointResponse, openshell__v1__service_endpoint_response);
+		Openshell__V1__ServiceEndpointResponse *to = message_new(
+		    arena, Openshell__V1__ServiceEndpointResponse, openshell__v1__service_endpoint_response);
 
 		if (to == NULL)
 			return view_too_large(why);
@@ -237,7 +239,10 @@ list_read(struct api *api, struct rpc_call *call, const Openshell__V1__ListServi
 	if (all && who_read(rpc_caller(call), api->config->allow_unauthenticated, &who, why) == OK && !who.admin)
 		return fail(why, ERR_DENIED, "all_workspaces is for a platform admin");
 	*out = (struct msg_service_list){all ? SPAN_NONE : workspace_given(in->workspace), span_of_text(in->sandbox),
-	    in->limit == 0 ? PAGE_DEFAULT : in->limit > PAGE_MAX ? PAGE_MAX : in->limit, in->offset};
+	    in->limit == 0	   ? PAGE_DEFAULT
+	    : in->limit > PAGE_MAX ? PAGE_MAX
+				   : in->limit,
+	    in->offset};
 	if (!all && (r = check_name("workspace", out->workspace, why)) != OK)
 		return r;
 	return out->sandbox.length == 0 ? OK : check_name("sandbox", out->sandbox, why);

@@ -29,7 +29,8 @@ setting_key_find(struct span key, const struct setting_key **out, struct why *wh
 		}
 		text_add(&text, "%s%s", at == setting_keys ? "" : ", ", at->key);
 	}
-	return fail(why, ERR_INVALID, "setting_key: unknown setting '%s'; there are %s", log_quote(span_head(key, 64)), known);
+	return fail(
+	    why, ERR_INVALID, "setting_key: unknown setting '%s'; there are %s", log_quote(span_head(key, 64)), known);
 }
 
 static enum err
@@ -50,8 +51,8 @@ choice_read(const struct setting_key *key, const char *word, struct span *out, s
 }
 
 enum err
-setting_value_read(const struct setting_key *key, const Openshell__Sandbox__V1__SettingValue *value, struct span *out,
-    struct why *why)
+setting_value_read(
+    const struct setting_key *key, const Openshell__Sandbox__V1__SettingValue *value, struct span *out, struct why *why)
 {
 	if (key->flag && value->value_case == OPENSHELL__SANDBOX__V1__SETTING_VALUE__VALUE_BOOL_VALUE) {
 		*out = value->bool_value ? SPAN("true") : SPAN("false");
@@ -59,7 +60,8 @@ setting_value_read(const struct setting_key *key, const Openshell__Sandbox__V1__
 	}
 	if (!key->flag && value->value_case == OPENSHELL__SANDBOX__V1__SETTING_VALUE__VALUE_STRING_VALUE)
 		return choice_read(key, value->string_value, out, why);
-	return fail(why, ERR_INVALID, "setting_value: %s takes a %s", key->key, key->flag ? "bool_value" : "string_value");
+	return fail(
+	    why, ERR_INVALID, "setting_value: %s takes a %s", key->key, key->flag ? "bool_value" : "string_value");
 }
 
 void

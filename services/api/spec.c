@@ -58,8 +58,8 @@ quantity(const char *field, const Google__Protobuf__Value *value, char to[32], s
 
 /* {"cpu": ..., "memory": ...} */
 static enum err
-check_amounts(const char *field, const Google__Protobuf__Value *value, uint32_t *milli, uint64_t *bytes,
-    struct why *why)
+check_amounts(
+    const char *field, const Google__Protobuf__Value *value, uint32_t *milli, uint64_t *bytes, struct why *why)
 {
 	const Google__Protobuf__Struct *amounts;
 	enum err r = OK;
@@ -75,11 +75,10 @@ check_amounts(const char *field, const Google__Protobuf__Value *value, uint32_t 
 		text_add(&t, "%s.", field);
 		text_add_span(&t, span_head(key, 16));
 		if (!span_is(key, "cpu") && !span_is(key, "memory"))
-			r = fail(why, ERR_INVALID, "%s: only cpu and memory are known, not %s", field,
-			    log_quote(key));
+			r = fail(why, ERR_INVALID, "%s: only cpu and memory are known, not %s", field, log_quote(key));
 		else if ((r = quantity(name, amounts->fields[i]->value, number, &text, why)) == OK)
-			r = span_is(key, "cpu") ? check_cpu(name, text, milli, why) :
-						  check_memory(name, text, bytes, why);
+			r = span_is(key, "cpu") ? check_cpu(name, text, milli, why)
+						: check_memory(name, text, bytes, why);
 	}
 	return r;
 }
@@ -96,28 +95,27 @@ check_resources(const Google__Protobuf__Struct *resources, struct wanted *out, s
 		const Google__Protobuf__Value *value = resources->fields[i]->value;
 
 		if (span_is(key, "limits"))
-			r = check_amounts("spec.template.resources.limits", value, &out->cpu_milli, &out->memory_bytes,
-			    why);
+			r = check_amounts(
+			    "spec.template.resources.limits", value, &out->cpu_milli, &out->memory_bytes, why);
 		else if (span_is(key, "requests"))
 			r = check_amounts("spec.template.resources.requests", value, &milli, &bytes, why);
 		else
-			r = fail(why, ERR_INVALID, "spec.template.resources: only limits and requests are known, not %s",
-			    log_quote(key));
+			r = fail(why, ERR_INVALID,
+			    "spec.template.resources: only limits and requests are known, not %s", log_quote(key));
 	}
 	return r;
 }
 
 static enum err
-check_template(struct arena *arena, const Openshell__V1__SandboxTemplate *template, struct wanted *out,
-    struct why *why)
+check_template(struct arena *arena, const Openshell__V1__SandboxTemplate *template, struct wanted *out, struct why *why)
 {
 	struct pair *pairs;
 	size_t n;
 	enum err r;
 
 	if ((r = check_text("spec.template.image", template->image, TEMPLATE_TEXT_BYTES, why)) != OK ||
-	    (r = check_text("spec.template.runtime_class_name", template->runtime_class_name, TEMPLATE_TEXT_BYTES,
-		 why)) != OK ||
+	    (r = check_text(
+		 "spec.template.runtime_class_name", template->runtime_class_name, TEMPLATE_TEXT_BYTES, why)) != OK ||
 	    (r = check_text("spec.template.agent_socket", template->agent_socket, TEMPLATE_TEXT_BYTES, why)) != OK ||
 	    (r = check_struct("spec.template.resources", template->resources, why)) != OK ||
 	    (r = check_struct("spec.template.driver_config", template->driver_config, why)) != OK)
@@ -147,8 +145,10 @@ check_variables_of(struct arena *arena, const Openshell__V1__SandboxSpec *spec, 
 	enum err r;
 
 	if (below > CHECK_PAIRS_MAX || spec->n_environment > CHECK_PAIRS_MAX || n > CHECK_PAIRS_MAX)
-		return fail(why, ERR_INVALID, "spec.environment: has %zu entries with the template's, at most %d are "
-		    "allowed", n, CHECK_PAIRS_MAX);
+		return fail(why, ERR_INVALID,
+		    "spec.environment: has %zu entries with the template's, at most %d are "
+		    "allowed",
+		    n, CHECK_PAIRS_MAX);
 	if ((entries = arena_array(arena, n, sizeof(*entries))) == NULL)
 		return fail(why, ERR_LIMIT, "the request needs too much memory");
 	for (size_t i = 0; i < n; i++)
@@ -160,8 +160,8 @@ check_variables_of(struct arena *arena, const Openshell__V1__SandboxSpec *spec, 
 }
 
 static enum err
-check_policy(struct arena *arena, const Openshell__Sandbox__V1__SandboxPolicy *policy, struct wanted *out,
-    struct why *why)
+check_policy(
+    struct arena *arena, const Openshell__Sandbox__V1__SandboxPolicy *policy, struct wanted *out, struct why *why)
 {
 	enum err r;
 
@@ -179,8 +179,8 @@ check_absent(const Openshell__V1__SandboxSpec *spec, struct why *why)
 	const Openshell__V1__ResourceRequirements *needs = spec->resource_requirements;
 
 	if (needs != NULL && needs->gpu != NULL && needs->gpu->has_count && needs->gpu->count == 0)
-		return fail(why, ERR_INVALID, "spec.resource_requirements.gpu.count: 0 is not within 1 to %u",
-		    UINT32_MAX);
+		return fail(
+		    why, ERR_INVALID, "spec.resource_requirements.gpu.count: 0 is not within 1 to %u", UINT32_MAX);
 	if (needs != NULL && needs->gpu != NULL)
 		return fail(why, ERR_STATE, "spec.resource_requirements.gpu: no driver of this gateway has GPUs");
 	return OK;
@@ -218,7 +218,8 @@ check_spec(struct arena *arena, const Openshell__V1__SandboxSpec *spec, struct w
 
 	if ((r = check_text("spec.log_level", spec->log_level, LOG_LEVEL_BYTES, why)) != OK ||
 	    (r = check_command("spec.command", spec->command, spec->n_command, MAIN_ARGUMENTS_MAX, why)) != OK ||
-	    (r = check_absent(spec, why)) != OK || (r = check_providers(arena, spec, &wanted, why)) != OK || (r = check_variables_of(arena, spec, &wanted, why)) != OK ||
+	    (r = check_absent(spec, why)) != OK || (r = check_providers(arena, spec, &wanted, why)) != OK ||
+	    (r = check_variables_of(arena, spec, &wanted, why)) != OK ||
 	    (r = check_policy(arena, spec->policy, &wanted, why)) != OK)
 		return r;
 	if (spec->template_ != NULL && (r = check_template(arena, spec->template_, &wanted, why)) != OK)

@@ -48,8 +48,8 @@ static void
 current_ask(struct ask *ask)
 {
 	const struct update *update = ask->detail;
-	const struct msg question = {.id = CONFIG_GET,
-	    .config_get = {.workspace = update->workspace, .name = update->name}};
+	const struct msg question = {
+	    .id = CONFIG_GET, .config_get = {.workspace = update->workspace, .name = update->name}};
 
 	ask_put(ask, ROLE_STATE, &question, CONFIG, current_came);
 }
@@ -81,13 +81,14 @@ current_read(struct arena *arena, const struct update *update, const struct msg_
 	enum err r;
 
 	if (config->global_version != 0)
-		return fail(why, ERR_STATE, "policy is managed globally: delete the global policy before one sandbox's is "
-					    "changed");
+		return fail(why, ERR_STATE,
+		    "policy is managed globally: delete the global policy before one sandbox's is "
+		    "changed");
 	if (expected != 0 && expected != config->resource_version)
 		return fail(why, ERR_CONFLICT, "the sandbox has changed: current resource_version: %lu",
 		    (unsigned long)config->resource_version);
-	if ((r = protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, config->policy, arena, &policy, why)) !=
-	    OK)
+	if ((r = protobuf_read(
+		 &openshell__sandbox__v1__sandbox_policy__descriptor, config->policy, arena, &policy, why)) != OK)
 		return because(why, ERR_INTERNAL, "stored policy");
 	*out = (Openshell__Sandbox__V1__SandboxPolicy *)policy;
 	return OK;

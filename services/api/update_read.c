@@ -17,8 +17,8 @@ one_thing(const Openshell__V1__UpdateConfigRequest *in, struct why *why)
 	int things = (in->policy != NULL) + setting + (in->n_merge_operations > 0);
 
 	if (things != 1)
-		return fail(why, ERR_INVALID, "exactly one of policy, setting_key and merge_operations is required, not %d",
-		    things);
+		return fail(why, ERR_INVALID,
+		    "exactly one of policy, setting_key and merge_operations is required, not %d", things);
 	if (!setting && (in->setting_value != NULL || (in->has_delete_setting && in->delete_setting)))
 		return fail(why, ERR_INVALID, "setting_key is required with setting_value and delete_setting");
 	if (in->n_merge_operations > POLICY_MERGE_MAX)
@@ -37,8 +37,8 @@ whose(struct update *update, struct why *why)
 
 	update->name = span_of_text(in->name);
 	if (!global) {
-		update->workspace = in->workspace == NULL || in->workspace[0] == '\0' ? SPAN(WORKSPACE_DEFAULT) :
-											  span_of_text(in->workspace);
+		update->workspace = in->workspace == NULL || in->workspace[0] == '\0' ? SPAN(WORKSPACE_DEFAULT)
+										      : span_of_text(in->workspace);
 		if (update->name.length == 0)
 			return fail(why, ERR_INVALID, "name is required");
 		if (check_name("name", update->name, &ignored) != OK ||
@@ -51,7 +51,8 @@ whose(struct update *update, struct why *why)
 	if (in->n_merge_operations > 0)
 		return fail(why, ERR_INVALID, "merge_operations: the global policy can only be replaced as a whole");
 	if (in->expected_resource_version != 0)
-		return fail(why, ERR_INVALID, "expected_resource_version: is of a sandbox, and cannot be given with global");
+		return fail(
+		    why, ERR_INVALID, "expected_resource_version: is of a sandbox, and cannot be given with global");
 	return OK;
 }
 
@@ -68,8 +69,9 @@ setting_question(struct update *update, struct msg_setting_set *out, struct why 
 	out->remove = in->has_delete_setting && in->delete_setting;
 	if (strcmp(in->setting_key, SETTING_POLICY) == 0) {
 		if (update->name.length > 0 || !out->remove)
-			return fail(why, ERR_INVALID, "setting_key: 'policy' is reserved; its deletion with global ends the "
-						      "global policy");
+			return fail(why, ERR_INVALID,
+			    "setting_key: 'policy' is reserved; its deletion with global ends the "
+			    "global policy");
 		update->question.id = POLICY_CLEAR;
 		update->question.policy_clear = (struct msg_policy_clear){SPAN_NONE};
 		return OK;
@@ -85,8 +87,8 @@ setting_question(struct update *update, struct msg_setting_set *out, struct why 
 }
 
 static enum err
-annotations_read(struct arena *arena, const Openshell__V1__UpdateConfigRequest *in, struct msg_policy_set *out,
-    struct why *why)
+annotations_read(
+    struct arena *arena, const Openshell__V1__UpdateConfigRequest *in, struct msg_policy_set *out, struct why *why)
 {
 	struct pair *pairs;
 	size_t bytes = 0;

@@ -33,8 +33,8 @@ id_copy(struct arena *arena, struct id id)
 static Openshell__Datamodel__V1__ObjectMeta *
 view_meta(struct arena *arena, const struct msg_sandbox_row *row)
 {
-	Openshell__Datamodel__V1__ObjectMeta *meta = message_new(arena, Openshell__Datamodel__V1__ObjectMeta,
-	    openshell__datamodel__v1__object_meta);
+	Openshell__Datamodel__V1__ObjectMeta *meta =
+	    message_new(arena, Openshell__Datamodel__V1__ObjectMeta, openshell__datamodel__v1__object_meta);
 
 	if (meta == NULL || (meta->id = id_copy(arena, row->sandbox)) == NULL ||
 	    (meta->name = arena_text(arena, row->name)) == NULL ||
@@ -56,8 +56,8 @@ view_meta(struct arena *arena, const struct msg_sandbox_row *row)
 static Openshell__V1__SandboxCondition *
 view_condition_of(struct arena *arena, const struct msg_condition *condition)
 {
-	Openshell__V1__SandboxCondition *out = message_new(arena, Openshell__V1__SandboxCondition,
-	    openshell__v1__sandbox_condition);
+	Openshell__V1__SandboxCondition *out =
+	    message_new(arena, Openshell__V1__SandboxCondition, openshell__v1__sandbox_condition);
 
 	if (out == NULL || (out->type = arena_text(arena, condition->type)) == NULL ||
 	    (out->status = arena_text(arena, condition->status)) == NULL ||
@@ -72,8 +72,8 @@ view_condition_of(struct arena *arena, const struct msg_condition *condition)
 static Openshell__V1__SandboxStatus *
 view_status(struct arena *arena, const struct msg_sandbox_row *row)
 {
-	Openshell__V1__SandboxStatus *status = message_new(arena, Openshell__V1__SandboxStatus,
-	    openshell__v1__sandbox_status);
+	Openshell__V1__SandboxStatus *status =
+	    message_new(arena, Openshell__V1__SandboxStatus, openshell__v1__sandbox_status);
 
 	if (status == NULL || (status->sandbox_name = arena_text(arena, row->name)) == NULL ||
 	    (status->conditions = arena_array(arena, row->conditions_n, sizeof(*status->conditions))) == NULL)
@@ -128,8 +128,8 @@ enum err
 view_log_line(struct arena *arena, const char *sandbox, const struct msg_log_line *line,
     Openshell__V1__SandboxLogLine **out, struct why *why)
 {
-	Openshell__V1__SandboxLogLine *view = message_new(arena, Openshell__V1__SandboxLogLine,
-	    openshell__v1__sandbox_log_line);
+	Openshell__V1__SandboxLogLine *view =
+	    message_new(arena, Openshell__V1__SandboxLogLine, openshell__v1__sandbox_log_line);
 
 	if (view == NULL || (view->sandbox_id = arena_text(arena, span_of_text(sandbox))) == NULL ||
 	    (view->level = arena_text(arena, line->level)) == NULL ||
@@ -163,25 +163,20 @@ static const struct {
 	const char *hints[3];
 } phases[] = {
     [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_PROVISIONING] = {"Provisioning", "the sandbox is being made",
-	{"openshell.progress.complete_step=requesting_sandbox",
-	    "openshell.progress.complete_label=Sandbox requested",
+	{"openshell.progress.complete_step=requesting_sandbox", "openshell.progress.complete_label=Sandbox requested",
 	    "openshell.progress.active_step=starting_sandbox"}},
     [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY] = {"Ready", "the sandbox is ready",
-	{"openshell.progress.complete_step=starting_sandbox",
-	    "openshell.progress.complete_label=Sandbox started"}},
+	{"openshell.progress.complete_step=starting_sandbox", "openshell.progress.complete_label=Sandbox started"}},
     [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_ERROR] = {"Error", "the sandbox has failed", {NULL}},
-    [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_DELETING] = {"Deleting", "the sandbox is being removed",
-	{NULL}},
-    [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STOPPING] = {"Stopping", "the sandbox is being stopped",
-	{NULL}},
+    [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_DELETING] = {"Deleting", "the sandbox is being removed", {NULL}},
+    [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STOPPING] = {"Stopping", "the sandbox is being stopped", {NULL}},
     [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STOPPED] = {"Stopped", "the sandbox is stopped", {NULL}},
     [OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STARTING] = {"Starting", "the sandbox is being started",
 	{"openshell.progress.active_step=starting_sandbox"}},
 };
 
 enum err
-view_event(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1__PlatformEvent **out,
-    struct why *why)
+view_event(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1__PlatformEvent **out, struct why *why)
 {
 	const struct msg_condition *ready = view_condition(row, "Ready");
 	Openshell__V1__PlatformEvent *event;
@@ -193,7 +188,8 @@ view_event(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1
 	if (row->phase >= COUNT(phases) || phases[row->phase].reason == NULL)
 		return OK;
 	reason = ready != NULL && ready->reason.length > 0 ? ready->reason : span_of_text(phases[row->phase].reason);
-	message = ready != NULL && ready->message.length > 0 ? ready->message : span_of_text(phases[row->phase].message);
+	message =
+	    ready != NULL && ready->message.length > 0 ? ready->message : span_of_text(phases[row->phase].message);
 	for (; n < 3 && phases[row->phase].hints[n] != NULL; n++)
 		hints[n] = span_of_text(phases[row->phase].hints[n]);
 	if (n > 0 && row->phase != OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY) {

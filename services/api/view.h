@@ -5,8 +5,8 @@
 #include "common/bus/message.h"
 #include "openshell/openshell.pb-c.h"
 
-enum err view_sandbox(struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1__Sandbox **out,
-    struct why *why) must_check;
+enum err view_sandbox(
+    struct arena *arena, const struct msg_sandbox_row *row, Openshell__V1__Sandbox **out, struct why *why) must_check;
 
 enum err view_log_line(struct arena *arena, const char *sandbox, const struct msg_log_line *line,
     Openshell__V1__SandboxLogLine **out, struct why *why) must_check;

@@ -49,15 +49,15 @@ effective_view(struct arena *arena, const struct msg_config *config, const struc
 	Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry *entry =
 	    message_new(arena, Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry,
 		openshell__sandbox__v1__get_sandbox_config_response__settings_entry);
-	Openshell__Sandbox__V1__EffectiveSetting *setting = message_new(arena, Openshell__Sandbox__V1__EffectiveSetting,
-	    openshell__sandbox__v1__effective_setting);
+	Openshell__Sandbox__V1__EffectiveSetting *setting =
+	    message_new(arena, Openshell__Sandbox__V1__EffectiveSetting, openshell__sandbox__v1__effective_setting);
 	char *text;
 
 	if (entry == NULL || setting == NULL || value_of(arena, config, key->key, &text) != OK)
 		return ERR_LIMIT;
 	setting->has_scope = text != NULL;
-	setting->scope = managed(config, key->key) ? OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_GLOBAL :
-						     OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX;
+	setting->scope = managed(config, key->key) ? OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_GLOBAL
+						   : OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX;
 	if (text != NULL && (setting->value = value_view(arena, key, text)) == NULL)
 		return ERR_LIMIT;
 	entry->key = (char *)(uintptr_t)key->key;
@@ -67,8 +67,8 @@ effective_view(struct arena *arena, const struct msg_config *config, const struc
 }
 
 static enum err
-settings_view(struct arena *arena, const struct msg_config *config,
-    Openshell__Sandbox__V1__GetSandboxConfigResponse *out)
+settings_view(
+    struct arena *arena, const struct msg_config *config, Openshell__Sandbox__V1__GetSandboxConfigResponse *out)
 {
 	if ((out->settings = arena_array(arena, KEYS_MAX, sizeof(*out->settings))) == NULL)
 		return ERR_LIMIT;
@@ -113,13 +113,16 @@ view_config(struct arena *arena, const struct msg_config *config,
 		return view_too_large(why);
 	if ((r = policy_view(arena, config->policy, &view->policy, why)) != OK)
 		return r;
-	view->has_version = view->has_config_revision = view->has_policy_source = view->has_global_policy_version = true;
+	view->has_version = view->has_config_revision = view->has_policy_source = view->has_global_policy_version =
+	    true;
 	view->version = config->version;
 	view->config_revision = config->config_revision;
 	view->global_policy_version = config->global_version;
-	view->policy_source = config->global_version != 0 ? OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL :
-							    OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
-	view->policy_validation_failure_mode = (char *)(uintptr_t)(config->retain ? "retain_last_valid" : "fail_closed");
+	view->policy_source = config->global_version != 0
+				  ? OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
+				  : OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
+	view->policy_validation_failure_mode =
+	    (char *)(uintptr_t)(config->retain ? "retain_last_valid" : "fail_closed");
 	*out = view;
 	return OK;
 }

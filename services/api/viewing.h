@@ -8,12 +8,12 @@
 #include "openshell/openshell.pb-c.h"
 
 /* A new message of a generated type; NULL past the ceiling. */
-#define message_new(arena, type, prefix)                                                                         \
-	({                                                                                                       \
-		type *new_ = arena_alloc((arena), sizeof(type));                                                 \
-		if (new_ != NULL)                                                                                \
-			prefix##__init(new_);                                                                    \
-		new_;                                                                                            \
+#define message_new(arena, type, prefix)                                                                               \
+	({                                                                                                             \
+		type *new_ = arena_alloc((arena), sizeof(type));                                                       \
+		if (new_ != NULL)                                                                                      \
+			prefix##__init(new_);                                                                          \
+		new_;                                                                                                  \
 	})
 
 /* A map<string, string> of a generated entry type from "KEY=value" texts; NULL past the ceiling. */

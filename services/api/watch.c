@@ -91,8 +91,11 @@ watch_open(struct watch_call *watch, uint64_t after)
 {
 	const Openshell__V1__WatchSandboxRequest *in = watch->request;
 	const struct msg m = {.id = WATCH_OPEN,
-	    .watch_open = {.watch = watch->numbered.number, .sandbox = watch->sandbox, .rows = true,
-		.logs = in->has_follow_logs && in->follow_logs, .after = after}};
+	    .watch_open = {.watch = watch->numbered.number,
+		.sandbox = watch->sandbox,
+		.rows = true,
+		.logs = in->has_follow_logs && in->follow_logs,
+		.after = after}};
 
 	watch->question = peer_call(watch->state, &m, api_patience(watch->work.call, CALL_DEADLINE_MS), opened, watch);
 }
@@ -130,7 +133,8 @@ tail_ask(struct watch_call *watch)
 	get->sandbox = watch->sandbox;
 	get->after = in->log_after;
 	get->lines = lines == 0 ? TAIL_DEFAULT : lines > TAIL_MAX ? TAIL_MAX : lines;
-	watch->question = peer_call(watch->state, &m, api_patience(watch->work.call, CALL_DEADLINE_MS), tail_answered, watch);
+	watch->question =
+	    peer_call(watch->state, &m, api_patience(watch->work.call, CALL_DEADLINE_MS), tail_answered, watch);
 }
 
 static struct watch_call *
@@ -225,7 +229,7 @@ watch_end_all(struct api *api, const struct peer *peer, const struct why *why)
 	struct numbered *numbered;
 
 	for (size_t i = 0; i < API_BUCKETS; i++)
-		list_each (numbered, &api->watches[i], struct numbered, link) {
+		list_each(numbered, &api->watches[i], struct numbered, link) {
 			struct watch_call *watch = list_item(numbered, struct watch_call, numbered);
 
 			if (peer == NULL || watch->state == peer)

@@ -24,11 +24,12 @@ struct watch_call {
  * A sandbox's row as it is now: itself where status is followed (the snapshot always, and before all else), an event where
  * these are followed and it is a new one, and the end where it is due at READY.
  */
-enum err watch_add_row(struct watch_call *watch, const struct msg_sandbox_row *row, bool snapshot, struct why *why) must_check;
+enum err watch_add_row(
+    struct watch_call *watch, const struct msg_sandbox_row *row, bool snapshot, struct why *why) must_check;
 
 /* Lines of its log; live: ERR_LIMIT when more waits for the reader than may. */
-enum err watch_add_lines(struct watch_call *watch, const struct msg_log_line *lines, size_t n, bool live,
-    struct why *why) must_check;
+enum err watch_add_lines(
+    struct watch_call *watch, const struct msg_log_line *lines, size_t n, bool live, struct why *why) must_check;
 
 /* Send what the reader takes now; true: all is sent. */
 bool watch_send(struct watch_call *watch);

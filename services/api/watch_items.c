@@ -4,9 +4,9 @@
 #include "services/api/view.h"
 #include "services/api/watch_call.h"
 
-#define LIVE_MAX       1024	   /* things that wait for a slow reader, the tail aside */
-#define LIVE_BYTES_MAX (1u << 20)  /* the same in bytes; one alone may be longer */
-#define ITEM_BYTES     (8u << 20)  /* one thing, unpacked */
+#define LIVE_MAX       1024	  /* things that wait for a slow reader, the tail aside */
+#define LIVE_BYTES_MAX (1u << 20) /* the same in bytes; one alone may be longer */
+#define ITEM_BYTES     (8u << 20) /* one thing, unpacked */
 
 /* One thing to be told. */
 struct item {
@@ -43,7 +43,7 @@ watch_items_free(struct watch_call *watch)
 {
 	struct item *item;
 
-	list_each (item, &watch->items, struct item, link)
+	list_each(item, &watch->items, struct item, link)
 		item_free(watch, item);
 }
 
@@ -57,8 +57,9 @@ item_add(struct watch_call *watch, struct item *item, bool live, struct why *why
 	watch->live_n += live;
 	watch->bytes += live ? item->arena.used_bytes : 0;
 	if (watch->live_n > LIVE_MAX || (watch->bytes > LIVE_BYTES_MAX && watch->live_n > 1))
-		return fail(why, ERR_LIMIT, "the reader of this watch is too slow: more than %d changes or %u bytes wait for it",
-		    LIVE_MAX, LIVE_BYTES_MAX);
+		return fail(why, ERR_LIMIT,
+		    "the reader of this watch is too slow: more than %d changes or %u bytes wait for it", LIVE_MAX,
+		    LIVE_BYTES_MAX);
 	return OK;
 }
 

@@ -20,8 +20,9 @@ who_read(const struct rpc_caller *caller, bool allow_unauthenticated, struct who
 	struct who who = {.subject = SPAN("unauthenticated-local-dev"), .provider = "local"};
 
 	if (caller->authorization.length > 0)
-		return fail(why, ERR_UNAUTHENTICATED, "this gateway has no identity provider that could check the "
-						      "authorization header");
+		return fail(why, ERR_UNAUTHENTICATED,
+		    "this gateway has no identity provider that could check the "
+		    "authorization header");
 	if (!caller->certificate && !allow_unauthenticated)
 		return fail(why, ERR_UNAUTHENTICATED, "missing authorization header");
 	if (caller->certificate) {

@@ -32,8 +32,8 @@ struct who {
  *
  * errors  ERR_UNAUTHENTICATED "missing authorization header", or a bearer token that nobody here can check
  */
-enum err who_read(const struct rpc_caller *caller, bool allow_unauthenticated, struct who *out, struct why *why)
-    must_check;
+enum err who_read(
+    const struct rpc_caller *caller, bool allow_unauthenticated, struct who *out, struct why *why) must_check;
 
 /* ERR_DENIED naming the role that is missing. */
 enum err who_may(const struct who *who, const struct rule *rule, struct why *why) must_check;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+/* clang-format off */
 static const char how[64][10] = {
     "able",	"amber",   "agile",   "bold",	 "brave",   "breezy", "bright",	 "brisk",
     "calm",	"candid",  "cheerful", "clear",	 "clever",  "cosy",   "crisp",	 "curious",
@@ -16,7 +17,9 @@ static const char how[64][10] = {
     "noble",	"patient", "placid",  "plucky",	 "polite",  "proud",  "quick",	 "quiet",
     "ready",	"serene",  "silver",  "snug",	 "steady",  "sunny",  "swift",	 "tidy",
 };
+/* clang-format on */
 
+/* clang-format off */
 static const char what[64][10] = {
     "acorn",	"alder",   "aspen",   "badger",	 "beacon",  "birch",  "bison",	 "breeze",
     "brook",	"canyon",  "cedar",   "cloud",	 "clover",  "comet",  "coral",	 "crane",
@@ -27,6 +30,7 @@ static const char what[64][10] = {
     "pine",	"plover",  "prairie", "quartz",	 "rabbit",  "reef",   "ridge",	 "river",
     "robin",	"saffron", "sparrow", "spruce",	 "summit",  "thistle", "valley", "willow",
 };
+/* clang-format on */
 
 void
 words_name(char to[WORDS_NAME_BYTES])

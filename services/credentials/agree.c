@@ -29,7 +29,8 @@ keys_agree(struct credentials *credentials, const struct msg_keys_used *used, st
 
 	master_print(&credentials->keys.master, print);
 	if (used->fingerprint.length > 0 && !span_equal(used->fingerprint, span_of_bytes(print, sizeof(print)))) {
-		fail(why, ERR_STATE, "the database belongs to another master key than %s: put the right one there; nothing was touched",
+		fail(why, ERR_STATE,
+		    "the database belongs to another master key than %s: put the right one there; nothing was touched",
 		    credentials->config->master_key_file);
 		return false;
 	}
@@ -118,9 +119,11 @@ agree_ask(void *self)
 	struct peer *state = bus_peer(&credentials->bus, ROLE_STATE, NULL);
 	uint8_t print[MASTER_PRINT_BYTES];
 	struct msg_key_use others[RING_KEYS_MAX];
-	struct msg m = {.id = KEYS_HAVE, .keys_have = {.newest = span_of_bytes(ring->keys[0].name, STORAGE_NAME_BYTES),
-						 .others = others, .others_n = ring->count - 1,
-						 .fingerprint = span_of_bytes(print, sizeof(print))}};
+	struct msg m = {.id = KEYS_HAVE,
+	    .keys_have = {.newest = span_of_bytes(ring->keys[0].name, STORAGE_NAME_BYTES),
+		.others = others,
+		.others_n = ring->count - 1,
+		.fingerprint = span_of_bytes(print, sizeof(print))}};
 
 	if (state == NULL || !state->up)
 		return; /* asked again when it is up */

@@ -38,8 +38,8 @@ bundle_box(const struct credentials *credentials, const struct msg_bundle *bundl
 	if (box == NULL)
 		return fail(why, ERR_LIMIT, "no room for a box of %zu bytes", size);
 	room_open(&room, size);
-	r = bundle_box_make(bundle, (const uint8_t *)router_key.at, &credentials->keys.box, room_take(&room, size), box,
-	    &length, why);
+	r = bundle_box_make(
+	    bundle, (const uint8_t *)router_key.at, &credentials->keys.box, room_take(&room, size), box, &length, why);
 	if (r == OK)
 		*out = span_of_bytes(box, length);
 	return r;
@@ -47,8 +47,8 @@ bundle_box(const struct credentials *credentials, const struct msg_bundle *bundl
 
 /* The values are here: into the box with them. */
 static enum err
-bundle_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
-    struct why *why)
+bundle_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply,
+    struct msg *answer, struct why *why)
 {
 	const struct msg_bundle_seal *in = &m->bundle_seal;
 	struct msg_secret_entry entries[OPENED_MAX];

@@ -3,6 +3,7 @@
 
 const char *const store_words[] = {"postgres", "vault", "kubernetes", NULL};
 
+/* clang-format off */
 const struct setting credentials_settings[] = {
 	TEXT_SETTING(config, master_key_file, 1, SERVICE_PATH_BYTES - 1, NULL,
 	    "file of the master key: 32 random bytes, closed to other users"),
@@ -27,3 +28,4 @@ const struct setting credentials_settings[] = {
 	    "further authorities (PEM) that token servers and secret stores are verified against"),
 	{0},
 };
+/* clang-format on */

@@ -17,9 +17,10 @@ struct config {
 	char fetch_program[SERVICE_PATH_BYTES]; /* "": credentials-fetch beside this program */
 	uint32_t fetch_limit_ms;
 	unsigned store; /* enum store_kind */
-	char store_address[1024], store_mount[128], store_namespace[64], store_auth[32], store_auth_mount[128], store_role[128];
+	char store_address[1024], store_mount[128], store_namespace[64], store_auth[32], store_auth_mount[128],
+	    store_role[128];
 	char store_token_file[SERVICE_PATH_BYTES];
-	char ca_file[SERVICE_PATH_BYTES];	/* "": none */
+	char ca_file[SERVICE_PATH_BYTES]; /* "": none */
 };
 
 extern const struct setting credentials_settings[];

@@ -12,13 +12,14 @@ struct credentials {
 	struct curve *curve;
 	struct config *config;
 	struct keys keys;
-	bool serving;		 /* state has agreed that these are its keys */
-	enum err failed;	 /* it has not: the reason is in why */
+	bool serving;	 /* state has agreed that these are its keys */
+	enum err failed; /* it has not: the reason is in why */
 	struct why why;
-	struct timer ask_again;	 /* keys_have */
-	uint64_t quiet_since_ms; /* clock_ms: since when no record is under an older key; 0: some are, or nobody knows */
-	int progress_fd;	 /* for rotate-key; -1: none */
-	int keeper_fd;		 /* socket to the keeper of fetches (fetching.h) */
+	struct timer ask_again; /* keys_have */
+	uint64_t
+	    quiet_since_ms; /* clock_ms: since when no record is under an older key; 0: some are, or nobody knows */
+	int progress_fd;    /* for rotate-key; -1: none */
+	int keeper_fd;	    /* socket to the keeper of fetches (fetching.h) */
 	struct watch keeper;
 	struct list fetches, waiting; /* under way; and not yet */
 	unsigned fetches_n, waiting_n, probes_n;

@@ -77,7 +77,8 @@ answer_whole(struct fetching *fetching)
 	struct msg answer;
 	enum err r;
 
-	if ((r = msg_decode(bytes, &arena, &answer, &why)) != OK || (answer.id != FETCH_DONE && answer.id != FETCH_FAILED)) {
+	if ((r = msg_decode(bytes, &arena, &answer, &why)) != OK ||
+	    (answer.id != FETCH_DONE && answer.id != FETCH_FAILED)) {
 		log_warning("fetch.malformed", "why=\"%s\"", why.text);
 		fetching_failed(fetching, ERR_INTERNAL, "what the child answered is malformed");
 	} else if (answer.id == FETCH_FAILED) {
@@ -168,9 +169,9 @@ texts_bytes(const struct span *texts, size_t n)
 static size_t
 job_bytes(const struct msg_fetch_job *job)
 {
-	size_t bytes = 64 + job->what.length + job->key.length + job->body.length + texts_bytes(job->texts, job->texts_n) +
-	    texts_bytes(job->scopes, job->scopes_n) + texts_bytes(job->outputs, job->outputs_n) +
-	    texts_bytes(job->fields, job->fields_n);
+	size_t bytes = 64 + job->what.length + job->key.length + job->body.length +
+		       texts_bytes(job->texts, job->texts_n) + texts_bytes(job->scopes, job->scopes_n) +
+		       texts_bytes(job->outputs, job->outputs_n) + texts_bytes(job->fields, job->fields_n);
 
 	for (size_t i = 0; i < job->secrets_n; i++)
 		bytes += 24 + job->secrets[i].key.length + job->secrets[i].value.length;
@@ -225,7 +226,8 @@ begin(struct fetching *fetching, struct why *why)
 	list_append(&credentials->fetches, &fetching->link);
 	credentials->waiting_n--;
 	credentials->fetches_n++;
-	loop_timer_set(credentials->loop, &fetching->timer, credentials->config->fetch_limit_ms + FETCH_WAIT_MS, too_late, fetching);
+	loop_timer_set(credentials->loop, &fetching->timer, credentials->config->fetch_limit_ms + FETCH_WAIT_MS,
+	    too_late, fetching);
 	return OK;
 }
 
@@ -234,7 +236,7 @@ first(struct list *list)
 {
 	struct fetching *fetching;
 
-	list_each (fetching, list, struct fetching, link)
+	list_each(fetching, list, struct fetching, link)
 		return fetching;
 	return NULL;
 }
@@ -261,7 +263,8 @@ next_begin(struct credentials *credentials)
 }
 
 enum err
-fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self, struct why *why)
+fetch_start(
+    struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self, struct why *why)
 {
 	struct fetching *fetching;
 	auto_room struct room room = {0};
@@ -274,7 +277,8 @@ fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, fe
 		return r;
 	if ((fetching = calloc(1, sizeof(*fetching))) == NULL)
 		abort();
-	*fetching = (struct fetching){.credentials = credentials, .fd = -1, .job = room, .length = length, .done = done, .self = self};
+	*fetching = (struct fetching){
+	    .credentials = credentials, .fd = -1, .job = room, .length = length, .done = done, .self = self};
 	room = (struct room){0};
 	list_append(&credentials->waiting, &fetching->link);
 	credentials->waiting_n++;

@@ -53,7 +53,8 @@ value_keep(struct credentials *credentials, struct keeping *keeping, struct id p
 	if (value->value.length > SECRET_VALUE_MAX)
 		return fail(why, ERR_RANGE, "a value has at most %d bytes", SECRET_VALUE_MAX);
 	handle_make(credentials, provider, value->key, attempt, &handle);
-	if ((r = record_make(credentials, &owner, STORED_HANDLE, span_of_text(handle.text), &keeping->arena, out, why)) != OK ||
+	if ((r = record_make(
+		 credentials, &owner, STORED_HANDLE, span_of_text(handle.text), &keeping->arena, out, why)) != OK ||
 	    (r = outside_put(credentials, provider, &handle, value->value, put_ended, keeping, why)) != OK)
 		return r;
 	keeping->pending++;

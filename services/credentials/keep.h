@@ -13,7 +13,7 @@ struct kept {
 typedef void values_kept(void *self, enum err r, struct msg_secret_record *records, size_t n, const struct why *why);
 
 /* Values are copied or sealed before this returns. */
-void values_keep(struct credentials *credentials, struct id provider, struct id attempt, const struct kept *values, size_t n,
-    values_kept *done, void *self);
+void values_keep(struct credentials *credentials, struct id provider, struct id attempt, const struct kept *values,
+    size_t n, values_kept *done, void *self);
 
 #endif

@@ -33,7 +33,10 @@ keeper_start(struct credentials *credentials, struct why *why)
 	char path[SERVICE_PATH_BYTES], uid[16], gid[16];
 	const char *argv[] = {"credentials-fetch", "keeper", uid, gid, credentials->config->store_token_file, NULL};
 	auto_fd int authorities = -1, theirs = -1;
-	struct child_plan plan = {.path = credentials->config->fetch_program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 5,
+	struct child_plan plan = {.path = credentials->config->fetch_program,
+	    .argv = argv,
+	    .fds = {-1, 2, 2},
+	    .fds_count = 5,
 	    .die_with_parent = true};
 	struct child child;
 	int pair[2];
@@ -75,7 +78,8 @@ keeper_ended(void *self, uint32_t events)
 enum err
 keeper_watch(struct credentials *credentials, struct why *why)
 {
-	return loop_add(credentials->loop, &credentials->keeper, credentials->keeper_fd, EPOLLIN, keeper_ended, credentials, why);
+	return loop_add(
+	    credentials->loop, &credentials->keeper, credentials->keeper_fd, EPOLLIN, keeper_ended, credentials, why);
 }
 
 void

@@ -76,8 +76,7 @@ keys_claim(const struct keys *keys, struct id sandbox, uint32_t epoch, struct se
 }
 
 void
-claim_mac(const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32],
-    uint8_t out[32])
+claim_mac(const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32], uint8_t out[32])
 {
 	crypto_generichash_state state;
 

@@ -37,7 +37,7 @@ void keys_claim(const struct keys *keys, struct id sandbox, uint32_t epoch, stru
 
 /* What a router proves its key with: BLAKE2b keyed with the claim, over sandbox, epoch (big-endian), router
  * key. */
-void claim_mac(const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32],
-    uint8_t out[32]);
+void claim_mac(
+    const struct secret *claim, struct id sandbox, uint32_t epoch, const uint8_t router_key[32], uint8_t out[32]);
 
 #endif

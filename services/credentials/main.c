@@ -13,8 +13,7 @@
 
 static const struct jail credentials_jail = {
     .process = "credentials",
-    .promises =
-	PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS, /* inet: state may be on another machine */
+    .promises = PROMISE_STDIO | PROMISE_UNIX | PROMISE_INET | PROMISE_BUS, /* inet: state may be on another machine */
     .files_max = 256,
     .keep_from = SERVICE_FD_SETTINGS,
     .keep_to = 15, /* what the loop opened */
@@ -66,8 +65,9 @@ serve(struct credentials *credentials, struct why *why)
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, config->master_key_file, config->ring_file, why)) == OK &&
 	    (r = progress_open(credentials, why)) == OK && (r = keeper_start(credentials, why)) == OK &&
-	    (r = service_jail(&credentials_jail, &config->service, why)) == OK && (r = keeper_watch(credentials, why)) == OK &&
-	    (r = join(credentials, why)) == OK && (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
+	    (r = service_jail(&credentials_jail, &config->service, why)) == OK &&
+	    (r = keeper_watch(credentials, why)) == OK && (r = join(credentials, why)) == OK &&
+	    (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
 		*why = credentials->why;
 	fetches_end(credentials);
 	retained_end(credentials);

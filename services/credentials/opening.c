@@ -46,7 +46,8 @@ opening_end(struct opening *opening)
 	if (opening->pending > 0)
 		return;
 	if (r == OK)
-		r = opening->go_on(opening->credentials, &opening->m, opening->values, &opening->reply, &answer, &opening->why);
+		r = opening->go_on(
+		    opening->credentials, &opening->m, opening->values, &opening->reply, &answer, &opening->why);
 	if (r != OK)
 		reply_fail(&opening->reply, r, &opening->why);
 	else if (answer.id != MSG_NONE)
@@ -72,7 +73,8 @@ got(void *self, enum err r, const struct msg_fetch_done *done, const struct why 
 		memcpy(at, value.at, value.length);
 		*slot->value = span_of_bytes(at, value.length);
 	} else if (opening->failed == OK) {
-		opening->failed = r == ERR_NOT_FOUND ? ERR_STATE : r; /* not found is the store's word, not the caller's */
+		opening->failed =
+		    r == ERR_NOT_FOUND ? ERR_STATE : r; /* not found is the store's word, not the caller's */
 		opening->why = *why;
 	}
 	opening->pending--;
@@ -133,7 +135,7 @@ room_bytes(const struct wanted *wanted, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (wanted[i].record != NULL)
 			bytes += wanted[i].record->record.length +
-			    (stored_says_handle(wanted[i].record->record) ? SECRET_VALUE_MAX : 0);
+				 (stored_says_handle(wanted[i].record->record) ? SECRET_VALUE_MAX : 0);
 	return bytes;
 }
 
@@ -152,7 +154,8 @@ records_open(struct credentials *credentials, struct msg *m, const struct wanted
 	for (size_t i = 0; i < n; i++) {
 		if (wanted[i].record == NULL)
 			continue;
-		if ((r = record_open(credentials, wanted[i].provider, wanted[i].record, &room, &kind, &values[i], why)) != OK)
+		if ((r = record_open(
+			 credentials, wanted[i].provider, wanted[i].record, &room, &kind, &values[i], why)) != OK)
 			return r;
 		handles[i] = kind == STORED_HANDLE;
 		any = any || handles[i];

@@ -27,8 +27,8 @@ typedef enum err opened(struct credentials *credentials, struct msg *m, const st
  *
  * errors  as record_open and outside_get; ERR_LIMIT
  */
-enum err records_open(struct credentials *credentials, struct msg *m, const struct wanted *wanted, size_t n, opened *go_on,
-    struct msg *answer, struct why *why) must_check;
+enum err records_open(struct credentials *credentials, struct msg *m, const struct wanted *wanted, size_t n,
+    opened *go_on, struct msg *answer, struct why *why) must_check;
 
 /* For an opened: take over the reply that it was given, or make one of the message. */
 struct reply opening_reply(struct reply *reply, const struct msg *m);

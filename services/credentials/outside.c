@@ -6,7 +6,7 @@
 
 #include "common/base/text.h"
 
-#define TEXTS_MAX 12
+#define TEXTS_MAX  12
 #define TEXT_BYTES 1100
 #define NAME_BYTES 20
 
@@ -57,8 +57,8 @@ job_start(struct credentials *credentials, const char *verb, struct told *told, 
 }
 
 void
-handle_make(const struct credentials *credentials, struct id provider, struct span key, struct id attempt,
-    struct handle *out)
+handle_make(
+    const struct credentials *credentials, struct id provider, struct span key, struct id attempt, struct handle *out)
 {
 	crypto_generichash_state state;
 	uint8_t hash[NAME_BYTES];

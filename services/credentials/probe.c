@@ -35,21 +35,28 @@ probe_url(const struct msg_model_probe *in, struct arena *arena)
 	size_t at;
 	bool six = span_find(in->host, ':', &at);
 
-	return arena_format(arena, "url=%s://%s" SPAN_FORMAT "%s:%u%s" SPAN_FORMAT, in->tls ? "https" : "http", six ? "[" : "",
-	    SPAN_ARGS(in->host), six ? "]" : "", in->port, in->path.at[0] == '/' ? "" : "/", SPAN_ARGS(in->path));
+	return arena_format(arena, "url=%s://%s" SPAN_FORMAT "%s:%u%s" SPAN_FORMAT, in->tls ? "https" : "http",
+	    six ? "[" : "", SPAN_ARGS(in->host), six ? "]" : "", in->port, in->path.at[0] == '/' ? "" : "/",
+	    SPAN_ARGS(in->path));
 }
 
 static enum err
-probe_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
-    struct why *why)
+probe_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply,
+    struct msg *answer, struct why *why)
 {
 	static const char *const auths[] = {"auth=", "auth=bearer", "auth=x-api-key"};
 	const struct msg_model_probe *in = &m->model_probe;
 	struct msg_fetch_value key = {SPAN("key"), values[0]};
 	char *url = probe_url(in, m->arena);
 	struct span texts[] = {span_of_text(url), span_of_text(auths[in->auth])};
-	const struct msg_fetch_job job = {.what = SPAN("probe"), .texts = texts, .texts_n = COUNT(texts), .secrets = &key,
-	    .secrets_n = in->record_n, .fields = in->fields, .fields_n = in->fields_n, .body = in->body};
+	const struct msg_fetch_job job = {.what = SPAN("probe"),
+	    .texts = texts,
+	    .texts_n = COUNT(texts),
+	    .secrets = &key,
+	    .secrets_n = in->record_n,
+	    .fields = in->fields,
+	    .fields_n = in->fields_n,
+	    .body = in->body};
 	struct probe *probe;
 	enum err r;
 

@@ -45,7 +45,8 @@ record_open(const struct credentials *credentials, struct id provider, const str
 	enum err r;
 
 	if ((r = record_key(credentials, record->record, &key, why)) != OK ||
-	    (r = stored_open(key, &owner, record->record, room_take(room, record->record.length), kind, value, why)) != OK)
+	    (r = stored_open(key, &owner, record->record, room_take(room, record->record.length), kind, value, why)) !=
+		OK)
 		return because(why, r, "record of %s", log_quote(record->key));
 	return OK;
 }

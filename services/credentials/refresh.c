@@ -82,9 +82,10 @@ kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, co
 	struct msg answer = {.id = REFRESHED};
 
 	if (r == OK) {
-		answer.refreshed = (struct msg_refreshed){
-		    records, refresh->values_n, records + refresh->values_n, n - refresh->values_n, refresh->expires_ms};
-		if (is_heard(&refresh->reply) || refresh->values_n == n || refresh->credentials->config->store != STORE_POSTGRES)
+		answer.refreshed = (struct msg_refreshed){records, refresh->values_n, records + refresh->values_n,
+		    n - refresh->values_n, refresh->expires_ms};
+		if (is_heard(&refresh->reply) || refresh->values_n == n ||
+		    refresh->credentials->config->store != STORE_POSTGRES)
 			reply_send(&refresh->reply, &answer);
 		else
 			answer_retain(refresh, &answer);
@@ -130,7 +131,8 @@ names_keep(struct refresh *refresh, const struct msg_refresh_run *in, struct why
 }
 
 static enum err
-job_run(struct credentials *credentials, struct msg *m, const struct span *values, struct refresh *refresh, struct why *why)
+job_run(
+    struct credentials *credentials, struct msg *m, const struct span *values, struct refresh *refresh, struct why *why)
 {
 	const struct msg_refresh_run *in = &m->refresh_run;
 	struct msg_fetch_value secrets[OPENED_MAX];
@@ -159,8 +161,8 @@ job_run(struct credentials *credentials, struct msg *m, const struct span *value
 }
 
 static enum err
-refresh_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply, struct msg *answer,
-    struct why *why)
+refresh_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply,
+    struct msg *answer, struct why *why)
 {
 	struct refresh *refresh = calloc(1, sizeof(*refresh));
 	enum err r;

@@ -8,7 +8,7 @@
 #include "common/bus/codec.h"
 
 struct retained {
-	struct list link; /* in credentials.retained, oldest first */
+	struct list link;	   /* in credentials.retained, oldest first */
 	struct retained_for whose; /* its key is our own */
 	char *key, *bytes;
 	size_t length;
@@ -30,7 +30,7 @@ oldest(struct credentials *credentials)
 {
 	struct retained *retained;
 
-	list_each (retained, &credentials->retained, struct retained, link)
+	list_each(retained, &credentials->retained, struct retained, link)
 		return retained;
 	return NULL;
 }
@@ -42,7 +42,7 @@ retained_tidy(struct credentials *credentials)
 	struct retained *first;
 
 	while ((first = oldest(credentials)) != NULL &&
-	    (first->until_ms < clock_ms() || credentials->retained_n > RETAINED_MAX))
+	       (first->until_ms < clock_ms() || credentials->retained_n > RETAINED_MAX))
 		retained_free(credentials, first);
 }
 
@@ -54,7 +54,8 @@ retained_for(const struct msg_refresh_run *in)
 
 	crypto_generichash_init(&state, NULL, 0, sizeof(whose.print));
 	for (size_t i = 0; i < in->secrets_n; i++)
-		crypto_generichash_update(&state, (const uint8_t *)in->secrets[i].record.at, in->secrets[i].record.length);
+		crypto_generichash_update(
+		    &state, (const uint8_t *)in->secrets[i].record.at, in->secrets[i].record.length);
 	crypto_generichash_final(&state, whose.print, sizeof(whose.print));
 	return whose;
 }
@@ -84,15 +85,17 @@ retained_find(struct credentials *credentials, const struct retained_for *whose)
 {
 	struct retained *retained;
 
-	list_each (retained, &credentials->retained, struct retained, link)
-		if (id_equal(retained->whose.provider, whose->provider) && span_equal(retained->whose.key, whose->key) &&
+	list_each(retained, &credentials->retained, struct retained, link)
+		if (id_equal(retained->whose.provider, whose->provider) &&
+		    span_equal(retained->whose.key, whose->key) &&
 		    memcmp(retained->whose.print, whose->print, sizeof(whose->print)) == 0)
 			return retained;
 	return NULL;
 }
 
 bool
-retained_take(struct credentials *credentials, const struct retained_for *whose, struct arena *arena, struct msg_refreshed *out)
+retained_take(
+    struct credentials *credentials, const struct retained_for *whose, struct arena *arena, struct msg_refreshed *out)
 {
 	struct retained *retained;
 	struct span bytes;
@@ -104,7 +107,7 @@ retained_take(struct credentials *credentials, const struct retained_for *whose,
 	if ((retained = retained_find(credentials, whose)) == NULL)
 		return false;
 	good = arena_span(arena, span_of_bytes(retained->bytes, retained->length), &bytes) == OK &&
-	    msg_decode(bytes, arena, &m, &why) == OK;
+	       msg_decode(bytes, arena, &m, &why) == OK;
 	retained_free(credentials, retained);
 	if (good)
 		*out = m.refreshed;

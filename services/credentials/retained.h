@@ -18,10 +18,12 @@ struct retained_for {
 struct retained_for retained_for(const struct msg_refresh_run *in);
 
 /* Keep a sealed answer for the next refresh_run of the same; of too many the oldest goes. Copied. */
-void retained_keep(struct credentials *credentials, const struct retained_for *whose, const struct msg_refreshed *answer);
+void retained_keep(
+    struct credentials *credentials, const struct retained_for *whose, const struct msg_refreshed *answer);
 
 /* Answer by it, once: true when there was one. The arena holds the copy. */
-bool retained_take(struct credentials *credentials, const struct retained_for *whose, struct arena *arena, struct msg_refreshed *out);
+bool retained_take(
+    struct credentials *credentials, const struct retained_for *whose, struct arena *arena, struct msg_refreshed *out);
 
 void retained_init(struct credentials *credentials);
 void retained_end(struct credentials *credentials);

@@ -21,8 +21,8 @@ secret_open(const struct credentials *credentials, struct id provider, const str
 	struct sealed sealed;
 	enum err r;
 
-	if ((r = sealed_open(secret->box, keys->box_public, keys->box.bytes, room_take(room, secret->box.length), &sealed, why)) !=
-	    OK)
+	if ((r = sealed_open(secret->box, keys->box_public, keys->box.bytes, room_take(room, secret->box.length),
+		 &sealed, why)) != OK)
 		return r;
 	if (!id_equal(sealed.provider, provider) || !span_equal(sealed.key, secret->key))
 		return fail(why, ERR_DENIED, "it was sealed for another provider or key");
@@ -217,7 +217,8 @@ secrets_rewrap(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (records == NULL)
 		return fail(why, ERR_LIMIT, "no room for the records");
 	for (size_t i = 0; i < in->records_n; i++)
-		if ((r = record_rewrap(credentials, in->provider_id, &in->records[i], m->arena, &records[i], why)) != OK)
+		if ((r = record_rewrap(credentials, in->provider_id, &in->records[i], m->arena, &records[i], why)) !=
+		    OK)
 			return because(why, r, "record of %s", log_quote(in->records[i].key));
 	answer->id = SECRETS_STORED;
 	answer->secrets_stored.records = records;

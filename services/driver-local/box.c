@@ -60,8 +60,7 @@ exec_launcher(struct why *why)
 	return fail_errno(why, ERR_SYSTEM, "the bundle's launcher");
 }
 
-static void __attribute__((noreturn))
-inside(const struct box_plan *plan, int wait_fd)
+static void __attribute__((noreturn)) inside(const struct box_plan *plan, int wait_fd)
 {
 	struct why why = {0};
 	enum err r;
@@ -135,8 +134,8 @@ let_go(const struct box_plan *plan, pid_t pid, int release_fd, struct why *why)
 static pid_t
 clone_box(int unified)
 {
-	struct clone_args args = {.flags = NAMESPACES | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD,
-	    .cgroup = (uint64_t)unified};
+	struct clone_args args = {
+	    .flags = NAMESPACES | CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)unified};
 
 	if (unified < 0)
 		return (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, NULL, NULL, NULL, NULL);

@@ -12,15 +12,15 @@ enum {
 	BOX_FD_BOOTSTRAP = 3, /* becomes descriptor 3 of the launcher */
 	BOX_FD_PLAN = 4,      /* struct box_plan; a program of the same build wrote it */
 	BOX_FD_DIR = 5,	      /* the sandbox's directory */
-	BOX_FD_LOCK = 6,      /* locked: held until the record is written, so that a driver that comes back waits for it */
-	BOX_FD_REPORT = 7,    /* words, if it fails; its end without words: the launcher runs */
+	BOX_FD_LOCK = 6,   /* locked: held until the record is written, so that a driver that comes back waits for it */
+	BOX_FD_REPORT = 7, /* words, if it fails; its end without words: the launcher runs */
 	BOX_FD_COUNT
 };
 
 /* What to make. Paths are the host's, absolute. */
 struct box_plan {
 	uint32_t epoch;
-	uint32_t release; /* of the bundle, for the record */
+	uint32_t release;  /* of the bundle, for the record */
 	uint32_t uid_base; /* 0: as an ordinary user, its own id alone is mapped */
 	char name[20];
 	char bundle[SERVICE_PATH_BYTES], relay_dir[SERVICE_PATH_BYTES], workspace[SERVICE_PATH_BYTES];

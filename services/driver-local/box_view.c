@@ -26,9 +26,8 @@ struct bind {
 };
 
 /* Directories of the box, parents first. */
-static const char *const directories[] = {
-    "opt", "opt/openshell", "host", "proc", "dev", "tmp", "run", "run/openshell", "run/openshell/relay",
-    "run/openshell/spiffe", "workspace"};
+static const char *const directories[] = {"opt", "opt/openshell", "host", "proc", "dev", "tmp", "run", "run/openshell",
+    "run/openshell/relay", "run/openshell/spiffe", "workspace"};
 
 /* A detached copy of what is at a path, in this mount namespace. */
 static enum err
@@ -128,7 +127,8 @@ box_view(const struct box_plan *plan, struct why *why)
 	    {plan->workspace, "workspace", FIXED, false, -1},
 	    {plan->relay_dir, "run/openshell/relay", FIXED | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false, -1},
 	    {"/dev/null", "dev/null", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true, -1},
-	    {plan->spiffe_dir, "run/openshell/spiffe", FIXED | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false, -1}, /* the last: it may be none */
+	    {plan->spiffe_dir, "run/openshell/spiffe", FIXED | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, false,
+		-1}, /* the last: it may be none */
 	};
 	size_t n = COUNT(binds) - (plan->spiffe_dir[0] == '\0');
 	int root = -1;

@@ -113,8 +113,8 @@ find_unified(const char *mounts, struct span own, enum controller controller, ch
 	place(to, mounts, hierarchy, path);
 	snprintf(enable, sizeof(enable), "+%s", names[controller]);
 	return file_has(to, "cgroup.controllers", names[controller]) &&
-	    (file_has(to, "cgroup.subtree_control", names[controller]) ||
-		file_set(to, "cgroup.subtree_control", enable));
+	       (file_has(to, "cgroup.subtree_control", names[controller]) ||
+		   file_set(to, "cgroup.subtree_control", enable));
 }
 
 static bool
@@ -138,8 +138,8 @@ cgroup_find(struct cgroup_places *out, struct span own, const char *mounts, cons
 
 		out->at[i].unified = find_unified(mounts, own, (enum controller)i, dir);
 		if (!out->at[i].unified && !find_first(mounts, own, (enum controller)i, dir)) {
-			snprintf(out->at[i].why, sizeof(out->at[i].why), "controller %s is not delegated to the gateway",
-			    names[i]);
+			snprintf(out->at[i].why, sizeof(out->at[i].why),
+			    "controller %s is not delegated to the gateway", names[i]);
 			dir[0] = '\0';
 		} else if (!writable(dir, label)) {
 			snprintf(out->at[i].why, sizeof(out->at[i].why), "no group can be made: %s", strerror(errno));
@@ -211,8 +211,8 @@ group_make(const struct cgroup_places *places, enum controller i, const char *id
 }
 
 void
-cgroup_make(const struct cgroup_places *places, const char *id, const struct cgroup_limits *limits,
-    struct cgroups *out, struct cgroup_walls *walls)
+cgroup_make(const struct cgroup_places *places, const char *id, const struct cgroup_limits *limits, struct cgroups *out,
+    struct cgroup_walls *walls)
 {
 	for (int i = 0; i < CONTROLLER_COUNT; i++) {
 		const char *absent = group_make(places, (enum controller)i, id, limits, out->dir[i]);

@@ -4,15 +4,19 @@
 const struct setting config_rows[] = {
     TEXT_SETTING(config, data_dir, 1, 511, NULL, "where sandboxes have their workspaces, logs and records"),
     TEXT_SETTING(config, bundle, 1, 1023, NULL, "directory of the sandbox programs; becomes /opt/openshell in a box"),
-    TEXT_SETTING(config, relay_dir, 1, 1023, NULL, "directory of the relay's socket; becomes /run/openshell/relay in a box"),
-    TEXT_SETTING(config, spiffe_workload_socket, 0, 1023, "", "socket of the SPIFFE Workload API; its directory becomes /run/openshell/spiffe in a box; empty: none"),
+    TEXT_SETTING(
+	config, relay_dir, 1, 1023, NULL, "directory of the relay's socket; becomes /run/openshell/relay in a box"),
+    TEXT_SETTING(config, spiffe_workload_socket, 0, 1023, "",
+	"socket of the SPIFFE Workload API; its directory becomes /run/openshell/spiffe in a box; empty: none"),
     TEXT_SETTING(config, relay, 1, 255, "ipc:///run/openshell/relay/sandbox", "the relay's endpoint, seen from a box"),
     KEY_SETTING(config, relay_key, "CURVE public key of the relay"),
     KEY_SETTING(config, box_secret, "X25519 secret key; claims are boxed for its public half"),
-    NUMBER_SETTING(config, sandbox_uid_base, 65536, 2000000000, "2000000", "as root: box n has the 65536 ids from here + n * 65536"),
+    NUMBER_SETTING(config, sandbox_uid_base, 65536, 2000000000, "2000000",
+	"as root: box n has the 65536 ids from here + n * 65536"),
     NUMBER_SETTING(config, sandboxes_max, 1, 10000, "1000", "most sandboxes on this machine"),
     NUMBER_SETTING(config, pids_max, 16, 4194304, "2048", "most processes and threads of one sandbox"),
-    NUMBER_SETTING(config, cpu_milli, 0, 1024000, "0", "limit in thousandths of a core where none is asked for; 0 none"),
+    NUMBER_SETTING(
+	config, cpu_milli, 0, 1024000, "0", "limit in thousandths of a core where none is asked for; 0 none"),
     NUMBER_SETTING(config, memory_bytes, 0, INT64_MAX, "0", "limit where none is asked for; 0 none"),
     NUMBER_SETTING(config, stop_ms, 0, 600000, "10000", "how long a box may take to stop before it is killed"),
     TEXTS_SETTING(config, never, 0, 16, "paths that no policy may share: the gateway's data, homes"),

@@ -8,7 +8,7 @@
 
 struct config {
 	struct service_config service;
-	char data_dir[512];		/* absolute */
+	char data_dir[512];		 /* absolute */
 	char bundle[SERVICE_PATH_BYTES]; /* absolute */
 	char relay_dir[SERVICE_PATH_BYTES];
 	char spiffe_workload_socket[SERVICE_PATH_BYTES]; /* absolute; empty: none */

@@ -240,8 +240,8 @@ driver_left(struct driver *driver)
 	if (!driver->leaving)
 		return;
 	list_each(sandbox, &driver->sandboxes, struct sandbox, link)
-		if (sandbox->phase == PHASE_MAKING || sandbox->phase == PHASE_RUNNING || sandbox->phase == PHASE_ENDING ||
-		    sandbox->phase == PHASE_CLEARING)
+		if (sandbox->phase == PHASE_MAKING || sandbox->phase == PHASE_RUNNING ||
+		    sandbox->phase == PHASE_ENDING || sandbox->phase == PHASE_CLEARING)
 			return;
 	loop_stop(driver->loop);
 }

@@ -22,11 +22,11 @@ struct driver {
 	uint32_t count;
 	struct cgroup_places places;
 	struct uids uids;
-	int boxes_dir;	 /* data_dir/boxes: one directory a sandbox */
-	int lock_fd;	 /* of data_dir: one driver at a time */
-	int maker_fd;	 /* the program that makes a box */
+	int boxes_dir; /* data_dir/boxes: one directory a sandbox */
+	int lock_fd;   /* of data_dir: one driver at a time */
+	int maker_fd;  /* the program that makes a box */
 	struct timer rejoin;
-	bool leaving;	 /* SIGUSR1: end all boxes, then stop */
+	bool leaving;	     /* SIGUSR1: end all boxes, then stop */
 	struct timer reaper; /* looks again for children that nobody watches */
 };
 
@@ -43,8 +43,8 @@ enum { OBSERVED_STARTING = 1, OBSERVED_RUNNING, OBSERVED_ENDED, OBSERVED_FAILED,
 enum phase {
 	PHASE_NOTHING,
 	PHASE_KEPT,
-	PHASE_ASKING,	/* for the ticket */
-	PHASE_MAKING,	/* the maker runs, or one that an earlier driver started */
+	PHASE_ASKING, /* for the ticket */
+	PHASE_MAKING, /* the maker runs, or one that an earlier driver started */
 	PHASE_RUNNING,
 	PHASE_ENDING,	/* signalled */
 	PHASE_CLEARING, /* dead; its control groups are being removed */
@@ -66,21 +66,21 @@ struct sandbox {
 	bool listed; /* since the last join */
 	/* there is */
 	enum phase phase;
-	enum phase after; /* PHASE_CLEARING */
-	uint32_t box_epoch; /* of the last start, when there was one; the wanted one may be past it */
+	enum phase after;      /* PHASE_CLEARING */
+	uint32_t box_epoch;    /* of the last start, when there was one; the wanted one may be past it */
 	char words[WHY_BYTES]; /* how it failed or ended */
-	bool outdated;	      /* it runs programs of another release: it is ended, and state starts it anew */
+	bool outdated;	       /* it runs programs of another release: it is ended, and state starts it anew */
 	pid_t pid;
 	int pidfd;
 	struct watch pid_watch;
-	uint64_t ticket;      /* call */
+	uint64_t ticket; /* call */
 	struct child maker;
-	int report_fd;	      /* from the maker */
+	int report_fd; /* from the maker */
 	struct watch report_watch;
 	char report[WHY_BYTES];
 	size_t report_length;
-	uint64_t asked_us;    /* when the start began, for the log */
-	struct timer timer;   /* of the phase: patience, another try, the next piece of a removal */
+	uint64_t asked_us;  /* when the start began, for the log */
+	struct timer timer; /* of the phase: patience, another try, the next piece of a removal */
 	unsigned tries;
 	/* told */
 	struct observation observation;

@@ -16,9 +16,9 @@ static const struct jail jail = {
     .root = "/",
     /* As root: map a range of ids; give and remove the files of that range; put boxes into groups. As a user: none. */
     .capabilities = CAPABILITY(SETUID) | CAPABILITY(SETGID) | CAPABILITY(CHOWN) | CAPABILITY(DAC_OVERRIDE) |
-	CAPABILITY(FOWNER) | CAPABILITY(KILL),
-    .promises = PROMISE_STDIO | PROMISE_BUS | PROMISE_RPATH | PROMISE_WPATH | PROMISE_PROC | PROMISE_KILL |
-	PROMISE_NAMESPACE,
+		    CAPABILITY(FOWNER) | CAPABILITY(KILL),
+    .promises =
+	PROMISE_STDIO | PROMISE_BUS | PROMISE_RPATH | PROMISE_WPATH | PROMISE_PROC | PROMISE_KILL | PROMISE_NAMESPACE,
     .no_landlock = true, /* a domain would forbid its boxes to mount */
     .keep_from = SERVICE_FD_SETTINGS,
     .keep_to = SERVICE_FD_READY,
@@ -87,8 +87,13 @@ serve(struct driver *driver, struct why *why)
 {
 	enum err r;
 
-	driver->bus = (struct bus){.loop = driver->loop, .role = ROLE_DRIVER, .name = driver->config.service.process,
-	    .routes = routes, .self = driver, .peer_up = state_up, .peer_down = state_down};
+	driver->bus = (struct bus){.loop = driver->loop,
+	    .role = ROLE_DRIVER,
+	    .name = driver->config.service.process,
+	    .routes = routes,
+	    .self = driver,
+	    .peer_up = state_up,
+	    .peer_down = state_down};
 	bus_init(&driver->bus);
 	if ((r = loop_signal(driver->loop, SIGTERM, asked_to_stop, driver, why)) != OK ||
 	    (r = loop_signal(driver->loop, SIGINT, asked_to_stop, driver, why)) != OK ||
@@ -111,10 +116,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* boxes outlive a log that nobody reads any more, and so does this */
 	files_raise();
 	if ((r = service_load(&driver.config.service, config_rows, &driver.config, argc, argv, &why)) != OK ||
-	    (r = jail_enter(&jail, &why)) != OK ||
-	    (r = loop_new(&driver.loop, &why)) != OK ||
-	    (r = driver_open(&driver, &why)) != OK ||
-	    (r = serve(&driver, &why)) != OK) {
+	    (r = jail_enter(&jail, &why)) != OK || (r = loop_new(&driver.loop, &why)) != OK ||
+	    (r = driver_open(&driver, &why)) != OK || (r = serve(&driver, &why)) != OK) {
 		log_failure("driver.stopped", r, &why);
 		service_failed(&driver.config.service, &why);
 	}

@@ -49,8 +49,10 @@ started_parse(struct span rest, struct record *out, struct why *why)
 		return because(why, ERR_SYNTAX, "record");
 	if (boot.length != sizeof(out->boot) - 1)
 		return fail(why, ERR_SYNTAX, "record: not a boot id");
-	*out = (struct record){
-	    .state = RECORD_STARTED, .epoch = (uint32_t)epoch, .pid = (pid_t)pid, .started = started,
+	*out = (struct record){.state = RECORD_STARTED,
+	    .epoch = (uint32_t)epoch,
+	    .pid = (pid_t)pid,
+	    .started = started,
 	    .release = (uint32_t)release};
 	return span_copy(boot, out->boot, sizeof(out->boot)) ? OK : fail(why, ERR_SYNTAX, "record: not a boot id");
 }

@@ -18,7 +18,8 @@ struct record {
 	pid_t pid;
 	uint64_t started; /* field 22 of /proc/PID/stat */
 	char boot[37];	  /* /proc/sys/kernel/random/boot_id */
-	uint32_t release; /* of the sandbox programs that run there (BUS_RELEASE); 0: of a time when it was not written down */
+	uint32_t
+	    release; /* of the sandbox programs that run there (BUS_RELEASE); 0: of a time when it was not written down */
 	char words[WHY_BYTES]; /* why it failed */
 };
 

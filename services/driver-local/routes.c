@@ -94,8 +94,8 @@ create_check(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (in->driver_config)
 		return fail(why, ERR_INVALID, "driver local has no settings of its own: leave driver_config empty");
 	if (in->cpu_milli > (uint64_t)cores * 1000)
-		return fail(why, ERR_INVALID, "cpu limit: %u thousandths of a core, this machine has %ld cores", in->cpu_milli,
-		    cores);
+		return fail(why, ERR_INVALID, "cpu limit: %u thousandths of a core, this machine has %ld cores",
+		    in->cpu_milli, cores);
 	if (sysinfo(&machine) == 0 && in->memory_bytes > (uint64_t)machine.totalram * machine.mem_unit)
 		return fail(why, ERR_INVALID, "memory limit: %llu bytes, this machine has %llu",
 		    (unsigned long long)in->memory_bytes, (unsigned long long)machine.totalram * machine.mem_unit);

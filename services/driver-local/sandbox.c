@@ -24,7 +24,8 @@
 int
 sandbox_dir(struct sandbox *sandbox)
 {
-	return openat(sandbox->driver->boxes_dir, id_text(sandbox->id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return openat(
+	    sandbox->driver->boxes_dir, id_text(sandbox->id), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* ---- what there is ---- */
@@ -68,13 +69,16 @@ static void
 words_of_end(struct sandbox *sandbox, int status, bool known)
 {
 	if (sandbox->outdated)
-		snprintf(sandbox->words, sizeof(sandbox->words), "it ran the programs of another release than this gateway's");
+		snprintf(sandbox->words, sizeof(sandbox->words),
+		    "it ran the programs of another release than this gateway's");
 	else if (!known)
 		snprintf(sandbox->words, sizeof(sandbox->words), "the supervisor ended");
 	else if (WIFSIGNALED(status))
-		snprintf(sandbox->words, sizeof(sandbox->words), "the supervisor was ended by signal %d", WTERMSIG(status));
+		snprintf(
+		    sandbox->words, sizeof(sandbox->words), "the supervisor was ended by signal %d", WTERMSIG(status));
 	else
-		snprintf(sandbox->words, sizeof(sandbox->words), "the supervisor ended with code %d", WEXITSTATUS(status));
+		snprintf(
+		    sandbox->words, sizeof(sandbox->words), "the supervisor ended with code %d", WEXITSTATUS(status));
 }
 
 static void
@@ -92,7 +96,8 @@ box_ended(void *self, uint32_t events)
 	loop_timer_stop(sandbox->driver->loop, &sandbox->timer);
 	clean_fd(&sandbox->pidfd);
 	sandbox->outdated = false;
-	log_info("sandbox.ended", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->box_epoch, sandbox->words);
+	log_info("sandbox.ended", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->box_epoch,
+	    sandbox->words);
 	sandbox_clear(sandbox, PHASE_ENDED);
 }
 
@@ -115,7 +120,8 @@ adopt_started(struct sandbox *sandbox, const struct record *record)
 		return;
 	}
 	sandbox->phase = PHASE_RUNNING;
-	if (loop_add(sandbox->driver->loop, &sandbox->pid_watch, sandbox->pidfd, EPOLLIN, box_ended, sandbox, &why) != OK)
+	if (loop_add(sandbox->driver->loop, &sandbox->pid_watch, sandbox->pidfd, EPOLLIN, box_ended, sandbox, &why) !=
+	    OK)
 		log_failure("sandbox.watch", ERR_SYSTEM, &why);
 	sandbox->outdated = record->release != BUS_RELEASE;
 	if (sandbox->outdated)
@@ -179,7 +185,8 @@ sandbox_failed(struct sandbox *sandbox, const struct why *why)
 	struct record record = {.state = RECORD_FAILED, .epoch = sandbox->box_epoch};
 	struct why unwritten = {0};
 
-	log_warning("sandbox.failed", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->box_epoch, why->text);
+	log_warning(
+	    "sandbox.failed", "sandbox=%s epoch=%u why=\"%s\"", id_text(sandbox->id), sandbox->box_epoch, why->text);
 	snprintf(sandbox->words, sizeof(sandbox->words), "%s", why->text);
 	snprintf(record.words, sizeof(record.words), "%s", why->text);
 	if (dir >= 0 && record_write(dir, &record, &unwritten) != OK)
@@ -216,8 +223,7 @@ act_terminate(struct sandbox *sandbox)
 {
 	sandbox->phase = PHASE_ENDING;
 	signal_send(sandbox, SIGTERM);
-	loop_timer_set(
-	    sandbox->driver->loop, &sandbox->timer, sandbox->driver->config.stop_ms, patience_over, sandbox);
+	loop_timer_set(sandbox->driver->loop, &sandbox->timer, sandbox->driver->config.stop_ms, patience_over, sandbox);
 }
 
 static void

@@ -81,8 +81,8 @@ claim_open(const struct driver *driver, const struct msg_ticket_given *ticket, s
 
 /* The bootstrap message of bus.def on a sealed descriptor. */
 static enum err
-bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *ticket,
-    const struct cgroup_walls *walls, int *out, struct why *why)
+bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *ticket, const struct cgroup_walls *walls,
+    int *out, struct why *why)
 {
 	const struct config *config = &sandbox->driver->config;
 	const char *slash = strrchr(config->spiffe_workload_socket, '/');
@@ -135,8 +135,10 @@ plan_make(const struct sandbox *sandbox, const struct cgroups *groups, uint32_t 
 	memcpy(plan.bundle, config->bundle, sizeof(plan.bundle));
 	memcpy(plan.relay_dir, config->relay_dir, sizeof(plan.relay_dir));
 	if ((slash = strrchr(config->spiffe_workload_socket, '/')) != NULL)
-		memcpy(plan.spiffe_dir, config->spiffe_workload_socket, (size_t)(slash - config->spiffe_workload_socket));
-	snprintf(plan.workspace, sizeof(plan.workspace), "%s/boxes/%s/workspace", config->data_dir, id_text(sandbox->id));
+		memcpy(
+		    plan.spiffe_dir, config->spiffe_workload_socket, (size_t)(slash - config->spiffe_workload_socket));
+	snprintf(
+	    plan.workspace, sizeof(plan.workspace), "%s/boxes/%s/workspace", config->data_dir, id_text(sandbox->id));
 	return memfd_sealed("plan", span_of_bytes(&plan, sizeof(plan)), out, why);
 }
 
@@ -204,8 +206,11 @@ maker_start(struct sandbox *sandbox, int dir, int bootstrap_fd, int plan_fd, str
 	sandbox->report_fd = fds[0];
 	sandbox->report_length = 0;
 	report = fds[1];
-	struct child_plan plan = {.path = "driver-local-box", .exec_fd = sandbox->driver->maker_fd, .argv = argv,
-	    .fds = {-1, log, log, bootstrap_fd, plan_fd, dir, lock, report}, .fds_count = BOX_FD_COUNT};
+	struct child_plan plan = {.path = "driver-local-box",
+	    .exec_fd = sandbox->driver->maker_fd,
+	    .argv = argv,
+	    .fds = {-1, log, log, bootstrap_fd, plan_fd, dir, lock, report},
+	    .fds_count = BOX_FD_COUNT};
 	if ((r = child_start(&sandbox->maker, &plan, why)) != OK ||
 	    (r = child_watch(&sandbox->maker, loop, maker_ended, sandbox, why)) != OK)
 		return r;
@@ -301,7 +306,8 @@ start_begin(struct sandbox *sandbox)
 	if (driver->state == NULL)
 		return; /* what is wanted comes again with its return */
 	sandbox->phase = PHASE_ASKING;
-	if (sandbox->maker.pidfd >= 0 || (dir >= 0 && sandbox_being_made(dir))) { /* of the start before, and not quite gone */
+	if (sandbox->maker.pidfd >= 0 ||
+	    (dir >= 0 && sandbox_being_made(dir))) { /* of the start before, and not quite gone */
 		loop_timer_set(driver->loop, &sandbox->timer, MAKER_GONE_MS, begin_again, sandbox);
 		return;
 	}

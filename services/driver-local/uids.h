@@ -9,9 +9,9 @@
 #include "common/base/id.h"
 
 struct uids {
-	int dir;	     /* links NUMBER -> sandbox id: making one is the taking */
-	uint32_t count;	     /* numbers are 0 to count - 1 */
-	struct id *owner;    /* by number; none: free */
+	int dir;	  /* links NUMBER -> sandbox id: making one is the taking */
+	uint32_t count;	  /* numbers are 0 to count - 1 */
+	struct id *owner; /* by number; none: free */
 };
 
 /* Read who has what. dir is taken over. */

@@ -103,7 +103,8 @@ const struct setting config_settings[] = {
     ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
     ROW(ssh_session_ttl_secs, SETTING_NUMBER, 0, 31536000, "86400", "ssh-session-ttl-secs", NULL,
 	"Seconds that the token of an SSH session is good for: connections that it opened stay; 0: always."),
-    {"policy_validation_failure_mode", SETTING_WORD, SETTING_FIELD(config, policy_validation_failure_mode), 0, 0, "retain_last_valid",
+    {"policy_validation_failure_mode", SETTING_WORD, SETTING_FIELD(config, policy_validation_failure_mode), 0, 0,
+	"retain_last_valid",
 	"What holds in a sandbox that cannot load a new policy: the last valid one, or nothing is allowed until one is loaded.",
 	config_failure_modes, NULL, "policy-validation-failure-mode", NULL},
     ROW(relay_endpoint, SETTING_TEXT, 0, 127, "", "relay-endpoint", "OPENSHELL_RELAY_ENDPOINT",
@@ -274,10 +275,12 @@ check_store(const struct config *config, struct why *why)
 	if (config->secret_store == 0)
 		return OK;
 	if (config->secret_store_address[0] == '\0' || config->secret_store_token_file[0] == '\0')
-		return fail(why, ERR_INVALID, "secret_store %s needs secret_store_address and secret_store_token_file", name);
+		return fail(
+		    why, ERR_INVALID, "secret_store %s needs secret_store_address and secret_store_token_file", name);
 	if (config->secret_store == 2 && config->secret_store_namespace[0] == '\0')
 		return fail(why, ERR_INVALID, "secret_store kubernetes needs secret_store_namespace");
-	if (strcmp(config->secret_store_auth, "token_file") != 0 && strcmp(config->secret_store_auth, "kubernetes") != 0)
+	if (strcmp(config->secret_store_auth, "token_file") != 0 &&
+	    strcmp(config->secret_store_auth, "kubernetes") != 0)
 		return fail(why, ERR_INVALID, "secret_store_auth is token_file or kubernetes");
 	if (strcmp(config->secret_store_auth, "kubernetes") == 0 && config->secret_store_role[0] == '\0')
 		return fail(why, ERR_INVALID, "secret_store_auth kubernetes needs secret_store_role");
@@ -336,8 +339,7 @@ config_check(struct config *config, struct why *why)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
 	if ((r = check_tls(config, why)) != OK || (r = check_relay(config->relay_endpoint, why)) != OK ||
 	    (r = check_name(config->gateway_name, why)) != OK || (r = check_store(config, why)) != OK ||
-	    (r = paths_complete(config, why)) != OK ||
-	    (r = paths_absolute(config, why)) != OK)
+	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK)
 		return r;
 	if (strlen(config->data_dir) + strlen("/run") > RUN_DIR_MAX)
 		return fail(why, ERR_RANGE, "data_dir has %zu bytes, at most %zu fit before the names of its sockets",

@@ -28,9 +28,9 @@ struct config {
 	char postgres_dir[CONFIG_PATH_BYTES];
 	char postgres_user[33];
 	unsigned secret_store; /* place among config_secret_stores */
-	char secret_store_address[CONFIG_PATH_BYTES], secret_store_mount[128], secret_store_namespace[64], secret_store_auth[32],
-	    secret_store_auth_mount[128], secret_store_role[128], secret_store_token_file[CONFIG_PATH_BYTES],
-	    authorities_file[CONFIG_PATH_BYTES];
+	char secret_store_address[CONFIG_PATH_BYTES], secret_store_mount[128], secret_store_namespace[64],
+	    secret_store_auth[32], secret_store_auth_mount[128], secret_store_role[128],
+	    secret_store_token_file[CONFIG_PATH_BYTES], authorities_file[CONFIG_PATH_BYTES];
 	char master_key_file[CONFIG_PATH_BYTES]; /* "": made at the first start, in DATA/keys */
 	struct setting_texts drivers;
 	enum log_level log_level;
@@ -44,7 +44,7 @@ struct config {
 	char spiffe_workload_socket[CONFIG_PATH_BYTES]; /* absolute; "": none */
 	uint32_t log_rows_max, log_days, ssh_session_ttl_secs;
 	unsigned policy_validation_failure_mode; /* place among config_failure_modes */
-	char relay_endpoint[128]; /* "": sandboxes of this machine alone */
+	char relay_endpoint[128];		 /* "": sandboxes of this machine alone */
 };
 
 extern const struct setting config_settings[];
@@ -54,8 +54,8 @@ extern const char *const config_failure_modes[], *const config_secret_stores[];
 struct invocation {
 	const char *config_file; /* NULL: the usual places */
 	bool foreground, sandboxes, json, settings_doc, yes;
-	uint64_t progress_fd;	 /* 0: none */
-	const char *file;	 /* the one word that check-config takes; NULL: none */
+	uint64_t progress_fd; /* 0: none */
+	const char *file;     /* the one word that check-config takes; NULL: none */
 };
 
 /*

@@ -18,13 +18,13 @@
 #include "services/gateway/lock.h"
 #include "services/gateway/pki.h"
 
-#define START_LIMIT_MS	      60000
-#define DATABASE_LIMIT_MS     600000 /* recovery after a crash reads the log from the last checkpoint on */
-#define STOP_LIMIT_MS	      5000
-#define DATABASE_STOP_MS      30000
-#define STOP_SANDBOXES_MS     30000
-#define REBIND_MS	      3000
-#define BACKLOG		      1024
+#define START_LIMIT_MS	  60000
+#define DATABASE_LIMIT_MS 600000 /* recovery after a crash reads the log from the last checkpoint on */
+#define STOP_LIMIT_MS	  5000
+#define DATABASE_STOP_MS  30000
+#define STOP_SANDBOXES_MS 30000
+#define REBIND_MS	  3000
+#define BACKLOG		  1024
 
 static void
 progress(struct gateway *gateway, const char *kind, const char *words)
@@ -51,7 +51,7 @@ bind_patiently(int fd, const struct sockaddr *address, socklen_t length, bool cr
 	bool bound;
 
 	while (!(bound = bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0) && errno == EADDRINUSE &&
-	    clock_ms() < end_ms)
+	       clock_ms() < end_ms)
 		usleep(20000);
 	return bound;
 }
@@ -142,13 +142,13 @@ prepare(struct gateway *gateway, struct why *why)
 
 	if ((r = programs_there(config, why)) != OK ||
 	    (config->database_url[0] == '\0' && (r = postgres_find(&gateway->postgres, config, why)) != OK) ||
-	    (r = data_prepare(gateway, why)) != OK || (r = listen_open(config, file_exists(data_path(config, "status.json")), &gateway->listen_fd, why)) != OK ||
+	    (r = data_prepare(gateway, why)) != OK ||
+	    (r = listen_open(config, file_exists(data_path(config, "status.json")), &gateway->listen_fd, why)) != OK ||
 	    (r = services_directories(config, why)) != OK || (r = keys_load(&gateway->keys, config, why)) != OK)
 		return r;
 	if (!config->disable_tls && !file_exists(config->tls_dir))
 		progress(gateway, "step", "making certificates (first start)");
-	if ((r = pki_prepare(config, why)) != OK ||
-	    (r = pki_register(config, note, sizeof(note), why)) != OK)
+	if ((r = pki_prepare(config, why)) != OK || (r = pki_register(config, note, sizeof(note), why)) != OK)
 		return r;
 	if (note[0] != '\0')
 		progress(gateway, "note", note);
@@ -286,9 +286,9 @@ stop_next(struct gateway *gateway)
 		bool sandboxes = driver && gateway->stop_sandboxes;
 
 		process_stop(process, sandboxes ? SIGUSR1 : 0,
-		    sandboxes			       ? STOP_SANDBOXES_MS :
-			process->stop_signal == SIGINT ? DATABASE_STOP_MS :
-							 STOP_LIMIT_MS);
+		    sandboxes			     ? STOP_SANDBOXES_MS
+		    : process->stop_signal == SIGINT ? DATABASE_STOP_MS
+						     : STOP_LIMIT_MS);
 		if (process->state == PROCESS_STOPPING)
 			return;
 	}
@@ -409,7 +409,7 @@ gateway_run(const struct config *config, int progress_fd, struct why *why)
 	gateway->lock_fd = gateway->listen_fd = -1;
 	gateway->progress_fd = progress_fd;
 	gateway->started_ms = clock_wall_ms();
-	umask(022); /* what is private is made with its own mode */
+	umask(022);		  /* what is private is made with its own mode */
 	signal(SIGPIPE, SIG_IGN); /* whoever asked for the start may be gone at its first word */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN); /* until it serves: rotate-key says it again */

@@ -22,7 +22,7 @@ struct gateway {
 	int lock_fd, listen_fd, progress_fd; /* -1: none */
 	enum gateway_phase phase;
 	bool stop_sandboxes;
-	int64_t started_ms; /* wall clock */
+	int64_t started_ms;			 /* wall clock */
 	struct process processes[PROCESSES_MAX]; /* in the order of their start */
 	size_t processes_n, at;			 /* at: the one that is started or stopped now */
 	char paths[SERVICES_N][PATH_BYTES];

@@ -82,7 +82,8 @@ master_load(const struct config *config, struct secret *out, struct why *why)
 	if (!file_exists(path) &&
 	    (file_exists(key_path(config, "credentials.ring")) || file_exists(data_path(config, "postgres"))))
 		return fail(why, ERR_STATE,
-		    "the master key %s is not there, and what is stored cannot be opened without it: restore it from a backup", path);
+		    "the master key %s is not there, and what is stored cannot be opened without it: restore it from a backup",
+		    path);
 	return key_load(path, out, why);
 }
 
@@ -93,7 +94,8 @@ keys_ring_save(const struct config *config, const struct secret *master, const s
 	char path[PATH_BYTES];
 
 	ring_write(ring, master, bytes);
-	return file_replace(keys_ring_path(config, path), 0400, span_of_bytes(bytes, RING_BYTES(ring->count)), true, why);
+	return file_replace(
+	    keys_ring_path(config, path), 0400, span_of_bytes(bytes, RING_BYTES(ring->count)), true, why);
 }
 
 enum err

@@ -17,9 +17,9 @@ struct keys {
 	struct key_pair state, credentials, api; /* fresh at each start of the gateway */
 	struct key_pair relay, driver;		 /* kept: running sandboxes know the relay by its key */
 	struct key_pair driver_box;		 /* kept: claims are boxed for it */
-	struct secret master;			 /* kept, or the configuration's: the root of claims and stored secrets */
-	uint8_t credentials_box[32];		 /* derived from it: public half of what secrets are sealed for */
-	struct secret audit;			 /* kept: chains the audit rows */
+	struct secret master;	     /* kept, or the configuration's: the root of claims and stored secrets */
+	uint8_t credentials_box[32]; /* derived from it: public half of what secrets are sealed for */
+	struct secret audit;	     /* kept: chains the audit rows */
 };
 
 /*
@@ -37,10 +37,11 @@ const char *keys_master_path(const struct config *config, char to[PATH_BYTES]);
 const char *keys_ring_path(const struct config *config, char to[PATH_BYTES]);
 
 /* Read both; they are the caller's to wipe. ERR_NOT_FOUND there is no ring yet; otherwise as keys_load. */
-enum err keys_ring_load(const struct config *config, struct secret *master, struct ring *ring, struct why *why) must_check;
+enum err keys_ring_load(
+    const struct config *config, struct secret *master, struct ring *ring, struct why *why) must_check;
 
 /* Replace the ring at once and for good: whoever reads it sees the old one or the new one. */
-enum err keys_ring_save(const struct config *config, const struct secret *master, const struct ring *ring, struct why *why)
-    must_check;
+enum err keys_ring_save(
+    const struct config *config, const struct secret *master, const struct ring *ring, struct why *why) must_check;
 
 #endif

@@ -17,10 +17,10 @@
 #include "services/gateway/file.h"
 #include "services/gateway/ssl.h"
 
-#define YEAR_S	    (365L * 24 * 3600)
-#define RENEW_S	    (30L * 24 * 3600)
-#define PEM_BYTES   16384
-#define SANS_BYTES  8192
+#define YEAR_S	   (365L * 24 * 3600)
+#define RENEW_S	   (30L * 24 * 3600)
+#define PEM_BYTES  16384
+#define SANS_BYTES 8192
 
 /* Names every server certificate has, as clients and sandboxes may write the gateway's host. */
 static const char *const default_sans[] = {"openshell", "openshell.openshell.svc",
@@ -76,7 +76,7 @@ fail_ssl(struct why *why, const char *step)
 /* What a certificate says of its holder. */
 struct subject {
 	const char *common_name;
-	const char *units[2]; /* OU: the roles of a client */
+	const char *units[2];					 /* OU: the roles of a client */
 	const char *usage, *extended_usage, *constraints, *sans; /* in OpenSSL's notation; NULL: without */
 };
 
@@ -88,11 +88,11 @@ subject_set(X509 *cert, const struct subject *subject)
 	if (X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)"openshell", -1, -1, 0) != 1)
 		return false;
 	for (size_t i = 0; i < COUNT(subject->units) && subject->units[i] != NULL; i++)
-		if (X509_NAME_add_entry_by_txt(name, "OU", MBSTRING_UTF8, (const unsigned char *)subject->units[i], -1,
-			-1, 0) != 1)
+		if (X509_NAME_add_entry_by_txt(
+			name, "OU", MBSTRING_UTF8, (const unsigned char *)subject->units[i], -1, -1, 0) != 1)
 			return false;
-	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)subject->common_name, -1, -1,
-	    0) == 1;
+	return X509_NAME_add_entry_by_txt(
+		   name, "CN", MBSTRING_UTF8, (const unsigned char *)subject->common_name, -1, -1, 0) == 1;
 }
 
 static bool
@@ -131,8 +131,7 @@ serial_set(X509 *cert)
 
 /* issuer NULL: signed by itself. An hour is taken off the beginning for clocks that run behind. */
 static enum err
-cert_make(const struct subject *subject, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, X509 **out,
-    struct why *why)
+cert_make(const struct subject *subject, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, X509 **out, struct why *why)
 {
 	auto_cert X509 *cert = X509_new();
 	X509 *by = issuer == NULL ? cert : issuer;
@@ -167,8 +166,7 @@ static bool
 san_valid(const char *name)
 {
 	return is_address(name) ||
-	    span_only(span_of_text(name),
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*");
+	       span_only(span_of_text(name), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*");
 }
 
 /* Each wanted name: the defaults, the person's own, the address we listen on. */
@@ -205,8 +203,8 @@ san_covered(void *self, const char *name)
 {
 	X509 *cert = self;
 
-	return is_address(name) ? X509_check_ip_asc(cert, name, 0) == 1 :
-				  X509_check_host(cert, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
+	return is_address(name) ? X509_check_ip_asc(cert, name, 0) == 1
+				: X509_check_host(cert, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1;
 }
 
 /* A pair of PEM texts, key wiped when done with. */
@@ -283,8 +281,11 @@ server_make(const struct config *config, EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_k
 {
 	char sans[SANS_BYTES];
 	struct text text = TEXT_OF(sans);
-	const struct subject server = {.common_name = "openshell-gateway", .constraints = "critical,CA:FALSE",
-	    .usage = "critical,digitalSignature", .extended_usage = "serverAuth", .sans = sans};
+	const struct subject server = {.common_name = "openshell-gateway",
+	    .constraints = "critical,CA:FALSE",
+	    .usage = "critical,digitalSignature",
+	    .extended_usage = "serverAuth",
+	    .sans = sans};
 	enum err r;
 
 	if ((r = sans_each(config, san_write, &text, why)) != OK)
@@ -296,11 +297,14 @@ server_make(const struct config *config, EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_k
 static enum err
 bundle_make(const struct config *config, const char *directory, struct why *why)
 {
-	static const struct subject authority = {.common_name = "openshell-ca", .constraints = "critical,CA:TRUE,pathlen:0",
+	static const struct subject authority = {.common_name = "openshell-ca",
+	    .constraints = "critical,CA:TRUE,pathlen:0",
 	    .usage = "critical,keyCertSign,cRLSign"};
 	static const struct subject client = {.common_name = "openshell-client",
-	    .units = {"openshell-user", "openshell-admin"}, .constraints = "critical,CA:FALSE",
-	    .usage = "critical,digitalSignature", .extended_usage = "clientAuth"};
+	    .units = {"openshell-user", "openshell-admin"},
+	    .constraints = "critical,CA:FALSE",
+	    .usage = "critical,digitalSignature",
+	    .extended_usage = "clientAuth"};
 	auto_key EVP_PKEY *ca_key = EVP_EC_gen("P-256");
 	auto_key EVP_PKEY *server_key = EVP_EC_gen("P-256");
 	auto_key EVP_PKEY *client_key = EVP_EC_gen("P-256");
@@ -460,7 +464,8 @@ pki_entry_foreign(const char *metadata)
 
 	if (file_read(metadata, text, sizeof(text), NULL, &why) != OK)
 		return false;
-	return strstr(text, "://127.") == NULL && strstr(text, "://[::1]") == NULL && strstr(text, "://localhost") == NULL;
+	return strstr(text, "://127.") == NULL && strstr(text, "://[::1]") == NULL &&
+	       strstr(text, "://localhost") == NULL;
 }
 
 static enum err

@@ -98,8 +98,8 @@ programs_find(struct postgres *postgres, const struct config *config, struct why
 	cluster_version(postgres, version);
 	if (config->postgres_dir[0] != '\0') {
 		if (!has_programs(config->postgres_dir))
-			return fail(why, ERR_NOT_FOUND, "postgres_dir %s holds no initdb and postgres",
-			    config->postgres_dir);
+			return fail(
+			    why, ERR_NOT_FOUND, "postgres_dir %s holds no initdb and postgres", config->postgres_dir);
 		snprintf(postgres->bin, sizeof(postgres->bin), "%s", config->postgres_dir);
 		return OK;
 	}
@@ -208,8 +208,14 @@ tool_run(const struct postgres *postgres, const char *const *argv, int in, struc
 	char path[PATH_BYTES], said[256], search[PATH_BYTES]; /* initdb looks for itself, and then for postgres */
 	const char *const environment[] = {search, "LC_ALL=C", "TZ=UTC", NULL};
 	auto_fd int out = memfd_create("output", MFD_CLOEXEC);
-	struct child_plan plan = {.path = path, .argv = argv, .envp = environment, .fds = {in, out, out, in},
-	    .fds_count = 4, .die_with_parent = true, .set_ids = postgres->set_ids, .uid = postgres->uid,
+	struct child_plan plan = {.path = path,
+	    .argv = argv,
+	    .envp = environment,
+	    .fds = {in, out, out, in},
+	    .fds_count = 4,
+	    .die_with_parent = true,
+	    .set_ids = postgres->set_ids,
+	    .uid = postgres->uid,
 	    .gid = postgres->gid};
 	struct child child;
 	enum err r;
@@ -222,8 +228,7 @@ tool_run(const struct postgres *postgres, const char *const *argv, int in, struc
 	if ((code = child_exit_code(child_wait(&child))) == 0)
 		return OK;
 	reason_find(out, said, sizeof(said));
-	return fail(why, ERR_SYSTEM, "%s ended with code %d: %s", argv[0], code,
-	    log_quote(span_of_text(said)));
+	return fail(why, ERR_SYSTEM, "%s ended with code %d: %s", argv[0], code, log_quote(span_of_text(said)));
 }
 
 static enum err
@@ -257,8 +262,8 @@ initdb_run(const struct postgres *postgres, const char *directory, struct why *w
 static enum err
 role_make(const struct postgres *postgres, const char *directory, struct why *why)
 {
-	const char *const argv[] = {"postgres", "--single", "-j", "-D", directory, "-c", "log_statement=none", "postgres",
-	    NULL};
+	const char *const argv[] = {
+	    "postgres", "--single", "-j", "-D", directory, "-c", "log_statement=none", "postgres", NULL};
 	char sql[512];
 	struct text text = TEXT_OF(sql);
 	auto_fd int fd = -1;
@@ -290,8 +295,8 @@ cluster_make(struct postgres *postgres, const struct config *config, struct why 
 
 	random_hex(postgres->password);
 	data_path_into(config, "postgres.new", made);
-	if ((r = file_replace(data_path(config, "keys/postgres.password"), 0600, span_of_text(postgres->password), true, why)) !=
-		OK ||
+	if ((r = file_replace(data_path(config, "keys/postgres.password"), 0600, span_of_text(postgres->password), true,
+		 why)) != OK ||
 	    (r = tree_remove_whole(AT_FDCWD, made, why)) != OK ||
 	    (r = dir_make_for(made, 0700, postgres->uid, postgres->gid, why)) != OK ||
 	    (r = initdb_run(postgres, made, why)) != OK || (r = role_make(postgres, made, why)) != OK ||
@@ -312,7 +317,8 @@ password_load(struct postgres *postgres, const struct config *config, struct why
 	enum err r = file_read(path, postgres->password, sizeof(postgres->password), &length, why);
 
 	if (r == OK && length != POSTGRES_PASSWORD_BYTES - 1)
-		return fail(why, ERR_INVALID, "%s does not hold the database's password: restore it from a backup", path);
+		return fail(
+		    why, ERR_INVALID, "%s does not hold the database's password: restore it from a backup", path);
 	return r == ERR_NOT_FOUND ? because(why, r, "the database is there, but its password is not") : r;
 }
 

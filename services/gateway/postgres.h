@@ -12,7 +12,7 @@
 struct postgres {
 	char bin[CONFIG_PATH_BYTES]; /* directory of initdb and postgres */
 	char cluster[PATH_BYTES], socket_dir[PATH_BYTES];
-	bool set_ids;		     /* we are root: it runs as uid and gid */
+	bool set_ids; /* we are root: it runs as uid and gid */
 	uid_t uid;
 	gid_t gid;
 	char password[POSTGRES_PASSWORD_BYTES]; /* of the role that state uses */
@@ -34,8 +34,8 @@ enum err postgres_find(struct postgres *postgres, const struct config *config, s
  *
  * state_gid  group whose members may reach the socket, when we are root
  */
-enum err postgres_prepare(struct postgres *postgres, const struct config *config, gid_t state_gid, struct why *why)
-    must_check;
+enum err postgres_prepare(
+    struct postgres *postgres, const struct config *config, gid_t state_gid, struct why *why) must_check;
 
 /* Before each start of the server: end what a killed one left running, and a lock file that misleads. */
 void postgres_clear(const struct postgres *postgres);

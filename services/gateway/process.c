@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define ASK_EVERY_MS	10
+#define ASK_EVERY_MS   10
 #define BACKOFF_MAX_MS 800 /* and a start: back within a second, however often it is killed */
 
 const char *
@@ -31,9 +31,9 @@ backoff_next(struct backoff *backoff, uint64_t ran_ms)
 		return 0;
 	}
 	if (ran_ms < 10000)
-		backoff->delay_ms = backoff->delay_ms == 0    ? 100 :
-		    backoff->delay_ms < BACKOFF_MAX_MS ? backoff->delay_ms * 2 :
-							 BACKOFF_MAX_MS;
+		backoff->delay_ms = backoff->delay_ms == 0		 ? 100
+				    : backoff->delay_ms < BACKOFF_MAX_MS ? backoff->delay_ms * 2
+									 : BACKOFF_MAX_MS;
 	return backoff->delay_ms;
 }
 
@@ -74,8 +74,8 @@ static void
 ready_readable(void *self, uint32_t events)
 {
 	struct process *process = self;
-	ssize_t n = read(process->ready_fd, process->said + process->said_length,
-	    sizeof(process->said) - 1 - process->said_length);
+	ssize_t n = read(
+	    process->ready_fd, process->said + process->said_length, sizeof(process->said) - 1 - process->said_length);
 
 	(void)events;
 	if (n <= 0) {
@@ -212,8 +212,8 @@ process_start(struct process *process)
 		is_gone(process);
 		return;
 	}
-	log_info("child.start", "name=%s pid=%d restarts=%u", process->name, (int)process->child.pid,
-	    process->restarts);
+	log_info(
+	    "child.start", "name=%s pid=%d restarts=%u", process->name, (int)process->child.pid, process->restarts);
 	loop_timer_set(process->loop, &process->timer, process->start_limit_ms, kill_now, process);
 	if (process->serves != NULL)
 		loop_timer_set(process->loop, &process->asking, 0, ask, process);

@@ -36,10 +36,10 @@ uint32_t backoff_next(struct backoff *backoff, uint64_t ran_ms);
 /* One of our children. Its owner fills in the upper part and leaves the rest zero. */
 struct process {
 	const char *name;
-	struct child_plan plan;	 /* argv, descriptors, ids; with ready_number it gets the pipe there */
-	int ready_number;	 /* descriptor on which it says "ready"; 0: it is asked by serves() */
+	struct child_plan plan; /* argv, descriptors, ids; with ready_number it gets the pipe there */
+	int ready_number;	/* descriptor on which it says "ready"; 0: it is asked by serves() */
 	bool (*serves)(void *serves_self, pid_t pid); /* asked every 10 ms while it starts */
-	void (*prepare)(void *serves_self); /* before each start; may be NULL */
+	void (*prepare)(void *serves_self);	      /* before each start; may be NULL */
 	void *serves_self;
 	uint32_t start_limit_ms; /* to serve in; it is killed then */
 	int stop_signal;
@@ -49,13 +49,13 @@ struct process {
 
 	enum process_state state;
 	struct child child;
-	bool keep; /* served once: start it again when it dies */
+	bool keep;  /* served once: start it again when it dies */
 	bool again; /* was asked to end so that it starts again */
 	uint32_t restarts;
-	uint64_t started_ms;  /* clock_ms of the last start */
-	int64_t since_ms;     /* wall clock of the last change of state */
+	uint64_t started_ms; /* clock_ms of the last start */
+	int64_t since_ms;    /* wall clock of the last change of state */
 	struct backoff backoff;
-	struct timer timer;   /* until the next start, the start's limit, or the kill after stop */
+	struct timer timer; /* until the next start, the start's limit, or the kill after stop */
 	struct timer asking;
 	int ready_fd;
 	struct watch ready_watch;

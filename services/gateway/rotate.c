@@ -43,8 +43,8 @@ rotation_parse(struct span line, struct rotation *out, struct why *why)
 	struct rotation rotation;
 	enum err r;
 
-	if (!word_take(&rest, "newest=", &newest) || !word_take(&rest, "old=", &old) || !word_take(&rest, "quiet_ms=", &quiet) ||
-	    !hex_read(newest, rotation.newest, sizeof(rotation.newest)))
+	if (!word_take(&rest, "newest=", &newest) || !word_take(&rest, "old=", &old) ||
+	    !word_take(&rest, "quiet_ms=", &quiet) || !hex_read(newest, rotation.newest, sizeof(rotation.newest)))
 		return fail(why, ERR_SYNTAX, "not the progress of a rotation");
 	if ((r = number_parse(old, 0, UINT64_MAX, &rotation.old, why)) != OK ||
 	    (r = number_parse(quiet, 0, UINT64_MAX, &rotation.quiet_ms, why)) != OK)
@@ -73,8 +73,8 @@ poke(const struct config *config, struct why *why)
 	enum err r = lock_signal(config, SIGUSR2, &pidfd, why);
 
 	if (r == OK && pidfd < 0)
-		return fail(why, ERR_UNAVAILABLE,
-		    "the gateway ended; nothing is lost: start it and run rotate-key again");
+		return fail(
+		    why, ERR_UNAVAILABLE, "the gateway ended; nothing is lost: start it and run rotate-key again");
 	return r;
 }
 
@@ -161,7 +161,8 @@ owner_check(int keys, struct why *why)
 	if (fstat(keys, &st) < 0)
 		return fail_errno(why, ERR_SYSTEM, "fstat");
 	if (st.st_uid != geteuid())
-		return fail(why, ERR_DENIED, "the gateway's keys belong to user %u: run rotate-key as that user, as the gateway runs",
+		return fail(why, ERR_DENIED,
+		    "the gateway's keys belong to user %u: run rotate-key as that user, as the gateway runs",
 		    (unsigned)st.st_uid);
 	return OK;
 }

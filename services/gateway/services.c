@@ -117,10 +117,11 @@ credentials_yaml(const struct service_source *source, struct text *out)
 	const struct config *config = source->config;
 	const struct {
 		const char *key, *value;
-	} told[] = {{"store_address", config->secret_store_address}, {"store_token_file", config->secret_store_token_file},
-	    {"store_mount", config->secret_store_mount}, {"store_auth", config->secret_store_auth},
-	    {"store_auth_mount", config->secret_store_auth_mount}, {"store_role", config->secret_store_role},
-	    {"store_namespace", config->secret_store_namespace}, {"ca_file", config->authorities_file}};
+	} told[] = {{"store_address", config->secret_store_address},
+	    {"store_token_file", config->secret_store_token_file}, {"store_mount", config->secret_store_mount},
+	    {"store_auth", config->secret_store_auth}, {"store_auth_mount", config->secret_store_auth_mount},
+	    {"store_role", config->secret_store_role}, {"store_namespace", config->secret_store_namespace},
+	    {"ca_file", config->authorities_file}};
 	char path[PATH_BYTES];
 
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
@@ -194,8 +195,8 @@ api_yaml(const struct service_source *source, struct text *out)
 	add_key(out, "credentials_key", source->keys->credentials_box);
 	text_add(out, "tls: %s\nallow_unauthenticated: %s\n", config->disable_tls ? "false" : "true",
 	    config->disable_tls ? "true" : "false");
-	text_add(out, "enable_loopback_service_http: %s\nserver_sans:%s\n", config->enable_loopback_service_http ? "true" : "false",
-	    config->server_sans.count == 0 ? " []" : "");
+	text_add(out, "enable_loopback_service_http: %s\nserver_sans:%s\n",
+	    config->enable_loopback_service_http ? "true" : "false", config->server_sans.count == 0 ? " []" : "");
 	for (size_t i = 0; i < config->server_sans.count; i++)
 		add_list_item(out, config->server_sans.at[i]);
 	for (size_t i = 0; i < COUNT(files) && !config->disable_tls; i++) {

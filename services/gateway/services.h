@@ -7,14 +7,14 @@
 #include "services/gateway/keys.h"
 #include "services/gateway/postgres.h"
 
-#define SERVICES_N	     5
-#define SERVICE_YAML_BYTES   16384
+#define SERVICES_N	   5
+#define SERVICE_YAML_BYTES 16384
 
 struct service {
 	const char *name;
-	unsigned uid_offset;	   /* as root it runs as service_uid_base plus this; 0: stays root */
-	const char *directory;	   /* below run/, made and given to it; NULL: none */
-	bool listens;		   /* gets the public listening socket */
+	unsigned uid_offset;   /* as root it runs as service_uid_base plus this; 0: stays root */
+	const char *directory; /* below run/, made and given to it; NULL: none */
+	bool listens;	       /* gets the public listening socket */
 };
 
 extern const struct service services[SERVICES_N];
@@ -33,7 +33,7 @@ struct service_source {
 };
 
 /* The YAML text for a service; out holds SERVICE_YAML_BYTES and is the caller's to wipe. ERR_LIMIT when it does not fit. */
-enum err service_yaml(const struct service *service, const struct service_source *source, struct text *out,
-    struct why *why) must_check;
+enum err service_yaml(
+    const struct service *service, const struct service_source *source, struct text *out, struct why *why) must_check;
 
 #endif

@@ -115,8 +115,11 @@ daemon_spawn(const struct config *config, int argc, char **argv, int progress_fd
 {
 	auto_free const char **words = calloc((size_t)argc + 4, sizeof(char *));
 	auto_fd int log_fd = -1;
-	struct child_plan plan = {.path = "/proc/self/exe", .argv = words, .envp = (const char *const *)environ,
-	    .fds_count = PROGRESS_FD + 1, .new_session = true};
+	struct child_plan plan = {.path = "/proc/self/exe",
+	    .argv = words,
+	    .envp = (const char *const *)environ,
+	    .fds_count = PROGRESS_FD + 1,
+	    .new_session = true};
 	enum err r;
 
 	if (words == NULL)
@@ -177,6 +180,6 @@ start_daemon(const struct config *config, int argc, char **argv, struct why *why
 	child_wait(&child);
 	if (view.failed)
 		return fail(why, ERR_UNAVAILABLE, "%s", view.words);
-	return fail(why, ERR_UNAVAILABLE, "the gateway ended before it served; %s says more",
-	    data_path(config, "gateway.log"));
+	return fail(
+	    why, ERR_UNAVAILABLE, "the gateway ended before it served; %s says more", data_path(config, "gateway.log"));
 }

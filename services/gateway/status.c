@@ -51,11 +51,12 @@ add_why(struct text *text, const struct process *process)
 static void
 add_process(struct text *text, const struct process *process)
 {
-	bool runs = process->state == PROCESS_STARTING || process->state == PROCESS_UP ||
-	    process->state == PROCESS_STOPPING;
+	bool runs =
+	    process->state == PROCESS_STARTING || process->state == PROCESS_UP || process->state == PROCESS_STOPPING;
 
-	text_add(text, "    {\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"restarts\": %u, \"since\": ",
-	    process->name, runs ? (int)process->child.pid : 0, process_state_name(process->state), process->restarts);
+	text_add(text,
+	    "    {\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"restarts\": %u, \"since\": ", process->name,
+	    runs ? (int)process->child.pid : 0, process_state_name(process->state), process->restarts);
 	add_time(text, process->since_ms);
 	add_why(text, process);
 	text_add(text, "}");
@@ -98,7 +99,8 @@ table_print(const struct yaml_node *root, const struct config *config)
 {
 	const struct yaml_node *list = yaml_get(root, "processes");
 
-	printf("The gateway is %s.\n\n  Endpoint  %s\n  Pid       %s\n  Version   %s\n  Started   %s\n  Data      %s\n\n",
+	printf(
+	    "The gateway is %s.\n\n  Endpoint  %s\n  Pid       %s\n  Version   %s\n  Started   %s\n  Data      %s\n\n",
 	    value(root, "state"), value(root, "endpoint"), value(root, "pid"), value(root, "version"),
 	    value(root, "started"), config->data_dir);
 	printf("  %-14s %-9s %-9s %-9s %s\n", "PROCESS", "PID", "STATE", "RESTARTS", "SINCE");
@@ -135,7 +137,8 @@ status_print(const struct config *config, bool json, bool *running, struct why *
 	*running = true;
 	r = file_read(data_path(config, "status.json"), text, sizeof(text), &length, why);
 	if (r == ERR_NOT_FOUND) { /* it holds the lock, but has no process yet or no more */
-		printf(json ? "{\n  \"state\": \"starting\",\n  \"pid\": %d\n}\n" : "The gateway is starting (pid %d).\n",
+		printf(
+		    json ? "{\n  \"state\": \"starting\",\n  \"pid\": %d\n}\n" : "The gateway is starting (pid %d).\n",
 		    (int)pid);
 		return OK;
 	}
@@ -169,8 +172,8 @@ wait_gone(int pidfd, pid_t pid, struct why *why)
 			return OK;
 		}
 	}
-	return fail(why, ERR_TIMEOUT, "the gateway (pid %d) did not end within %d seconds", (int)pid,
-	    STOP_WAIT_MS / 1000);
+	return fail(
+	    why, ERR_TIMEOUT, "the gateway (pid %d) did not end within %d seconds", (int)pid, STOP_WAIT_MS / 1000);
 }
 
 enum err
@@ -189,6 +192,7 @@ status_stop(const struct config *config, bool sandboxes, struct why *why)
 	if ((r = lock_signal(config, sandboxes ? SIGUSR1 : SIGTERM, &pidfd, why)) != OK ||
 	    (pidfd >= 0 && (r = wait_gone(pidfd, pid, why)) != OK))
 		return r;
-	printf("The gateway has stopped.%s\n", sandboxes ? "" : " Sandboxes that were running go on and reconnect at the next start.");
+	printf("The gateway has stopped.%s\n",
+	    sandboxes ? "" : " Sandboxes that were running go on and reconnect at the next start.");
 	return OK;
 }

@@ -15,6 +15,7 @@ fill_lost(struct msg *m, uint64_t stream, const char *words)
 	*m = (struct msg){.id = DOOR_CLOSED, .door_closed = {stream, span_of_text(words)}};
 }
 
+/* clang-format off */
 static const struct passage_kind door_kind = {
 	.place = PASSAGE_DOOR,
 	.name = "door",
@@ -30,6 +31,7 @@ static const struct passage_kind door_kind = {
 	.fill_stop = fill_unwanted,
 	.fill_lost = fill_lost,
 };
+/* clang-format on */
 
 /*
  * Open a stream into a sandbox.

@@ -31,16 +31,15 @@ session_open(struct relay *relay, struct peer *peer)
 	list_init(&session->passages);
 	list_append(&relay->strangers, &session->link);
 	peer->self = session;
-	loop_timer_set(relay->loop, &session->deadline,
-	    ++relay->strangers_n > STRANGERS_MAX ? 0 : STRANGER_MS, stranger_late, session);
+	loop_timer_set(relay->loop, &session->deadline, ++relay->strangers_n > STRANGERS_MAX ? 0 : STRANGER_MS,
+	    stranger_late, session);
 }
 
 /* State is told only of the end of what it was told the beginning of. */
 static void
 tell_down(const struct session *session)
 {
-	struct msg m = {
-	    .id = SESSION_DOWN, .session_down = {session->sandbox, session->epoch, session->instance}};
+	struct msg m = {.id = SESSION_DOWN, .session_down = {session->sandbox, session->epoch, session->instance}};
 
 	/* Away: it hears of all sessions when it is back, and so that this one is not among them. */
 	if (peer_tell(session->relay->state, &m, NULL) != OK)
@@ -75,8 +74,8 @@ session_close(struct session *session, const char *words)
 
 	detach(session, words);
 	if (session->enrolled)
-		log_info("session.close", "sandbox=%s epoch=%u why=\"%s\"", id_text(session->sandbox),
-		    session->epoch, words);
+		log_info("session.close", "sandbox=%s epoch=%u why=\"%s\"", id_text(session->sandbox), session->epoch,
+		    words);
 	reply_fail(&session->reply, ERR_UNAVAILABLE, &why);
 	session->peer->self = NULL;
 	peer_unref(session->peer);
@@ -90,10 +89,10 @@ announce_some(struct relay *relay)
 	struct session *session;
 	size_t sent = 0;
 
-	list_each (session, &relay->unannounced, struct session, link) {
-		struct msg m = {
-		    .id = SESSION_UP, .session_up = {session->sandbox, session->epoch, session->instance,
-	    session->config_revision, session->secrets_revision}};
+	list_each(session, &relay->unannounced, struct session, link) {
+		struct msg m = {.id = SESSION_UP,
+		    .session_up = {session->sandbox, session->epoch, session->instance, session->config_revision,
+			session->secrets_revision}};
 
 		if (peer_tell(relay->state, &m, NULL) != OK)
 			return false;
@@ -120,7 +119,7 @@ session_announce_all(struct relay *relay)
 {
 	struct session *session;
 
-	list_each (session, &relay->sessions, struct session, link) {
+	list_each(session, &relay->sessions, struct session, link) {
 		list_remove(&session->link);
 		list_append(&relay->unannounced, &session->link);
 	}
@@ -204,8 +203,8 @@ enrol_checked(void *self, enum err r, struct msg *answer, const struct why *why)
 	else
 		reason = *why;
 	if (r != OK) {
-		log_warning("enrol.refused", "sandbox=%s epoch=%u error=%s why=\"%s\"",
-		    id_text(session->asked.sandbox), session->asked.epoch, err_name(r), reason.text);
+		log_warning("enrol.refused", "sandbox=%s epoch=%u error=%s why=\"%s\"", id_text(session->asked.sandbox),
+		    session->asked.epoch, err_name(r), reason.text);
 		reply_fail(&session->reply, r, &reason);
 		return;
 	}
@@ -247,7 +246,8 @@ session_enrol(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (session->check != 0)
 		return fail(why, ERR_BUSY, "an enrolment of this connection is being looked at");
 	if (relay->checks_n >= ENROL_CHECKS_MAX) /* strangers together must not be more than state can look at */
-		return fail(why, ERR_UNAVAILABLE, "%d enrolments are being looked at; try again in a moment", ENROL_CHECKS_MAX);
+		return fail(
+		    why, ERR_UNAVAILABLE, "%d enrolments are being looked at; try again in a moment", ENROL_CHECKS_MAX);
 	relay->checks_n++;
 	session->asked.sandbox = in->sandbox;
 	session->asked.epoch = in->epoch;

@@ -18,6 +18,7 @@ fill_lost(struct msg *m, uint64_t stream, const char *words)
 }
 
 /* Standard input (0) and terminal size (3) flow to the link, output (1) and error (2) to api. */
+/* clang-format off */
 static const struct passage_kind exec_kind = {
 	.place = PASSAGE_EXEC,
 	.name = "command",
@@ -30,6 +31,7 @@ static const struct passage_kind exec_kind = {
 	.fill_stop = fill_kill,
 	.fill_lost = fill_lost,
 };
+/* clang-format on */
 
 /*
  * Run a command in a sandbox and open its stream.
@@ -45,8 +47,8 @@ exec_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	(void)answer;
 	start.exec_start.sandbox = (struct id){{0}}; /* the link knows whose it is */
-	return passage_start(self, &exec_kind, m, m->exec_start.sandbox, m->exec_start.stream, &start,
-	    &start.exec_start.stream, why);
+	return passage_start(
+	    self, &exec_kind, m, m->exec_start.sandbox, m->exec_start.stream, &start, &start.exec_start.stream, why);
 }
 
 /* The command ended: told to its caller, and forgotten. In: exec_exited, from a link. */

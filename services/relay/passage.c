@@ -87,7 +87,8 @@ reached(unsigned n, unsigned max)
 static enum err
 room_for(struct relay *relay, const struct passage_kind *kind, struct session *session, struct why *why)
 {
-	const struct passage_counts *all = counts_of(kind, relay->passages), *own = counts_of(kind, session->passages_n);
+	const struct passage_counts *all = counts_of(kind, relay->passages),
+				    *own = counts_of(kind, session->passages_n);
 
 	if (reached(all->open, kind->all_max))
 		return fail(why, ERR_LIMIT, "%u %s are open", all->open, kind->plural);
@@ -172,7 +173,7 @@ caller_close(struct relay *relay, struct peer *peer)
 	struct passage *passage;
 
 	(void)relay;
-	list_each (passage, &caller->passages, struct passage, in_caller) {
+	list_each(passage, &caller->passages, struct passage, in_caller) {
 		passage_stop(passage);
 		passage_free(passage);
 	}
@@ -185,7 +186,7 @@ passage_end_all(struct session *session, const char *words)
 {
 	struct passage *passage;
 
-	list_each (passage, &session->passages, struct passage, in_session)
+	list_each(passage, &session->passages, struct passage, in_session)
 		lose(passage, words);
 }
 
@@ -213,8 +214,8 @@ started(void *self, enum err r, struct msg *answer, const struct why *why)
 }
 
 static struct passage *
-passage_new(struct relay *relay, const struct passage_kind *kind, const struct msg *m, struct session *session,
-    uint64_t stream)
+passage_new(
+    struct relay *relay, const struct passage_kind *kind, const struct msg *m, struct session *session, uint64_t stream)
 {
 	struct passage *passage = calloc(1, sizeof(*passage));
 	struct caller *caller = m->from->self;

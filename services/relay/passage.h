@@ -12,15 +12,15 @@ struct passage;
 
 /* What passes: a command, or a door. */
 struct passage_kind {
-	enum passage_place place;  /* where these are counted */
-	const char *name, *plural; /* for reasons and logs */
-	enum msg_id started;	   /* the answer that opens it */
-	uint8_t inward;		   /* bits of the channels that api writes */
-	uint8_t outward;	   /* and of those that the link writes */
-	bool ends_with_channels;   /* it is over when all of them have ended */
-	unsigned all_max, sandbox_max;			    /* open at one time */
-	unsigned starting_all_max, starting_sandbox_max;    /* not yet answered by the sandbox; 0: not limited by itself */
-	void (*fill_stop)(struct msg *m, uint64_t stream);  /* tell the link that nobody wants it any more */
+	enum passage_place place;			 /* where these are counted */
+	const char *name, *plural;			 /* for reasons and logs */
+	enum msg_id started;				 /* the answer that opens it */
+	uint8_t inward;					 /* bits of the channels that api writes */
+	uint8_t outward;				 /* and of those that the link writes */
+	bool ends_with_channels;			 /* it is over when all of them have ended */
+	unsigned all_max, sandbox_max;			 /* open at one time */
+	unsigned starting_all_max, starting_sandbox_max; /* not yet answered by the sandbox; 0: not limited by itself */
+	void (*fill_stop)(struct msg *m, uint64_t stream); /* tell the link that nobody wants it any more */
 	void (*fill_lost)(struct msg *m, uint64_t stream, const char *words); /* tell api that it is lost */
 };
 
@@ -82,7 +82,8 @@ bool passage_forward(struct passage *passage, const struct peer *from, struct ms
 void passage_tell(struct peer *peer, const struct msg *m);
 
 /* An end broke the stream's rules: a link is cut, and with it all its streams; a caller loses this one. ERR_PROTOCOL. */
-enum err passage_breach(struct passage *passage, const struct peer *from, const char *words, struct why *why) must_check;
+enum err passage_breach(
+    struct passage *passage, const struct peer *from, const char *words, struct why *why) must_check;
 
 /* Tell the link that nobody wants it any more. */
 void passage_stop(const struct passage *passage);

@@ -6,17 +6,17 @@
 #include "common/bus/peer.h"
 #include "services/relay/table.h"
 
-#define SESSIONS_MAX	  20000
-#define STRANGERS_MAX	  1000
-#define STRANGER_MS	  10000 /* to enrol in */
-#define ENROL_CHECKS_MAX  64 /* under way at state at one time */
-#define EXECS_MAX	  4096
-#define EXECS_SANDBOX_MAX 256
-#define DOORS_MAX	  4096
-#define DOORS_SANDBOX_MAX 256
-#define DOORS_OPENING_MAX 256 /* not yet answered by their sandboxes */
+#define SESSIONS_MAX		  20000
+#define STRANGERS_MAX		  1000
+#define STRANGER_MS		  10000 /* to enrol in */
+#define ENROL_CHECKS_MAX	  64	/* under way at state at one time */
+#define EXECS_MAX		  4096
+#define EXECS_SANDBOX_MAX	  256
+#define DOORS_MAX		  4096
+#define DOORS_SANDBOX_MAX	  256
+#define DOORS_OPENING_MAX	  256 /* not yet answered by their sandboxes */
 #define DOORS_OPENING_SANDBOX_MAX 32
-#define WINDOW_MAX	  (1u << 20) /* most credit that one end may give on one channel */
+#define WINDOW_MAX		  (1u << 20) /* most credit that one end may give on one channel */
 
 /* What passes through, and how much of each: see passage.h. */
 enum passage_place { PASSAGE_EXEC, PASSAGE_DOOR, PASSAGE_KINDS };

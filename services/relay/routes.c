@@ -8,6 +8,7 @@
 #include "services/relay/passage.h"
 #include "services/relay/report.h"
 
+/* clang-format off */
 const struct route relay_routes[] = {
 	{ENROL, session_enrol, 0, 5},
 	{SESSION_DROP, session_drop, 0, 0},
@@ -29,3 +30,4 @@ const struct route relay_routes[] = {
 	{STREAM_END, passage_end, 0, 0},
 	{0},
 };
+/* clang-format on */

@@ -60,7 +60,7 @@ close_all(struct list *sessions)
 {
 	struct session *session;
 
-	list_each (session, sessions, struct session, link)
+	list_each(session, sessions, struct session, link)
 		session_close(session, "the gateway's relay stops");
 }
 
@@ -69,7 +69,7 @@ relay_done(struct relay *relay)
 {
 	struct peer *peer;
 
-	list_each (peer, &relay->bus.peers, struct peer, link)
+	list_each(peer, &relay->bus.peers, struct peer, link)
 		if (peer->role == ROLE_API && peer->self != NULL)
 			caller_close(relay, peer);
 	close_all(&relay->sessions);
@@ -79,6 +79,6 @@ relay_done(struct relay *relay)
 	table_done(&relay->by_sandbox);
 	table_done(&relay->by_api);
 	table_done(&relay->by_link);
-	log_info("relay.counted", "stray=%lu breaches=%lu late=%lu", relay->counts.stray,
-	    relay->counts.breaches, relay->counts.late);
+	log_info("relay.counted", "stray=%lu breaches=%lu late=%lu", relay->counts.stray, relay->counts.breaches,
+	    relay->counts.late);
 }

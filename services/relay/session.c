@@ -29,7 +29,6 @@ session_find(const struct relay *relay, struct id sandbox)
 void
 session_cut(struct session *session, const char *event, const char *words)
 {
-	log_warning(
-	    event, "sandbox=%s epoch=%u why=\"%s\"", id_text(session->sandbox), session->epoch, words);
+	log_warning(event, "sandbox=%s epoch=%u why=\"%s\"", id_text(session->sandbox), session->epoch, words);
 	session->peer->transport->cut(session->peer);
 }

@@ -11,7 +11,7 @@ struct session {
 	struct id sandbox; /* the rest is set when it has enrolled */
 	struct id instance;
 	uint32_t epoch;
-	uint64_t config_revision; /* of the configuration that was passed down last */
+	uint64_t config_revision;  /* of the configuration that was passed down last */
 	uint64_t secrets_revision; /* of the secrets that it says it uses */
 	bool enrolled;
 	bool replaced;	  /* by a newer one: state has been told */

@@ -15,8 +15,8 @@ struct applied {
 };
 
 static enum err
-revision_lock(struct state *state, struct id sandbox, uint32_t version, struct rows *rows, struct applied *out,
-    struct why *why)
+revision_lock(
+    struct state *state, struct id sandbox, uint32_t version, struct rows *rows, struct applied *out, struct why *why)
 {
 	auto_rows box = {0};
 	struct args args = {0};
@@ -51,16 +51,16 @@ run(struct state *state, enum sql sql, struct id sandbox, uint32_t version, stru
 }
 
 static enum err
-loaded(struct state *state, const struct applied *it, struct id sandbox, uint32_t version, bool started,
-    struct why *why)
+loaded(
+    struct state *state, const struct applied *it, struct id sandbox, uint32_t version, bool started, struct why *why)
 {
 	char words[96];
 	enum err r;
 
 	if (it->newest_loaded > version || (it->in_force == version && span_is(it->status, "loaded")))
 		return OK;
-	snprintf(words, sizeof(words), "Policy %s successfully: revision %u is in force", started ? "loaded" : "reloaded",
-	    version);
+	snprintf(words, sizeof(words), "Policy %s successfully: revision %u is in force",
+	    started ? "loaded" : "reloaded", version);
 	if ((r = run(state, SQL_POLICY_LOADED, sandbox, version, why)) != OK ||
 	    (r = run(state, SQL_POLICIES_OVER, sandbox, version, why)) != OK ||
 	    (r = run(state, SQL_BOX_POLICY, sandbox, version, why)) != OK)
@@ -91,8 +91,9 @@ refused(const struct applied *it, const char *whose, struct why *why)
 	const struct msg_config_applied *in = it->in;
 	auto_arena struct arena arena = {0};
 	bool retain = it->state->config.policy_validation_failure_mode == RETAIN_LAST_VALID;
-	const char *words = arena_format(&arena, "%s revision %u was refused, %s: " SPAN_FORMAT, whose, in->policy_version,
-	    retain ? "the last good one stays" : "nothing is allowed until one is loaded", SPAN_ARGS(in->message));
+	const char *words =
+	    arena_format(&arena, "%s revision %u was refused, %s: " SPAN_FORMAT, whose, in->policy_version,
+		retain ? "the last good one stays" : "nothing is allowed until one is loaded", SPAN_ARGS(in->message));
 	struct args args = {0};
 	enum err r;
 
@@ -121,7 +122,7 @@ is_own(const struct applied *it, bool *out, struct why *why)
 	if ((r = settings_effective(it->state, it->in->sandbox, &arena, &settings, why)) != OK)
 		return r;
 	*out = it->in->config_revision ==
-	    config_revision(revision_flags(it->state, false), it->in->policy_version, it->hash, &settings);
+	       config_revision(revision_flags(it->state, false), it->in->policy_version, it->hash, &settings);
 	return OK;
 }
 
@@ -136,7 +137,8 @@ note(void *arg, struct why *why)
 
 	if ((r = revision_lock(it->state, in->sandbox, in->policy_version, &rows, it, why)) != OK)
 		return r;
-	if (rows.n == 1 && (it->epoch != in->epoch || (!id_none(it->instance) && !id_equal(it->instance, in->instance))))
+	if (rows.n == 1 &&
+	    (it->epoch != in->epoch || (!id_none(it->instance) && !id_equal(it->instance, in->instance))))
 		return OK; /* another start than the one that counts */
 	if (rows.n == 1 && (r = is_own(it, &own, why)) != OK)
 		return r;

@@ -75,12 +75,12 @@ static struct entry
 entry_of(struct state *state, struct span subject, const char *action, const char *object, const char *outcome)
 {
 	return (struct entry){
-		.state = state,
-		.time_ms = (uint64_t)clock_wall_ms(),
-		.subject = span_head(subject, SUBJECT_MAX),
-		.action = span_of_text(action),
-		.object = span_head(span_of_text(object), OBJECT_MAX),
-		.outcome = span_of_text(outcome),
+	    .state = state,
+	    .time_ms = (uint64_t)clock_wall_ms(),
+	    .subject = span_head(subject, SUBJECT_MAX),
+	    .action = span_of_text(action),
+	    .object = span_head(span_of_text(object), OBJECT_MAX),
+	    .outcome = span_of_text(outcome),
 	};
 }
 
@@ -116,9 +116,12 @@ verify_page(struct state *state, struct entry *last, uint8_t last_mac[32], bool 
 	if ((r = db_run(&state->db, SQL_AUDIT_PAGE, &args, &rows, why)) != OK)
 		return r;
 	for (int i = 0; i < rows.n; i++) {
-		struct entry entry = {.id = rows_number(&rows, i, 0), .time_ms = rows_number(&rows, i, 1),
-		    .subject = rows_span(&rows, i, 2), .action = rows_span(&rows, i, 3),
-		    .object = rows_span(&rows, i, 4), .outcome = rows_span(&rows, i, 5)};
+		struct entry entry = {.id = rows_number(&rows, i, 0),
+		    .time_ms = rows_number(&rows, i, 1),
+		    .subject = rows_span(&rows, i, 2),
+		    .action = rows_span(&rows, i, 3),
+		    .object = rows_span(&rows, i, 4),
+		    .outcome = rows_span(&rows, i, 5)};
 		uint8_t mac[32];
 
 		chain(&state->config.audit_key, span_of_bytes(last_mac, 32), &entry, mac);

@@ -26,22 +26,22 @@ static enum err
 box_read(const struct rows *rows, struct arena *arena, struct box *box, struct why *why)
 {
 	*box = (struct box){
-		.id = rows_id(rows, 0, 0),
-		.workspace = rows_span(rows, 0, 1),
-		.name = rows_span(rows, 0, 2),
-		.phase = (enum phase)rows_number(rows, 0, 3),
-		.epoch = rows_number(rows, 0, 4),
-		.instance = rows_id(rows, 0, 5),
-		.ready_instance = rows_id(rows, 0, 6),
-		.exit_code = rows_number(rows, 0, 7),
-		.driver = rows_span(rows, 0, 8),
-		.session_state = rows_span(rows, 0, 9),
-		.session_relay = rows_span(rows, 0, 10),
-		.restarts = rows_number(rows, 0, 11),
-		.restarts_since_ms = rows_number(rows, 0, 12),
-		.ready = rows_span(rows, 0, 13),
-		.reason = rows_span(rows, 0, 14),
-		.message = rows_span(rows, 0, 15),
+	    .id = rows_id(rows, 0, 0),
+	    .workspace = rows_span(rows, 0, 1),
+	    .name = rows_span(rows, 0, 2),
+	    .phase = (enum phase)rows_number(rows, 0, 3),
+	    .epoch = rows_number(rows, 0, 4),
+	    .instance = rows_id(rows, 0, 5),
+	    .ready_instance = rows_id(rows, 0, 6),
+	    .exit_code = rows_number(rows, 0, 7),
+	    .driver = rows_span(rows, 0, 8),
+	    .session_state = rows_span(rows, 0, 9),
+	    .session_relay = rows_span(rows, 0, 10),
+	    .restarts = rows_number(rows, 0, 11),
+	    .restarts_since_ms = rows_number(rows, 0, 12),
+	    .ready = rows_span(rows, 0, 13),
+	    .reason = rows_span(rows, 0, 14),
+	    .message = rows_span(rows, 0, 15),
 	};
 	if ((box->walls = rows_texts(rows, 0, 16, arena, &box->walls_n)) == NULL)
 		return fail(why, ERR_LIMIT, "the walls of sandbox %s are too long", id_text(box->id));
@@ -182,8 +182,9 @@ said_in_log(const struct change *change, const struct box *box, struct arena *ar
 static enum err
 death_in_log(const struct change *change, const struct box *box, struct arena *arena, struct why *why)
 {
-	const char *words = arena_format(arena, "start %lu ended: " SPAN_FORMAT " (" SPAN_FORMAT "); it is started again",
-	    (unsigned long)box->epoch - 1, SPAN_ARGS(change->message), SPAN_ARGS(change->reason));
+	const char *words =
+	    arena_format(arena, "start %lu ended: " SPAN_FORMAT " (" SPAN_FORMAT "); it is started again",
+		(unsigned long)box->epoch - 1, SPAN_ARGS(change->message), SPAN_ARGS(change->reason));
 
 	log_warning("sandbox.died", "sandbox=%s epoch=%lu reason=%s", id_text(box->id), (unsigned long)box->epoch - 1,
 	    log_quote(change->reason));
@@ -191,8 +192,8 @@ death_in_log(const struct change *change, const struct box *box, struct arena *a
 }
 
 static enum err
-write_box(const struct change *change, const struct step *step, struct box *box, enum phase before,
-    struct arena *arena, struct why *why)
+write_box(const struct change *change, const struct step *step, struct box *box, enum phase before, struct arena *arena,
+    struct why *why)
 {
 	struct db *db = &change->state->db;
 	struct args args = {0};
@@ -265,7 +266,8 @@ carry_out(void *arg, struct why *why)
 	if ((r = write_box(change, step, &box, before, &arena, why)) != OK || change->action == NULL)
 		return r;
 	return audit_add(change->state, change->subject, change->action,
-	    arena_format(&arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(box.workspace), SPAN_ARGS(box.name)), "OK", why);
+	    arena_format(&arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(box.workspace), SPAN_ARGS(box.name)), "OK",
+	    why);
 }
 
 /*
@@ -276,8 +278,12 @@ static enum durability
 durability_of(const struct change *change)
 {
 	static const bool told_once[] = {
-		[EVENT_READY] = true, [EVENT_UNABLE] = true, [EVENT_EXITED] = true, [EVENT_ENDED] = true,
-		[EVENT_FAILED] = true, [EVENT_GONE] = true,
+	    [EVENT_READY] = true,
+	    [EVENT_UNABLE] = true,
+	    [EVENT_EXITED] = true,
+	    [EVENT_ENDED] = true,
+	    [EVENT_FAILED] = true,
+	    [EVENT_GONE] = true,
 	};
 	size_t event = change->event;
 

@@ -3,6 +3,7 @@
 
 static const char *const failure_modes[] = {"fail_closed", "retain_last_valid", NULL};
 
+/* clang-format off */
 const struct setting state_settings[] = {
 	TEXT_SETTING(config, listen, 7, ENDPOINT_BYTES - 1, "ipc:///state/bus", "where the other processes dial state"),
 	TEXT_SETTING(config, database_url, 1, DATABASE_URL_BYTES - 1, NULL,
@@ -16,3 +17,4 @@ const struct setting state_settings[] = {
 	    "what holds in a sandbox that cannot load a policy"),
 	{0},
 };
+/* clang-format on */

@@ -30,8 +30,8 @@ struct conninfo {
  * errors  ERR_INVALID not a conninfo string or URI; ERR_NOT_FOUND a host has no address, a file is not there;
  *         ERR_SYSTEM a file cannot be copied
  */
-enum err conninfo_read(struct conninfo *out, const char *database_url, const struct service_config *service,
-    struct why *why) must_check;
+enum err conninfo_read(
+    struct conninfo *out, const char *database_url, const struct service_config *service, struct why *why) must_check;
 void conninfo_free(struct conninfo *conninfo);
 
 #endif

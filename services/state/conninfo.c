@@ -14,13 +14,13 @@
 #define EXTRA_MAX 8
 /* What we set where the person did not: [keyword, value]. */
 static const char *const defaults[][2] = {
-	{"connect_timeout", "5"},
-	{"gssencmode", "disable"}, /* it would look for files that the jail has not */
-	{"tcp_user_timeout", "6000"},
-	{"keepalives_idle", "10"},
-	{"keepalives_interval", "5"},
-	{"keepalives_count", "3"},
-	{"application_name", "openshell-state"},
+    {"connect_timeout", "5"},
+    {"gssencmode", "disable"}, /* it would look for files that the jail has not */
+    {"tcp_user_timeout", "6000"},
+    {"keepalives_idle", "10"},
+    {"keepalives_interval", "5"},
+    {"keepalives_count", "3"},
+    {"application_name", "openshell-state"},
 };
 
 static const char *

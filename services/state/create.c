@@ -121,8 +121,9 @@ workspace_there(struct creation *c, struct why *why)
 	args_text(&args, c->kept.m.sandbox_create.workspace);
 	if ((r = db_run(&c->state->db, SQL_WORKSPACE, &args, &rows, why)) != OK)
 		return r;
-	return rows.n == 1 ? OK : fail(why, ERR_NOT_FOUND, "workspace '" SPAN_FORMAT "' not found",
-	    SPAN_ARGS(c->kept.m.sandbox_create.workspace));
+	return rows.n == 1 ? OK
+			   : fail(why, ERR_NOT_FOUND, "workspace '" SPAN_FORMAT "' not found",
+				 SPAN_ARGS(c->kept.m.sandbox_create.workspace));
 }
 
 static enum err
@@ -146,8 +147,8 @@ store(void *arg, struct why *why)
 	log_info("sandbox.create", "sandbox=%s name=" SPAN_FORMAT " workspace=" SPAN_FORMAT " driver=%s",
 	    id_text(c->sandbox), SPAN_ARGS(in->name), SPAN_ARGS(in->workspace), c->driver);
 	return audit_add(c->state, in->subject, "sandbox.create",
-	    arena_format(&c->kept.arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name)), "OK",
-	    why);
+	    arena_format(&c->kept.arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name)),
+	    "OK", why);
 }
 
 static enum err
@@ -181,7 +182,8 @@ creation_end(struct creation *c, enum err r, const struct why *because_of)
 		if (r != ERR_UNAVAILABLE)
 			audit_refusal(c->state, in->subject, "sandbox.create",
 			    arena_format(&c->kept.arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace),
-				SPAN_ARGS(in->name)), r);
+				SPAN_ARGS(in->name)),
+			    r);
 	}
 	creation_free(c);
 }
@@ -210,8 +212,8 @@ too_long(const struct msg_sandbox_create *in, struct why *why)
 	for (size_t i = 0; i < in->annotations_n; i++)
 		bytes += in->annotations[i].length;
 	if (bytes > ROW_BYTES_MAX)
-		return fail(why, ERR_LIMIT, "spec, labels and annotations have %zu bytes, at most %u", bytes,
-		    ROW_BYTES_MAX);
+		return fail(
+		    why, ERR_LIMIT, "spec, labels and annotations have %zu bytes, at most %u", bytes, ROW_BYTES_MAX);
 	if (in->command_n == 0)
 		return fail(why, ERR_INVALID, "command is required");
 	return OK;
@@ -250,7 +252,8 @@ static void
 ask_driver(struct creation *c, const struct driver *driver, bool driver_config)
 {
 	const struct msg_sandbox_create *in = &c->kept.m.sandbox_create;
-	struct msg ask = {.id = CREATE_CHECK, .create_check = {in->image, in->cpu_milli, in->memory_bytes, driver_config}};
+	struct msg ask = {
+	    .id = CREATE_CHECK, .create_check = {in->image, in->cpu_milli, in->memory_bytes, driver_config}};
 
 	c->driver = driver->roster_name;
 	c->connected = driver->peer != NULL && driver->peer->up;

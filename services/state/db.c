@@ -16,9 +16,9 @@
 #define PAUSE_MAX_MS   500
 
 static const char session_setup[] = DB_LIMITS ";"
-				    "set idle_in_transaction_session_timeout = 10000;"
-				    "set client_encoding = 'UTF8';"
-				    "set default_transaction_isolation = 'read committed'";
+					      "set idle_in_transaction_session_timeout = 10000;"
+					      "set client_encoding = 'UTF8';"
+					      "set default_transaction_isolation = 'read committed'";
 
 static const char *const statements[SQL_COUNT] = {
 #define SQL(id, text) [id] = text,
@@ -69,8 +69,8 @@ is_refusal(const char *words)
 	if (strstr(words, "no password supplied") != NULL || strstr(words, "certificate") != NULL)
 		return true;
 	return strstr(words, "FATAL:") != NULL && strstr(words, "starting up") == NULL &&
-	    strstr(words, "shutting down") == NULL && strstr(words, "recovery") == NULL &&
-	    strstr(words, "too many") == NULL && strstr(words, "remaining connection") == NULL;
+	       strstr(words, "shutting down") == NULL && strstr(words, "recovery") == NULL &&
+	       strstr(words, "too many") == NULL && strstr(words, "remaining connection") == NULL;
 }
 
 static void
@@ -101,8 +101,7 @@ connected(struct db *db)
 	db->dialling = false;
 	db->up = true;
 	db->refused = false;
-	if (PQsetnonblocking(db->conn, 1) != 0 ||
-	    db_script(db, session_setup, DB_ANSWER_MS, NULL, &why) != OK ||
+	if (PQsetnonblocking(db->conn, 1) != 0 || db_script(db, session_setup, DB_ANSWER_MS, NULL, &why) != OK ||
 	    loop_add(db->loop, &db->watch, PQsocket(db->conn), EPOLLIN, notices_read, db, &why) != OK) {
 		if (db->conn != NULL)
 			db_drop(db, why.text);
@@ -200,21 +199,21 @@ static const struct {
 	enum err code;
 	const char *words; /* NULL: the server's own */
 } sqlstates[] = {
-	{"57014", ERR_UNAVAILABLE, DB_LATE},
-	{"55P03", ERR_UNAVAILABLE, DB_LATE},
-	{"57P", ERR_UNAVAILABLE, DB_AWAY},
-	{"08", ERR_UNAVAILABLE, DB_AWAY},
-	{"25P03", ERR_UNAVAILABLE, DB_AWAY},
-	{"25006", ERR_UNAVAILABLE, "the database is read-only"},
-	{"53100", ERR_LIMIT, "the database's disk is full"},
-	{"53", ERR_LIMIT, NULL},
-	{"58", ERR_UNAVAILABLE, NULL}, /* the server's own input and output */
-	{"23505", ERR_EXISTS, NULL},
-	{"23503", ERR_NOT_FOUND, NULL},
-	{"23", ERR_INVALID, NULL},
-	{"22", ERR_INVALID, NULL},
-	{"40", ERR_CONFLICT, NULL},
-	{"", ERR_INTERNAL, "the database did not take a statement"},
+    {"57014", ERR_UNAVAILABLE, DB_LATE},
+    {"55P03", ERR_UNAVAILABLE, DB_LATE},
+    {"57P", ERR_UNAVAILABLE, DB_AWAY},
+    {"08", ERR_UNAVAILABLE, DB_AWAY},
+    {"25P03", ERR_UNAVAILABLE, DB_AWAY},
+    {"25006", ERR_UNAVAILABLE, "the database is read-only"},
+    {"53100", ERR_LIMIT, "the database's disk is full"},
+    {"53", ERR_LIMIT, NULL},
+    {"58", ERR_UNAVAILABLE, NULL}, /* the server's own input and output */
+    {"23505", ERR_EXISTS, NULL},
+    {"23503", ERR_NOT_FOUND, NULL},
+    {"23", ERR_INVALID, NULL},
+    {"22", ERR_INVALID, NULL},
+    {"40", ERR_CONFLICT, NULL},
+    {"", ERR_INTERNAL, "the database did not take a statement"},
 };
 
 static enum err
@@ -352,8 +351,8 @@ db_script(struct db *db, const char *text, uint32_t wait_ms, struct rows *out, s
 }
 
 enum err
-db_transaction(struct db *db, enum durability durability, enum err (*work)(void *arg, struct why *why), void *arg,
-    struct why *why)
+db_transaction(
+    struct db *db, enum durability durability, enum err (*work)(void *arg, struct why *why), void *arg, struct why *why)
 {
 	enum err r;
 

@@ -9,12 +9,12 @@
 #include "common/os/loop.h"
 
 /* The server gives up on a statement. */
-#define DB_LIMITS	"set statement_timeout = 1500; set lock_timeout = 1500"
-#define DB_ANSWER_MS	2000 /* we give up on the server */
-#define DB_CONNECT_MS	5000
-#define DB_ARGS_MAX	24
-#define DB_LATE		"the database did not answer in time: try again in a moment"
-#define DB_AWAY		"the database does not answer: try again in a moment"
+#define DB_LIMITS     "set statement_timeout = 1500; set lock_timeout = 1500"
+#define DB_ANSWER_MS  2000 /* we give up on the server */
+#define DB_CONNECT_MS 5000
+#define DB_ARGS_MAX   24
+#define DB_LATE	      "the database did not answer in time: try again in a moment"
+#define DB_AWAY	      "the database does not answer: try again in a moment"
 
 /* Names of the statements in sql.def. */
 enum sql {
@@ -35,9 +35,9 @@ struct db {
 	struct watch watch;
 	struct timer timer; /* dialling: its deadline; down: when to dial next */
 	uint32_t pause_ms;
-	char why[256];	/* why it is down */
-	bool refused;	/* the server itself said no (password, database name), which waiting does not mend */
-	void (*came)(void *self, struct db *db);   /* it is up: before any other use */
+	char why[256]; /* why it is down */
+	bool refused;  /* the server itself said no (password, database name), which waiting does not mend */
+	void (*came)(void *self, struct db *db); /* it is up: before any other use */
 	void (*went)(void *self, struct db *db);
 	void (*noticed)(void *self, const char *words); /* a NOTIFY; NULL: does not listen */
 	void *self;

@@ -126,14 +126,15 @@ scopes_bytes(const struct span *scopes, size_t n)
 static size_t
 grant_bytes(const struct msg_token_grant *grant)
 {
-	size_t bytes = 64 + grant->url.length + grant->field.length + grant->svid_audience.length + grant->assertion_type.length +
-	    grant->audience.length + scopes_bytes(grant->scopes, grant->scopes_n);
+	size_t bytes = 64 + grant->url.length + grant->field.length + grant->svid_audience.length +
+		       grant->assertion_type.length + grant->audience.length +
+		       scopes_bytes(grant->scopes, grant->scopes_n);
 
 	for (size_t i = 0; i < grant->overrides_n; i++) {
 		const struct msg_token_scope *scope = &grant->overrides[i];
 
 		bytes += 32 + scope->host.length + scope->path.length + scope->audience.length +
-		    scopes_bytes(scope->scopes, scope->scopes_n);
+			 scopes_bytes(scope->scopes, scope->scopes_n);
 	}
 	return bytes;
 }
@@ -302,7 +303,7 @@ credentials_away(struct state *state, const struct why *why)
 	struct why ignored;
 	uint64_t revision;
 
-	list_each (session, &state->secrets_owed, struct session, secrets_queue)
+	list_each(session, &state->secrets_owed, struct session, secrets_queue)
 		if (secrets_revision(state, session->sandbox, &revision, &ignored) != OK || revision == 0 ||
 		    revision == session->secrets_revision) {
 			list_remove(&session->secrets_queue);
@@ -352,7 +353,7 @@ deliver_secrets(struct state *state, struct id sandbox)
 	if (session != NULL)
 		owe(state, session);
 	for (size_t i = 0; id_none(sandbox) && i < SESSION_BUCKETS; i++)
-		list_each (session, &state->sessions[i], struct session, link)
+		list_each(session, &state->sessions[i], struct session, link)
 			owe(state, session);
 	next(state);
 }

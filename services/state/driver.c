@@ -13,7 +13,7 @@ driver_of(struct state *state, struct span roster_name)
 {
 	struct driver *driver;
 
-	list_each (driver, &state->drivers, struct driver, link)
+	list_each(driver, &state->drivers, struct driver, link)
 		if (span_is(roster_name, driver->roster_name))
 			return driver;
 	return NULL;
@@ -24,10 +24,10 @@ driver_choose(struct state *state)
 {
 	struct driver *driver;
 
-	list_each (driver, &state->drivers, struct driver, link)
+	list_each(driver, &state->drivers, struct driver, link)
 		if (driver->peer != NULL)
 			return driver;
-	list_each (driver, &state->drivers, struct driver, link)
+	list_each(driver, &state->drivers, struct driver, link)
 		return driver;
 	return NULL;
 }
@@ -76,7 +76,7 @@ drivers_done(struct state *state)
 {
 	struct driver *driver;
 
-	list_each (driver, &state->drivers, struct driver, link) {
+	list_each(driver, &state->drivers, struct driver, link) {
 		loop_timer_stop(state->loop, &driver->listing);
 		peer_unref(driver->peer);
 		list_remove(&driver->link);
@@ -89,7 +89,8 @@ drivers_done(struct state *state)
 static void
 desired_read(const struct rows *rows, int row, struct msg *m)
 {
-	*m = (struct msg){.id = DESIRED, .desired = {
+	*m = (struct msg){.id = DESIRED,
+	    .desired = {
 		.sandbox = rows_id(rows, row, 0),
 		.name = rows_span(rows, row, 1),
 		.workspace = rows_span(rows, row, 2),
@@ -98,7 +99,7 @@ desired_read(const struct rows *rows, int row, struct msg *m)
 		.image = rows_span(rows, row, 5),
 		.cpu_milli = (uint32_t)rows_number(rows, row, 6),
 		.memory_bytes = rows_number(rows, row, 7),
-	}};
+	    }};
 }
 
 static enum err
@@ -194,7 +195,7 @@ drivers_load(struct state *state, struct why *why)
 		driver->images = rows_flag(&rows, i, 3);
 		span_copy(rows_span(&rows, i, 4), driver->default_image, sizeof(driver->default_image));
 	}
-	list_each (driver, &state->drivers, struct driver, link)
+	list_each(driver, &state->drivers, struct driver, link)
 		if (driver->peer != NULL)
 			list_begin(driver);
 	return OK;
@@ -206,7 +207,7 @@ tell_drop(struct state *state, struct id sandbox, uint32_t epoch)
 	struct msg m = {.id = SESSION_DROP, .session_drop = {sandbox, epoch}};
 	struct peer *peer;
 
-	list_each (peer, &state->bus.peers, struct peer, link)
+	list_each(peer, &state->bus.peers, struct peer, link)
 		if (peer->role == ROLE_RELAY && peer->up && peer_tell(peer, &m, NULL) != OK)
 			log_warning("session.drop", "relay=%s sandbox=%s", peer->name, id_text(sandbox));
 }
@@ -265,8 +266,8 @@ driver_join(void *self, struct msg *m, struct msg *answer, struct why *why)
 		peer_unref(driver->peer);
 		driver->peer = peer_ref(m->from);
 	}
-	log_info("driver.join", "driver=%s name=%s version=%s", driver->roster_name, driver->name,
-	    log_quote(in->version));
+	log_info(
+	    "driver.join", "driver=%s name=%s version=%s", driver->roster_name, driver->name, log_quote(in->version));
 	list_begin(driver);
 	answer->id = DONE;
 	return OK;
@@ -283,11 +284,20 @@ enum err
 observed(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	static const enum event events[] = {
-		[1] = EVENT_BEGUN, [2] = EVENT_RUNNING, [3] = EVENT_ENDED, [4] = EVENT_FAILED, [5] = EVENT_GONE,
+	    [1] = EVENT_BEGUN,
+	    [2] = EVENT_RUNNING,
+	    [3] = EVENT_ENDED,
+	    [4] = EVENT_FAILED,
+	    [5] = EVENT_GONE,
 	};
 	const struct msg_observed *in = &m->observed;
-	struct change change = {.state = self, .event = events[in->what], .sandbox = in->sandbox, .epoch = in->epoch,
-	    .driver = m->from->name, .reason = in->reason, .message = in->message};
+	struct change change = {.state = self,
+	    .event = events[in->what],
+	    .sandbox = in->sandbox,
+	    .epoch = in->epoch,
+	    .driver = m->from->name,
+	    .reason = in->reason,
+	    .message = in->message};
 	enum err r = change_run(&change, why);
 
 	answer->id = DONE;

@@ -43,8 +43,8 @@ static enum err
 setting_add(struct effective *out, struct arena *arena, const struct rows *rows, int row)
 {
 	struct span key = rows_span(rows, row, 0);
-	const char *text = arena_format(arena, SPAN_FORMAT "=" SPAN_FORMAT, SPAN_ARGS(key),
-	    SPAN_ARGS(rows_span(rows, row, 1)));
+	const char *text =
+	    arena_format(arena, SPAN_FORMAT "=" SPAN_FORMAT, SPAN_ARGS(key), SPAN_ARGS(rows_span(rows, row, 1)));
 
 	if (text == NULL)
 		return ERR_LIMIT;
@@ -115,12 +115,12 @@ layered(struct state *state, struct id sandbox, struct arena *arena, struct effe
 	enum err r;
 
 	if ((r = plan_make(state, sandbox, out->policy, effective_derives(out), arena, &planned, why)) == OK &&
-	    (r = policy_compose(planned.question.policy, planned.plan.layers, planned.plan.layers_count, arena, &policy,
-		 why)) == OK)
+	    (r = policy_compose(
+		 planned.question.policy, planned.plan.layers, planned.plan.layers_count, arena, &policy, why)) == OK)
 		r = policy_form(policy, arena, &form, why);
 	if (r == OK && form.bytes.length > POLICY_BYTES_MAX)
-		r = fail(why, ERR_LIMIT, "the policy with what providers add has %zu bytes, at most %u", form.bytes.length,
-		    POLICY_BYTES_MAX);
+		r = fail(why, ERR_LIMIT, "the policy with what providers add has %zu bytes, at most %u",
+		    form.bytes.length, POLICY_BYTES_MAX);
 	if (r == ERR_UNAVAILABLE)
 		return r;
 	if (r != OK) {
@@ -175,8 +175,8 @@ effective_stored(struct state *state, struct id sandbox, struct arena *arena, st
 
 	*out = (struct effective){0};
 	args_id(&args, sandbox);
-	if ((r = db_run(&state->db, gateway ? SQL_EFFECTIVE_GATEWAY : SQL_EFFECTIVE, gateway ? NULL : &args, &rows, why)) !=
-	    OK)
+	if ((r = db_run(&state->db, gateway ? SQL_EFFECTIVE_GATEWAY : SQL_EFFECTIVE, gateway ? NULL : &args, &rows,
+		 why)) != OK)
 		return r;
 	if (rows.n == 0)
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
@@ -213,14 +213,14 @@ effective_revision(struct state *state, struct id sandbox, uint64_t *out, struct
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
 	if ((r = settings_effective(state, sandbox, &arena, &effective, why)) != OK)
 		return r;
-	*out = config_revision(revision_flags(state, rows_flag(&rows, 0, 2)), (uint32_t)rows_number(&rows, 0, 0), rows_span(&rows, 0, 1),
-	    &effective);
+	*out = config_revision(revision_flags(state, rows_flag(&rows, 0, 2)), (uint32_t)rows_number(&rows, 0, 0),
+	    rows_span(&rows, 0, 1), &effective);
 	return OK;
 }
 
 enum err
-sandbox_named(struct state *state, struct id id, struct span workspace, struct span name, struct id *out,
-    struct why *why)
+sandbox_named(
+    struct state *state, struct id id, struct span workspace, struct span name, struct id *out, struct why *why)
 {
 	struct args args = {0};
 	auto_rows rows = {0};
@@ -243,20 +243,20 @@ static void
 config_fill(struct msg_config *to, const struct effective *from, struct id sandbox)
 {
 	*to = (struct msg_config){
-		.workspace = from->workspace,
-		.policy = from->policy,
-		.version = from->version,
-		.hash = from->hash,
-		.config_revision = from->revision,
-		.settings = from->settings,
-		.settings_n = from->settings_n,
-		.sandbox = sandbox,
-		.global_version = from->global_version,
-		.managed = from->managed,
-		.managed_n = from->managed_n,
-		.settings_revision = from->settings_revision,
-		.resource_version = from->resource_version,
-		.retain = from->retain,
+	    .workspace = from->workspace,
+	    .policy = from->policy,
+	    .version = from->version,
+	    .hash = from->hash,
+	    .config_revision = from->revision,
+	    .settings = from->settings,
+	    .settings_n = from->settings_n,
+	    .sandbox = sandbox,
+	    .global_version = from->global_version,
+	    .managed = from->managed,
+	    .managed_n = from->managed_n,
+	    .settings_revision = from->settings_revision,
+	    .resource_version = from->resource_version,
+	    .retain = from->retain,
 	};
 }
 

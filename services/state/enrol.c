@@ -93,7 +93,8 @@ ticket_wanted(struct state *state, const struct msg_ticket *in, const struct dri
 	enum err r;
 
 	args_id(&args, in->sandbox);
-	if ((r = state_serving(state, why)) != OK || (r = db_run(&state->db, SQL_TICKET_CHECK, &args, &rows, why)) != OK)
+	if ((r = state_serving(state, why)) != OK ||
+	    (r = db_run(&state->db, SQL_TICKET_CHECK, &args, &rows, why)) != OK)
 		return r;
 	if (rows.n == 0 || !span_is(rows_span(&rows, 0, 2), driver->roster_name))
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
@@ -215,20 +216,20 @@ enrolled_read(struct enrolment *e, struct msg_enrolled *out, struct why *why)
 	    (r = secrets_revision(e->state, e->sandbox, &secrets, why)) != OK)
 		return r == ERR_NOT_FOUND ? not_it(why) : r;
 	*out = (struct msg_enrolled){
-		.name = now.name,
-		.workspace = now.workspace,
-		.command = now.command,
-		.command_n = now.command_n,
-		.environment = now.environment,
-		.environment_n = now.environment_n,
-		.tty = now.tty,
-		.policy = now.policy,
-		.policy_version = now.version,
-		.settings = now.settings,
-		.settings_n = now.settings_n,
-		.config_revision = now.revision,
-		.retain = now.retain,
-		.secrets_revision = secrets,
+	    .name = now.name,
+	    .workspace = now.workspace,
+	    .command = now.command,
+	    .command_n = now.command_n,
+	    .environment = now.environment,
+	    .environment_n = now.environment_n,
+	    .tty = now.tty,
+	    .policy = now.policy,
+	    .policy_version = now.version,
+	    .settings = now.settings,
+	    .settings_n = now.settings_n,
+	    .config_revision = now.revision,
+	    .retain = now.retain,
+	    .secrets_revision = secrets,
 	};
 	return OK;
 }
@@ -272,23 +273,26 @@ enrol_check(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_enrol_check *in = &m->enrol_check;
 	struct state *state = self;
-	struct msg ask = {.id = CLAIM_CHECK,
-	    .claim_check = {in->sandbox, in->epoch, in->router_key, in->router_mac}};
+	struct msg ask = {.id = CLAIM_CHECK, .claim_check = {in->sandbox, in->epoch, in->router_key, in->router_mac}};
 	struct peer *credentials;
 	struct enrolment *e;
 	enum err r;
 
 	(void)answer;
 	if ((r = enrol_allowed(state, in, why)) != OK) {
-		log_warning("sandbox.refused", "sandbox=%s epoch=%u why=%s", id_text(in->sandbox), in->epoch, why->text);
+		log_warning(
+		    "sandbox.refused", "sandbox=%s epoch=%u why=%s", id_text(in->sandbox), in->epoch, why->text);
 		return r;
 	}
 	if ((r = credentials_peer(state, &credentials, why)) != OK)
 		return r;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		abort();
-	*e = (struct enrolment){.state = state, .reply = reply_later(m), .sandbox = in->sandbox,
-	    .instance = in->instance, .epoch = in->epoch};
+	*e = (struct enrolment){.state = state,
+	    .reply = reply_later(m),
+	    .sandbox = in->sandbox,
+	    .instance = in->instance,
+	    .epoch = in->epoch};
 	memcpy(e->bus_key, in->bus_key.at, sizeof(e->bus_key));
 	memcpy(e->router_key, in->router_key.at, sizeof(e->router_key));
 	memcpy(e->router_mac, in->router_mac.at, sizeof(e->router_mac));

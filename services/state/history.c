@@ -18,10 +18,10 @@ static enum err
 revision_read(const struct rows *rows, int row, struct arena *arena, struct msg_policy_revision *out)
 {
 	*out = (struct msg_policy_revision){
-		.version = (uint32_t)rows_number(rows, row, 0),
-		.status = status_number(rows_span(rows, row, 2)),
-		.created_ms = rows_number(rows, row, 4),
-		.loaded_ms = rows_number(rows, row, 5),
+	    .version = (uint32_t)rows_number(rows, row, 0),
+	    .status = status_number(rows_span(rows, row, 2)),
+	    .created_ms = rows_number(rows, row, 4),
+	    .loaded_ms = rows_number(rows, row, 5),
 	};
 	if (arena_span(arena, rows_span(rows, row, 1), &out->hash) != OK ||
 	    arena_span(arena, rows_span(rows, row, 3), &out->error) != OK ||

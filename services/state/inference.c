@@ -50,7 +50,8 @@ places_find(struct putting *putting, struct why *why)
 	enum err r;
 
 	if (in->providers_n == 0 || in->providers_n != in->models_n)
-		return fail(why, ERR_INVALID, "%zu models for %zu providers; give one for each", in->models_n, in->providers_n);
+		return fail(
+		    why, ERR_INVALID, "%zu models for %zu providers; give one for each", in->models_n, in->providers_n);
 	for (size_t i = 0; i < in->providers_n; i++) {
 		struct msg_provider_row row;
 
@@ -90,7 +91,9 @@ route_save(struct putting *putting, struct why *why)
 	args_number(&args, in->timeout_s);
 	args_number(&args, (uint64_t)clock_wall_ms());
 	if ((r = db_run(&putting->state->db, SQL_INFERENCE_SAVE, &args, &rows, why)) != OK)
-		return r == ERR_NOT_FOUND ? fail(why, r, "workspace '" SPAN_FORMAT "' not found", SPAN_ARGS(in->workspace)) : r;
+		return r == ERR_NOT_FOUND
+			   ? fail(why, r, "workspace '" SPAN_FORMAT "' not found", SPAN_ARGS(in->workspace))
+			   : r;
 	putting->id = rows_id(&rows, 0, 0);
 	putting->version = rows_number(&rows, 0, 1);
 	putting->created_ms = rows_number(&rows, 0, 2);
@@ -124,8 +127,8 @@ write_route(void *arg, struct why *why)
 		r = fail(why, ERR_STATE, "a provider was deleted meanwhile");
 	if (r != OK || (r = changed_in(putting->state, in->workspace, why)) != OK)
 		return r;
-	return audit_add(putting->state, in->subject, "inference.set", object_of(&putting->kept.arena, in->workspace, in->route),
-	    "OK", why);
+	return audit_add(putting->state, in->subject, "inference.set",
+	    object_of(&putting->kept.arena, in->workspace, in->route), "OK", why);
 }
 
 static void
@@ -138,17 +141,26 @@ put_end(struct putting *putting, enum err r, struct why *why)
 	if (r == OK && (r = state_serving(state, why)) == OK)
 		r = db_transaction(&state->db, DURABLE, write_route, putting, why);
 	if (r == OK) {
-		answer.inference_route = (struct msg_inference_route){.id = putting->id, .workspace = in->workspace,
-		    .route = in->route, .providers = in->providers, .providers_n = in->providers_n, .models = in->models,
-		    .models_n = in->models_n, .timeout_s = in->timeout_s, .version = putting->version,
-		    .created_ms = putting->created_ms, .verified = putting->verified, .places = putting->answered,
+		answer.inference_route = (struct msg_inference_route){.id = putting->id,
+		    .workspace = in->workspace,
+		    .route = in->route,
+		    .providers = in->providers,
+		    .providers_n = in->providers_n,
+		    .models = in->models,
+		    .models_n = in->models_n,
+		    .timeout_s = in->timeout_s,
+		    .version = putting->version,
+		    .created_ms = putting->created_ms,
+		    .verified = putting->verified,
+		    .places = putting->answered,
 		    .places_n = putting->answered_n};
-		log_info("inference.set", "of=%s version=%lu", object_of(&putting->kept.arena, in->workspace, in->route),
-		    (unsigned long)putting->version);
+		log_info("inference.set", "of=%s version=%lu",
+		    object_of(&putting->kept.arena, in->workspace, in->route), (unsigned long)putting->version);
 		reply_send(&putting->reply, &answer);
 	} else {
 		if (r != ERR_UNAVAILABLE)
-			audit_refusal(state, in->subject, "inference.set", object_of(&putting->kept.arena, in->workspace, in->route), r);
+			audit_refusal(state, in->subject, "inference.set",
+			    object_of(&putting->kept.arena, in->workspace, in->route), r);
 		reply_fail(&putting->reply, r, why);
 	}
 	kept_free(&putting->kept);
@@ -200,8 +212,8 @@ inference_put(void *self, struct msg *m, struct msg *answer, struct why *why)
 	putting->reply = reply_later(m);
 	if (!m->inference_put.verify)
 		put_end(putting, OK, why);
-	else if ((r = inference_probe(self, putting->places, m->inference_put.providers_n, &putting->kept.arena, probed, putting,
-		      why)) != OK)
+	else if ((r = inference_probe(self, putting->places, m->inference_put.providers_n, &putting->kept.arena, probed,
+		      putting, why)) != OK)
 		put_end(putting, r, why);
 	return OK;
 }
@@ -212,8 +224,10 @@ inference_put(void *self, struct msg *m, struct msg *answer, struct why *why)
 static enum err
 route_read(const struct rows *rows, struct arena *arena, struct msg_inference_route *out, struct why *why)
 {
-	*out = (struct msg_inference_route){.id = rows_id(rows, 0, 0), .timeout_s = (uint32_t)rows_number(rows, 0, 1),
-	    .version = rows_number(rows, 0, 2), .created_ms = rows_number(rows, 0, 3)};
+	*out = (struct msg_inference_route){.id = rows_id(rows, 0, 0),
+	    .timeout_s = (uint32_t)rows_number(rows, 0, 1),
+	    .version = rows_number(rows, 0, 2),
+	    .created_ms = rows_number(rows, 0, 3)};
 	out->providers = arena_array(arena, (size_t)rows->n, sizeof(*out->providers));
 	out->models = arena_array(arena, (size_t)rows->n, sizeof(*out->models));
 	if (out->providers == NULL || out->models == NULL)
@@ -243,11 +257,13 @@ inference_get(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	args_text(&args, in->workspace);
 	args_text(&args, in->route);
-	if ((r = state_serving(state, why)) != OK || (r = db_run(&state->db, SQL_INFERENCE_ROUTE, &args, &rows, why)) != OK)
+	if ((r = state_serving(state, why)) != OK ||
+	    (r = db_run(&state->db, SQL_INFERENCE_ROUTE, &args, &rows, why)) != OK)
 		return r;
 	if (rows.n == 0)
-		return fail(why, ERR_NOT_FOUND, "inference route '" SPAN_FORMAT "' is not set in workspace '" SPAN_FORMAT "'",
-		    SPAN_ARGS(in->route), SPAN_ARGS(in->workspace));
+		return fail(why, ERR_NOT_FOUND,
+		    "inference route '" SPAN_FORMAT "' is not set in workspace '" SPAN_FORMAT "'", SPAN_ARGS(in->route),
+		    SPAN_ARGS(in->workspace));
 	answer->id = INFERENCE_ROUTE;
 	if ((r = route_read(&rows, m->arena, &answer->inference_route, why)) != OK)
 		return r;
@@ -279,8 +295,8 @@ remove_route(void *arg, struct why *why)
 	unrouting->deleted = true;
 	if ((r = changed_in(unrouting->state, in->workspace, why)) != OK)
 		return r;
-	return audit_add(unrouting->state, in->subject, "inference.delete", object_of(unrouting->arena, in->workspace, in->route),
-	    "OK", why);
+	return audit_add(unrouting->state, in->subject, "inference.delete",
+	    object_of(unrouting->arena, in->workspace, in->route), "OK", why);
 }
 
 /*
@@ -296,7 +312,8 @@ inference_delete(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct unrouting unrouting = {state, &m->inference_delete, m->arena, false};
 	enum err r;
 
-	if ((r = state_serving(state, why)) != OK || (r = db_transaction(&state->db, DURABLE, remove_route, &unrouting, why)) != OK)
+	if ((r = state_serving(state, why)) != OK ||
+	    (r = db_transaction(&state->db, DURABLE, remove_route, &unrouting, why)) != OK)
 		return r;
 	answer->id = INFERENCE_DELETED;
 	answer->inference_deleted.deleted = unrouting.deleted;

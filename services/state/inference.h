@@ -60,8 +60,8 @@ struct probing;
  * places  borrowed until then, as arena
  */
 enum err inference_probe(struct state *state, const struct inference_place *places, size_t n, struct arena *arena,
-    void (*done)(void *self, enum err r, struct msg_inference_place *answered, size_t n, const struct why *why), void *self,
-    struct why *why) must_check;
+    void (*done)(void *self, enum err r, struct msg_inference_place *answered, size_t n, const struct why *why),
+    void *self, struct why *why) must_check;
 
 handler inference_put, inference_get, inference_delete;
 

@@ -54,14 +54,16 @@ inference_place(const struct msg_provider_row *row, struct span model, struct ar
 	if (text == NULL || config == NULL || list == NULL)
 		return fail(why, ERR_LIMIT, "the route needs too much memory");
 	if (known == NULL)
-		return fail(why, ERR_STATE, "provider '" SPAN_FORMAT "' is of type " SPAN_FORMAT ", which answers no model calls",
+		return fail(why, ERR_STATE,
+		    "provider '" SPAN_FORMAT "' is of type " SPAN_FORMAT ", which answers no model calls",
 		    SPAN_ARGS(row->name), SPAN_ARGS(type));
 	*out = (struct inference_place){.row = *row, .model = model};
 	if ((r = inference_target(type, config, row->config_n, text, arena, &out->target, why)) != OK)
 		return r == ERR_INVALID ? ERR_STATE : r;
 	out->keyed = inference_key(known, list, row->keys_n, &out->key);
 	if (!out->keyed && out->target.auth != INFERENCE_AUTH_NONE && !out->target.key_optional)
-		return fail(why, ERR_STATE, "provider '" SPAN_FORMAT "' has no credential for model calls", SPAN_ARGS(row->name));
+		return fail(why, ERR_STATE, "provider '" SPAN_FORMAT "' has no credential for model calls",
+		    SPAN_ARGS(row->name));
 	if (!out->keyed)
 		out->target.auth = INFERENCE_AUTH_NONE;
 	return OK;
@@ -88,8 +90,9 @@ inference_record(struct state *state, const struct inference_place *place, struc
 		return fail(why, ERR_STATE, "its key is gone");
 	(*out)->key = place->row.keys[place->key].key;
 	*n = 1;
-	return arena_span(arena, rows_span(&rows, 0, 0), &(*out)->record) == OK ? OK :
-	    fail(why, ERR_LIMIT, "the route needs too much memory");
+	return arena_span(arena, rows_span(&rows, 0, 0), &(*out)->record) == OK
+		   ? OK
+		   : fail(why, ERR_LIMIT, "the route needs too much memory");
 }
 
 /* ---- for a sandbox ---- */
@@ -155,8 +158,9 @@ item(struct state *state, const struct rows *rows, int row, struct arena *arena,
 	backend->auth = (uint8_t)place.target.auth;
 	backend->timeout_ms = (uint32_t)(timeout_s == 0 ? INFERENCE_TIMEOUT_S : timeout_s) * 1000;
 	backend->path_override = span_of_text(place.target.path_override);
-	return binding(&place.target, arena, out) && protocols(&place.target, arena, backend) ? OK :
-	    fail(why, ERR_LIMIT, "the route needs too much memory");
+	return binding(&place.target, arena, out) && protocols(&place.target, arena, backend)
+		   ? OK
+		   : fail(why, ERR_LIMIT, "the route needs too much memory");
 }
 
 enum err
@@ -211,7 +215,8 @@ inference_unused(struct state *state, struct id provider, struct span name, stru
 	args_id(&args, provider);
 	if ((r = db_run(&state->db, SQL_INFERENCE_USERS, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
-	return fail(why, ERR_STATE, "inference route '" SPAN_FORMAT "' of workspace '" SPAN_FORMAT "' asks models of provider '"
-	    SPAN_FORMAT "': point it elsewhere first", SPAN_ARGS(rows_span(&rows, 0, 0)), SPAN_ARGS(rows_span(&rows, 0, 1)),
-	    SPAN_ARGS(name));
+	return fail(why, ERR_STATE,
+	    "inference route '" SPAN_FORMAT "' of workspace '" SPAN_FORMAT "' asks models of provider '" SPAN_FORMAT
+	    "': point it elsewhere first",
+	    SPAN_ARGS(rows_span(&rows, 0, 0)), SPAN_ARGS(rows_span(&rows, 0, 1)), SPAN_ARGS(name));
 }

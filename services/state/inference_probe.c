@@ -63,9 +63,10 @@ static struct span
 path_of(const struct inference_target *target, const struct way *way, struct arena *arena)
 {
 	struct span base = span_of_text(target->base.path);
-	const char *path = target->path_override[0] != '\0' ? target->path_override :
-	    arena_format(arena, "%s" SPAN_FORMAT, target->base.path,
-		SPAN_ARGS(http_behind_base(base, span_of_text(way->path))));
+	const char *path = target->path_override[0] != '\0'
+			       ? target->path_override
+			       : arena_format(arena, "%s" SPAN_FORMAT, target->base.path,
+				     SPAN_ARGS(http_behind_base(base, span_of_text(way->path))));
 
 	return span_of_text(path);
 }
@@ -116,8 +117,12 @@ bad(struct probing *probing, const char *words)
 	const struct inference_place *place = &probing->places[probing->at];
 	struct why why;
 
-	end(probing, fail(&why, ERR_STATE, "failed to verify inference endpoint: model '" SPAN_FORMAT "' of provider '" SPAN_FORMAT "' %s" NO_VERIFY,
-	    SPAN_ARGS(place->model), SPAN_ARGS(place->row.name), words), &why);
+	end(probing,
+	    fail(&why, ERR_STATE,
+		"failed to verify inference endpoint: model '" SPAN_FORMAT "' of provider '" SPAN_FORMAT
+		"' %s" NO_VERIFY,
+		SPAN_ARGS(place->model), SPAN_ARGS(place->row.name), words),
+	    &why);
 }
 
 /* 400, 404, 405 and 422: it may be asked in another way. */
@@ -169,13 +174,19 @@ question_of(struct probing *probing, struct msg *out, struct why *why)
 	enum err r;
 
 	*out = (struct msg){.id = MODEL_PROBE};
-	*m = (struct msg_model_probe){.provider_id = place->row.provider, .tls = place->target.base.tls,
-	    .host = span_of_text(place->target.base.host), .port = place->target.base.port,
-	    .path = path_of(&place->target, way, probing->arena), .auth = (uint8_t)place->target.auth, .fields = &version,
-	    .fields_n = anthropic ? 1 : 0, .body = body_of(&place->target, way, probing->arena)};
+	*m = (struct msg_model_probe){.provider_id = place->row.provider,
+	    .tls = place->target.base.tls,
+	    .host = span_of_text(place->target.base.host),
+	    .port = place->target.base.port,
+	    .path = path_of(&place->target, way, probing->arena),
+	    .auth = (uint8_t)place->target.auth,
+	    .fields = &version,
+	    .fields_n = anthropic ? 1 : 0,
+	    .body = body_of(&place->target, way, probing->arena)};
 	if ((r = inference_record(probing->state, place, probing->arena, &m->record, &m->record_n, why)) != OK)
 		return r;
-	return m->path.length > 0 && m->body.length > 0 ? OK : fail(why, ERR_LIMIT, "the question needs too much memory");
+	return m->path.length > 0 && m->body.length > 0 ? OK
+							: fail(why, ERR_LIMIT, "the question needs too much memory");
 }
 
 static void
@@ -202,8 +213,8 @@ ask(struct probing *probing)
 
 enum err
 inference_probe(struct state *state, const struct inference_place *places, size_t n, struct arena *arena,
-    void (*done)(void *self, enum err r, struct msg_inference_place *answered, size_t n, const struct why *why), void *self,
-    struct why *why)
+    void (*done)(void *self, enum err r, struct msg_inference_place *answered, size_t n, const struct why *why),
+    void *self, struct why *why)
 {
 	struct probing *probing = calloc(1, sizeof(*probing));
 	struct peer *credentials;
@@ -211,10 +222,15 @@ inference_probe(struct state *state, const struct inference_place *places, size_
 
 	if (probing == NULL)
 		abort();
-	*probing = (struct probing){.state = state, .places = places, .n = n, .arena = arena, .done = done, .self = self,
+	*probing = (struct probing){.state = state,
+	    .places = places,
+	    .n = n,
+	    .arena = arena,
+	    .done = done,
+	    .self = self,
 	    .answered = arena_array(arena, n + 1, sizeof(*probing->answered))};
-	r = probing->answered == NULL ? fail(why, ERR_LIMIT, "the route needs too much memory") :
-	    credentials_peer(state, &credentials, why);
+	r = probing->answered == NULL ? fail(why, ERR_LIMIT, "the route needs too much memory")
+				      : credentials_peer(state, &credentials, why);
 	if (r != OK)
 		free(probing);
 	else

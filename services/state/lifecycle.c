@@ -8,11 +8,12 @@
 #define ALIVE	  (COMING | IN(READY))
 #define ANY	  ((1u << PHASE_COUNT) - 2)
 
-#define READY	    PHASE_READY
-#define ERROR	    PHASE_ERROR
-#define SAME	    PHASE_NONE
+#define READY	     PHASE_READY
+#define ERROR	     PHASE_ERROR
+#define SAME	     PHASE_NONE
 #define PROVISIONING PHASE_PROVISIONING
 
+/* clang-format off */
 const struct step lifecycle[] = {
 	/* in phases, event, to, effects, Ready, reason, message */
 	{COMING, EVENT_BEGUN, SAME, EFFECT_SAID, "False", "Starting", "the sandbox is being started"},
@@ -58,6 +59,7 @@ const struct step lifecycle[] = {
 	{IN(DELETING), EVENT_FAILED, SAME, EFFECT_SAID, "False", "DeleteFailed", "the driver could not remove it"},
 	{IN(DELETING), EVENT_GONE, SAME, EFFECT_REMOVE, NULL, NULL, NULL},
 };
+/* clang-format on */
 const size_t lifecycle_n = COUNT(lifecycle);
 
 const struct step *
@@ -83,7 +85,15 @@ const char *
 phase_name(enum phase phase)
 {
 	static const char *const names[PHASE_COUNT] = {
-		"unspecified", "provisioning", "ready", "error", "deleting", "unknown", "stopping", "stopped", "starting",
+	    "unspecified",
+	    "provisioning",
+	    "ready",
+	    "error",
+	    "deleting",
+	    "unknown",
+	    "stopping",
+	    "stopped",
+	    "starting",
 	};
 
 	return phase < PHASE_COUNT ? names[phase] : "unspecified";

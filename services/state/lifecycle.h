@@ -59,7 +59,7 @@ struct step {
 	enum event event;
 	enum phase to; /* PHASE_NONE: stays */
 	uint32_t effects;
-	const char *ready;  /* of the Ready condition; NULL: all three stay */
+	const char *ready; /* of the Ready condition; NULL: all three stay */
 	const char *reason;
 	const char *message;
 };

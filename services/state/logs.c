@@ -27,9 +27,9 @@ line_passes(const struct msg_logs_get *in, const struct rows *rows, int row)
 
 	for (size_t i = 0; i < in->sources_n; i++)
 		source |= span_equal(in->sources[i], rows_span(rows, row, 2)) ||
-		    (in->sources[i].length == 0 && span_is(rows_span(rows, row, 2), "gateway"));
+			  (in->sources[i].length == 0 && span_is(rows_span(rows, row, 2), "gateway"));
 	return source && rows_number(rows, row, 1) >= in->since_ms &&
-	    (in->level.length == 0 || log_rank(rows_span(rows, row, 3)) <= log_rank(in->level));
+	       (in->level.length == 0 || log_rank(rows_span(rows, row, 3)) <= log_rank(in->level));
 }
 
 size_t
@@ -51,8 +51,7 @@ lines_pick(const struct msg_logs_get *in, const struct rows *rows, struct arena 
 	if ((out->lines = arena_array(arena, (size_t)rows->n + 1, sizeof(*out->lines))) == NULL)
 		return ERR_LIMIT;
 	for (int i = 0; i < rows->n && (bytes += log_line_bytes(rows, i)) < LOGS_BYTES_MAX; i++)
-		if (line_passes(in, rows, i) &&
-		    log_line_read(rows, i, arena, &out->lines[out->lines_n++]) != OK)
+		if (line_passes(in, rows, i) && log_line_read(rows, i, arena, &out->lines[out->lines_n++]) != OK)
 			return ERR_LIMIT;
 	for (size_t i = 0; i < out->lines_n / 2; i++) {
 		struct msg_log_line line = out->lines[i];

@@ -114,14 +114,17 @@ drops_say(struct batch *batch, struct why *why)
 {
 	char words[64];
 	struct msg_log_line line = {.time_ms = batch->n > 0 ? batch->lines[0].time_ms : (uint64_t)clock_wall_ms(),
-	    .source = SPAN("gateway"), .level = SPAN("WARN"), .target = SPAN("state")};
+	    .source = SPAN("gateway"),
+	    .level = SPAN("WARN"),
+	    .target = SPAN("state")};
 	struct batch said = {.state = batch->state, .sandbox = batch->sandbox, .lines = &line, .n = 1};
 	enum err r;
 
 	if (batch->dropped == 0)
 		return OK;
-	line.message = span_of_bytes(words,
-	    (size_t)snprintf(words, sizeof(words), "%llu log lines before this were dropped", (unsigned long long)batch->dropped));
+	line.message =
+	    span_of_bytes(words, (size_t)snprintf(words, sizeof(words), "%llu log lines before this were dropped",
+				     (unsigned long long)batch->dropped));
 	if ((r = lines_add(&said, why)) != OK)
 		return r;
 	return said.stored == 0 ? fail(why, ERR_NOT_FOUND, "sandbox not found") : drops_count(batch, why);
@@ -199,7 +202,8 @@ spool_take_up(struct batch *batch, struct why *why)
 	batch->first += known;
 	if (batch->n > 0 || batch->dropped > 0)
 		batch->next = batch->first + batch->n;
-	return batch->next == next && id_equal(was, batch->spool) ? OK : spool_write(batch, was, was_next, batch->next, why);
+	return batch->next == next && id_equal(was, batch->spool) ? OK
+								  : spool_write(batch, was, was_next, batch->next, why);
 }
 
 static enum err
@@ -229,8 +233,14 @@ enum err
 logs_add(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_logs_add *in = &m->logs_add;
-	struct batch batch = {.state = self, .sandbox = in->sandbox, .dropped = in->dropped, .spool = in->spool, .first = in->first,
-	    .since = in->since, .lines = in->lines, .n = in->lines_n};
+	struct batch batch = {.state = self,
+	    .sandbox = in->sandbox,
+	    .dropped = in->dropped,
+	    .spool = in->spool,
+	    .first = in->first,
+	    .since = in->since,
+	    .lines = in->lines,
+	    .n = in->lines_n};
 	enum err r;
 
 	if ((r = state_serving(self, why)) != OK)
@@ -252,11 +262,11 @@ enum err
 log_say(struct state *state, struct id sandbox, const char *level, const char *message, struct why *why)
 {
 	struct msg_log_line line = {
-		.time_ms = (uint64_t)clock_wall_ms(),
-		.source = SPAN("gateway"),
-		.level = span_of_text(level),
-		.target = SPAN("state"),
-		.message = span_of_text(message),
+	    .time_ms = (uint64_t)clock_wall_ms(),
+	    .source = SPAN("gateway"),
+	    .level = span_of_text(level),
+	    .target = SPAN("state"),
+	    .message = span_of_text(message),
 	};
 	struct batch batch = {.state = state, .sandbox = sandbox, .lines = &line, .n = 1};
 	enum err r = lines_add(&batch, why);

@@ -10,12 +10,12 @@
 static const char *const write_paths[] = {"/state", NULL}; /* its own socket */
 
 static const struct jail state_jail = {
-	.process = "state",
-	.promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS | PROMISE_WPATH,
-	.files_max = 1024,
-	.write_paths = write_paths,
-	.keep_from = SERVICE_FD_SETTINGS,
-	.keep_to = 15, /* what the loop opened */
+    .process = "state",
+    .promises = PROMISE_STDIO | PROMISE_INET | PROMISE_UNIX | PROMISE_BUS | PROMISE_WPATH,
+    .files_max = 1024,
+    .write_paths = write_paths,
+    .keep_from = SERVICE_FD_SETTINGS,
+    .keep_to = 15, /* what the loop opened */
 };
 
 static void

@@ -46,8 +46,10 @@ run_all(struct db *db, const struct rows *rows, struct why *why)
 	if ((r = number_parse(rows_span(rows, 0, 0), 0, UINT32_MAX, &newest, why)) != OK)
 		return r;
 	if (newest > migrations_n)
-		return fail(why, ERR_STATE, "the database has schema %lu, made by a newer release; this one knows up to "
-		    "schema %u: start the newer release, or give it another database", (unsigned long)newest, migrations_n);
+		return fail(why, ERR_STATE,
+		    "the database has schema %lu, made by a newer release; this one knows up to "
+		    "schema %u: start the newer release, or give it another database",
+		    (unsigned long)newest, migrations_n);
 	for (unsigned i = (unsigned)newest; i < migrations_n; i++)
 		if ((r = run_one(db, &migrations[i], why)) != OK)
 			return r;

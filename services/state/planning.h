@@ -23,18 +23,18 @@ enum err plan_make(struct state *state, struct id sandbox, struct span policy, b
     struct planned *out, struct why *why) must_check;
 
 /* The same by what is in force. ERR_NOT_FOUND. */
-enum err plan_read(struct state *state, struct id sandbox, struct arena *arena, struct planned *out, struct why *why)
-    must_check;
+enum err plan_read(
+    struct state *state, struct id sandbox, struct arena *arena, struct planned *out, struct why *why) must_check;
 
 /* May these providers be there together, with this policy? Within a transaction that has just written either. ERR_STATE. */
-enum err plan_check(struct state *state, struct id sandbox, struct arena *arena, struct planned *out, struct why *why)
-    must_check;
+enum err plan_check(
+    struct state *state, struct id sandbox, struct arena *arena, struct planned *out, struct why *why) must_check;
 
 /* The same for each sandbox that a statement names (id, name): the first that it does not go with is named. */
 enum err plans_check(struct state *state, enum sql sql, const struct args *args, struct why *why) must_check;
 
 /* "provider 'x': KEY is withheld: why" for each key that is. */
-enum err plan_warnings(const struct planned *planned, struct arena *arena, struct span **out, size_t *n,
-    struct why *why) must_check;
+enum err plan_warnings(
+    const struct planned *planned, struct arena *arena, struct span **out, size_t *n, struct why *why) must_check;
 
 #endif

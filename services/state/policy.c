@@ -28,8 +28,8 @@ policy_hash(struct span policy, uint8_t hash[32])
 enum err
 spec_has_driver_config(struct span spec, bool *out, struct why *why)
 {
-	Openshell__V1__SandboxSpec *read = openshell__v1__sandbox_spec__unpack(NULL, spec.length,
-	    spec.length == 0 ? (const uint8_t *)"" : (const uint8_t *)spec.at);
+	Openshell__V1__SandboxSpec *read = openshell__v1__sandbox_spec__unpack(
+	    NULL, spec.length, spec.length == 0 ? (const uint8_t *)"" : (const uint8_t *)spec.at);
 
 	if (read == NULL)
 		return fail(why, ERR_SYNTAX, "spec is malformed");

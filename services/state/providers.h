@@ -11,20 +11,20 @@
 /* ---- providers.c: read ---- */
 
 /* A row as PROVIDER_COLUMNS gives it; texts are copied into the arena. ERR_LIMIT its ceiling. */
-enum err provider_read(const struct rows *rows, int row, struct arena *arena, struct msg_provider_row *out,
-    struct why *why) must_check;
+enum err provider_read(
+    const struct rows *rows, int row, struct arena *arena, struct msg_provider_row *out, struct why *why) must_check;
 
 /* One of them: which and what the statement says. ERR_NOT_FOUND "provider 'x' not found". */
 enum err provider_load(struct state *state, struct id provider, struct arena *arena, struct msg_provider_row *out,
     struct why *why) must_check;
 
 /* Its id, the row locked for key share, so that it stays while the transaction lasts. ERR_NOT_FOUND. */
-enum err provider_hold(struct state *state, struct span workspace, struct span name, struct id *out, struct why *why)
-    must_check;
+enum err provider_hold(
+    struct state *state, struct span workspace, struct span name, struct id *out, struct why *why) must_check;
 
 /* The profile in force for a provider: as it is encoded, in the arena; empty: there is none. ERR_NOT_FOUND. */
-enum err provider_profile_bytes(struct state *state, struct id provider, struct arena *arena, struct span *out,
-    struct why *why) must_check;
+enum err provider_profile_bytes(
+    struct state *state, struct id provider, struct arena *arena, struct span *out, struct why *why) must_check;
 
 /* ---- provider_create.c ---- */
 
@@ -48,7 +48,7 @@ struct storing {
 	const struct msg_sealed_secret *secrets; /* of the kept message */
 	size_t secrets_n;
 	const struct msg_secret_record *records; /* once they are there; in the order of secrets */
-	const char *action; /* for the audit */
+	const char *action;			 /* for the audit */
 	struct span subject;
 	const char *object;
 	enum err (*check)(struct storing *storing, struct why *why); /* before credentials is asked; may be NULL */
@@ -64,16 +64,16 @@ struct storing {
  *          the others through storing->kept.m
  * pick     gives the kept message's secrets
  */
-enum err storing_begin(const struct storing *storing, const struct msg *m,
-    void (*pick)(struct storing *storing), struct why *why) must_check;
+enum err storing_begin(const struct storing *storing, const struct msg *m, void (*pick)(struct storing *storing),
+    struct why *why) must_check;
 
 /* Within a transaction: one record in the place of the one before, which is forgotten. EXPIRY_KEPT: expires as that. */
 enum err secret_save(struct state *state, struct id provider, struct span owner, const struct msg_secret_record *record,
     uint64_t expires_ms, struct why *why) must_check;
 
 /* The same: remove it; no key: all of that owner. */
-enum err secret_remove(struct state *state, struct id provider, struct span owner, struct span key, struct why *why)
-    must_check;
+enum err secret_remove(
+    struct state *state, struct id provider, struct span owner, struct span key, struct why *why) must_check;
 
 /* ---- attach.c ---- */
 

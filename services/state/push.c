@@ -22,14 +22,14 @@ push(struct state *state, struct session *session, struct why *why)
 	if ((r = effective_read(state, session->sandbox, &arena, &now, why)) != OK)
 		return r == ERR_NOT_FOUND ? OK : r;
 	m.config_push = (struct msg_config_push){
-		.sandbox = session->sandbox,
-		.epoch = session->epoch,
-		.policy = now.policy,
-		.policy_version = now.version,
-		.settings = now.settings,
-		.settings_n = now.settings_n,
-		.config_revision = now.revision,
-		.retain = now.retain,
+	    .sandbox = session->sandbox,
+	    .epoch = session->epoch,
+	    .policy = now.policy,
+	    .policy_version = now.version,
+	    .settings = now.settings,
+	    .settings_n = now.settings_n,
+	    .config_revision = now.revision,
+	    .retain = now.retain,
 	};
 	if ((r = peer_tell(session->relay, &m, why)) != OK)
 		return r;
@@ -65,7 +65,7 @@ push_owed(void *self)
 	if (!state->serving)
 		return; /* all are looked at when the database is back */
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
-		list_each (session, &state->sessions[i], struct session, link) {
+		list_each(session, &state->sessions[i], struct session, link) {
 			if (session->owed && room && n++ < PUSHES_TURN)
 				room = push_or_owe(state, session);
 			left |= session->owed;
@@ -85,7 +85,7 @@ push_config(struct state *state, struct id sandbox)
 		return;
 	}
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
-		list_each (session, &state->sessions[i], struct session, link)
+		list_each(session, &state->sessions[i], struct session, link)
 			session->owed = true;
 	loop_timer_set(state->loop, &state->pushing, 0, push_owed, state);
 }

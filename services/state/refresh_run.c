@@ -326,7 +326,7 @@ wait_for(struct state *state, struct id provider, struct span key, struct refres
 {
 	struct job *job;
 
-	list_each (job, &state->jobs, struct job, link)
+	list_each(job, &state->jobs, struct job, link)
 		if (id_equal(job->provider, provider) && span_equal(job->key, key) &&
 		    job->waits_n < COUNT(job->waits)) {
 			job->waits[job->waits_n++] = wait;

@@ -20,7 +20,7 @@ struct refresh_wait {
 };
 
 /* Renew one credential now. On an error done is not told: ERR_UNAVAILABLE, or ERR_BUSY somebody else is at it. */
-enum err refresh_now(struct state *state, struct id provider, struct span key, struct refresh_wait *wait,
-    struct why *why) must_check;
+enum err refresh_now(
+    struct state *state, struct id provider, struct span key, struct refresh_wait *wait, struct why *why) must_check;
 
 #endif

@@ -30,7 +30,8 @@ box_lock(struct state *state, struct span workspace, struct span name, uint64_t 
 		return r;
 	if (rows.n == 0)
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
-	*out = (struct locked_box){.id = rows_id(&rows, 0, 0), .resource_version = rows_number(&rows, 0, 1),
+	*out = (struct locked_box){.id = rows_id(&rows, 0, 0),
+	    .resource_version = rows_number(&rows, 0, 1),
 	    .settings_revision = rows_number(&rows, 0, 3)};
 	if (expected != 0 && expected != out->resource_version)
 		return fail(why, ERR_CONFLICT, "sandbox '" SPAN_FORMAT "' has changed: current resource_version: %lu",
@@ -120,10 +121,12 @@ own_allowed(struct writing *w, const struct locked_box *box, struct why *why)
 	if ((r = db_run(&w->state->db, SQL_GATEWAY_SHARE, NULL, &gateway, why)) != OK)
 		return r;
 	if (rows_number(&gateway, 0, 0) != 0)
-		return fail(why, ERR_STATE, "policy is managed globally: delete the global policy before one sandbox's is "
-					    "changed");
+		return fail(why, ERR_STATE,
+		    "policy is managed globally: delete the global policy before one sandbox's is "
+		    "changed");
 	if (w->in->base != 0 && w->in->base != box->version)
-		return fail(why, ERR_CONFLICT, "policy revision %u is in force by now, not %u", box->version, w->in->base);
+		return fail(
+		    why, ERR_CONFLICT, "policy revision %u is in force by now, not %u", box->version, w->in->base);
 	return OK;
 }
 
@@ -140,7 +143,8 @@ own_said(struct writing *w, const struct locked_box *box, uint32_t version, stru
 		return r;
 	return audit_add(state, in->subject, in->merged ? "policy.merge" : "policy.set",
 	    arena_format(w->arena, SPAN_FORMAT "/" SPAN_FORMAT " revision %u", SPAN_ARGS(in->workspace),
-		SPAN_ARGS(in->name), version), "OK", why);
+		SPAN_ARGS(in->name), version),
+	    "OK", why);
 }
 
 /* What is attached must go with it; where credentials may go can follow from it. */
@@ -178,7 +182,9 @@ own_set(void *arg, struct why *why)
 		return r;
 	if ((r = db_run_of(&state->db, SQL_POLICY_PENDING_OVER, box.id, why)) != OK ||
 	    (r = own_insert(w, box.id, version, why)) != OK || (r = own_prune(w, box.id, version, why)) != OK ||
-	    (r = own_providers(w, box.id, why)) != OK || (r = db_run_of(&state->db, SQL_BOX_TOUCH, box.id, why)) != OK || (r = config_changed(state, box.id, why)) != OK)
+	    (r = own_providers(w, box.id, why)) != OK ||
+	    (r = db_run_of(&state->db, SQL_BOX_TOUCH, box.id, why)) != OK ||
+	    (r = config_changed(state, box.id, why)) != OK)
 		return r;
 	return own_said(w, &box, version, why);
 }
@@ -227,8 +233,8 @@ global_set(void *arg, struct why *why)
 	    (r = db_run(&state->db, SQL_SECRETS_CHANGED_ALL, NULL, NULL, why)) != OK ||
 	    (r = config_changed(state, (struct id){{0}}, why)) != OK)
 		return r;
-	return audit_add(state, w->in->subject, "policy.set", arena_format(w->arena, "gateway revision %u", version), "OK",
-	    why);
+	return audit_add(
+	    state, w->in->subject, "policy.set", arena_format(w->arena, "gateway revision %u", version), "OK", why);
 }
 
 /*
@@ -244,7 +250,10 @@ policy_set(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_policy_set *in = &m->policy_set;
 	struct state *state = self;
-	struct writing w = {.state = state, .in = in, .out = &answer->config_changed, .arena = m->arena,
+	struct writing w = {.state = state,
+	    .in = in,
+	    .out = &answer->config_changed,
+	    .arena = m->arena,
 	    .now_ms = (uint64_t)clock_wall_ms()};
 	bool global = in->name.length == 0;
 	enum err r;
@@ -256,8 +265,10 @@ policy_set(void *self, struct msg *m, struct msg *answer, struct why *why)
 	r = db_transaction(&state->db, DURABLE, global ? global_set : own_set, &w, why);
 	if (r != OK && r != ERR_UNAVAILABLE && r != ERR_CONFLICT)
 		audit_refusal(state, in->subject, in->merged ? "policy.merge" : "policy.set",
-		    global ? "gateway" : arena_format(m->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace),
-			SPAN_ARGS(in->name)), r);
+		    global ? "gateway"
+			   : arena_format(
+				 m->arena, SPAN_FORMAT "/" SPAN_FORMAT, SPAN_ARGS(in->workspace), SPAN_ARGS(in->name)),
+		    r);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include "services/state/secrets.h"
 #include "services/state/services.h"
 
+/* clang-format off */
 const struct route routes[] = {
 	/* message        handler          states  per second, per peer */
 	{ SANDBOX_CREATE, sandbox_create,  0,       500 },
@@ -62,3 +63,4 @@ const struct route routes[] = {
 	{ KEYS_HAVE,       keys_have,       0,        0 },
 	{ 0 },
 };
+/* clang-format on */

@@ -2,9 +2,9 @@
 #include "common/base/clean.h"
 #include "services/state/change.h"
 
-#define WALL_TYPE_BYTES	  64
-#define CONDITIONS_MAX	  32
-#define LISTED_BYTES_MAX  1500000u /* of one page; the rest of MSG_BYTES_MAX is for lengths and conditions */
+#define WALL_TYPE_BYTES	 64
+#define CONDITIONS_MAX	 32
+#define LISTED_BYTES_MAX 1500000u /* of one page; the rest of MSG_BYTES_MAX is for lengths and conditions */
 
 /* "NAME=enforced", "NAME=partial: why", "NAME=absent: why" as a condition. */
 static enum err
@@ -20,8 +20,8 @@ wall_condition(struct span wall, uint64_t since_ms, struct arena *arena, struct 
 		return ERR_LIMIT;
 	if (message.length > 0 && message.at[0] == ' ')
 		message = span_tail(message, 1);
-	*out = (struct msg_condition){.type = span_of_text(type), .status = SPAN("Unknown"), .message = message,
-	    .since_ms = since_ms};
+	*out = (struct msg_condition){
+	    .type = span_of_text(type), .status = SPAN("Unknown"), .message = message, .since_ms = since_ms};
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (span_is(word, kinds[i].word)) {
 			out->status = span_of_text(kinds[i].status);
@@ -62,8 +62,8 @@ conditions_read(const struct rows *rows, int row, struct arena *arena, struct ms
 	if (rows_span(rows, row, 19).length > 0 && secrets_condition(rows, row, arena, out) != OK)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < walls_n && out->conditions_n < CONDITIONS_MAX; i++)
-		if ((r = wall_condition(walls[i], rows_number(rows, row, 18), arena,
-			 &out->conditions[out->conditions_n++])) != OK)
+		if ((r = wall_condition(
+			 walls[i], rows_number(rows, row, 18), arena, &out->conditions[out->conditions_n++])) != OK)
 			return r;
 	return OK;
 }
@@ -72,14 +72,14 @@ enum err
 sandbox_read(const struct rows *rows, int row, struct arena *arena, struct msg_sandbox_row *out, struct why *why)
 {
 	*out = (struct msg_sandbox_row){
-		.sandbox = rows_id(rows, row, 0),
-		.created_ms = rows_number(rows, row, 5),
-		.resource_version = rows_number(rows, row, 6),
-		.phase = (uint8_t)rows_number(rows, row, 7),
-		.epoch = (uint32_t)rows_number(rows, row, 8),
-		.instance = rows_id(rows, row, 9),
-		.exit_code = (uint16_t)rows_number(rows, row, 10),
-		.policy_version = (uint32_t)rows_number(rows, row, 11),
+	    .sandbox = rows_id(rows, row, 0),
+	    .created_ms = rows_number(rows, row, 5),
+	    .resource_version = rows_number(rows, row, 6),
+	    .phase = (uint8_t)rows_number(rows, row, 7),
+	    .epoch = (uint32_t)rows_number(rows, row, 8),
+	    .instance = rows_id(rows, row, 9),
+	    .exit_code = (uint16_t)rows_number(rows, row, 10),
+	    .policy_version = (uint32_t)rows_number(rows, row, 11),
 	};
 	if (arena_span(arena, rows_span(rows, row, 1), &out->name) != OK ||
 	    arena_span(arena, rows_span(rows, row, 2), &out->workspace) != OK ||
@@ -182,8 +182,8 @@ static enum err
 lifecycle_request(struct state *state, enum event event, const char *action, struct span workspace, struct span name,
     struct span subject, struct msg *m, struct msg *answer, struct why *why)
 {
-	struct change change = {.state = state, .event = event, .action = action, .workspace = workspace, .name = name,
-	    .subject = subject};
+	struct change change = {
+	    .state = state, .event = event, .action = action, .workspace = workspace, .name = name, .subject = subject};
 	enum err r;
 
 	if ((r = change_run(&change, why)) != OK)
@@ -209,7 +209,8 @@ sandbox_stop(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_sandbox_stop *in = &m->sandbox_stop;
 
-	return lifecycle_request(self, EVENT_STOP, "sandbox.stop", in->workspace, in->name, in->subject, m, answer, why);
+	return lifecycle_request(
+	    self, EVENT_STOP, "sandbox.stop", in->workspace, in->name, in->subject, m, answer, why);
 }
 
 /*
@@ -224,8 +225,8 @@ sandbox_start(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_sandbox_start *in = &m->sandbox_start;
 
-	return lifecycle_request(self, EVENT_START, "sandbox.start", in->workspace, in->name, in->subject, m, answer,
-	    why);
+	return lifecycle_request(
+	    self, EVENT_START, "sandbox.start", in->workspace, in->name, in->subject, m, answer, why);
 }
 
 /*
@@ -240,8 +241,8 @@ sandbox_delete(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_sandbox_delete *in = &m->sandbox_delete;
 
-	return lifecycle_request(self, EVENT_DELETE, "sandbox.delete", in->workspace, in->name, in->subject, m, answer,
-	    why);
+	return lifecycle_request(
+	    self, EVENT_DELETE, "sandbox.delete", in->workspace, in->name, in->subject, m, answer, why);
 }
 
 /*
@@ -260,10 +261,10 @@ gateway_get(void *self, struct msg *m, struct msg *answer, struct why *why)
 	answer->id = GATEWAY;
 	if ((out->drivers = arena_array(m->arena, DRIVERS_MAX, sizeof(*out->drivers))) == NULL)
 		return fail(why, ERR_LIMIT, "too many drivers");
-	list_each (driver, &state->drivers, struct driver, link)
+	list_each(driver, &state->drivers, struct driver, link)
 		if (out->drivers_n < DRIVERS_MAX)
-			out->drivers[out->drivers_n++] = (struct msg_driver_info){span_of_text(driver->name),
-			    span_of_text(driver->version), driver->peer != NULL};
+			out->drivers[out->drivers_n++] = (struct msg_driver_info){
+			    span_of_text(driver->name), span_of_text(driver->version), driver->peer != NULL};
 	out->database = state->serving && db_run(&state->db, SQL_PING, NULL, NULL, NULL) == OK;
 	return OK;
 }

@@ -195,7 +195,8 @@ item_fill(const struct reading *it, const struct provider_secret *secret, struct
 	out->parameter = span_of_text(secret->parameter);
 	for (size_t i = 0; i < secret->bindings_count; i++)
 		out->redact |= secret->bindings[i].redact;
-	if ((r = tokens_of(it, secret, out)) != OK || (r = bindings_of(it, secret->bindings, secret->bindings_count, out)) != OK)
+	if ((r = tokens_of(it, secret, out)) != OK ||
+	    (r = bindings_of(it, secret->bindings, secret->bindings_count, out)) != OK)
 		return r;
 	return record_of(it, secret, out);
 }
@@ -220,10 +221,12 @@ overrides_of(const struct reading *it, const struct provider_grant *grant, struc
 	if ((out->overrides = arena_array(it->arena, n + 1, sizeof(*out->overrides))) == NULL)
 		return ERR_LIMIT;
 	for (; out->overrides_n < n; out->overrides_n++) {
-		const Openshell__V1__ProviderCredentialTokenGrantAudienceOverride *from = grant->from->audience_overrides[out->overrides_n];
+		const Openshell__V1__ProviderCredentialTokenGrantAudienceOverride *from =
+		    grant->from->audience_overrides[out->overrides_n];
 		struct msg_token_scope *to = &out->overrides[out->overrides_n];
 
-		*to = (struct msg_token_scope){.host = span_of_text(from->host), .port = (uint16_t)from->port,
+		*to = (struct msg_token_scope){.host = span_of_text(from->host),
+		    .port = (uint16_t)from->port,
 		    .path = span_of_text(from->path == NULL ? "" : from->path),
 		    .audience = span_of_text(from->audience == NULL ? "" : from->audience)};
 		if (scopes_of(it, from->scopes, from->n_scopes, &to->scopes, &to->scopes_n) != OK)
@@ -241,11 +244,16 @@ grant_item(const struct reading *it, size_t which, struct msg_bundle_item *out)
 
 	if (to == NULL || slot == NULL)
 		return ERR_LIMIT;
-	*to = (struct msg_token_grant){.url = span_of_text(grant->from->token_endpoint), .field = span_of_text(grant->field),
-	    .bearer = grant->bearer, .svid_audience = span_of_text(grant->svid_audience),
+	*to = (struct msg_token_grant){.url = span_of_text(grant->from->token_endpoint),
+	    .field = span_of_text(grant->field),
+	    .bearer = grant->bearer,
+	    .svid_audience = span_of_text(grant->svid_audience),
 	    .assertion_type = span_of_text(grant->assertion_type),
-	    .audience = span_of_text(grant->from->audience == NULL ? "" : grant->from->audience), .ttl_s = grant->ttl_s};
-	*out = (struct msg_bundle_item){.slot = span_of_text(slot), .grant = to, .grant_n = 1,
+	    .audience = span_of_text(grant->from->audience == NULL ? "" : grant->from->audience),
+	    .ttl_s = grant->ttl_s};
+	*out = (struct msg_bundle_item){.slot = span_of_text(slot),
+	    .grant = to,
+	    .grant_n = 1,
 	    .provider = span_of_text(it->planned.question.attached[grant->provider].name),
 	    .provider_id = it->planned.providers[grant->provider]};
 	for (size_t i = 0; i < grant->bindings_count; i++)

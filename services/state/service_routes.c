@@ -46,7 +46,7 @@ again(void *self)
 	struct state *state = self;
 	struct route_given *given;
 
-	list_each (given, &state->service_routes, struct route_given, link)
+	list_each(given, &state->service_routes, struct route_given, link)
 		if (given->owed)
 			stale(state, given);
 }
@@ -56,7 +56,7 @@ service_routes_stale(struct state *state, struct id sandbox)
 {
 	struct route_given *given;
 
-	list_each (given, &state->service_routes, struct route_given, link)
+	list_each(given, &state->service_routes, struct route_given, link)
 		if (id_none(sandbox) || id_equal(given->sandbox, sandbox))
 			stale(state, given);
 }
@@ -66,7 +66,7 @@ service_routes_down(struct state *state, const struct peer *api)
 {
 	struct route_given *given;
 
-	list_each (given, &state->service_routes, struct route_given, link)
+	list_each(given, &state->service_routes, struct route_given, link)
 		if (api == NULL || given->api == api)
 			given_free(state, given);
 }
@@ -104,13 +104,15 @@ service_route(void *self, struct msg *m, struct msg *answer, struct why *why)
 	args_text(&args, in->name);
 	if (state->service_routes_n >= ROUTES_MAX)
 		return fail(why, ERR_LIMIT, "%zu routes of services are held", state->service_routes_n);
-	if ((r = state_serving(state, why)) != OK || (r = db_run(&state->db, SQL_SERVICE_ROUTE, &args, &rows, why)) != OK)
+	if ((r = state_serving(state, why)) != OK ||
+	    (r = db_run(&state->db, SQL_SERVICE_ROUTE, &args, &rows, why)) != OK)
 		return r;
 	if (rows.n == 0)
 		return fail(why, ERR_NOT_FOUND, "service endpoint not found");
 	answer->id = SERVICE_ROUTED;
 	answer->service_routed = (struct msg_service_routed){.sandbox = rows_id(&rows, 0, 0),
-	    .phase = (uint8_t)rows_number(&rows, 0, 1), .port = (uint16_t)rows_number(&rows, 0, 2)};
+	    .phase = (uint8_t)rows_number(&rows, 0, 1),
+	    .port = (uint16_t)rows_number(&rows, 0, 2)};
 	given_keep(state, m, answer->service_routed.sandbox);
 	return OK;
 }
@@ -123,7 +125,7 @@ service_forget(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct route_given *given;
 
 	(void)why, (void)answer;
-	list_each (given, &state->service_routes, struct route_given, link)
+	list_each(given, &state->service_routes, struct route_given, link)
 		if (given->api == m->from && given->number == m->service_forget.route)
 			given_free(state, given);
 	return OK;

@@ -82,8 +82,8 @@ say(struct writing *writing, const char *what, const char *action, struct why *w
 {
 	struct span name = writing->name;
 	const char *dashes = name.length > 0 ? "--" : "";
-	char *object = arena_format(writing->arena, SPAN_FORMAT "/" SPAN_FORMAT "%s" SPAN_FORMAT, SPAN_ARGS(writing->workspace),
-	    SPAN_ARGS(writing->sandbox), dashes, SPAN_ARGS(name));
+	char *object = arena_format(writing->arena, SPAN_FORMAT "/" SPAN_FORMAT "%s" SPAN_FORMAT,
+	    SPAN_ARGS(writing->workspace), SPAN_ARGS(writing->sandbox), dashes, SPAN_ARGS(name));
 	char *line = arena_format(writing->arena, "CONFIG:%s " SPAN_FORMAT "%s" SPAN_FORMAT "%s", what,
 	    SPAN_ARGS(writing->sandbox), dashes, SPAN_ARGS(name),
 	    writing->expose == NULL ? "" : arena_format(writing->arena, " port:%u", writing->expose->port));
@@ -147,8 +147,13 @@ service_expose(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_service_expose *in = &m->service_expose;
 	struct state *state = self;
-	struct writing writing = {.state = state, .arena = m->arena, .workspace = in->workspace, .sandbox = in->sandbox,
-	    .name = in->name, .subject = in->subject, .expose = in};
+	struct writing writing = {.state = state,
+	    .arena = m->arena,
+	    .workspace = in->workspace,
+	    .sandbox = in->sandbox,
+	    .name = in->name,
+	    .subject = in->subject,
+	    .expose = in};
 	enum err r;
 
 	if ((r = state_serving(state, why)) != OK ||
@@ -186,8 +191,12 @@ service_delete(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_service_delete *in = &m->service_delete;
 	struct state *state = self;
-	struct writing writing = {.state = state, .arena = m->arena, .workspace = in->workspace, .sandbox = in->sandbox,
-	    .name = in->name, .subject = in->subject};
+	struct writing writing = {.state = state,
+	    .arena = m->arena,
+	    .workspace = in->workspace,
+	    .sandbox = in->sandbox,
+	    .name = in->name,
+	    .subject = in->subject};
 	enum err r;
 
 	if ((r = state_serving(state, why)) != OK ||

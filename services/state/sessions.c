@@ -18,7 +18,7 @@ session_find(struct state *state, struct id sandbox)
 {
 	struct session *session;
 
-	list_each (session, bucket(state, sandbox), struct session, link)
+	list_each(session, bucket(state, sandbox), struct session, link)
 		if (id_equal(session->sandbox, sandbox))
 			return session;
 	return NULL;
@@ -38,8 +38,9 @@ session_keep(struct state *state, const struct change *change, struct peer *rela
 {
 	struct session *session = session_find(state, change->sandbox), was = {0};
 
-	if (session != NULL && (session->epoch > change->epoch || (session->epoch == change->epoch &&
-	    session->relay == relay && id_equal(session->instance, change->instance))))
+	if (session != NULL &&
+	    (session->epoch > change->epoch || (session->epoch == change->epoch && session->relay == relay &&
+						   id_equal(session->instance, change->instance))))
 		return;
 	if (session != NULL) {
 		was = *session;
@@ -47,8 +48,8 @@ session_keep(struct state *state, const struct change *change, struct peer *rela
 	}
 	if ((session = calloc(1, sizeof(*session))) == NULL)
 		abort();
-	*session = (struct session){.sandbox = change->sandbox, .instance = change->instance, .epoch = change->epoch,
-	    .relay = peer_ref(relay)};
+	*session = (struct session){
+	    .sandbox = change->sandbox, .instance = change->instance, .epoch = change->epoch, .relay = peer_ref(relay)};
 	if (id_equal(was.instance, session->instance)) {
 		session->config_revision = was.config_revision;
 		session->owed = was.owed;
@@ -92,7 +93,10 @@ enum err
 session_up(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_session_up *in = &m->session_up;
-	struct change change = {.state = self, .event = EVENT_SESSION_UP, .sandbox = in->sandbox, .epoch = in->epoch,
+	struct change change = {.state = self,
+	    .event = EVENT_SESSION_UP,
+	    .sandbox = in->sandbox,
+	    .epoch = in->epoch,
 	    .instance = in->instance};
 	struct session *session;
 	enum err r;
@@ -119,8 +123,11 @@ session_down(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_session_down *in = &m->session_down;
 	struct session *session = session_find(self, in->sandbox);
-	struct change change = {.state = self, .event = EVENT_SESSION_DOWN, .sandbox = in->sandbox,
-	    .epoch = in->epoch, .instance = in->instance};
+	struct change change = {.state = self,
+	    .event = EVENT_SESSION_DOWN,
+	    .sandbox = in->sandbox,
+	    .epoch = in->epoch,
+	    .instance = in->instance};
 	enum err r;
 
 	answer->id = DONE;
@@ -144,8 +151,13 @@ sandbox_ready(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_sandbox_ready *in = &m->sandbox_ready;
 	static const struct span none;
-	struct change change = {.state = self, .event = EVENT_READY, .sandbox = in->sandbox, .epoch = in->epoch,
-	    .instance = in->instance, .policy_version = in->policy_version, .walls_n = in->walls_n,
+	struct change change = {.state = self,
+	    .event = EVENT_READY,
+	    .sandbox = in->sandbox,
+	    .epoch = in->epoch,
+	    .instance = in->instance,
+	    .policy_version = in->policy_version,
+	    .walls_n = in->walls_n,
 	    .walls = in->walls_n == 0 ? &none : in->walls};
 
 	answer->id = DONE;
@@ -164,8 +176,14 @@ sandbox_failed(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_sandbox_failed *in = &m->sandbox_failed;
 	static const struct span none;
-	struct change change = {.state = self, .event = EVENT_UNABLE, .sandbox = in->sandbox, .epoch = in->epoch,
-	    .instance = in->instance, .reason = in->reason, .message = in->message, .walls_n = in->walls_n,
+	struct change change = {.state = self,
+	    .event = EVENT_UNABLE,
+	    .sandbox = in->sandbox,
+	    .epoch = in->epoch,
+	    .instance = in->instance,
+	    .reason = in->reason,
+	    .message = in->message,
+	    .walls_n = in->walls_n,
 	    .walls = in->walls_n == 0 ? &none : in->walls};
 
 	answer->id = DONE;
@@ -184,8 +202,13 @@ main_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_main_exited *in = &m->main_exited;
 	const char *words = arena_format(m->arena, "the main process ended with exit code %u", in->exit_code);
-	struct change change = {.state = self, .event = EVENT_EXITED, .sandbox = in->sandbox, .epoch = in->epoch,
-	    .instance = in->instance, .exit_code = in->exit_code, .message = span_of_text(words)};
+	struct change change = {.state = self,
+	    .event = EVENT_EXITED,
+	    .sandbox = in->sandbox,
+	    .epoch = in->epoch,
+	    .instance = in->instance,
+	    .exit_code = in->exit_code,
+	    .message = span_of_text(words)};
 	enum err r;
 
 	answer->id = DONE;
@@ -201,9 +224,12 @@ sessions_down(struct state *state, struct peer *relay)
 	struct why why = {0};
 
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
-		list_each (session, &state->sessions[i], struct session, link) {
-			struct change change = {.state = state, .event = EVENT_SESSION_DOWN,
-			    .sandbox = session->sandbox, .epoch = session->epoch, .instance = session->instance};
+		list_each(session, &state->sessions[i], struct session, link) {
+			struct change change = {.state = state,
+			    .event = EVENT_SESSION_DOWN,
+			    .sandbox = session->sandbox,
+			    .epoch = session->epoch,
+			    .instance = session->instance};
 
 			if (session->relay != relay)
 				continue;
@@ -219,7 +245,7 @@ sessions_done(struct state *state)
 	struct session *session;
 
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
-		list_each (session, &state->sessions[i], struct session, link)
+		list_each(session, &state->sessions[i], struct session, link)
 			session_free(session);
 }
 
@@ -253,9 +279,13 @@ sessions_sync(struct state *state, struct why *why)
 		if ((r = lost(state, &rows, i, why)) != OK)
 			return r;
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
-		list_each (session, &state->sessions[i], struct session, link) {
-			struct change change = {.state = state, .event = EVENT_SESSION_UP, .sandbox = session->sandbox,
-			    .epoch = session->epoch, .instance = session->instance, .relay = session->relay->name};
+		list_each(session, &state->sessions[i], struct session, link) {
+			struct change change = {.state = state,
+			    .event = EVENT_SESSION_UP,
+			    .sandbox = session->sandbox,
+			    .epoch = session->epoch,
+			    .instance = session->instance,
+			    .relay = session->relay->name};
 
 			if ((r = change_run(&change, why)) != OK && r != ERR_NOT_FOUND)
 				return r;

@@ -10,8 +10,8 @@ struct session {
 	struct id sandbox, instance;
 	uint32_t epoch;
 	struct peer *relay;
-	uint64_t config_revision; /* what it was given last */
-	bool owed;		  /* something newer could not be sent yet */
+	uint64_t config_revision;  /* what it was given last */
+	bool owed;		   /* something newer could not be sent yet */
 	uint64_t secrets_revision; /* that it uses, or was sent; 0: none */
 	bool secrets_owed;	   /* it may have to be sent others */
 	struct list secrets_queue; /* in state->secrets_owed, unless some are on their way to it */

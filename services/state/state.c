@@ -6,9 +6,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define START_WAIT_MS  8000 /* for the database, before the parent is told that the service is up without it */
-#define START_CHECK_MS 300
-#define SWEEP_MS       600000
+#define START_WAIT_MS	    8000 /* for the database, before the parent is told that the service is up without it */
+#define START_CHECK_MS	    300
+#define SWEEP_MS	    600000
 #define SSH_SESSIONS_SWEEPS 6 /* once an hour */
 
 static void
@@ -51,13 +51,13 @@ state_init(struct state *state, struct loop *loop)
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
 		list_init(&state->sessions[i]);
 	state->bus = (struct bus){
-		.loop = loop,
-		.role = ROLE_STATE,
-		.name = state->config.service.process,
-		.routes = routes,
-		.self = state,
-		.peer_up = peer_up,
-		.peer_down = peer_down,
+	    .loop = loop,
+	    .role = ROLE_STATE,
+	    .name = state->config.service.process,
+	    .routes = routes,
+	    .self = state,
+	    .peer_up = peer_up,
+	    .peer_down = peer_down,
 	};
 	bus_init(&state->bus);
 }

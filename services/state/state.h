@@ -24,7 +24,7 @@ struct state {
 	struct list watches;
 	struct list service_routes; /* that api processes go by: service_routes.c */
 	size_t service_routes_n;
-	struct list drivers; /* struct driver: connected or known */
+	struct list drivers;		       /* struct driver: connected or known */
 	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox: sessions.h */
 	unsigned sweeps;
 	struct timer start_limit, sweep, again, pushing, service_again;
@@ -74,8 +74,8 @@ enum err feed_begin(struct state *state, struct why *why) must_check;
 
 /* ---- sandboxes.c ---- */
 /* A row as ROW_COLUMNS gives it; texts are copied into the arena. ERR_LIMIT its ceiling. */
-enum err sandbox_read(const struct rows *rows, int row, struct arena *arena, struct msg_sandbox_row *out,
-    struct why *why) must_check;
+enum err sandbox_read(
+    const struct rows *rows, int row, struct arena *arena, struct msg_sandbox_row *out, struct why *why) must_check;
 
 /* Read one by id; ERR_NOT_FOUND. */
 enum err sandbox_load(struct state *state, struct id sandbox, struct arena *arena, struct msg_sandbox_row *out,
@@ -117,7 +117,7 @@ void sessions_done(struct state *state);
 /* ---- watches.c ---- */
 /* Tell the watchers of a sandbox its row, or that it is gone. */
 void watches_tell_row(struct state *state, struct id sandbox);
-void watches_tell_rows(struct state *state); /* all, after a gap */
+void watches_tell_rows(struct state *state);			/* all, after a gap */
 void watches_tell_logs(struct state *state, struct id sandbox); /* none: of all */
 /* The database is back, and may have forgotten the newest numbers: it gives them to other lines. */
 void watches_restart_logs(struct state *state, struct why *why);
@@ -131,8 +131,8 @@ void service_routes_down(struct state *state, const struct peer *api); /* NULL: 
 
 /* ---- logs_add.c, logs.c ---- */
 /* Put one line of our own into a sandbox's log; within a transaction. */
-enum err log_say(struct state *state, struct id sandbox, const char *level, const char *message, struct why *why)
-    must_check;
+enum err log_say(
+    struct state *state, struct id sandbox, const char *level, const char *message, struct why *why) must_check;
 /* A row of id, time, source, level, target, message, fields. */
 enum err log_line_read(const struct rows *rows, int row, struct arena *arena, struct msg_log_line *out) must_check;
 /* What such a line takes in a message, at most. */
@@ -167,9 +167,9 @@ void policy_hash(struct span policy, uint8_t hash[32]);
 enum err spec_has_driver_config(struct span spec, bool *out, struct why *why) must_check;
 
 /* ---- what waits for credentials or the database, when either is back ---- */
-void deliver_owed(struct state *state);	 /* deliver.c: secrets for sandboxes */
-void drops_kick(struct state *state);	 /* drops.c: what credentials is to forget */
-void rewrap_kick(struct state *state);	 /* rewrap.c: records under older storage keys */
+void deliver_owed(struct state *state); /* deliver.c: secrets for sandboxes */
+void drops_kick(struct state *state);	/* drops.c: what credentials is to forget */
+void rewrap_kick(struct state *state);	/* rewrap.c: records under older storage keys */
 void refresh_kick(struct state *state); /* refresh_run.c: what is to be renewed; look now whether any is due */
 
 /* ---- handlers, described where they stand ---- */

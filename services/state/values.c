@@ -209,7 +209,8 @@ rows_texts(const struct rows *rows, int row, int column, struct arena *arena, si
 	take32(&left);
 	count = dimensions == 1 ? take32(&left) : 0;
 	take32(&left);
-	if (dimensions > 1 || count > left.length / 4 || (texts = arena_array(arena, count + 1, sizeof(*texts))) == NULL)
+	if (dimensions > 1 || count > left.length / 4 ||
+	    (texts = arena_array(arena, count + 1, sizeof(*texts))) == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t length = take32(&left);

@@ -38,7 +38,7 @@ following_find(struct state *state, const struct peer *api, uint64_t number)
 {
 	struct following *watch;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		if (watch->api == api && watch->number == number)
 			return watch;
 	return NULL;
@@ -61,7 +61,8 @@ owe(struct state *state, struct following *watch)
 static void
 tell_row(struct state *state, struct following *watch, struct msg_sandbox_row *row)
 {
-	struct msg m = {.id = WATCH_ROW, .watch_row = {.watch = watch->number, .row = row, .row_n = row == NULL ? 0 : 1}};
+	struct msg m = {
+	    .id = WATCH_ROW, .watch_row = {.watch = watch->number, .row = row, .row_n = row == NULL ? 0 : 1}};
 	struct why why = {0};
 	enum err r = OK;
 
@@ -87,7 +88,7 @@ rows_to(struct state *state, struct id sandbox, const struct following *only)
 
 	if (r != OK && r != ERR_NOT_FOUND)
 		log_debug("watch.row", "sandbox=%s why=%s", id_text(sandbox), why.text);
-	list_each (watch, &state->watches, struct following, link) {
+	list_each(watch, &state->watches, struct following, link) {
 		if (!id_equal(watch->sandbox, sandbox) || (only != NULL && watch != only))
 			continue;
 		if (r == OK || r == ERR_NOT_FOUND)
@@ -103,7 +104,7 @@ watches_tell_row(struct state *state, struct id sandbox)
 	struct following *watch;
 	bool any = false;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		any |= id_equal(watch->sandbox, sandbox);
 	if (any)
 		rows_to(state, sandbox, NULL);
@@ -114,7 +115,7 @@ watches_tell_rows(struct state *state)
 {
 	struct following *watch;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		rows_to(state, watch->sandbox, watch);
 }
 
@@ -190,7 +191,7 @@ watches_tell_logs(struct state *state, struct id sandbox)
 {
 	struct following *watch;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		if (watch->logs && (id_none(sandbox) || id_equal(watch->sandbox, sandbox)))
 			tell_logs(state, watch);
 }
@@ -203,7 +204,7 @@ watches_restart_logs(struct state *state, struct why *why)
 
 	if (list_empty(&state->watches) || db_run(&state->db, SQL_LOGS_LAST, NULL, &rows, why) != OK)
 		return;
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		if (watch->last_line > rows_number(&rows, 0, 0))
 			watch->last_line = rows_number(&rows, 0, 0);
 	watches_tell_logs(state, (struct id){{0}});
@@ -217,7 +218,7 @@ again(void *self)
 
 	if (!state->serving)
 		return;
-	list_each (watch, &state->watches, struct following, link) {
+	list_each(watch, &state->watches, struct following, link) {
 		if (watch->behind)
 			tell_logs(state, watch);
 		if (watch->owed)
@@ -230,7 +231,7 @@ watches_down(struct state *state, struct peer *api)
 {
 	struct following *watch;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		if (watch->api == api)
 			following_free(watch);
 }
@@ -240,7 +241,7 @@ watches_done(struct state *state)
 {
 	struct following *watch;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		following_free(watch);
 }
 
@@ -260,19 +261,25 @@ watch_open(void *self, struct msg *m, struct msg *answer, struct why *why)
 	size_t n = 0;
 	enum err r;
 
-	list_each (watch, &state->watches, struct following, link)
+	list_each(watch, &state->watches, struct following, link)
 		n++;
 	if (n >= WATCHES_MAX)
 		return fail(why, ERR_LIMIT, "%zu watches are open", n);
 	if (following_find(state, m->from, in->watch) != NULL)
 		return fail(why, ERR_EXISTS, "watch %lu is open", (unsigned long)in->watch);
 	answer->id = SANDBOX_ROW;
-	if ((r = state_serving(state, why)) != OK || (r = sandbox_load(state, in->sandbox, m->arena, &answer->sandbox_row, why)) != OK)
+	if ((r = state_serving(state, why)) != OK ||
+	    (r = sandbox_load(state, in->sandbox, m->arena, &answer->sandbox_row, why)) != OK)
 		return r;
 	if ((watch = calloc(1, sizeof(*watch))) == NULL)
 		abort();
-	*watch = (struct following){.api = peer_ref(m->from), .number = in->watch, .sandbox = in->sandbox,
-	    .rows = in->rows, .logs = in->logs, .behind = in->logs, .last_line = in->after};
+	*watch = (struct following){.api = peer_ref(m->from),
+	    .number = in->watch,
+	    .sandbox = in->sandbox,
+	    .rows = in->rows,
+	    .logs = in->logs,
+	    .behind = in->logs,
+	    .last_line = in->after};
 	list_append(&state->watches, &watch->link);
 	if (in->logs) /* when the answer is out */
 		loop_timer_set(state->loop, &state->again, 0, again, state);

@@ -35,8 +35,7 @@ static const struct kind {
     {"shells", true, {"sh"}, 1},
 };
 
-static void __attribute__((noreturn))
-give_up(const char *what, const struct why *why)
+static void __attribute__((noreturn)) give_up(const char *what, const struct why *why)
 {
 	fprintf(stderr, "crowd: %s: %s\n", what, why->text);
 	exit(1);
@@ -69,9 +68,13 @@ begin(struct guest *guest, const struct kind *kind, char *id, struct why *why)
 {
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	Openshell__V1__ExecSandboxInput input = OPENSHELL__V1__EXEC_SANDBOX_INPUT__INIT;
-	const struct rpc_stream_config config = {
-	    .path = kind->interactive ? "/openshell.v1.OpenShell/ExecSandboxInteractive" : "/openshell.v1.OpenShell/ExecSandbox",
-	    .response = &openshell__v1__exec_sandbox_event__descriptor, .self = guest, .message = got, .ended = over};
+	const struct rpc_stream_config config = {.path = kind->interactive
+							     ? "/openshell.v1.OpenShell/ExecSandboxInteractive"
+							     : "/openshell.v1.OpenShell/ExecSandbox",
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .self = guest,
+	    .message = got,
+	    .ended = over};
 
 	request.sandbox_id = id;
 	request.command = (char **)(uintptr_t)kind->command;
@@ -138,7 +141,8 @@ crowd(const struct kind *kind, const char *name, size_t count)
 	struct why why = {0};
 	char *id = NULL, byte;
 
-	if (guests == NULL || places_find(&places, &why) != OK || gateway_resolve(&places, &choice, &arena, &gateway, &why) != OK)
+	if (guests == NULL || places_find(&places, &why) != OK ||
+	    gateway_resolve(&places, &choice, &arena, &gateway, &why) != OK)
 		give_up("gateway", &why);
 	for (size_t i = 0; i < count; i++) {
 		connect_to(&guests[i].connection, &places, &gateway);
@@ -161,7 +165,8 @@ main(int argc, char **argv)
 
 	log_open("crowd", LOG_LEVEL_WARNING);
 	for (size_t i = 0; argc == 4 && i < COUNT(kinds); i++)
-		if (strcmp(argv[1], kinds[i].name) == 0 && number_parse(span_of_text(argv[3]), 1, 10000, &count, &why) == OK)
+		if (strcmp(argv[1], kinds[i].name) == 0 &&
+		    number_parse(span_of_text(argv[3]), 1, 10000, &count, &why) == OK)
 			crowd(&kinds[i], argv[2], count);
 	fprintf(stderr, "usage: crowd stalled|shells NAME COUNT\n");
 	return 2;

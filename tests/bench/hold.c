@@ -28,8 +28,7 @@
 
 static struct connection connection;
 
-static void __attribute__((noreturn))
-give_up(const char *what, const struct why *why)
+static void __attribute__((noreturn)) give_up(const char *what, const struct why *why)
 {
 	fprintf(stderr, "hold: %s: %s\n", what, why->text);
 	exit(1);
@@ -73,7 +72,10 @@ static void
 run(const char *id, char **argv, size_t n, struct command *command)
 {
 	struct rpc_stream_config config = {.path = "/openshell.v1.OpenShell/ExecSandbox",
-	    .response = &openshell__v1__exec_sandbox_event__descriptor, .self = command, .message = got, .ended = over};
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .self = command,
+	    .message = got,
+	    .ended = over};
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	struct rpc_stream *stream;
 	struct why why = {0};
@@ -161,8 +163,7 @@ wait_for(const char *id, const char *what,
 		give_up(what, &why);
 }
 
-static void
-delete(const char *name, const char *id)
+static void delete (const char *name, const char *id)
 {
 	Openshell__V1__DeleteSandboxRequest request = OPENSHELL__V1__DELETE_SANDBOX_REQUEST__INIT;
 	Openshell__V1__DeleteSandboxResponse *answer;
@@ -192,7 +193,7 @@ cycle(const char *prefix, unsigned n)
 	run(id, argv, 2, &command);
 	output = command.first_us - begun;
 	begun = clock_us();
-	delete(name, id);
+	delete (name, id);
 	free(id);
 	printf("%llu %llu\n", (unsigned long long)output, (unsigned long long)(clock_us() - begun));
 }
@@ -263,7 +264,7 @@ empty(const char *prefix, unsigned count)
 	for (unsigned i = 0; ids != NULL && i < count; i++) {
 		snprintf(name, sizeof(name), "%s-%u", prefix, i);
 		ids[i] = id_of(name);
-		delete(name, NULL);
+		delete (name, NULL);
 	}
 	for (unsigned i = 0; ids != NULL && i < count; i++) {
 		wait_for(ids[i], "gone", seen_gone);
@@ -287,8 +288,8 @@ run_many(char **argv, uint64_t count)
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t begun = clock_us();
 
-		if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid ||
-		    status != 0) {
+		if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0 ||
+		    waitpid(pid, &status, 0) != pid || status != 0) {
 			fprintf(stderr, "hold: %s failed\n", argv[0]);
 			exit(1);
 		}
@@ -333,7 +334,8 @@ main(int argc, char **argv)
 	struct why why = {0};
 	uint64_t count;
 
-	if ((argc != 4 && !programs) || number_parse(span_of_text(argv[programs ? 2 : 3]), 1, 1000000, &count, &why) != OK) {
+	if ((argc != 4 && !programs) ||
+	    number_parse(span_of_text(argv[programs ? 2 : 3]), 1, 1000000, &count, &why) != OK) {
 		fprintf(stderr, "usage: hold exec|cycle|fill|empty NAME COUNT; hold run COUNT COMMAND...\n");
 		return 2;
 	}

@@ -36,19 +36,19 @@ ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-#define MEASURE(name, rounds, each, code)                                                                        \
-	do {                                                                                                     \
-		uint64_t *times_ = calloc((rounds), sizeof(uint64_t));                                           \
-		for (int i_ = 0; i_ < (rounds); i_++) {                                                          \
-			uint64_t start_ = now_ns();                                                              \
-			code;                                                                                    \
-			times_[i_] = (now_ns() - start_) / (each);                                               \
-		}                                                                                                \
-		qsort(times_, (rounds), sizeof(uint64_t), ascending);                                            \
-		printf("%s %llu %llu %d\n", (name), (unsigned long long)times_[(rounds) / 2],                    \
-		    (unsigned long long)times_[(rounds) * 99 / 100], (rounds));                                  \
-		fflush(stdout);                                                                                  \
-		free(times_);                                                                                    \
+#define MEASURE(name, rounds, each, code)                                                                              \
+	do {                                                                                                           \
+		uint64_t *times_ = calloc((rounds), sizeof(uint64_t));                                                 \
+		for (int i_ = 0; i_ < (rounds); i_++) {                                                                \
+			uint64_t start_ = now_ns();                                                                    \
+			code;                                                                                          \
+			times_[i_] = (now_ns() - start_) / (each);                                                     \
+		}                                                                                                      \
+		qsort(times_, (rounds), sizeof(uint64_t), ascending);                                                  \
+		printf("%s %llu %llu %d\n", (name), (unsigned long long)times_[(rounds) / 2],                          \
+		    (unsigned long long)times_[(rounds)*99 / 100], (rounds));                                          \
+		fflush(stdout);                                                                                        \
+		free(times_);                                                                                          \
 	} while (0)
 
 /* One policy with an inspected endpoint of so many rules; the last one allows what is asked. */
@@ -57,8 +57,9 @@ policy_text(void)
 {
 	char *text = malloc(256 + RULES * 64), *at = text;
 
-	at += snprintf(at, 256, "version: 1\nnetwork_policies:\n  p:\n    endpoints:\n      - host: any.acme.test\n"
-				"        port: 443\n        protocol: rest\n        enforcement: enforce\n        rules:\n");
+	at += snprintf(at, 256,
+	    "version: 1\nnetwork_policies:\n  p:\n    endpoints:\n      - host: any.acme.test\n"
+	    "        port: 443\n        protocol: rest\n        enforcement: enforce\n        rules:\n");
 	for (int i = 0; i < RULES; i++)
 		at += snprintf(at, 64, "          - allow: {method: GET, path: \"/r%d/**\"}\n", i);
 	snprintf(at, 64, "    binaries: [{path: $/git}]\n");
@@ -128,7 +129,8 @@ by_itself(struct stage *stage, pid_t pid)
 	if (proc_socket_mount(stage->accepting, &observer.look.socket_mount, &why) != OK ||
 	    process_get(&observer.processes, pid, &process, &why) != OK)
 		fail_msg("%s", why.text);
-	MEASURE("recheck", 100000, 1, observer.processes.round++; if (!process_same(&observer.processes, process)) abort());
+	MEASURE("recheck", 100000, 1, observer.processes.round++;
+		if (!process_same(&observer.processes, process)) abort());
 	MEASURE("look", 500, 1, if (look_now(&observer.look, &why) != OK || observer.look.opaque != 0) abort());
 	fprintf(stderr, "a look: %zu processes, %zu descriptors\n", observer.look.processes, observer.look.files);
 }

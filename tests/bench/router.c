@@ -46,7 +46,8 @@ static void
 show(const char *name, uint64_t *times, int rounds)
 {
 	qsort(times, (size_t)rounds, sizeof(*times), ascending);
-	printf("%s %llu %llu %d\n", name, (unsigned long long)times[rounds / 2], (unsigned long long)times[rounds * 99 / 100], rounds);
+	printf("%s %llu %llu %d\n", name, (unsigned long long)times[rounds / 2],
+	    (unsigned long long)times[rounds * 99 / 100], rounds);
 	fflush(stdout);
 }
 
@@ -75,8 +76,10 @@ serve(void *unused)
 static void
 direct(uint16_t port, const char *trust, uint64_t *times, int rounds)
 {
-	static const char request[] = "GET /repos/x HTTP/1.1\r\nhost: up.test\r\nauthorization: Bearer " CANARY "\r\n\r\n";
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	static const char request[] =
+	    "GET /repos/x HTTP/1.1\r\nhost: up.test\r\nauthorization: Bearer " CANARY "\r\n\r\n";
+	struct sockaddr_in to = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct tls_client client;
 	char bytes[4096];

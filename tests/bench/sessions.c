@@ -57,7 +57,8 @@ house_open(const char *program)
 	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus", directory);
 	if (curve_bind(state.curve, endpoint, false, &why) != OK)
 		fail_msg("%s", why.text);
-	snprintf(roster, sizeof(roster), "process: relay\nroster:\n%s", roster_yaml(&state, "state", "ipc:///state/bus", one));
+	snprintf(roster, sizeof(roster), "process: relay\nroster:\n%s",
+	    roster_yaml(&state, "state", "ipc:///state/bus", one));
 	daemon_start(&relay, program, directory, roster);
 	actor_wait_up(&state, 1);
 }
@@ -76,8 +77,8 @@ links_start(struct child *child, uint32_t first, uint32_t count)
 {
 	char endpoint[128], key[65], from[16], many[16];
 	const char *argv[] = {"sessions", "links", endpoint, key, from, many, NULL};
-	const struct child_plan plan = {.path = "/proc/self/exe", .argv = argv, .fds = {-1, -1, 2}, .fds_count = 3,
-	    .die_with_parent = true};
+	const struct child_plan plan = {
+	    .path = "/proc/self/exe", .argv = argv, .fds = {-1, -1, 2}, .fds_count = 3, .die_with_parent = true};
 	struct why why;
 
 	snprintf(endpoint, sizeof(endpoint), "ipc://%s/sandboxes/relay", directory);
@@ -94,7 +95,8 @@ static void
 row(const char *what, double value, const char *unit, const char *budget)
 {
 	printf("{\"what\": \"%u sessions, %s\", \"ours\": %.3f, \"unit\": \"%s\", \"budget\": %s, \"beside\": \"\", "
-	       "\"its\": null, \"more\": false, \"least\": null}\n", boxes_n, what, value, unit, budget);
+	       "\"its\": null, \"more\": false, \"least\": null}\n",
+	    boxes_n, what, value, unit, budget);
 	fflush(stdout);
 }
 

@@ -87,7 +87,8 @@ go_on(void *self)
 	bool in = guest->applied.policy_version != 0;
 
 	if (guest->call == 0)
-		guest->call = peer_call(guest->peer, in ? &applied : &enrol, CALL_DEADLINE_MS, in ? acknowledged : enrolled, guest);
+		guest->call = peer_call(
+		    guest->peer, in ? &applied : &enrol, CALL_DEADLINE_MS, in ? acknowledged : enrolled, guest);
 }
 
 static void
@@ -112,7 +113,8 @@ void
 links_play(const char *endpoint, const uint8_t relay[32], uint32_t first, size_t count)
 {
 	static const struct route no_routes[] = {{0}};
-	struct bus bus = {.role = ROLE_LINK, .name = "link", .routes = no_routes, .peer_up = came_up, .peer_down = went_down};
+	struct bus bus = {
+	    .role = ROLE_LINK, .name = "link", .routes = no_routes, .peer_up = came_up, .peer_down = went_down};
 	struct guest *guests = calloc(count, sizeof(*guests));
 	void *context;
 	struct why why = {0};

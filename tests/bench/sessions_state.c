@@ -66,8 +66,13 @@ enrol_check(void *self, struct msg *m, struct msg *answer, struct why *why)
 	memcpy(box->key, m->enrol_check.bus_key.at, sizeof(box->key));
 	box->known = true;
 	*answer = (struct msg){.id = ENROLLED,
-	    .enrolled = {.name = SPAN("demo"), .workspace = SPAN("default"), .command = command, .command_n = 2,
-		.policy = span_of_bytes(policy, sizeof(policy)), .policy_version = 1, .config_revision = 1}};
+	    .enrolled = {.name = SPAN("demo"),
+		.workspace = SPAN("default"),
+		.command = command,
+		.command_n = 2,
+		.policy = span_of_bytes(policy, sizeof(policy)),
+		.policy_version = 1,
+		.config_revision = 1}};
 	return OK;
 }
 

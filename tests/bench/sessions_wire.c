@@ -95,7 +95,7 @@ work(void *self)
 	struct wire *wire;
 
 	(void)self;
-	list_each (wire, &dirty, struct wire, dirty) {
+	list_each(wire, &dirty, struct wire, dirty) {
 		list_remove(&wire->dirty);
 		while (monitor_serve(wire) || receive(wire))
 			continue;
@@ -128,8 +128,10 @@ watch_zmq(struct loop *loop, struct wire *wire, void *zmq, struct watch *watch)
 static bool
 set_up(void *zmq, const uint8_t relay[32])
 {
-	static const struct { int option, value; } numbers[] = {{ZMQ_LINGER, 0}, {ZMQ_SNDHWM, 0}, {ZMQ_RCVHWM, 0},
-	    {ZMQ_HANDSHAKE_IVL, 10000}, {ZMQ_IMMEDIATE, 1}, {ZMQ_RECONNECT_IVL, 20}, {ZMQ_RECONNECT_IVL_MAX, 1000}};
+	static const struct {
+		int option, value;
+	} numbers[] = {{ZMQ_LINGER, 0}, {ZMQ_SNDHWM, 0}, {ZMQ_RCVHWM, 0}, {ZMQ_HANDSHAKE_IVL, 10000},
+	    {ZMQ_IMMEDIATE, 1}, {ZMQ_RECONNECT_IVL, 20}, {ZMQ_RECONNECT_IVL_MAX, 1000}};
 	struct secret secret;
 	uint8_t key[32];
 	bool good = true;
@@ -138,7 +140,8 @@ set_up(void *zmq, const uint8_t relay[32])
 	for (size_t i = 0; i < COUNT(numbers); i++)
 		good &= zmq_setsockopt(zmq, numbers[i].option, &numbers[i].value, sizeof(int)) == 0;
 	return good && zmq_setsockopt(zmq, ZMQ_CURVE_SECRETKEY, secret.bytes, 32) == 0 &&
-	    zmq_setsockopt(zmq, ZMQ_CURVE_PUBLICKEY, key, 32) == 0 && zmq_setsockopt(zmq, ZMQ_CURVE_SERVERKEY, relay, 32) == 0;
+	       zmq_setsockopt(zmq, ZMQ_CURVE_PUBLICKEY, key, 32) == 0 &&
+	       zmq_setsockopt(zmq, ZMQ_CURVE_SERVERKEY, relay, 32) == 0;
 }
 
 struct peer *

@@ -19,7 +19,8 @@ struct wire {
 void *wires_begin(struct loop *loop, size_t count);
 
 /* Dial the relay at this endpoint, known by its key, with a fresh key: the peer, which redials. The process ends where it cannot. */
-struct peer *wire_open(struct wire *wire, struct bus *bus, void *context, const char *endpoint, const uint8_t relay[32]);
+struct peer *wire_open(
+    struct wire *wire, struct bus *bus, void *context, const char *endpoint, const uint8_t relay[32]);
 
 /* There is nothing to measure any more: say why, and end. */
 void __attribute__((noreturn)) give_up(const char *what, const char *words);

@@ -99,7 +99,8 @@ stage_start(void)
 	stage.words_whole = false;
 	stage.words_n = 0;
 	stage.words_fd = daemon_launch(&stage.daemon, stage.program, stage.directory, settings);
-	assert_int_equal(loop_add(stage.loop, &stage.words_watch, stage.words_fd, EPOLLIN, words_readable, NULL, &why), OK);
+	assert_int_equal(
+	    loop_add(stage.loop, &stage.words_watch, stage.words_fd, EPOLLIN, words_readable, NULL, &why), OK);
 	UNTIL(stage.loop, words_whole());
 }
 

@@ -11,15 +11,15 @@ struct stage {
 	struct loop *loop;
 	struct daemon daemon;
 	struct actor state;
-	struct keys keys;	  /* what the daemon's must be */
-	uint8_t driver_key[32];	  /* setting of the daemon */
+	struct keys keys;	    /* what the daemon's must be */
+	uint8_t driver_key[32];	    /* setting of the daemon */
 	struct msg_key_use used[4]; /* what keys_have is answered with */
 	size_t used_n;
-	struct span print;	    /* fingerprint in that answer */
+	struct span print; /* fingerprint in that answer */
 	int keys_asked;
-	int keys_refused; /* so many times more: state has no database */
-	const char *more;	    /* further settings, YAML lines */
-	struct msg_keys_have had;   /* the last keys_have: counts and name only */
+	int keys_refused;	  /* so many times more: state has no database */
+	const char *more;	  /* further settings, YAML lines */
+	struct msg_keys_have had; /* the last keys_have: counts and name only */
 	uint8_t newest[8];
 	bool words_whole;
 	size_t words_n;

@@ -10,7 +10,8 @@ hand_over(int fd)
 {
 	char byte = 0, control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec one = {&byte, 1};
-	struct msghdr message = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct msghdr message = {
+	    .msg_iov = &one, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	header->cmsg_level = SOL_SOCKET;
@@ -26,7 +27,8 @@ main(int argc, char **argv)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	if (argc != 2 || (size_t)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]) >= sizeof(address.sun_path))
+	if (argc != 2 ||
+	    (size_t)snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]) >= sizeof(address.sun_path))
 		return 2;
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		perror(argv[1]);

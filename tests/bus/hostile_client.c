@@ -85,7 +85,8 @@ signals(ssh_session session)
 {
 	ssh_channel channel = ssh_channel_new(session);
 
-	if (ssh_channel_open_session(channel) != SSH_OK || ssh_channel_request_exec(channel, "exec sleep 1000") != SSH_OK)
+	if (ssh_channel_open_session(channel) != SSH_OK ||
+	    ssh_channel_request_exec(channel, "exec sleep 1000") != SSH_OK)
 		return 1;
 	ssh_channel_request_send_signal(channel, "SEGFAULT");
 	ssh_channel_request_send_signal(channel, "TERM");
@@ -124,7 +125,8 @@ haste(ssh_session session)
 	for (int i = 0; i < MANY; i++) {
 		ssh_channel channel = ssh_channel_new(session);
 
-		if (ssh_channel_open_session(channel) == SSH_OK && ssh_channel_request_exec(channel, "cat; sleep 1000") == SSH_OK &&
+		if (ssh_channel_open_session(channel) == SSH_OK &&
+		    ssh_channel_request_exec(channel, "cat; sleep 1000") == SSH_OK &&
 		    ssh_channel_write(channel, "x", 1) == 1)
 			n++;
 		ssh_channel_free(channel);
@@ -158,7 +160,8 @@ flood(ssh_session session)
 	for (int i = 0; i < 20; i++) {
 		ssh_channel channel = ssh_channel_new(session);
 
-		if (ssh_channel_open_session(channel) != SSH_OK || ssh_channel_request_exec(channel, "sleep 1000") != SSH_OK)
+		if (ssh_channel_open_session(channel) != SSH_OK ||
+		    ssh_channel_request_exec(channel, "sleep 1000") != SSH_OK)
 			return 1;
 		ssh_set_blocking(session, 0);
 		for (int j = 0; j < 200; j++) {
@@ -180,11 +183,13 @@ hurry(ssh_session session)
 	ssh_channel channel = ssh_channel_new(session), after = ssh_channel_new(session);
 	const char *port = getenv("PORT");
 
-	if (ssh_channel_open_forward(channel, "localhost", port == NULL ? 0 : (int)strtol(port, NULL, 10), "localhost", 1) != SSH_OK)
+	if (ssh_channel_open_forward(
+		channel, "localhost", port == NULL ? 0 : (int)strtol(port, NULL, 10), "localhost", 1) != SSH_OK)
 		return 1;
 	printed("sent", ssh_channel_write(channel, block, sizeof(block)));
 	ssh_channel_free(channel);
-	if (ssh_channel_open_session(after) != SSH_OK || ssh_channel_request_exec(after, "while ! [ -e got ]; do sleep 0.02; done") != SSH_OK)
+	if (ssh_channel_open_session(after) != SSH_OK ||
+	    ssh_channel_request_exec(after, "while ! [ -e got ]; do sleep 0.02; done") != SSH_OK)
 		return 1;
 	return printed("code", code_of(after));
 }

@@ -93,8 +93,7 @@ box_unreadable(void)
 	return getenv(UNREADABLE);
 }
 
-static void __attribute__((noreturn))
-watch(pid_t pid, int release_fd)
+static void __attribute__((noreturn)) watch(pid_t pid, int release_fd)
 {
 	int status = 1;
 
@@ -111,8 +110,8 @@ watch(pid_t pid, int release_fd)
 static void
 become_user(void)
 {
-	must(setgroups(0, NULL) == 0 && setresgid(USER_ID, USER_ID, USER_ID) == 0 && setresuid(USER_ID, USER_ID, USER_ID) == 0 &&
-		prctl(PR_SET_DUMPABLE, 1) == 0,
+	must(setgroups(0, NULL) == 0 && setresgid(USER_ID, USER_ID, USER_ID) == 0 &&
+		 setresuid(USER_ID, USER_ID, USER_ID) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0,
 	    "become an ordinary user");
 }
 
@@ -133,7 +132,8 @@ box_enter(char **argv, const char *puppet, bool as_user)
 	must((pid = fork()) >= 0, "fork");
 	if (pid > 0) {
 		close(ends[0]);
-		ends[0] = ends[1]; /* released once the child says that it has its namespace: it is stopped until then */
+		ends[0] =
+		    ends[1]; /* released once the child says that it has its namespace: it is stopped until then */
 		must(waitpid(pid, NULL, WUNTRACED) == pid, "wait");
 		kill(pid, SIGCONT);
 		watch(pid, ends[1]);
@@ -153,7 +153,7 @@ box_enter(char **argv, const char *puppet, bool as_user)
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0,
+		 mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0,
 	    "mount /proc");
 	/* As the box's programs do: only what is executed in the namespace may be looked into from there. */
 	must(setenv(INSIDE, "1", 1) == 0, "setenv");
@@ -199,8 +199,8 @@ send_words(int puppet, const char *words, int with)
 	if (with >= 0) {
 		m.msg_control = &room;
 		m.msg_controllen = sizeof(room);
-		*CMSG_FIRSTHDR(&m) =
-		    (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){
+		    .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &with, sizeof(int));
 	}
 	assert_true(sendmsg(puppet, &m, MSG_NOSIGNAL) > 0);
@@ -387,7 +387,9 @@ stage_policyd(struct stage *stage, bool binaries_free)
 {
 	static const struct msg done = {.id = DONE};
 	struct msg m = {.id = POLICYD_SETUP,
-	    .policyd_setup = {.sandbox = {{5}}, .spawner = (uint32_t)stage->spawner.pid, .binaries_free = binaries_free},
+	    .policyd_setup = {.sandbox = {{5}},
+		.spawner = (uint32_t)stage->spawner.pid,
+		.binaries_free = binaries_free},
 	    .fds = {stage->listener, stage->diag, -1, stage->connects},
 	    .fds_n = 4};
 	int pair[2];
@@ -477,9 +479,10 @@ stage_accept(struct stage *stage, struct accepted *accepted)
 	socklen_t length = sizeof(client);
 	struct msg_connection_judge *in = &accepted->question.connection_judge;
 
-	*accepted = (struct accepted){.fd = accept4(stage->accepting, (struct sockaddr *)&client, &length, SOCK_CLOEXEC),
-	    .number = ++stage->connections,
-	    .question = {.id = CONNECTION_JUDGE}};
+	*accepted =
+	    (struct accepted){.fd = accept4(stage->accepting, (struct sockaddr *)&client, &length, SOCK_CLOEXEC),
+		.number = ++stage->connections,
+		.question = {.id = CONNECTION_JUDGE}};
 	assert_true(accepted->fd >= 0);
 	length = sizeof(server);
 	assert_int_equal(getsockname(accepted->fd, (struct sockaddr *)&server, &length), 0);
@@ -515,11 +518,8 @@ stage_judge(struct stage *stage, struct accepted *accepted, struct outcome *outc
 unsigned
 stage_request(struct stage *stage, const struct accepted *accepted, const char *path)
 {
-	struct msg_question question = {.request = 1,
-	    .connection = accepted->number,
-	    .kind = 1,
-	    .method = SPAN("GET"),
-	    .path = span_of_text(path)};
+	struct msg_question question = {
+	    .request = 1, .connection = accepted->number, .kind = 1, .method = SPAN("GET"), .path = span_of_text(path)};
 	struct msg m = {.id = REQUESTS_JUDGE, .requests_judge = {.questions = &question, .questions_n = 1}};
 	struct outcome outcome;
 	unsigned what;

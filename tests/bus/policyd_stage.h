@@ -19,11 +19,11 @@ struct stage {
 	struct loop *loop;
 	struct actor supervisor, proxy, link;
 	struct child daemon, spawner;
-	char directory[64]; /* executables of the agent: DIRECTORY/NAME, copies of the puppet */
-	int control;	    /* of the spawner */
+	char directory[64];	      /* executables of the agent: DIRECTORY/NAME, copies of the puppet */
+	int control;		      /* of the spawner */
 	int listener, diag, connects; /* what policyd_setup needs; kept for another policyd */
-	int fence;	    /* what is sent here, policyd takes for the kernel's words about refused packets */
-	int accepting;	    /* listens on 127.0.0.1 in the agent's network namespace */
+	int fence;     /* what is sent here, policyd takes for the kernel's words about refused packets */
+	int accepting; /* listens on 127.0.0.1 in the agent's network namespace */
 	uint16_t port;
 	uint64_t connections; /* numbers given out */
 };

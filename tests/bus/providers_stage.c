@@ -22,7 +22,8 @@ store(struct heard *heard, unsigned number)
 	struct msg answer = {.id = SECRETS_STORED, .secrets_stored = {records, in->secrets_n}};
 
 	for (size_t i = 0; i < in->secrets_n; i++) {
-		snprintf(bytes[i], sizeof(bytes[i]), "%s" SPAN_FORMAT "#%u", storage, SPAN_ARGS(in->secrets[i].key), number);
+		snprintf(
+		    bytes[i], sizeof(bytes[i]), "%s" SPAN_FORMAT "#%u", storage, SPAN_ARGS(in->secrets[i].key), number);
 		records[i] = (struct msg_secret_record){in->secrets[i].key, span_of_text(bytes[i])};
 	}
 	reply_send(&heard->reply, &answer);
@@ -51,9 +52,14 @@ sealed(const char *key)
 struct msg
 creation(const char *name, const char *type, struct msg_sealed_secret *secrets, size_t n)
 {
-	return (struct msg){.id = PROVIDER_CREATE, .provider_create = {.provider = id_new(), .name = span_of_text(name),
-	    .workspace = SPAN("default"), .type = span_of_text(type), .secrets = secrets, .secrets_n = n,
-	    .subject = SPAN("tester")}};
+	return (struct msg){.id = PROVIDER_CREATE,
+	    .provider_create = {.provider = id_new(),
+		.name = span_of_text(name),
+		.workspace = SPAN("default"),
+		.type = span_of_text(type),
+		.secrets = secrets,
+		.secrets_n = n,
+		.subject = SPAN("tester")}};
 }
 
 /* Made, with one credential. */
@@ -92,8 +98,12 @@ refused(const struct msg *m, enum err code, const char *words)
 bool
 attach(const char *provider, bool detach, size_t *warnings)
 {
-	struct msg m = {.id = PROVIDER_ATTACH, .provider_attach = {.workspace = SPAN("default"), .sandbox = SPAN("agent"),
-	    .provider = span_of_text(provider), .detach = detach, .subject = SPAN("tester")}};
+	struct msg m = {.id = PROVIDER_ATTACH,
+	    .provider_attach = {.workspace = SPAN("default"),
+		.sandbox = SPAN("agent"),
+		.provider = span_of_text(provider),
+		.detach = detach,
+		.subject = SPAN("tester")}};
 	struct outcome outcome;
 	bool changed;
 

@@ -4,7 +4,7 @@
 
 #include "tests/bus/state_stage.h"
 
-extern struct id box;	/* the sandbox "agent", once it is created */
+extern struct id box;  /* the sandbox "agent", once it is created */
 extern char storage[]; /* the storage key that credentials uses, 8 letters */
 
 /* Credentials: answer with records that name key and number, under the storage key of now; frees what was heard. */

@@ -417,9 +417,9 @@ expect_refusals(void)
 	char bytes[4096];
 
 	judge("evil.test", 443, &no);
-	assert_non_null(strstr(
-	    read_all(fd, bytes, sizeof(bytes)), "{\"error\":\"policy_denied\",\"detail\":\"CONNECT evil.test:443 not "
-						"permitted by policy\",\"reason\":\"no endpoint\"}"));
+	assert_non_null(strstr(read_all(fd, bytes, sizeof(bytes)),
+	    "{\"error\":\"policy_denied\",\"detail\":\"CONNECT evil.test:443 not "
+	    "permitted by policy\",\"reason\":\"no endpoint\"}"));
 	assert_non_null(strstr(bytes, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n"));
 	assert_non_null(strstr(bytes, "Connection: close\r\n"));
 	forward = dial(EXPLICIT, EXPLICIT_PORT);

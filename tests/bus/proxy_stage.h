@@ -15,10 +15,10 @@
 extern struct loop *loop;
 extern struct actor supervisor, policyd, link_;
 extern struct child child;
-extern uint16_t dns_port;     /* of the proxy's DNS, UDP and TCP */
+extern uint16_t dns_port;      /* of the proxy's DNS, UDP and TCP */
 extern uint16_t metadata_port; /* of its metadata emulator */
-extern int anchors_fd;	      /* whom the world trusts, a PEM file */
-extern char pem_bytes[16384]; /* the sandbox's authority, as proxy_ready gave it */
+extern int anchors_fd;	       /* whom the world trusts, a PEM file */
+extern char pem_bytes[16384];  /* the sandbox's authority, as proxy_ready gave it */
 
 /* The program under test, what the world trusts, and perhaps one test's name, from the command line; false: no program.
  */

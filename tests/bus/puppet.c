@@ -102,7 +102,8 @@ make_socket(void)
 static int
 connect_to(const char *port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	struct sockaddr_in to = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	    .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
 	int error = make_socket();
 

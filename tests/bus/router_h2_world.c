@@ -33,8 +33,8 @@ on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 }
 
 static int
-on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length, const uint8_t *value,
-    size_t value_length, uint8_t flags, void *self)
+on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_length,
+    const uint8_t *value, size_t value_length, uint8_t flags, void *self)
 {
 	struct h2_asked *asked = asked_of(self, frame->hd.stream_id);
 	struct span key = span_of_bytes(name, name_length), word = span_of_bytes(value, value_length);
@@ -77,12 +77,12 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 }
 
 static ssize_t
-text_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, uint32_t *flags, nghttp2_data_source *source,
-    void *self)
+text_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, uint32_t *flags,
+    nghttp2_data_source *source, void *self)
 {
 	struct h2_world *world = self;
 	size_t n = world->text_n - world->text_at < room ? world->text_n - world->text_at : room;
-	nghttp2_nv nv = {(uint8_t *)(uintptr_t)"grpc-status", (uint8_t *)(uintptr_t)"0", 11, 1, 0};
+	nghttp2_nv nv = {(uint8_t *)(uintptr_t) "grpc-status", (uint8_t *)(uintptr_t) "0", 11, 1, 0};
 
 	(void)source;
 	memcpy(to, world->text + world->text_at, n);
@@ -97,12 +97,14 @@ text_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, ui
 }
 
 static int
-alpn_h2(SSL *ssl, const unsigned char **out, unsigned char *length, const unsigned char *in, unsigned in_length, void *self)
+alpn_h2(
+    SSL *ssl, const unsigned char **out, unsigned char *length, const unsigned char *in, unsigned in_length, void *self)
 {
 	unsigned char *chosen;
 
 	(void)ssl, (void)self;
-	if (SSL_select_next_proto(&chosen, length, (const unsigned char *)"\x02h2", 3, in, in_length) != OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto(&chosen, length, (const unsigned char *)"\x02h2", 3, in, in_length) !=
+	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = chosen;
 	return SSL_TLSEXT_ERR_OK;
@@ -167,7 +169,7 @@ h2_world_wait(struct h2_world *world, size_t requests)
 void
 h2_world_answer(struct h2_world *world, size_t request, const char *text, bool trailer)
 {
-	nghttp2_nv nv = {(uint8_t *)(uintptr_t)":status", (uint8_t *)(uintptr_t)"200", 7, 3, 0};
+	nghttp2_nv nv = {(uint8_t *)(uintptr_t) ":status", (uint8_t *)(uintptr_t) "200", 7, 3, 0};
 	nghttp2_data_provider provider = {.read_callback = text_read};
 
 	world->text_n = strlen(text);
@@ -189,7 +191,8 @@ h2_world_reset(struct h2_world *world, size_t request, uint32_t code)
 void
 h2_world_goaway(struct h2_world *world)
 {
-	nghttp2_submit_goaway(world->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(world->session), 0, NULL, 0);
+	nghttp2_submit_goaway(
+	    world->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(world->session), 0, NULL, 0);
 	h2_world_turn(world);
 }
 

@@ -48,19 +48,26 @@ box(struct push *push, const struct msg_bundle *bundle, const struct secret *fro
 }
 
 static void
-make(struct push *push, uint64_t revision, uint16_t chunk, uint16_t chunks, const struct msg_secret_entry *entries, size_t n,
-    const struct secret *from)
+make(struct push *push, uint64_t revision, uint16_t chunk, uint16_t chunks, const struct msg_secret_entry *entries,
+    size_t n, const struct secret *from)
 {
-	const struct msg_bundle bundle = {.sandbox = own_sandbox, .epoch = OWN_EPOCH, .revision = revision, .chunk = chunk,
-	    .chunks = chunks, .entries = (struct msg_secret_entry *)(uintptr_t)entries, .entries_n = n};
+	const struct msg_bundle bundle = {.sandbox = own_sandbox,
+	    .epoch = OWN_EPOCH,
+	    .revision = revision,
+	    .chunk = chunk,
+	    .chunks = chunks,
+	    .entries = (struct msg_secret_entry *)(uintptr_t)entries,
+	    .entries_n = n};
 
 	push->msg = (struct msg){.id = SECRETS_PUSH,
-	    .secrets_push = {.sandbox = own_sandbox, .epoch = OWN_EPOCH, .revision = revision, .chunk = chunk, .chunks = chunks}};
+	    .secrets_push = {
+		.sandbox = own_sandbox, .epoch = OWN_EPOCH, .revision = revision, .chunk = chunk, .chunks = chunks}};
 	box(push, &bundle, from);
 }
 
 void
-push_make(struct push *push, uint64_t revision, uint16_t chunk, uint16_t chunks, const struct msg_secret_entry *entries, size_t n)
+push_make(struct push *push, uint64_t revision, uint16_t chunk, uint16_t chunks, const struct msg_secret_entry *entries,
+    size_t n)
 {
 	make(push, revision, chunk, chunks, entries, n, &credentials_secret);
 }
@@ -80,24 +87,61 @@ push_send(const struct push *push)
 void
 secrets_send(uint64_t revision, uint16_t port)
 {
-	static struct span tokens[][2] = {{SPAN("v5_TOK"), SPAN("s_TOK")}, {SPAN("v5_OTHER")}, {SPAN("v5_OLD")}, {SPAN("v5_LINE")},
-	    {SPAN("v5_DOTS")}, {SPAN("v5_SEEN")}};
-	struct msg_binding up[] = {{SPAN("*.test"), port, SPAN("/repos/**")}}, other[] = {{SPAN("other.test"), port, SPAN_NONE}},
+	static struct span tokens[][2] = {{SPAN("v5_TOK"), SPAN("s_TOK")}, {SPAN("v5_OTHER")}, {SPAN("v5_OLD")},
+	    {SPAN("v5_LINE")}, {SPAN("v5_DOTS")}, {SPAN("v5_SEEN")}};
+	struct msg_binding up[] = {{SPAN("*.test"), port, SPAN("/repos/**")}},
+			   other[] = {{SPAN("other.test"), port, SPAN_NONE}},
 			   all[] = {{SPAN("up.test"), port, SPAN_NONE}};
 	struct msg_secret_entry entries[] = {
-	    {.slot = SPAN("TOK"), .tokens = tokens[0], .tokens_n = 2, .value = SPAN(CANARY), .bindings = up, .bindings_n = 1,
+	    {.slot = SPAN("TOK"),
+		.tokens = tokens[0],
+		.tokens_n = 2,
+		.value = SPAN(CANARY),
+		.bindings = up,
+		.bindings_n = 1,
 		.places = SECRET_ANYWHERE},
-	    {.slot = SPAN("OTHER"), .tokens = tokens[1], .tokens_n = 1, .value = SPAN(OTHER), .bindings = other, .bindings_n = 1,
+	    {.slot = SPAN("OTHER"),
+		.tokens = tokens[1],
+		.tokens_n = 1,
+		.value = SPAN(OTHER),
+		.bindings = other,
+		.bindings_n = 1,
 		.places = SECRET_ANYWHERE},
-	    {.slot = SPAN("OLD"), .tokens = tokens[2], .tokens_n = 1, .value = SPAN("x"), .bindings = all, .bindings_n = 1,
-		.expires_ms = 1, .places = SECRET_ANYWHERE},
-	    {.slot = SPAN("LINE"), .tokens = tokens[3], .tokens_n = 1, .value = SPAN("a\r\nb: c"), .bindings = all,
-		.bindings_n = 1, .places = SECRET_ANYWHERE},
-	    {.slot = SPAN("DOTS"), .tokens = tokens[4], .tokens_n = 1, .value = SPAN("a/../b"), .bindings = all, .bindings_n = 1,
+	    {.slot = SPAN("OLD"),
+		.tokens = tokens[2],
+		.tokens_n = 1,
+		.value = SPAN("x"),
+		.bindings = all,
+		.bindings_n = 1,
+		.expires_ms = 1,
 		.places = SECRET_ANYWHERE},
-	    {.slot = SPAN("SEEN"), .tokens = tokens[5], .tokens_n = 1, .value = SPAN("visible-secret"), .bindings = all,
-		.bindings_n = 1, .redact = true, .places = SECRET_ANYWHERE},
-	    {.slot = SPAN("openai"), .value = SPAN("backend-key"), .bindings = all, .bindings_n = 1, .plain = true,
+	    {.slot = SPAN("LINE"),
+		.tokens = tokens[3],
+		.tokens_n = 1,
+		.value = SPAN("a\r\nb: c"),
+		.bindings = all,
+		.bindings_n = 1,
+		.places = SECRET_ANYWHERE},
+	    {.slot = SPAN("DOTS"),
+		.tokens = tokens[4],
+		.tokens_n = 1,
+		.value = SPAN("a/../b"),
+		.bindings = all,
+		.bindings_n = 1,
+		.places = SECRET_ANYWHERE},
+	    {.slot = SPAN("SEEN"),
+		.tokens = tokens[5],
+		.tokens_n = 1,
+		.value = SPAN("visible-secret"),
+		.bindings = all,
+		.bindings_n = 1,
+		.redact = true,
+		.places = SECRET_ANYWHERE},
+	    {.slot = SPAN("openai"),
+		.value = SPAN("backend-key"),
+		.bindings = all,
+		.bindings_n = 1,
+		.plain = true,
 		.places = SECRET_IN_FIELD},
 	};
 	struct push push;

@@ -84,7 +84,7 @@ actor_heard(struct actor *actor, enum msg_id id)
 {
 	struct heard *heard;
 
-	list_each (heard, &actor->inbox, struct heard, link)
+	list_each(heard, &actor->inbox, struct heard, link)
 		if (heard->msg.id == id) {
 			list_remove(&heard->link);
 			return heard;
@@ -155,8 +155,13 @@ actor_init(struct actor *actor, struct loop *loop, enum role role, const char *n
 		if (table[i]->id != MSG_NONE && table[i]->id != HELLO)
 			routes[used++] = (struct route){table[i]->id, hear, 0, 0};
 	routes[used] = (struct route){0};
-	*actor = (struct actor){.bus = {.loop = loop, .role = role, .name = name, .routes = routes, .self = actor,
-	    .peer_up = came_up, .peer_down = went_down}};
+	*actor = (struct actor){.bus = {.loop = loop,
+				    .role = role,
+				    .name = name,
+				    .routes = routes,
+				    .self = actor,
+				    .peer_up = came_up,
+				    .peer_down = went_down}};
 	list_init(&actor->inbox);
 	bus_init(&actor->bus);
 	curve_keypair(&actor->secret, actor->key);
@@ -181,7 +186,7 @@ actor_done(struct actor *actor)
 {
 	struct heard *heard;
 
-	list_each (heard, &actor->inbox, struct heard, link)
+	list_each(heard, &actor->inbox, struct heard, link)
 		heard_free(heard);
 	actor->bus.peer_down = NULL;
 	bus_done(&actor->bus);
@@ -335,7 +340,8 @@ read_words(struct daemon *daemon, int fd)
 	size_t used = 0;
 	ssize_t n;
 
-	while (used < sizeof(daemon->words) - 1 && (n = read(fd, daemon->words + used, sizeof(daemon->words) - 1 - used)) > 0)
+	while (used < sizeof(daemon->words) - 1 &&
+	       (n = read(fd, daemon->words + used, sizeof(daemon->words) - 1 - used)) > 0)
 		used += (size_t)n;
 	daemon->words[used] = '\0';
 }
@@ -346,8 +352,8 @@ daemon_launch(struct daemon *daemon, const char *program, const char *directory,
 	char path[128];
 	const char *argv[] = {program, "--foreground", "--config", path, NULL};
 	auto_fd int ready = -1, theirs = -1;
-	struct child_plan plan = {.path = program, .argv = argv, .fds = {-1, 2, 2, -1, -1}, .fds_count = 6,
-	    .die_with_parent = true};
+	struct child_plan plan = {
+	    .path = program, .argv = argv, .fds = {-1, 2, 2, -1, -1}, .fds_count = 6, .die_with_parent = true};
 	int ends[2];
 	struct why why;
 

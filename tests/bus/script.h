@@ -22,7 +22,7 @@ struct actor {
 /* Something an actor was told or asked. */
 struct heard {
 	struct list link;
-	struct msg msg; /* its own copy; descriptors are its too */
+	struct msg msg;	    /* its own copy; descriptors are its too */
 	struct reply reply; /* peer is NULL for events */
 	struct arena arena;
 	char *bytes;
@@ -76,8 +76,8 @@ void tell(struct peer *peer, const struct msg *m);
 void tell_raw(struct peer *peer, struct span bytes);
 
 /* Turn the loop until a condition holds; fails the test when it takes too long. */
-#define UNTIL(loop, condition)                                                                                   \
-	for (uint64_t until_ = clock_ms() + PATIENCE_MS; !(condition);)                                          \
+#define UNTIL(loop, condition)                                                                                         \
+	for (uint64_t until_ = clock_ms() + PATIENCE_MS; !(condition);)                                                \
 	turn((loop), until_, #condition)
 void turn(struct loop *loop, uint64_t until_ms, const char *what);
 

@@ -198,11 +198,11 @@ nothing(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 static const struct route routes[] = {
-	{EXEC_START, exec_start, 0, 0},
-	{EXEC_SIGNAL, exec_signal, 0, 0},
-	{SOCKET_MAKE, socket_make, 0, 0},
-	{DONE, nothing, 0, 0},
-	{0},
+    {EXEC_START, exec_start, 0, 0},
+    {EXEC_SIGNAL, exec_signal, 0, 0},
+    {SOCKET_MAKE, socket_make, 0, 0},
+    {DONE, nothing, 0, 0},
+    {0},
 };
 
 static void
@@ -235,7 +235,8 @@ static void
 sshd_start(int connection)
 {
 	const char *argv[] = {"sshd", NULL};
-	struct child_plan plan = {.path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
+	struct child_plan plan = {
+	    .path = program, .argv = argv, .fds = {-1, 2, 2}, .fds_count = 4, .die_with_parent = true};
 	struct started *sshd = place();
 	struct peer *peer;
 	int ours, link_ours, link_theirs;
@@ -424,7 +425,8 @@ client_speaks(void *self, uint32_t events)
 	struct client *client = self;
 	size_t room = sizeof(client->out) - 1 - client->out_n;
 	char dropped[4096];
-	ssize_t n = room > 0 ? read(client->from, client->out + client->out_n, room) : read(client->from, dropped, sizeof(dropped));
+	ssize_t n = room > 0 ? read(client->from, client->out + client->out_n, room)
+			     : read(client->from, dropped, sizeof(dropped));
 
 	(void)events;
 	if (n > 0 && room > 0) {
@@ -511,7 +513,8 @@ client_wait(struct client *client)
 	clean_fd(&client->in);
 	while (!client->over || client->from >= 0) {
 		if (clock_ms() >= until)
-			fail_msg("%s, with: %s", client->over ? "its output does not end" : "it does not end", client->out);
+			fail_msg(
+			    "%s, with: %s", client->over ? "its output does not end" : "it does not end", client->out);
 		turn(loop, until + 1000, "the end of a client");
 	}
 	return client->code;

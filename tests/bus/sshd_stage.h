@@ -8,8 +8,8 @@
 #include "tests/bus/script.h"
 
 extern struct loop *loop;
-extern char directory[64]; /* of the test's own: key of the host, sockets, files */
-extern struct actor link_actor; /* the link: its peers are each connection's sshd */
+extern char directory[64];	    /* of the test's own: key of the host, sockets, files */
+extern struct actor link_actor;	    /* the link: its peers are each connection's sshd */
 extern unsigned connections, ended; /* how many sshd were started, and have ended */
 extern pid_t last_sshd;
 extern bool stage_bash; /* what the next sshd is told */

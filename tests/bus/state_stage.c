@@ -34,8 +34,9 @@ settings_make(void)
 	    "process: state\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
 	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
 	    "audit_key: \"%064d\"\nroster:\n%s%s%s%s",
-	    own_id(), own_id(), 7, roster_yaml(&api, "api", NULL, entry[0]), roster_yaml(&relay, "relay", NULL, entry[1]),
-	    roster_yaml(&credentials, "credentials", NULL, entry[2]), roster_yaml(&driver, "driver", NULL, entry[3]));
+	    own_id(), own_id(), 7, roster_yaml(&api, "api", NULL, entry[0]),
+	    roster_yaml(&relay, "relay", NULL, entry[1]), roster_yaml(&credentials, "credentials", NULL, entry[2]),
+	    roster_yaml(&driver, "driver", NULL, entry[3]));
 }
 
 void
@@ -128,7 +129,9 @@ teardown(void **unused)
 /* ---- what is said again and again ---- */
 
 static const struct msg_sandbox_create sandbox_named_demo = {
-	.name = {"demo", 4}, .workspace = {"default", 7}, .subject = {"tester", 6},
+    .name = {"demo", 4},
+    .workspace = {"default", 7},
+    .subject = {"tester", 6},
 };
 
 struct msg
@@ -210,8 +213,14 @@ observe(struct id id, uint32_t epoch, uint8_t what)
 struct msg
 enrol(struct id id, uint32_t epoch, struct id instance, struct span token, uint8_t key)
 {
-	return (struct msg){.id = ENROL_CHECK, .enrol_check = {.sandbox = id, .epoch = epoch, .instance = instance,
-	    .token = token, .router_key = KEY_OF(1), .router_mac = KEY_OF(2), .bus_key = KEY_OF(key)}};
+	return (struct msg){.id = ENROL_CHECK,
+	    .enrol_check = {.sandbox = id,
+		.epoch = epoch,
+		.instance = instance,
+		.token = token,
+		.router_key = KEY_OF(1),
+		.router_mac = KEY_OF(2),
+		.bus_key = KEY_OF(key)}};
 }
 
 void
@@ -242,11 +251,11 @@ struct id
 made_ready(struct id id, uint32_t epoch)
 {
 	static struct span walls[] = {
-		{"seccomp=enforced", 16}, {"landlock=partial: ABI 3", 23}, {"cgroup_cpu=absent: not delegated", 32}};
+	    {"seccomp=enforced", 16}, {"landlock=partial: ABI 3", 23}, {"cgroup_cpu=absent: not delegated", 32}};
 	struct id instance = id_new();
 	uint8_t token[32];
 	struct msg m, ready = {.id = SANDBOX_READY, .sandbox_ready = {id, epoch, instance, 1, walls, COUNT(walls)}},
-	    up = {.id = SESSION_UP, .session_up = {id, epoch, instance}};
+		      up = {.id = SESSION_UP, .session_up = {id, epoch, instance}};
 	struct outcome outcome;
 
 	ticket_of(id, epoch, token);

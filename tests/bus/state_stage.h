@@ -55,16 +55,16 @@ void removed(struct id id, const char *name, uint32_t epoch);
 void driver_joins(void);
 
 /* Run the tests under tests/postgres.sh. */
-#define STAGE_MAIN(tests)                                                                                        \
-	int main(int argc, char **argv)                                                                          \
-	{                                                                                                        \
-		program = argc > 1 ? argv[1] : "";                                                               \
-		run_dir = getenv("PG_RUN_DIR");                                                                  \
-		if (run_dir == NULL) {                                                                           \
-			fprintf(stderr, "run it under tests/postgres.sh\n");                                     \
-			return 77;                                                                               \
-		}                                                                                                \
-		return cmocka_run_group_tests(tests, setup, teardown);                                           \
+#define STAGE_MAIN(tests)                                                                                              \
+	int main(int argc, char **argv)                                                                                \
+	{                                                                                                              \
+		program = argc > 1 ? argv[1] : "";                                                                     \
+		run_dir = getenv("PG_RUN_DIR");                                                                        \
+		if (run_dir == NULL) {                                                                                 \
+			fprintf(stderr, "run it under tests/postgres.sh\n");                                           \
+			return 77;                                                                                     \
+		}                                                                                                      \
+		return cmocka_run_group_tests(tests, setup, teardown);                                                 \
 	}
 
 #endif

@@ -266,10 +266,10 @@ not_there_yet(void **unused)
 	Openshell__V1__ListWorkspaceMembersRequest request = OPENSHELL__V1__LIST_WORKSPACE_MEMBERS_REQUEST__INIT;
 
 	(void)unused;
-	call_fails(OPENSHELL "ListWorkspaceMembers", &request.base, &openshell__v1__list_workspace_members_response__descriptor, 12,
-	    "ListWorkspaceMembers");
-	call_fails(OPENSHELL "NoSuchMethod", &request.base, &openshell__v1__list_workspace_members_response__descriptor, 12,
-	    "NoSuchMethod");
+	call_fails(OPENSHELL "ListWorkspaceMembers", &request.base,
+	    &openshell__v1__list_workspace_members_response__descriptor, 12, "ListWorkspaceMembers");
+	call_fails(OPENSHELL "NoSuchMethod", &request.base, &openshell__v1__list_workspace_members_response__descriptor,
+	    12, "NoSuchMethod");
 }
 
 /* The answer is late: the caller's own deadline ends the call, and the late answer harms nothing. */

@@ -38,8 +38,13 @@ static struct msg
 in_force(struct arena *arena)
 {
 	Openshell__Sandbox__V1__SandboxPolicy policy = policy_with(one_path, 1);
-	struct msg m = {.id = CONFIG, .config = {.workspace = SPAN("default"), .version = 4, .hash = hash, .sandbox = sandbox,
-	    .resource_version = 17, .settings_revision = 2}};
+	struct msg m = {.id = CONFIG,
+	    .config = {.workspace = SPAN("default"),
+		.version = 4,
+		.hash = hash,
+		.sandbox = sandbox,
+		.resource_version = 17,
+		.settings_revision = 2}};
 	struct why why;
 
 	assert_int_equal(protobuf_write(&policy.base, arena, &m.config.policy, &why), OK);
@@ -65,7 +70,8 @@ update(Openshell__Sandbox__V1__SandboxPolicy *policy)
 static void
 refused(const Openshell__V1__UpdateConfigRequest *request, int code, const char *words)
 {
-	call_fails(OPENSHELL "UpdateConfig", &request->base, &openshell__v1__update_config_response__descriptor, code, words);
+	call_fails(
+	    OPENSHELL "UpdateConfig", &request->base, &openshell__v1__update_config_response__descriptor, code, words);
 	assert_null(actor_heard(&state, CONFIG_GET));
 	assert_null(actor_heard(&state, POLICY_SET));
 	assert_null(actor_heard(&state, SETTING_SET));
@@ -85,7 +91,8 @@ a_policy_is_put_in_force(void **unused)
 	auto_arena struct arena arena = {0};
 	Openshell__Sandbox__V1__SandboxPolicy policy = policy_with(two_paths, 2);
 	Openshell__V1__UpdateConfigRequest__AnnotationsEntry
-	    note = OPENSHELL__V1__UPDATE_CONFIG_REQUEST__ANNOTATIONS_ENTRY__INIT, *notes[] = {&note};
+	    note = OPENSHELL__V1__UPDATE_CONFIG_REQUEST__ANNOTATIONS_ENTRY__INIT,
+	    *notes[] = {&note};
 	Openshell__V1__UpdateConfigRequest request = update(&policy);
 	const Openshell__V1__UpdateConfigResponse *response;
 	struct msg force = in_force(&arena), answer = changed(5);
@@ -296,8 +303,9 @@ operations_change_what_is_in_force(void **unused)
 	actor_answer(&state, CONFIG_GET, &force);
 	asked = actor_hear(&state, POLICY_SET);
 	assert_true(asked->msg.policy_set.merged);
-	assert_int_equal(protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor, asked->msg.policy_set.policy,
-			     &arena, &stored, &why), OK);
+	assert_int_equal(protobuf_read(&openshell__sandbox__v1__sandbox_policy__descriptor,
+			     asked->msg.policy_set.policy, &arena, &stored, &why),
+	    OK);
 	assert_int_equal(((Openshell__Sandbox__V1__SandboxPolicy *)stored)->n_network_policies, 1);
 	assert_string_equal(((Openshell__Sandbox__V1__SandboxPolicy *)stored)->network_policies[0]->key, "web");
 	reply_send(&asked->reply, &answer);
@@ -403,8 +411,14 @@ a_revision_is_shown(void **unused)
 {
 	Openshell__V1__GetSandboxPolicyStatusRequest request = OPENSHELL__V1__GET_SANDBOX_POLICY_STATUS_REQUEST__INIT;
 	struct span notes[] = {SPAN("ticket=42")};
-	struct msg_policy_revision revision = {.version = 5, .hash = hash, .status = 3, .error = SPAN("no"), .created_ms = 7,
-	    .policy = SPAN("\x08\x01"), .annotations = notes, .annotations_n = 1};
+	struct msg_policy_revision revision = {.version = 5,
+	    .hash = hash,
+	    .status = 3,
+	    .error = SPAN("no"),
+	    .created_ms = 7,
+	    .policy = SPAN("\x08\x01"),
+	    .annotations = notes,
+	    .annotations_n = 1};
 	const struct msg answer = {.id = POLICIES, .policies = {&revision, 1, 4}};
 	const Openshell__V1__GetSandboxPolicyStatusResponse *response;
 	struct heard *asked;
@@ -439,9 +453,9 @@ static void
 a_history_is_listed(void **unused)
 {
 	Openshell__V1__ListSandboxPoliciesRequest request = OPENSHELL__V1__LIST_SANDBOX_POLICIES_REQUEST__INIT;
-	struct msg_policy_revision revisions[] = {{.version = 2, .hash = hash, .status = 2,
-	    .created_ms = 1700000000123}, {.version = 1, .hash = hash,
-	    .status = 4}};
+	struct msg_policy_revision revisions[] = {
+	    {.version = 2, .hash = hash, .status = 2, .created_ms = 1700000000123},
+	    {.version = 1, .hash = hash, .status = 4}};
 	const struct msg answer = {.id = POLICIES, .policies = {revisions, 2, 2}};
 	const Openshell__V1__ListSandboxPoliciesResponse *response;
 	struct heard *asked;
@@ -449,8 +463,8 @@ a_history_is_listed(void **unused)
 
 	(void)unused;
 	request.has_global = request.global = 1;
-	got = call(OPENSHELL "ListSandboxPolicies", &request.base,
-	    &openshell__v1__list_sandbox_policies_response__descriptor);
+	got = call(
+	    OPENSHELL "ListSandboxPolicies", &request.base, &openshell__v1__list_sandbox_policies_response__descriptor);
 	asked = actor_hear(&state, POLICIES_GET);
 	assert_int_equal(asked->msg.policies_get.name.length, 0);
 	assert_int_equal(asked->msg.policies_get.limit, 50);
@@ -471,7 +485,8 @@ static void
 settings_are_shown(void **unused)
 {
 	auto_arena struct arena arena = {0};
-	Openshell__Sandbox__V1__GetSandboxConfigRequest request = OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_REQUEST__INIT;
+	Openshell__Sandbox__V1__GetSandboxConfigRequest request =
+	    OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_REQUEST__INIT;
 	Openshell__Sandbox__V1__GetGatewayConfigRequest all = OPENSHELL__SANDBOX__V1__GET_GATEWAY_CONFIG_REQUEST__INIT;
 	struct span set[] = {SPAN("ocsf_json_enabled=true"), SPAN("proposal_approval_mode=auto")},
 		    managed[] = {SPAN("ocsf_json_enabled")};
@@ -499,9 +514,11 @@ settings_are_shown(void **unused)
 	assert_null(config->settings[0]->value->value);
 	assert_string_equal(config->settings[1]->key, "ocsf_json_enabled");
 	assert_true(config->settings[1]->value->value->bool_value);
-	assert_int_equal(config->settings[1]->value->scope, OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_GLOBAL);
+	assert_int_equal(
+	    config->settings[1]->value->scope, OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_GLOBAL);
 	assert_string_equal(config->settings[2]->value->value->string_value, "auto");
-	assert_int_equal(config->settings[2]->value->scope, OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX);
+	assert_int_equal(
+	    config->settings[2]->value->scope, OPENSHELL__SANDBOX__V1__SETTING_SCOPE__SETTING_SCOPE_SANDBOX);
 	got_free(got);
 	request.sandbox_id = (char *)"demo"; /* as clients from 0.1 on ask */
 	got = call(OPENSHELL "GetSandboxConfig", &request.base,
@@ -516,8 +533,8 @@ settings_are_shown(void **unused)
 	request.sandbox_id = (char *)"No-Name";
 	call_fails(OPENSHELL "GetSandboxConfig", &request.base,
 	    &openshell__sandbox__v1__get_sandbox_config_response__descriptor, 5, "sandbox not found");
-	got = call(OPENSHELL "GetGatewayConfig", &all.base,
-	    &openshell__sandbox__v1__get_gateway_config_response__descriptor);
+	got = call(
+	    OPENSHELL "GetGatewayConfig", &all.base, &openshell__sandbox__v1__get_gateway_config_response__descriptor);
 	actor_answer(&state, CONFIG_GET, &force);
 	got_ended(got, 0, NULL);
 	gateway = (const Openshell__Sandbox__V1__GetGatewayConfigResponse *)got->messages[0];

@@ -48,9 +48,17 @@ row_of(const char *key)
 	static struct span config[] = {{"A=1", 3}};
 
 	keys[0] = (struct msg_provider_key){span_of_text(key), 4102444800000};
-	return (struct msg){.id = PROVIDER_ROW, .provider_row = {.provider = provider, .name = SPAN("hub"),
-	    .workspace = SPAN("default"), .type = SPAN("github"), .created_ms = 1700000000123, .resource_version = 3,
-	    .config = config, .config_n = 1, .keys = keys, .keys_n = key[0] != '\0'}};
+	return (struct msg){.id = PROVIDER_ROW,
+	    .provider_row = {.provider = provider,
+		.name = SPAN("hub"),
+		.workspace = SPAN("default"),
+		.type = SPAN("github"),
+		.created_ms = 1700000000123,
+		.resource_version = 3,
+		.config = config,
+		.config_n = 1,
+		.keys = keys,
+		.keys_n = key[0] != '\0'}};
 }
 
 static void
@@ -120,13 +128,13 @@ create_refuses(void **unused)
 		int code;
 		const char *words;
 	} cases[] = {
-		{"hub", "", "A", "v", 1, 3, "type is required"},
-		{"a b", "github", "A", "v", 1, 3, "name"},
-		{long_name, "github", "A", "v", 1, 3, "name"},
-		{"hub", "github", "A-B", "v", 1, 3, "provider.credentials"},
-		{"hub", "github", "v12_KEY", "v", 1, 3, "provider.credentials"},
-		{"hub", "github", "A", long_value, 1, 3, "at most 8192"},
-		{"hub", "github", "", "v", 33, 3, "at most 32"},
+	    {"hub", "", "A", "v", 1, 3, "type is required"},
+	    {"a b", "github", "A", "v", 1, 3, "name"},
+	    {long_name, "github", "A", "v", 1, 3, "name"},
+	    {"hub", "github", "A-B", "v", 1, 3, "provider.credentials"},
+	    {"hub", "github", "v12_KEY", "v", 1, 3, "provider.credentials"},
+	    {"hub", "github", "A", long_value, 1, 3, "at most 8192"},
+	    {"hub", "github", "", "v", 33, 3, "at most 32"},
 	};
 	Openshell__V1__CreateProviderRequest request = OPENSHELL__V1__CREATE_PROVIDER_REQUEST__INIT;
 	Openshell__Datamodel__V1__Provider__CredentialHandlesEntry handle, *handles[] = {&handle};
@@ -136,7 +144,8 @@ create_refuses(void **unused)
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	call_fails(OPENSHELL "CreateProvider", &request.base, RESPONSE, 3, "provider is required");
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		request.provider = provider_with(cases[i].name, cases[i].type, cases[i].key, cases[i].value, cases[i].n);
+		request.provider =
+		    provider_with(cases[i].name, cases[i].type, cases[i].key, cases[i].value, cases[i].n);
 		call_fails(OPENSHELL "CreateProvider", &request.base, RESPONSE, cases[i].code, cases[i].words);
 	}
 	request.provider = provider_with("hub", "github", "A", "v", 1);
@@ -216,7 +225,8 @@ profiles_are_built_in_or_asked_for(void **unused)
 	struct got *got;
 
 	(void)unused;
-	got = call(OPENSHELL "ListProviderProfiles", &list.base, &openshell__v1__list_provider_profiles_response__descriptor);
+	got = call(
+	    OPENSHELL "ListProviderProfiles", &list.base, &openshell__v1__list_provider_profiles_response__descriptor);
 	actor_answer(&state, PROFILE_LIST, &none);
 	got_ended(got, 0, NULL);
 	assert_int_equal(((Openshell__V1__ListProviderProfilesResponse *)got->messages[0])->n_profiles, 13);
@@ -246,12 +256,16 @@ profiles_are_built_in_or_asked_for(void **unused)
 static void
 material_leaves_sealed(void **unused)
 {
-	Openshell__V1__ConfigureProviderRefreshRequest request = OPENSHELL__V1__CONFIGURE_PROVIDER_REFRESH_REQUEST__INIT;
+	Openshell__V1__ConfigureProviderRefreshRequest request =
+	    OPENSHELL__V1__CONFIGURE_PROVIDER_REFRESH_REQUEST__INIT;
 	Openshell__V1__ConfigureProviderRefreshRequest__MaterialEntry material[3], *list[3];
 	static const char *const pairs[3][2] = {{"client_id", "me"}, {"client_secret", "s1"}, {"refresh_token", "s2"}};
 	const struct msg settings = {.id = CONFIG, .config.hash = SPAN("0123456789abcdef0123456789abcdef")};
-	struct msg_refresh_state state_now = {.key = SPAN("TOKEN"), .provider = provider, .provider_name = SPAN("cloud"),
-	    .strategy = 3, .status = SPAN("configured")};
+	struct msg_refresh_state state_now = {.key = SPAN("TOKEN"),
+	    .provider = provider,
+	    .provider_name = SPAN("cloud"),
+	    .strategy = 3,
+	    .status = SPAN("configured")};
 	const struct msg states = {.id = REFRESH_STATES, .refresh_states = {&state_now, 1}};
 	Openshell__V1__ProviderProfile profile = OPENSHELL__V1__PROVIDER_PROFILE__INIT;
 	Openshell__V1__ProviderProfileCredential credential = OPENSHELL__V1__PROVIDER_PROFILE_CREDENTIAL__INIT;
@@ -300,7 +314,8 @@ material_leaves_sealed(void **unused)
 	reply_send(&heard->reply, &states);
 	heard_free(heard);
 	got_ended(got, 0, NULL);
-	assert_string_equal(((Openshell__V1__ConfigureProviderRefreshResponse *)got->messages[0])->status->status, "configured");
+	assert_string_equal(
+	    ((Openshell__V1__ConfigureProviderRefreshResponse *)got->messages[0])->status->status, "configured");
 	got_free(got);
 }
 
@@ -335,15 +350,16 @@ int
 main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_secret_leaves_sealed),
-		cmocka_unit_test(create_refuses),
-		cmocka_unit_test(a_generated_name_is_tried_again),
-		cmocka_unit_test(an_update_is_sealed_for_the_record_that_is_there),
-		cmocka_unit_test(profiles_are_built_in_or_asked_for),
-		cmocka_unit_test(material_leaves_sealed),
+	    cmocka_unit_test(a_secret_leaves_sealed),
+	    cmocka_unit_test(create_refuses),
+	    cmocka_unit_test(a_generated_name_is_tried_again),
+	    cmocka_unit_test(an_update_is_sealed_for_the_record_that_is_there),
+	    cmocka_unit_test(profiles_are_built_in_or_asked_for),
+	    cmocka_unit_test(material_leaves_sealed),
 	};
 	static const struct CMUnitTest keyless[] = {cmocka_unit_test(without_a_key_none_is_taken)};
 
 	program = argc > 1 ? argv[1] : "";
-	return cmocka_run_group_tests(tests, setup_with_key, teardown) + cmocka_run_group_tests(keyless, setup, teardown);
+	return cmocka_run_group_tests(tests, setup_with_key, teardown) +
+	       cmocka_run_group_tests(keyless, setup, teardown);
 }

@@ -45,7 +45,8 @@ web_ready(void *self, uint32_t events)
 static void
 web_open_idle(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+	struct sockaddr_in at = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
 
 	web = (struct web){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .bytes = malloc(WEB_MAX + 1)};
 	assert_non_null(web.bytes);
@@ -194,7 +195,8 @@ requests_pass(void **unused)
 
 	(void)unused;
 	web_open();
-	web_say("GET /a?b=c HTTP/1.1\r\n" HOST "Authorization: Bearer x\r\nCookie: a=1; CF_Authorization=y\r\nX-Mine: z\r\n\r\n");
+	web_say("GET /a?b=c HTTP/1.1\r\n" HOST
+		"Authorization: Bearer x\r\nCookie: a=1; CF_Authorization=y\r\nX-Mine: z\r\n\r\n");
 	routed(2);
 	stream = door(1 << 20);
 	inside(head, sizeof(head), "\r\n\r\n");
@@ -268,16 +270,24 @@ refused_without_asking(void **unused)
 	static const struct {
 		const char *request, *status, *words;
 	} rows[] = {
-	    {"GET / HTTP/1.1\r\nHost: default--.openshell.localhost\r\n\r\n", "HTTP/1.1 404 ", "Service endpoint not found"},
-	    {"GET / HTTP/1.1\r\nHost: a--b--c--d.openshell.localhost\r\n\r\n", "HTTP/1.1 404 ", "Service endpoint not found"},
+	    {"GET / HTTP/1.1\r\nHost: default--.openshell.localhost\r\n\r\n", "HTTP/1.1 404 ",
+		"Service endpoint not found"},
+	    {"GET / HTTP/1.1\r\nHost: a--b--c--d.openshell.localhost\r\n\r\n", "HTTP/1.1 404 ",
+		"Service endpoint not found"},
 	    {"GET / HTTP/1.1\r\nHost: openshell.localhost\r\n\r\n", "HTTP/1.1 404 ", "not found\n"},
-	    {"POST / HTTP/1.1\r\nHost: openshell.localhost\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 501 ", "not served"},
-	    {"GET / HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n", "HTTP/1.1 403 ", "Cross-origin service request rejected"},
-	    {"GET / HTTP/1.1\r\n" HOST "Origin: http://evil\r\n\r\n", "HTTP/1.1 403 ", "Cross-origin service request rejected"},
-	    {"GET / HTTP/1.1\r\n" HOST "Referer: http://evil/\r\n\r\n", "HTTP/1.1 403 ", "Cross-origin service request rejected"},
-	    {"GET / HTTP/1.1\r\n" HOST "Origin: http://default--demo--web.openshell.localhost\r\nOrigin: http://evil\r\n\r\n",
+	    {"POST / HTTP/1.1\r\nHost: openshell.localhost\r\nContent-Length: 1\r\n\r\nx", "HTTP/1.1 501 ",
+		"not served"},
+	    {"GET / HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n", "HTTP/1.1 403 ",
+		"Cross-origin service request rejected"},
+	    {"GET / HTTP/1.1\r\n" HOST "Origin: http://evil\r\n\r\n", "HTTP/1.1 403 ",
+		"Cross-origin service request rejected"},
+	    {"GET / HTTP/1.1\r\n" HOST "Referer: http://evil/\r\n\r\n", "HTTP/1.1 403 ",
+		"Cross-origin service request rejected"},
+	    {"GET / HTTP/1.1\r\n" HOST
+	     "Origin: http://default--demo--web.openshell.localhost\r\nOrigin: http://evil\r\n\r\n",
 		"HTTP/1.1 403 ", "Cross-origin service request rejected"},
-	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 400 ", "not a request"},
+	    {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 400 ",
+		"not a request"},
 	    {"GET / HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n", "HTTP/1.1 400 ", "not a request"},
 	    {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", "HTTP/1.1 400 ", "not a request"},
 	    {"GET http://x/ HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 400 ", "not a request"},
@@ -293,7 +303,8 @@ refused_without_asking(void **unused)
 	nothing_asked(&state, SERVICE_ROUTE);
 	/* A gRPC request for a service's host is not for us. */
 	web_open();
-	web_say("POST /openshell.v1.OpenShell/Health HTTP/1.1\r\n" HOST "Content-Type: application/grpc\r\nContent-Length: 0\r\n\r\n");
+	web_say("POST /openshell.v1.OpenShell/Health HTTP/1.1\r\n" HOST
+		"Content-Type: application/grpc\r\nContent-Length: 0\r\n\r\n");
 	actor_refuse(&relay, DOOR_OPEN, ERR_STATE, "nothing listens");
 	web_answered("HTTP/1.1 502 ", "Service endpoint is not reachable");
 	web_say("GET /a#b HTTP/1.1\r\n" HOST "\r\n");
@@ -305,21 +316,23 @@ refused_without_asking(void **unused)
 static void
 hostile_answers(void **unused)
 {
-	static const char *const heads[] = {
-	    "garbage\r\n\r\n",
-	    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-	    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-	    "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
-	    "HTTP/1.1 200 OK\nA: b\n\n",
-	    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-	    "HTTP/2 200\r\n\r\n",
-	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-	    "SSH-2.0-OpenSSH\r\n\r\n",
-	}, *const bodies[] = {
-	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
-	    "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
-	};
+	static const char *const heads[] =
+	    {
+		"garbage\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+		"HTTP/1.1 200 OK\nA: b\n\n",
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+		"HTTP/2 200\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+		"SSH-2.0-OpenSSH\r\n\r\n",
+	    },
+				 *const bodies[] = {
+				     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+				     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
+				     "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
+				 };
 	char head[4096];
 
 	(void)unused;
@@ -404,14 +417,17 @@ websockets(void **unused)
 
 	(void)unused;
 	web_open();
-	web_say("GET /ws HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n");
+	web_say(
+	    "GET /ws HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n");
 	stream = door(1 << 20);
 	inside(head, sizeof(head), "\r\n\r\n");
 	assert_non_null(strstr(head, "connection: upgrade\r\nupgrade: websocket\r\n"));
 	assert_non_null(strstr(head, "sec-websocket-key: k\r\n"));
-	says(stream, &at, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-			  "Sec-WebSocket-Accept: a\r\n\r\nfirst");
-	web_answered("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+	says(stream, &at,
+	    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Accept: a\r\n\r\nfirst");
+	web_answered(
+	    "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
 	    "\r\n\r\nfirst");
 	web_say("from the client");
 	inside(head, sizeof(head), "from the client");
@@ -425,10 +441,14 @@ websockets(void **unused)
 
 /* ---- HTTP/2's WebSocket ---- */
 
+/* clang-format off */
 #define FIELD(name, value) "\0" name value /* each with its length before it */
 #define CONNECT                                                                                                        \
-	FIELD("\7:method", "\7CONNECT") FIELD("\11:protocol", "\11websocket") FIELD("\7:scheme", "\4http") FIELD("\5:path", "\3/ws") \
-	FIELD("\12:authority", "\46default--demo--web.openshell.localhost")
+	FIELD("\7:method", "\7CONNECT")                                                                                \
+	FIELD("\11:protocol", "\11websocket")                                                                          \
+	FIELD("\7:scheme", "\4http") FIELD("\5:path", "\3/ws")                                                         \
+	    FIELD("\12:authority", "\46default--demo--web.openshell.localhost")
+/* clang-format on */
 #define HEAD_BYTES (sizeof(CONNECT) - 1)
 
 _Static_assert(HEAD_BYTES < 256, "the frame's length is one byte");
@@ -549,8 +569,9 @@ calls(void **unused)
 {
 	Openshell__V1__ExposeServiceRequest expose = OPENSHELL__V1__EXPOSE_SERVICE_REQUEST__INIT;
 	const ProtobufCMessageDescriptor *answer = &openshell__v1__service_endpoint_response__descriptor;
-	const struct msg answered = {.id = SERVICE_ROW, .service_row = {sandbox, SPAN("default"), sandbox, SPAN("demo"),
-	    SPAN("web"), 8000, true, 1700000000000, 3}};
+	const struct msg answered = {.id = SERVICE_ROW,
+	    .service_row = {
+		sandbox, SPAN("default"), sandbox, SPAN("demo"), SPAN("web"), 8000, true, 1700000000000, 3}};
 	const Openshell__V1__ServiceEndpointResponse *out;
 	char url[128];
 	struct got *got;

@@ -51,8 +51,8 @@ a_claim_opens_with_the_drivers_key(void **unused)
 static enum err
 check(struct id of, uint32_t epoch, const uint8_t router_key[32], const uint8_t mac[32])
 {
-	const struct msg m = {.id = CLAIM_CHECK,
-	    .claim_check = {of, epoch, span_of_bytes(router_key, 32), span_of_bytes(mac, 32)}};
+	const struct msg m = {
+	    .id = CLAIM_CHECK, .claim_check = {of, epoch, span_of_bytes(router_key, 32), span_of_bytes(mac, 32)}};
 
 	return ask_now(stage.state.peer, &m);
 }

@@ -68,11 +68,12 @@ fetch_setup(void **unused)
 
 	stage_setup(unused);
 	snprintf(log_path, sizeof(log_path), "%s/log", stage.directory);
-	shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=ours -days 2 2>/dev/null && "
-	      "openssl req -newkey rsa:2048 -nodes -keyout s.key -out s.csr -subj /CN=x 2>/dev/null && "
-	      "printf 'subjectAltName=DNS:localhost' > ext && "
-	      "openssl x509 -req -in s.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out s.crt 2>/dev/null && "
-	      "openssl rsa -in s.key -pubout -out log.pub 2>/dev/null && : > log");
+	shell(
+	    "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=ours -days 2 2>/dev/null && "
+	    "openssl req -newkey rsa:2048 -nodes -keyout s.key -out s.csr -subj /CN=x 2>/dev/null && "
+	    "printf 'subjectAltName=DNS:localhost' > ext && "
+	    "openssl x509 -req -in s.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out s.crt 2>/dev/null && "
+	    "openssl rsa -in s.key -pubout -out log.pub 2>/dev/null && : > log");
 	snprintf(cert, sizeof(cert), "%s/s.crt", stage.directory);
 	snprintf(key, sizeof(key), "%s/s.key", stage.directory);
 	servers[0] = server_start(NULL, NULL, &port);
@@ -119,8 +120,10 @@ record(size_t place, const char *key, const char *value)
 	struct why why;
 
 	assert_int_equal(
-	    stored_make(&stage.keys.ring.keys[0], &owner, STORED_VALUE, span_of_text(value), record_bytes[place], &why), OK);
-	return (struct msg_secret_record){span_of_text(key), span_of_bytes(record_bytes[place], STORED_BYTES(strlen(value)))};
+	    stored_make(&stage.keys.ring.keys[0], &owner, STORED_VALUE, span_of_text(value), record_bytes[place], &why),
+	    OK);
+	return (struct msg_secret_record){
+	    span_of_text(key), span_of_bytes(record_bytes[place], STORED_BYTES(strlen(value)))};
 }
 
 static void
@@ -147,8 +150,16 @@ refresh(char url[128], const char *path, struct msg_secret_record *secrets)
 	secrets[0] = record(0, "API_TOKEN/refresh_token", "rt-1");
 	secrets[1] = record(1, "API_TOKEN/client_secret", "cs=+&");
 	return (struct msg){.id = REFRESH_RUN,
-	    .refresh_run = {.provider_id = provider, .key = SPAN("API_TOKEN"), .strategy = 3, .token_url = span_of_text(url),
-		.scopes = scopes, .scopes_n = 2, .material = material, .material_n = 1, .secrets = secrets, .secrets_n = 2,
+	    .refresh_run = {.provider_id = provider,
+		.key = SPAN("API_TOKEN"),
+		.strategy = 3,
+		.token_url = span_of_text(url),
+		.scopes = scopes,
+		.scopes_n = 2,
+		.material = material,
+		.material_n = 1,
+		.secrets = secrets,
+		.secrets_n = 2,
 		.lifetime_ms = 3600000}};
 }
 
@@ -165,7 +176,8 @@ a_token_is_minted(void **unused)
 		const char *path;
 		uint64_t lifetime_ms;
 		size_t material;
-	} cases[] = {{"/token", 120000, 0}, {"/chunked", 120000, 0}, {"/forever", 3600000, 0}, {"/rotating", 3600000, 1}};
+	} cases[] = {
+	    {"/token", 120000, 0}, {"/chunked", 120000, 0}, {"/forever", 3600000, 0}, {"/rotating", 3600000, 1}};
 	struct msg_secret_record secrets[2];
 	char url[128];
 
@@ -294,7 +306,8 @@ other_strategies(void **unused)
 	static struct span google[] = {{"client_email=robot@example.org", 30}, {"subject=boss@example.org", 24}},
 			   aws[] = {{"role_arn=arn:aws:iam::1:role/r", 30}, {"aws_region=eu-west-1", 20},
 			       {"aws_access_key_id=AKIASOURCE", 28}},
-			   outputs[] = {{"secret_access_key=AWS_SECRET_ACCESS_KEY", 39}, {"session_token=AWS_SESSION_TOKEN", 31}};
+			   outputs[] = {{"secret_access_key=AWS_SECRET_ACCESS_KEY", 39},
+			       {"session_token=AWS_SESSION_TOKEN", 31}};
 	struct msg_secret_record secrets[2];
 	static char pem[8192];
 	char url[128], path[128];
@@ -352,7 +365,8 @@ a_model_is_asked(void **unused)
 	static struct span fields[] = {{"X-More: yes", 11}};
 	struct msg_secret_record secret = record(0, "KEY", "value-KEY");
 	struct msg m = {.id = MODEL_PROBE,
-	    .model_probe = {provider, &secret, 1, false, SPAN("127.0.0.1"), (uint16_t)port, SPAN("/model"), 1, fields, 1, SPAN("{}")}};
+	    .model_probe = {provider, &secret, 1, false, SPAN("127.0.0.1"), (uint16_t)port, SPAN("/model"), 1, fields,
+		1, SPAN("{}")}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -373,7 +387,10 @@ static void
 models_that_do_not_answer(void **unused)
 {
 	struct msg m = {.id = MODEL_PROBE,
-	    .model_probe = {.provider_id = provider, .host = SPAN("127.0.0.1"), .port = (uint16_t)port, .path = SPAN("/slow/model")}};
+	    .model_probe = {.provider_id = provider,
+		.host = SPAN("127.0.0.1"),
+		.port = (uint16_t)port,
+		.path = SPAN("/slow/model")}};
 	struct outcome outcomes[PROBES_MAX], outcome;
 	struct msg_secret_record secrets[2];
 	struct msg other;
@@ -547,7 +564,8 @@ state_goes_away(void **unused)
 	UNTIL(stage.loop, child_of(keeper()) == 0 || (poll(NULL, 0, 10), false));
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/denied", port); /* were it asked, this server would refuse */
 	m.refresh_run.token_url = span_of_text(url);
-	secrets[0] = record(2, "API_TOKEN/refresh_token", "rt-2"); /* configured anew meanwhile: not what that was for */
+	secrets[0] =
+	    record(2, "API_TOKEN/refresh_token", "rt-2"); /* configured anew meanwhile: not what that was for */
 	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
 	secrets[0] = asked;
 	ask(&outcome, stage.state.peer, &m);
@@ -573,7 +591,7 @@ jailed(pid_t pid)
 	assert_true((fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0 && read(fd, line, sizeof(line) - 1) > 0);
 	close(fd);
 	return strstr(line, "CapEff:\t0000000000000000") != NULL && strstr(line, "NoNewPrivs:\t1") != NULL &&
-	    strstr(line, "Seccomp:\t2") != NULL;
+	       strstr(line, "Seccomp:\t2") != NULL;
 }
 
 static void

@@ -27,7 +27,8 @@ static const struct {
 	const char *name, *settings;
 } stores[] = {
     {"vault", "store: vault\nstore_mount: kv\n"},
-    {"vault by login", "store: vault\nstore_mount: kv\nstore_auth: kubernetes\nstore_auth_mount: k8s\nstore_role: openshell\n"},
+    {"vault by login",
+	"store: vault\nstore_mount: kv\nstore_auth: kubernetes\nstore_auth_mount: k8s\nstore_role: openshell\n"},
     {"kubernetes", "store: kubernetes\nstore_namespace: agents\n"},
 };
 
@@ -67,8 +68,8 @@ restart(size_t store, const char *token)
 {
 	stage_file("token", token, strlen(token), 0600);
 	snprintf(base_settings, sizeof(base_settings),
-	    "fetch_program: %s\nfetch_limit_ms: 10000\nstore_address: http://127.0.0.1:%u\nstore_token_file: %s/token\n%s", program, port,
-	    stage.directory, stores[store].settings);
+	    "fetch_program: %s\nfetch_limit_ms: 10000\nstore_address: http://127.0.0.1:%u\nstore_token_file: %s/token\n%s",
+	    program, port, stage.directory, stores[store].settings);
 	stage.more = base_settings;
 	stage_stop();
 	stage_start_well();
@@ -103,14 +104,15 @@ store(const char *const *values, size_t n, struct id attempt, struct outcome *ou
 	static uint8_t boxes[4][SEALED_BYTES(8, 64)];
 	static char keys[4][8];
 	struct msg_sealed_secret secrets[4];
-	const struct msg m = {
-	    .id = SECRETS_STORE, .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = n, .attempt = attempt}};
+	const struct msg m = {.id = SECRETS_STORE,
+	    .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = n, .attempt = attempt}};
 	struct why why;
 
 	for (size_t i = 0; i < n; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "KEY_%zu", i);
-		assert_int_equal(sealed_make(stage.keys.box_public, provider, span_of_text(keys[i]), span_of_text(values[i]),
-				     boxes[i], &why), OK);
+		assert_int_equal(sealed_make(stage.keys.box_public, provider, span_of_text(keys[i]),
+				     span_of_text(values[i]), boxes[i], &why),
+		    OK);
 		secrets[i] = (struct msg_sealed_secret){
 		    span_of_text(keys[i]), span_of_bytes(boxes[i], SEALED_BYTES(5, strlen(values[i])))};
 	}
@@ -138,13 +140,16 @@ bundled(const struct msg_secret_record *records, size_t n, const char *const *va
 	claim_mac(&claim, sandbox, 1, router_key, mac);
 	for (size_t i = 0; i < n; i++)
 		items[i] = (struct msg_bundle_item){.slot = records[i].key,
-		    .provider_id = provider, .record = (struct msg_secret_record *)&records[i], .record_n = 1};
+		    .provider_id = provider,
+		    .record = (struct msg_secret_record *)&records[i],
+		    .record_n = 1};
 	ask(&outcome, stage.state.peer, &m);
 	outcome_wait(&outcome);
 	snprintf(words, size, "%.200s", outcome.why.text);
 	if ((r = outcome.r) == OK) {
-		assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret, room,
-				     &arena, &out, &why), OK);
+		assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret,
+				     room, &arena, &out, &why),
+		    OK);
 		for (size_t i = 0; i < n; i++)
 			assert_true(span_is(out.entries[i].value, values[i]));
 	}
@@ -173,7 +178,8 @@ values_live_outside(void **unused)
 		store(values, 4, attempts[0], &first);
 		if (first.r != OK)
 			fail_msg("%s: %s", stores[i].name, first.why.text);
-		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 1); /* in clear, or as Kubernetes has it in base64 */
+		assert_true(
+		    held("value-two") + held("dmFsdWUtdHdv") == 1); /* in clear, or as Kubernetes has it in base64 */
 		assert_int_equal(bundled(first.msg.secrets_stored.records, 4, values, words, sizeof(words)), OK);
 		/* A second attempt has places of its own: what the first one put is not touched. */
 		store(values, 2, attempts[1], &second);
@@ -181,7 +187,8 @@ values_live_outside(void **unused)
 		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 2);
 		assert_int_equal(drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK);
 		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 1);
-		assert_int_equal(drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK); /* again: it is gone anyway */
+		assert_int_equal(
+		    drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK); /* again: it is gone anyway */
 		assert_int_equal(bundled(second.msg.secrets_stored.records, 2, values, words, sizeof(words)), OK);
 		assert_int_equal(bundled(first.msg.secrets_stored.records, 1, values, words, sizeof(words)), ERR_STATE);
 		assert_non_null(strstr(words, "answered 404"));

@@ -28,8 +28,9 @@ sealed(struct id of, const char *sealed_key, const char *key, uint8_t *box)
 	int n = snprintf(value, sizeof(value), "value-%s", sealed_key);
 	struct why why;
 
-	assert_int_equal(sealed_make(stage.keys.box_public, of, span_of_text(sealed_key), span_of_bytes(value, (size_t)n), box,
-			     &why), OK);
+	assert_int_equal(sealed_make(stage.keys.box_public, of, span_of_text(sealed_key),
+			     span_of_bytes(value, (size_t)n), box, &why),
+	    OK);
 	return (struct msg_sealed_secret){span_of_text(key), span_of_bytes(box, SEALED_BYTES(strlen(sealed_key), n))};
 }
 
@@ -38,7 +39,8 @@ store(const char *const *keys, size_t n, struct outcome *outcome)
 {
 	static uint8_t boxes[SECRETS][SEALED_BYTES(64, 64)];
 	struct msg_sealed_secret secrets[SECRETS];
-	const struct msg m = {.id = SECRETS_STORE, .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = n}};
+	const struct msg m = {
+	    .id = SECRETS_STORE, .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = n}};
 
 	for (size_t i = 0; i < n; i++)
 		secrets[i] = sealed(provider, keys[i], keys[i], boxes[i]);
@@ -59,7 +61,7 @@ record_says(const struct storage_key *key, const struct msg_secret_record *recor
 	struct why why;
 
 	return stored_open(key, &owner, record->record, room, &kind, &have, &why) == OK && kind == STORED_VALUE &&
-	    span_is(have, value);
+	       span_is(have, value);
 }
 
 static void
@@ -81,7 +83,8 @@ boxes_of_others_are_refused(void **unused)
 {
 	uint8_t box[SEALED_BYTES(64, 64)], key[32], secret[32];
 	struct msg_sealed_secret secrets[1];
-	const struct msg m = {.id = SECRETS_STORE, .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = 1}};
+	const struct msg m = {
+	    .id = SECRETS_STORE, .secrets_store = {.provider_id = provider, .secrets = secrets, .secrets_n = 1}};
 
 	(void)unused;
 	secrets[0] = sealed(stranger, "A", "A", box);
@@ -143,9 +146,11 @@ a_bundle_opens_for_its_router(void **unused)
 	ask(&outcome, stage.state.peer, &m);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, OK);
-	assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret, room, &arena,
-			     &out, &why), OK);
-	assert_true(id_equal(out.sandbox, sandbox) && out.epoch == 5 && out.revision == 12 && out.chunk == 1 && out.chunks == 3);
+	assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret, room,
+			     &arena, &out, &why),
+	    OK);
+	assert_true(id_equal(out.sandbox, sandbox) && out.epoch == 5 && out.revision == 12 && out.chunk == 1 &&
+		    out.chunks == 3);
 	assert_true(out.entries_n == 2 && span_is(out.entries[0].value, "value-API_KEY") && out.entries[0].redact);
 	assert_true(span_is(out.entries[0].tokens[0], "v1_API_KEY") && out.entries[0].expires_ms == 99);
 	assert_true(span_is(out.entries[0].bindings[0].path, "/v1/**") && out.entries[1].plain);
@@ -252,7 +257,8 @@ keys_that_are_not_the_stores(void **unused)
 	stage.used[1] = (struct msg_key_use){span_of_bytes(missing, 8), 3};
 	stage.used_n = 2;
 	stage_start();
-	assert_non_null(strstr(stage.daemon.words, "failed: 3 stored secrets are sealed under the storage key 0102030405060708"));
+	assert_non_null(
+	    strstr(stage.daemon.words, "failed: 3 stored secrets are sealed under the storage key 0102030405060708"));
 	stage_wait_failed();
 	stage.used_n = 1;
 	stage.print = SPAN("0123456789abcdef");

@@ -108,8 +108,8 @@ end(void)
 	child_kill(&daemon_.child, SIGKILL);
 	child_wait(&daemon_.child);
 	actor_wait_down(&state, downs + 1);
-	for (struct heard *heard; (heard = actor_heard(&state, TICKET)) != NULL ||
-	     (heard = actor_heard(&state, OBSERVED)) != NULL;)
+	for (struct heard *heard;
+	     (heard = actor_heard(&state, TICKET)) != NULL || (heard = actor_heard(&state, OBSERVED)) != NULL;)
 		heard_free(heard);
 }
 
@@ -156,8 +156,12 @@ teardown(void **unused)
 static void
 want(struct id id, const char *name, uint32_t epoch, uint8_t what)
 {
-	tell(state.peer, &(struct msg){.id = DESIRED, .desired = {.sandbox = id, .name = span_of_text(name),
-	    .workspace = SPAN("default"), .epoch = epoch, .want = what}});
+	tell(state.peer, &(struct msg){.id = DESIRED,
+			     .desired = {.sandbox = id,
+				 .name = span_of_text(name),
+				 .workspace = SPAN("default"),
+				 .epoch = epoch,
+				 .want = what}});
 }
 
 /* Answer its question for a ticket; with a claim that it cannot open unless good. */
@@ -171,8 +175,9 @@ ticket(struct id id, uint32_t epoch, bool good)
 	assert_int_equal(heard->msg.ticket.epoch, epoch);
 	assert_int_equal(crypto_box_easy(box + 24, claim, 32, box, box_key, credentials_secret.bytes), 0);
 	box[71] ^= good ? 0 : 1;
-	reply_send(&heard->reply, &(struct msg){.id = TICKET_GIVEN, .ticket_given = {span_of_bytes(token, 32),
-	    span_of_bytes(box, 72), span_of_bytes(credentials_key, 32)}});
+	reply_send(&heard->reply, &(struct msg){.id = TICKET_GIVEN,
+				      .ticket_given = {span_of_bytes(token, 32), span_of_bytes(box, 72),
+					  span_of_bytes(credentials_key, 32)}});
 	heard_free(heard);
 }
 
@@ -189,7 +194,8 @@ observed(struct id id, uint32_t epoch, uint8_t what, const char *words)
 		in = &heard->msg.observed;
 	}
 	if (in->what != what)
-		fail_msg("observed %u: " SPAN_FORMAT ": " SPAN_FORMAT, in->what, SPAN_ARGS(in->reason), SPAN_ARGS(in->message));
+		fail_msg("observed %u: " SPAN_FORMAT ": " SPAN_FORMAT, in->what, SPAN_ARGS(in->reason),
+		    SPAN_ARGS(in->message));
 	assert_int_equal(in->epoch, epoch);
 	if (words != NULL && memmem(in->message.at, in->message.length, words, strlen(words)) == NULL)
 		fail_msg("observed: " SPAN_FORMAT, SPAN_ARGS(in->message));
@@ -208,8 +214,7 @@ run(struct id id, const char *name, uint32_t epoch)
 	observed(id, epoch, SAW_RUNNING, NULL);
 }
 
-static void
-delete(struct id id, const char *name, uint32_t epoch)
+static void delete (struct id id, const char *name, uint32_t epoch)
 {
 	want(id, name, epoch, DELETED);
 	observed(id, epoch, SAW_GONE, NULL);
@@ -299,7 +304,8 @@ log_wait(struct id id, const char *words)
 static int
 cgroup_groups(struct id id)
 {
-	static const char *const places[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup"};
+	static const char *const places[] = {
+	    "/sys/fs/cgroup/pids", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup"};
 	int n = 0;
 
 	for (size_t i = 0; i < COUNT(places); i++) {
@@ -384,7 +390,7 @@ a_box_is_as_it_should_be(void **unused)
 	assert_false(log_has(id, "bootstrap -1"));
 	assert_true(log_has(id, geteuid() == 0 ? "     65536\n" : "          1\n"));
 	assert_int_equal(processes(id), 2);
-	delete(id, "box", 1);
+	delete (id, "box", 1);
 	nothing_left(id);
 }
 
@@ -405,7 +411,7 @@ stops_and_keeps_the_workspace(void **unused)
 	assert_int_equal(access(path, F_OK), 0);
 	want(id, "box", 2, RUNNING); /* once more: nothing changes */
 	observed(id, 2, SAW_RUNNING, NULL);
-	delete(id, "box", 2);
+	delete (id, "box", 2);
 	nothing_left(id);
 }
 
@@ -420,7 +426,7 @@ kills_what_does_not_stop(void **unused)
 	want(id, "stubborn", 1, STOPPED);
 	observed(id, 1, SAW_ENDED, NULL);
 	assert_int_equal(processes(id), 0);
-	delete(id, "stubborn", 1);
+	delete (id, "stubborn", 1);
 	nothing_left(id);
 }
 
@@ -444,7 +450,7 @@ tells_of_an_end(void **unused)
 	}
 	heard_free(heard);
 	run(id, "box", 2);
-	delete(id, "box", 2);
+	delete (id, "box", 2);
 	nothing_left(id);
 }
 
@@ -459,7 +465,7 @@ an_older_epoch_gives_way(void **unused)
 	assert_int_equal(cgroup_groups(id) > 3, false);
 	log_wait(id, "said\n");
 	assert_int_equal(processes(id), 2);
-	delete(id, "box", 2);
+	delete (id, "box", 2);
 	nothing_left(id);
 }
 
@@ -475,7 +481,7 @@ fails_once_and_says_why(void **unused)
 	want(id, "box", 1, RUNNING);
 	observed(id, 1, SAW_FAILED, "claim");
 	run(id, "box", 2);
-	delete(id, "box", 2);
+	delete (id, "box", 2);
 	nothing_left(id);
 }
 
@@ -494,7 +500,7 @@ says_what_the_bundle_lacks(void **unused)
 	observed(id, 1, SAW_FAILED, "launcher: No such file");
 	childless();
 	assert_int_equal(rename(to, from), 0);
-	delete(id, "box", 1);
+	delete (id, "box", 1);
 	nothing_left(id);
 }
 
@@ -523,7 +529,7 @@ a_failure_is_not_the_next_epochs(void **unused)
 	assert_int_equal(rename(to, from), 0);
 	ticket(id, 2, true);
 	observed(id, 2, SAW_RUNNING, NULL);
-	delete(id, "box", 2);
+	delete (id, "box", 2);
 	childless();
 	nothing_left(id);
 }
@@ -537,7 +543,7 @@ a_lost_ticket_is_told(void **unused)
 	want(id, "box", 1, RUNNING);
 	actor_refuse(&state, TICKET, ERR_CONFLICT, "enrolled already");
 	observed(id, 1, SAW_ENDED, NULL);
-	delete(id, "box", 1);
+	delete (id, "box", 1);
 }
 
 static void
@@ -548,7 +554,7 @@ removes_all_kinds_of_files(void **unused)
 	(void)unused;
 	run(id, "litters", 1);
 	log_wait(id, "said\n");
-	delete(id, "litters", 1);
+	delete (id, "litters", 1);
 	nothing_left(id);
 }
 
@@ -568,7 +574,7 @@ finds_its_boxes_again(void **unused)
 	observed(id, 1, SAW_RUNNING, NULL);
 	assert_null(actor_heard(&state, TICKET));
 	assert_int_equal(processes(id), 2);
-	delete(id, "box", 1);
+	delete (id, "box", 1);
 	nothing_left(id);
 }
 
@@ -620,7 +626,7 @@ a_box_that_died_meanwhile_has_ended(void **unused)
 		}
 	}
 	run(id, "box", 2);
-	delete(id, "box", 2);
+	delete (id, "box", 2);
 	nothing_left(id);
 }
 
@@ -652,12 +658,13 @@ a_box_of_another_release_starts_anew(void **unused)
 		list_over();
 		heard = actor_hear(&state, OBSERVED);
 		assert_int_equal(heard->msg.observed.what, SAW_ENDED);
-		assert_non_null(memmem(heard->msg.observed.message.at, heard->msg.observed.message.length, "another release", 15));
+		assert_non_null(
+		    memmem(heard->msg.observed.message.at, heard->msg.observed.message.length, "another release", 15));
 		reply_send(&heard->reply, &(struct msg){.id = DONE});
 		heard_free(heard);
 		run(id, "box", i + 2);
 	}
-	delete(id, "box", COUNT(releases) + 1);
+	delete (id, "box", COUNT(releases) + 1);
 	nothing_left(id);
 }
 
@@ -680,14 +687,15 @@ neither_loses_nor_doubles(void **unused)
 		start();
 		want(id, "box", 1, RUNNING);
 		list_over();
-		UNTIL(loop, (heard = actor_heard(&state, OBSERVED)) != NULL || (heard = actor_heard(&state, TICKET)) != NULL);
+		UNTIL(loop,
+		    (heard = actor_heard(&state, OBSERVED)) != NULL || (heard = actor_heard(&state, TICKET)) != NULL);
 		list_append(&state.inbox, &heard->link);
 		if (heard->msg.id == TICKET)
 			ticket(id, 1, true);
 		observed(id, 1, SAW_RUNNING, NULL);
 		log_wait(id, "said\n");
 		assert_int_equal(processes(id), 2);
-		delete(id, "box", 1);
+		delete (id, "box", 1);
 		nothing_left(id);
 	}
 }
@@ -702,7 +710,7 @@ repeats_until_it_is_stored(void **unused)
 	ticket(id, 1, true);
 	actor_refuse(&state, OBSERVED, ERR_UNAVAILABLE, "the database is away");
 	observed(id, 1, SAW_RUNNING, NULL);
-	delete(id, "box", 1);
+	delete (id, "box", 1);
 }
 
 static void
@@ -718,7 +726,7 @@ says_when_it_is_full(void **unused)
 	if (geteuid() == 0)
 		assert_int_equal(entries("data/uids"), 5);
 	for (size_t i = 0; i < COUNT(ids); i++)
-		delete(ids[i], "box", 1);
+		delete (ids[i], "box", 1);
 	assert_int_equal(ask_now(state.peer, &m), OK);
 	assert_int_equal(entries("data/uids"), 0);
 }
@@ -736,7 +744,7 @@ is_quick(void **unused)
 		run(id, "box", 1);
 		starts_us += clock_us() - at;
 		at = clock_us();
-		delete(id, "box", 1);
+		delete (id, "box", 1);
 		ends_us += clock_us() - at;
 	}
 	print_message("desired to running: %llu us; deleted to gone: %llu us\n", (unsigned long long)starts_us / 20,
@@ -749,7 +757,7 @@ become_ordinary(void)
 	if (geteuid() != 0)
 		return true;
 	return setgroups(0, NULL) == 0 && setresgid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID) == 0 &&
-	    setresuid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+	       setresuid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
 }
 
 int

@@ -126,8 +126,8 @@ expect_lost(uint64_t stream, const char *words)
 	struct heard *heard = actor_hear(&ssh, DOOR_CLOSED);
 
 	assert_int_equal(heard->msg.door_closed.stream, stream);
-	assert_non_null(memmem(
-	    heard->msg.door_closed.message.at, heard->msg.door_closed.message.length, words, strlen(words)));
+	assert_non_null(
+	    memmem(heard->msg.door_closed.message.at, heard->msg.door_closed.message.length, words, strlen(words)));
 	heard_free(heard);
 }
 
@@ -312,7 +312,7 @@ one_writes_and_the_others_watch(void **unused)
 	expect_lost(2, "channel 0 takes no bytes");
 	send_end(first, 1, 0, 5);
 	tell(first, &leave);
-	attach(first, &watch, false); /* by now it has left */
+	attach(first, &watch, false);	     /* by now it has left */
 	assert_true(join(second, 4, false)); /* the next may, and the input has not ended */
 	send_data(second, 4, 0, 0, SPAN("more"));
 	assert_int_equal(read(in, bytes, sizeof(bytes)), 4);
@@ -436,7 +436,8 @@ what_a_server_may_not_send(void **unused)
 	send_data(other, 1, 0, 0, SPAN("x")); /* another's number, which is nothing here */
 	say(out, "still here");
 	expect_data(&ssh, 9, 1, "still here");
-	for (uint64_t offset = 0; offset < 2 * STREAM_WINDOW_BYTES; offset += sizeof(block)) /* beyond credit and pipe */
+	for (uint64_t offset = 0; offset < 2 * STREAM_WINDOW_BYTES;
+	     offset += sizeof(block)) /* beyond credit and pipe */
 		send_data(other, 9, 0, offset, span_of_bytes(block, sizeof(block)));
 	expect_lost(9, "more than its credit");
 }

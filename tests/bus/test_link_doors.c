@@ -23,12 +23,15 @@ door_of(uint64_t stream, const char *host, uint16_t port)
 static int
 listener_open(bool six, uint16_t port)
 {
-	struct sockaddr_in four_at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 six_at = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in four_at = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 six_at = {
+	    .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(six ? bind(fd, (struct sockaddr *)&six_at, sizeof(six_at))
-			     : bind(fd, (struct sockaddr *)&four_at, sizeof(four_at)), 0);
+			     : bind(fd, (struct sockaddr *)&four_at, sizeof(four_at)),
+	    0);
 	assert_int_equal(listen(fd, 4), 0);
 	return fd;
 }
@@ -184,7 +187,8 @@ a_server_that_does_not_read_gives_no_credit(void **unused)
 	for (bool stopped = false; !stopped;) {
 		for (; limit - sent >= sizeof(block); sent += sizeof(block))
 			send_data(relay.peer, 4, 0, sent, span_of_bytes(block, sizeof(block)));
-		for (uint64_t until = clock_ms() + 200; (heard = actor_heard(&relay, STREAM_GRANT)) == NULL && !stopped;) {
+		for (uint64_t until = clock_ms() + 200;
+		     (heard = actor_heard(&relay, STREAM_GRANT)) == NULL && !stopped;) {
 			assert_int_equal(loop_turn(loop, 10, NULL), OK);
 			stopped = clock_ms() > until;
 		}
@@ -283,7 +287,8 @@ localhost_is_both_addresses(void **unused)
 static void
 only_loopback_and_only_ports(void **unused)
 {
-	static const char *const hosts[] = {"127.0.0.2", "0.0.0.0", "::", "10.200.0.1", "LOCALHOST", "localhost.", "", "::1%lo"};
+	static const char *const hosts[] = {
+	    "127.0.0.2", "0.0.0.0", "::", "10.200.0.1", "LOCALHOST", "localhost.", "", "::1%lo"};
 	struct msg m = door_of(4, "127.0.0.1", 1);
 
 	(void)unused;
@@ -411,7 +416,8 @@ what_a_relay_may_not_send(void **unused)
 static void
 doors_are_limited(void **unused)
 {
-	const struct msg more = door_of(DOORS_MAX + 1, "", 0), close_it = {.id = DOOR_CLOSED, .door_closed = {.stream = 1}};
+	const struct msg more = door_of(DOORS_MAX + 1, "", 0),
+			 close_it = {.id = DOOR_CLOSED, .door_closed = {.stream = 1}};
 	struct outcome outcome, none;
 
 	(void)unused;

@@ -40,7 +40,10 @@ static struct msg
 secrets_of(uint64_t revision, bool loaded)
 {
 	return (struct msg){.id = SECRETS_APPLIED,
-	    .secrets_applied = {.sandbox = sandbox, .epoch = 2, .revision = revision, .loaded = loaded,
+	    .secrets_applied = {.sandbox = sandbox,
+		.epoch = 2,
+		.revision = revision,
+		.loaded = loaded,
 		.message = loaded ? SPAN_NONE : SPAN("no")}};
 }
 
@@ -72,8 +75,8 @@ secrets_go_up_and_down(void **unused)
 
 	(void)unused;
 	running();
-	push.secrets_push = (struct msg_secrets_push){.sandbox = sandbox, .epoch = 2,
-	    .revision = 5, .chunks = 1, .box = span_of_bytes(box, sizeof(box))};
+	push.secrets_push = (struct msg_secrets_push){
+	    .sandbox = sandbox, .epoch = 2, .revision = 5, .chunks = 1, .box = span_of_bytes(box, sizeof(box))};
 	assert_int_equal(ask_now(relay.peer, &push), OK);
 	heard = actor_hear(&supervisor, SECRETS_PUSH);
 	assert_int_equal(heard->msg.secrets_push.revision, 5);

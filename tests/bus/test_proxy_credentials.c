@@ -30,7 +30,9 @@ static void
 router_start(void)
 {
 	struct msg m = {.id = ROUTER_SETUP,
-	    .router_setup = {.sandbox = {{7}}, .epoch = 3, .box_key = span_of_bytes(router_secret.bytes, 32),
+	    .router_setup = {.sandbox = {{7}},
+		.epoch = 3,
+		.box_key = span_of_bytes(router_secret.bytes, 32),
 		.credentials_key = span_of_bytes(credentials_key, 32)},
 	    .fds = {anchors_fd},
 	    .fds_n = 1};
@@ -59,15 +61,40 @@ static void
 secrets_push(uint16_t port)
 {
 	static struct span tokens[][1] = {{SPAN("v1_TOK")}, {SPAN("v1_OTHER")}, {SPAN("v1_LINE")}, {SPAN("v1_DOTS")}};
-	struct msg_binding up[] = {{SPAN("up.test"), port, SPAN("/repos/**")}}, other[] = {{SPAN("other.test"), port, SPAN_NONE}};
+	struct msg_binding up[] = {{SPAN("up.test"), port, SPAN("/repos/**")}},
+			   other[] = {{SPAN("other.test"), port, SPAN_NONE}};
 	struct msg_secret_entry entries[] = {
-	    {.slot = SPAN("TOK"), .tokens = tokens[0], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN(SECRET), .bindings = up, .bindings_n = 1},
-	    {.slot = SPAN("OTHER"), .tokens = tokens[1], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN("x"), .bindings = other, .bindings_n = 1},
-	    {.slot = SPAN("LINE"), .tokens = tokens[2], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN("a\r\nb: c"), .bindings = up, .bindings_n = 1},
-	    {.slot = SPAN("DOTS"), .tokens = tokens[3], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN("a/../b"), .bindings = up, .bindings_n = 1},
+	    {.slot = SPAN("TOK"),
+		.tokens = tokens[0],
+		.tokens_n = 1,
+		.places = SECRET_ANYWHERE,
+		.value = SPAN(SECRET),
+		.bindings = up,
+		.bindings_n = 1},
+	    {.slot = SPAN("OTHER"),
+		.tokens = tokens[1],
+		.tokens_n = 1,
+		.places = SECRET_ANYWHERE,
+		.value = SPAN("x"),
+		.bindings = other,
+		.bindings_n = 1},
+	    {.slot = SPAN("LINE"),
+		.tokens = tokens[2],
+		.tokens_n = 1,
+		.places = SECRET_ANYWHERE,
+		.value = SPAN("a\r\nb: c"),
+		.bindings = up,
+		.bindings_n = 1},
+	    {.slot = SPAN("DOTS"),
+		.tokens = tokens[3],
+		.tokens_n = 1,
+		.places = SECRET_ANYWHERE,
+		.value = SPAN("a/../b"),
+		.bindings = up,
+		.bindings_n = 1},
 	};
-	const struct msg_bundle bundle = {.sandbox = {{7}}, .epoch = 3, .revision = 1, .chunks = 1, .entries = entries,
-	    .entries_n = COUNT(entries)};
+	const struct msg_bundle bundle = {
+	    .sandbox = {{7}}, .epoch = 3, .revision = 1, .chunks = 1, .entries = entries, .entries_n = COUNT(entries)};
 	struct msg m = {.id = SECRETS_PUSH, .secrets_push = {.sandbox = {{7}}, .epoch = 3, .revision = 1, .chunks = 1}};
 	uint8_t clear[8192], box[8192];
 	struct heard *heard;
@@ -170,19 +197,21 @@ static const struct {
 	const char *want; /* of the server; NULL: refused */
 	const char *answer;
 } vectors[] = {
-	{302, "GET /repos/o", "Authorization: Bearer " MARK "v1_TOK\r\n", "", "/repos/o", "GET /repos/o HTTP/1.1\r\n", "HTTP/1.1 200 "},
-	{303, "GET /repos/o", NULL, "", "/repos/o", "GET /repos/o HTTP/1.1\r\n", "HTTP/1.1 200 "},
-	{304, "GET /repos/o", "X-Key: prefix-" MARK "v1_TOK\r\n", "", NULL, NULL, "HTTP/1.1 403 "},
-	{305, "GET /repos/o?k=" MARK "v1_TOK", "", "", "/repos/o", "GET /repos/o?k=the%2Fsecret%20of%2Bit HTTP/1.1\r\n", "HTTP/1.1 200 "},
-	{306, "GET /repos/o?" MARK "v1_TOK=1", "", "", NULL, NULL, "HTTP/1.1 403 "},
-	{307, "GET /repos/o", "Authorization: Bearer " MARK "v1_OTHER\r\n", "", "/repos/o", NULL, "HTTP/1.1 403 "},
-	{307, "GET /elsewhere", "Authorization: Bearer " MARK "v1_TOK\r\n", "", "/elsewhere", NULL, "HTTP/1.1 403 "},
-	{308, "GET /repos/o", "Authorization: Bearer " MARK "v1_NONE\r\n", "", NULL, NULL, "HTTP/1.1 403 "},
-	{309, "GET /repos/o", "Authorization: Bearer " MARK "TOK\r\n", "", NULL, NULL, "HTTP/1.1 403 "},
-	{310, "POST /repos/o", "Content-Type: application/json\r\nContent-Length: 36\r\n", "{\"a\":\"" MARK "v1_TOK\"}", "/repos/o",
-	    NULL, "HTTP/1.1 403 "},
-	{311, "GET /repos/o", "Authorization: Bearer " MARK "v1_LINE\r\n", "", "/repos/o", NULL, "HTTP/1.1 403 "},
-	{312, "GET /repos/" MARK "v1_DOTS", "", "", "/repos/[CREDENTIAL]", NULL, "HTTP/1.1 403 "},
+    {302, "GET /repos/o", "Authorization: Bearer " MARK "v1_TOK\r\n", "", "/repos/o", "GET /repos/o HTTP/1.1\r\n",
+	"HTTP/1.1 200 "},
+    {303, "GET /repos/o", NULL, "", "/repos/o", "GET /repos/o HTTP/1.1\r\n", "HTTP/1.1 200 "},
+    {304, "GET /repos/o", "X-Key: prefix-" MARK "v1_TOK\r\n", "", NULL, NULL, "HTTP/1.1 403 "},
+    {305, "GET /repos/o?k=" MARK "v1_TOK", "", "", "/repos/o", "GET /repos/o?k=the%2Fsecret%20of%2Bit HTTP/1.1\r\n",
+	"HTTP/1.1 200 "},
+    {306, "GET /repos/o?" MARK "v1_TOK=1", "", "", NULL, NULL, "HTTP/1.1 403 "},
+    {307, "GET /repos/o", "Authorization: Bearer " MARK "v1_OTHER\r\n", "", "/repos/o", NULL, "HTTP/1.1 403 "},
+    {307, "GET /elsewhere", "Authorization: Bearer " MARK "v1_TOK\r\n", "", "/elsewhere", NULL, "HTTP/1.1 403 "},
+    {308, "GET /repos/o", "Authorization: Bearer " MARK "v1_NONE\r\n", "", NULL, NULL, "HTTP/1.1 403 "},
+    {309, "GET /repos/o", "Authorization: Bearer " MARK "TOK\r\n", "", NULL, NULL, "HTTP/1.1 403 "},
+    {310, "POST /repos/o", "Content-Type: application/json\r\nContent-Length: 36\r\n", "{\"a\":\"" MARK "v1_TOK\"}",
+	"/repos/o", NULL, "HTTP/1.1 403 "},
+    {311, "GET /repos/o", "Authorization: Bearer " MARK "v1_LINE\r\n", "", "/repos/o", NULL, "HTTP/1.1 403 "},
+    {312, "GET /repos/" MARK "v1_DOTS", "", "", "/repos/[CREDENTIAL]", NULL, "HTTP/1.1 403 "},
 };
 
 static void
@@ -201,8 +230,8 @@ ask_vector(size_t i, int server)
 	}
 	print_message("vector %d %s\n", vectors[i].number, vectors[i].line);
 	agent_open(&agent, server);
-	snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: up.test:%u\r\n%s\r\n%s", vectors[i].line, port_of(server), fields,
-	    vectors[i].body);
+	snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: up.test:%u\r\n%s\r\n%s", vectors[i].line,
+	    port_of(server), fields, vectors[i].body);
 	tls_say(&agent.tls, request);
 	if (vectors[i].path != NULL)
 		let_pass(vectors[i].path, &plain);
@@ -246,8 +275,10 @@ the_value_arrives(void **unused)
 	(void)unused;
 	secrets_push(port_of(server));
 	agent_open(&agent, server);
-	snprintf(request, sizeof(request), "POST /repos/o HTTP/1.1\r\nHost: up.test:%u\r\nX-Key: " MARK "v1_TOK\r\n"
-	    "Content-Type: text/plain\r\nContent-Length: 34\r\n\r\nit is " MARK "v1_TOK", port_of(server));
+	snprintf(request, sizeof(request),
+	    "POST /repos/o HTTP/1.1\r\nHost: up.test:%u\r\nX-Key: " MARK "v1_TOK\r\n"
+	    "Content-Type: text/plain\r\nContent-Length: 34\r\n\r\nit is " MARK "v1_TOK",
+	    port_of(server));
 	tls_say(&agent.tls, request);
 	let_pass("/repos/o", &body);
 	fd = accepted(server);
@@ -313,7 +344,8 @@ the_router_dies(void **unused)
 	actor_done(&router_supervisor);
 	assert_int_equal(child_exit_code(child_wait(&router_child)), 0);
 	child_done(&router_child);
-	snprintf(request, sizeof(request), "GET /repos/o HTTP/1.1\r\nHost: up.test:%u\r\nX-Key: " MARK "v1_TOK\r\n\r\n", port_of(server));
+	snprintf(request, sizeof(request), "GET /repos/o HTTP/1.1\r\nHost: up.test:%u\r\nX-Key: " MARK "v1_TOK\r\n\r\n",
+	    port_of(server));
 	tls_say(&agent.tls, request);
 	let_pass("/repos/o", &plain);
 	tls_expect(&agent.tls, "HTTP/1.1 503 ", until_readable);
@@ -334,10 +366,10 @@ main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(vectors_of_credentials),
-		TEST(the_value_arrives),
-		TEST(nothing_passes_unread_where_credentials_may_go),
-		TEST(the_router_dies),
+	    TEST(vectors_of_credentials),
+	    TEST(the_value_arrives),
+	    TEST(nothing_passes_unread_where_credentials_may_go),
+	    TEST(the_router_dies),
 	};
 
 	if (argc < 3 || !stage_begin(2, argv))

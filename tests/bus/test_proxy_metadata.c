@@ -7,13 +7,15 @@
 #include "sandbox/proxy/metadata.h"
 #include "tests/bus/proxy_stage.h"
 
-#define GET_TOKEN "GET /computeMetadata/v1/instance/service-accounts/default/token HTTP/1.1\r\nHost: m\r\nMetadata-Flavor: Google\r\n\r\n"
+#define GET_TOKEN                                                                                                      \
+	"GET /computeMetadata/v1/instance/service-accounts/default/token HTTP/1.1\r\nHost: m\r\nMetadata-Flavor: Google\r\n\r\n"
 
 static void
 tell_token(const char *token)
 {
 	struct msg m = {.id = METADATA_SET,
-	    .metadata_set = {.known = token != NULL, .token = span_of_text(token), .email = SPAN("a@b.test"), .project = SPAN("p")}};
+	    .metadata_set = {
+		.known = token != NULL, .token = span_of_text(token), .email = SPAN("a@b.test"), .project = SPAN("p")}};
 
 	assert_int_equal(ask_now(supervisor.peer, &m), OK);
 }

@@ -186,9 +186,10 @@ secrets_go_down_and_what_is_in_use_comes_up(void **unused)
 	struct id sandbox = link_open(&link), another = link_open(&other);
 	const char box[40] = "sealed";
 	struct msg push = {.id = SECRETS_PUSH,
-	    .secrets_push = {.sandbox = sandbox, .epoch = 2, .revision = 8, .chunks = 1, .box = span_of_bytes(box, sizeof(box))}};
-	const struct msg applied = {.id = SECRETS_APPLIED,
-	    .secrets_applied = {.sandbox = another, .epoch = 9, .revision = 8, .loaded = true}};
+	    .secrets_push = {
+		.sandbox = sandbox, .epoch = 2, .revision = 8, .chunks = 1, .box = span_of_bytes(box, sizeof(box))}};
+	const struct msg applied = {
+	    .id = SECRETS_APPLIED, .secrets_applied = {.sandbox = another, .epoch = 9, .revision = 8, .loaded = true}};
 	struct outcome outcome;
 	struct heard *heard;
 	int ups = state.ups;
@@ -214,8 +215,8 @@ secrets_go_down_and_what_is_in_use_comes_up(void **unused)
 	actor_wait_up(&state, ups + 1);
 	for (int i = 0; i < 2; i++) {
 		heard = actor_hear(&state, SESSION_UP);
-		assert_int_equal(heard->msg.session_up.secrets_revision,
-		    id_equal(heard->msg.session_up.sandbox, sandbox) ? 8 : 0);
+		assert_int_equal(
+		    heard->msg.session_up.secrets_revision, id_equal(heard->msg.session_up.sandbox, sandbox) ? 8 : 0);
 		heard_free(heard);
 	}
 	link_close(&link);

@@ -19,11 +19,19 @@ grant_push(uint64_t revision, bool granted)
 {
 	struct span scopes[] = {SPAN("read"), SPAN("write")}, token = SPAN("v1_OTHER");
 	struct msg_token_scope deep = {.host = SPAN("*.test"), .path = SPAN("/deep/**"), .audience = SPAN("deep")};
-	struct msg_token_grant in = {.url = SPAN("https://login.test/token"), .field = SPAN("authorization"), .bearer = true,
-	    .svid_audience = SPAN("login"), .assertion_type = SPAN("jwt"), .audience = SPAN("forge"), .scopes = scopes, .scopes_n = 2,
-	    .overrides = &deep, .overrides_n = 1};
+	struct msg_token_grant in = {.url = SPAN("https://login.test/token"),
+	    .field = SPAN("authorization"),
+	    .bearer = true,
+	    .svid_audience = SPAN("login"),
+	    .assertion_type = SPAN("jwt"),
+	    .audience = SPAN("forge"),
+	    .scopes = scopes,
+	    .scopes_n = 2,
+	    .overrides = &deep,
+	    .overrides_n = 1};
 	struct msg_binding here = {SPAN("up.test"), port, SPAN_NONE};
-	struct msg_secret_entry entries[] = {{.slot = SPAN("OTHER"), .tokens = &token, .tokens_n = 1, .value = SPAN("x")},
+	struct msg_secret_entry entries[] = {
+	    {.slot = SPAN("OTHER"), .tokens = &token, .tokens_n = 1, .value = SPAN("x")},
 	    {.slot = SPAN("grant:1"), .bindings = &here, .bindings_n = 1, .grant = &in, .grant_n = 1}};
 	struct heard *heard;
 	struct push push;
@@ -98,7 +106,8 @@ served(struct tls_client *world, uint64_t stream, const char *path, const char *
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nhost: up.test:%u\r\nauthorization: Bearer %s\r\n\r\n", path, port, token);
+	snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nhost: up.test:%u\r\nauthorization: Bearer %s\r\n\r\n", path,
+	    port, token);
 	world_expect(world, text);
 	world_say(world, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 	expect_head(stream, 200, NULL, NULL);
@@ -118,8 +127,10 @@ a_token_is_had_once_and_put_into_requests(void **unused)
 	(void)unused;
 	request(1, "/x");
 	heard = asked();
-	assert_true(span_is(heard->msg.grant_fetch.audience, "forge") && span_is(heard->msg.grant_fetch.svid_audience, "login"));
-	assert_true(heard->msg.grant_fetch.scopes_n == 2 && span_is(heard->msg.grant_fetch.url, "https://login.test/token"));
+	assert_true(span_is(heard->msg.grant_fetch.audience, "forge") &&
+		    span_is(heard->msg.grant_fetch.svid_audience, "login"));
+	assert_true(
+	    heard->msg.grant_fetch.scopes_n == 2 && span_is(heard->msg.grant_fetch.url, "https://login.test/token"));
 	answer(heard, "t-1");
 	world_accept(listener, &world, "up.test");
 	served(&world, 1, "/x", "t-1");
@@ -269,7 +280,8 @@ a_hostile_proxy_gets_no_token_elsewhere(void **unused)
 	REFUSED(1, s.msg.route_open.host = SPAN("other.test"));
 	REFUSED(2, s.msg.route_open.port = (uint16_t)(port ^ 1));
 	REFUSED(3, s.msg.route_open.tls = false);
-	REFUSED(4, s.msg.route_open.sign_service = SPAN("s3"); s.msg.route_open.payload_hash = SPAN("UNSIGNED-PAYLOAD"));
+	REFUSED(4, s.msg.route_open.sign_service = SPAN("s3");
+		s.msg.route_open.payload_hash = SPAN("UNSIGNED-PAYLOAD"));
 	REFUSED(5, s.msg.route_open.method = SPAN("TRACE"));
 #undef REFUSED
 	request_begin(&s, 6, port); /* as if it were a backend */

@@ -175,7 +175,8 @@ static void
 a_post_that_was_not_begun_is_asked_again(void **unused)
 {
 	struct msg_piece body[] = {{.literal = SPAN("key=")}, {.slot = SPAN("v5_TOK"), .place = 6}};
-	const struct msg pieces = {.id = ROUTE_PIECES, .route_pieces = {.stream = 2, .pieces = body, .pieces_n = 2, .last = true}};
+	const struct msg pieces = {
+	    .id = ROUTE_PIECES, .route_pieces = {.stream = 2, .pieces = body, .pieces_n = 2, .last = true}};
 	struct request_script s;
 	struct heard *heard;
 

@@ -162,7 +162,7 @@ path_query_and_basic_are_encoded(void **unused)
 	request_send(&s);
 	world_accept(listener, &world, "up.test");
 	world_expect(&world, head_of("GET /repos/botvisible-secret/x?a=1&key=s3cr3t-Canary%2F%2B%3D",
-	    "authorization: Basic dXNlcjpzM2NyM3QtQ2FuYXJ5Lys9\r\naccept-encoding: identity\r\n"));
+				 "authorization: Basic dXNlcjpzM2NyM3QtQ2FuYXJ5Lys9\r\naccept-encoding: identity\r\n"));
 	world_say(&world, "HTTP/1.1 204 No Content\r\n\r\n");
 	expect_head(1, 204, NULL, NULL);
 	expect_whole(1);
@@ -172,8 +172,10 @@ path_query_and_basic_are_encoded(void **unused)
 static void
 a_body_of_pieces_is_filled_and_measured(void **unused)
 {
-	struct msg_piece pieces[] = {{.literal = SPAN("{\"k\":\"")}, {.slot = SPAN("v5_TOK"), .place = 5}, {.literal = SPAN("\"}")}};
-	struct msg m = {.id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = 3, .last = true}};
+	struct msg_piece pieces[] = {
+	    {.literal = SPAN("{\"k\":\"")}, {.slot = SPAN("v5_TOK"), .place = 5}, {.literal = SPAN("\"}")}};
+	struct msg m = {
+	    .id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = 3, .last = true}};
 	struct request_script s;
 	struct tls_client world;
 
@@ -218,8 +220,8 @@ bodies_with_and_without_length_are_framed_here(void **unused)
 		send_body(body, "data");
 		if (body == 1)
 			world_accept(listener, &world, "up.test");
-		world_expect(&world, head_of("PUT /repos/x",
-		    body == 1 ? BEARER "content-length: 4\r\n" : BEARER "transfer-encoding: chunked\r\n"));
+		world_expect(&world, head_of("PUT /repos/x", body == 1 ? BEARER "content-length: 4\r\n"
+								       : BEARER "transfer-encoding: chunked\r\n"));
 		world_expect(&world, body == 1 ? "data" : "4\r\ndata\r\n0\r\n\r\n");
 		ok(&world, body);
 	}
@@ -289,8 +291,8 @@ an_echoed_secret_is_masked_across_reads(void **unused)
 	s.authorization[1].slot = SPAN("v5_SEEN");
 	request_send(&s);
 	world_accept(listener, &world, "up.test");
-	world_expect(&world, head_of("GET /repos/x",
-	    "authorization: Bearer visible-secret\r\naccept-encoding: identity\r\n"));
+	world_expect(
+	    &world, head_of("GET /repos/x", "authorization: Bearer visible-secret\r\naccept-encoding: identity\r\n"));
 	world_say(&world, "HTTP/1.1 200 OK\r\nContent-Length: 24\r\nX-Echo: =visible-secret=\r\n\r\nfirst visib");
 	expect_head(1, 200, "X-Echo", "=**************=");
 	expect_answer(1, "first ");
@@ -304,7 +306,8 @@ static void
 an_upgrade_carries_bytes_and_filled_messages(void **unused)
 {
 	struct msg_piece pieces[] = {{.literal = SPAN("key ")}, {.slot = SPAN("v5_TOK"), .place = 7}};
-	struct msg message = {.id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = 2, .last = true}};
+	struct msg message = {
+	    .id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = 2, .last = true}};
 	struct request_script s;
 	struct tls_client world;
 	char head[7], text[64];
@@ -317,10 +320,11 @@ an_upgrade_carries_bytes_and_filled_messages(void **unused)
 	s.msg.route_open.upgrade = true;
 	request_send(&s);
 	world_accept(listener, &world, "up.test");
-	world_expect(&world, head_of("GET /repos/x", BEARER "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	    "sec-websocket-version: 13\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"));
+	world_expect(&world, head_of("GET /repos/x",
+				 BEARER "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+					"sec-websocket-version: 13\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"));
 	world_say(&world, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nraw");
+			  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nraw");
 	heard = actor_hear(&proxy, ROUTE_HEAD);
 	assert_true(heard->msg.route_head.upgraded);
 	heard_free(heard);
@@ -349,7 +353,8 @@ messages_that_are_not_read_are_not_heaped_up(void **unused)
 {
 	static char filling[65536];
 	struct msg_piece pieces[17];
-	struct msg message = {.id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = COUNT(pieces), .last = true}};
+	struct msg message = {.id = ROUTE_PIECES,
+	    .route_pieces = {.stream = 1, .pieces = pieces, .pieces_n = COUNT(pieces), .last = true}};
 	struct request_script s;
 	struct tls_client world;
 	struct heard *heard;
@@ -368,7 +373,7 @@ messages_that_are_not_read_are_not_heaped_up(void **unused)
 	heard_free(actor_hear(&proxy, ROUTE_HEAD));
 	heard_free(actor_hear(&proxy, STREAM_GRANT));
 	for (uint64_t other = 2;; other++) { /* four MiB, then one that is refused at once: it has read them */
-		assert_true(other < 12); /* 40 MiB: more than sockets and the bound hold */
+		assert_true(other < 12);     /* 40 MiB: more than sockets and the bound hold */
 		for (size_t i = 0; i < 4; i++)
 			tell(proxy.peer, &message);
 		request_begin(&s, other, port);
@@ -423,11 +428,9 @@ unknown_expired_or_foreign_slots_are_refused(void **unused)
 	static const struct {
 		const char *slot, *code;
 	} cases[] = {
-	    {"v9_TOK", "credential_unavailable"},
-	    {"TOK", "credential_unavailable"},    /* a name is no token */
-	    {"openai", "credential_unavailable"}, /* nor is a backend's */
-	    {"v5_OLD", "credential_expired"},
-	    {"v5_LINE", "credential_unsafe"}, /* holds a line break */
+	    {"v9_TOK", "credential_unavailable"}, {"TOK", "credential_unavailable"}, /* a name is no token */
+	    {"openai", "credential_unavailable"},				     /* nor is a backend's */
+	    {"v5_OLD", "credential_expired"}, {"v5_LINE", "credential_unsafe"},	     /* holds a line break */
 	};
 	struct request_script s;
 
@@ -446,10 +449,18 @@ a_hostile_proxy_cannot_put_a_secret_elsewhere(void **unused)
 {
 	struct span token = SPAN("v6_KEY");
 	struct msg_binding here = {SPAN("up.test"), port, SPAN_NONE};
-	struct msg_secret_entry key = {.slot = SPAN("KEY"), .tokens = &token, .tokens_n = 1, .value = SPAN("narrow"), .bindings = &here,
-	    .bindings_n = 1, .places = SECRET_IN_FIELD | SECRET_IN_BASIC, .field = SPAN("x-api-key")};
-	struct msg_piece body[] = {{.literal = SPAN("{\"text\":\"")}, {.slot = token, .place = 5}, {.literal = SPAN("\"}")}};
-	struct msg pieces = {.id = ROUTE_PIECES, .route_pieces = {.stream = 5, .pieces = body, .pieces_n = 3, .last = true}};
+	struct msg_secret_entry key = {.slot = SPAN("KEY"),
+	    .tokens = &token,
+	    .tokens_n = 1,
+	    .value = SPAN("narrow"),
+	    .bindings = &here,
+	    .bindings_n = 1,
+	    .places = SECRET_IN_FIELD | SECRET_IN_BASIC,
+	    .field = SPAN("x-api-key")};
+	struct msg_piece body[] = {
+	    {.literal = SPAN("{\"text\":\"")}, {.slot = token, .place = 5}, {.literal = SPAN("\"}")}};
+	struct msg pieces = {
+	    .id = ROUTE_PIECES, .route_pieces = {.stream = 5, .pieces = body, .pieces_n = 3, .last = true}};
 	struct request_script s;
 	struct tls_client world;
 	struct push push;
@@ -466,13 +477,14 @@ a_hostile_proxy_cannot_put_a_secret_elsewhere(void **unused)
 		__VA_ARGS__;                                                                                           \
 		request_send(&s);                                                                                      \
 	} while (0)
-	PUT(1, request_field(&s, "user-agent", ""); s.fields[s.msg.route_open.fields_n - 1].value = &(struct msg_piece){.slot = token, .place = 1};
+	PUT(1, request_field(&s, "user-agent", "");
+	    s.fields[s.msg.route_open.fields_n - 1].value = &(struct msg_piece){.slot = token, .place = 1};
 	    s.fields[s.msg.route_open.fields_n - 1].value_n = 1);
 	expect_refusal(1, "credential_unsafe");
 	PUT(2, s.path[1] = (struct msg_piece){.slot = token, .place = 4}; s.msg.route_open.path_n = 2);
 	expect_refusal(2, "credential_unsafe");
-	PUT(3, s.query[0].literal = SPAN("q="); s.query[1] = (struct msg_piece){.slot = token, .place = 3}; s.msg.route_open.query_n = 2;
-	    s.msg.route_open.has_query = true);
+	PUT(3, s.query[0].literal = SPAN("q="); s.query[1] = (struct msg_piece){.slot = token, .place = 3};
+	    s.msg.route_open.query_n = 2; s.msg.route_open.has_query = true);
 	expect_refusal(3, "credential_unsafe");
 	PUT(4, s.msg.route_open.sign_service = SPAN("s3"); s.msg.route_open.payload_hash = SPAN("UNSIGNED-PAYLOAD"));
 	expect_refusal(4, "credential_unavailable");
@@ -494,12 +506,12 @@ a_hostile_proxy_cannot_smuggle(void **unused)
 	uint64_t stream = 0;
 
 	(void)unused;
-#define REFUSED(...)                                                                                                           \
-	do {                                                                                                                   \
-		request_begin(&s, ++stream, port);                                                                             \
-		__VA_ARGS__;                                                                                                   \
-		request_send(&s);                                                                                              \
-		expect_refusal(stream, "credential_unsafe");                                                                   \
+#define REFUSED(...)                                                                                                   \
+	do {                                                                                                           \
+		request_begin(&s, ++stream, port);                                                                     \
+		__VA_ARGS__;                                                                                           \
+		request_send(&s);                                                                                      \
+		expect_refusal(stream, "credential_unsafe");                                                           \
 	} while (0)
 	REFUSED(request_field(&s, "x-a", "b\r\ncontent-length: 100"));
 	REFUSED(request_field(&s, "x-a\r\nx-b", "c"));
@@ -523,7 +535,7 @@ a_hostile_proxy_cannot_smuggle(void **unused)
 	REFUSED(s.query[0].literal = SPAN("a=b c"); s.msg.route_open.query_n = 1; s.msg.route_open.has_query = true);
 	REFUSED(s.query[0].literal = SPAN("a=b"); s.msg.route_open.query_n = 1);
 	REFUSED(s.query[0] = (struct msg_piece){.slot = SPAN("v5_TOK"), .place = 3}; s.msg.route_open.query_n = 1;
-	    s.msg.route_open.has_query = true);
+		s.msg.route_open.has_query = true);
 	REFUSED(s.authorization[1].place = 4); /* a path's rules in a header */
 	REFUSED(s.authorization[1].place = 7);
 	REFUSED(s.authorization[1].place = 0);
@@ -532,8 +544,8 @@ a_hostile_proxy_cannot_smuggle(void **unused)
 	REFUSED(s.msg.route_open.addresses_n = 0);
 	REFUSED(s.addresses[0] = SPAN("up.test"));
 	REFUSED(s.msg.route_open.host = SPAN("up.test/x"));
-	REFUSED(s.path[0].literal = SPAN("/repos/"); s.path[1] = (struct msg_piece){.slot = SPAN("v5_DOTS"), .place = 4};
-	    s.msg.route_open.path_n = 2);
+	REFUSED(s.path[0].literal = SPAN("/repos/");
+		s.path[1] = (struct msg_piece){.slot = SPAN("v5_DOTS"), .place = 4}; s.msg.route_open.path_n = 2);
 	REFUSED(s.msg.route_open.fields_n = 0); /* no slot: none of the router's */
 #undef REFUSED
 }
@@ -710,7 +722,8 @@ static void
 after_a_change_what_has_not_gone_stays(void **unused)
 {
 	struct msg_piece piece = {.literal = SPAN("body")};
-	struct msg last = {.id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = &piece, .pieces_n = 1, .last = true}};
+	struct msg last = {
+	    .id = ROUTE_PIECES, .route_pieces = {.stream = 1, .pieces = &piece, .pieces_n = 1, .last = true}};
 	struct request_script s;
 	struct push push;
 

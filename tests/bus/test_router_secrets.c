@@ -13,8 +13,13 @@ static struct msg_binding bindings[] = {{SPAN("up.test"), 443, SPAN_NONE}};
 static struct msg_secret_entry
 entry(size_t token)
 {
-	return (struct msg_secret_entry){.slot = SPAN("A"), .tokens = &tokens[token], .tokens_n = 1, .places = SECRET_ANYWHERE, .value = SPAN(CANARY),
-	    .bindings = bindings, .bindings_n = 1};
+	return (struct msg_secret_entry){.slot = SPAN("A"),
+	    .tokens = &tokens[token],
+	    .tokens_n = 1,
+	    .places = SECRET_ANYWHERE,
+	    .value = SPAN(CANARY),
+	    .bindings = bindings,
+	    .bindings_n = 1};
 }
 
 static void

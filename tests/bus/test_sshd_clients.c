@@ -18,7 +18,8 @@ a_command_and_its_exit(void **unused)
 	(void)unused;
 	assert_string_equal(client_run("$SSH sandbox echo hello", 0), "hello\n");
 	assert_string_equal(client_run("$SSH -l nobody-at-all sandbox 'exit 42'", 42), "");
-	assert_string_equal(client_run("$SSH sandbox 'echo out; echo err >&2' 2>$D/err; echo; cat $D/err", 0), "out\n\nerr\n");
+	assert_string_equal(
+	    client_run("$SSH sandbox 'echo out; echo err >&2' 2>$D/err; echo; cat $D/err", 0), "out\n\nerr\n");
 	assert_string_equal(client_run("$SSH sandbox pwd", 0), client_run("echo $D", 0));
 	assert_string_equal(client_run("$SSH sandbox 'kill -9 $$'", 137), "");
 	/* variables do not reach a command */
@@ -47,7 +48,8 @@ any_key_authenticates(void **unused)
 {
 	(void)unused;
 	client_run("ssh-keygen -q -t ed25519 -N '' -f $D/key", 0);
-	assert_string_equal(client_run("$SSH -o PreferredAuthentications=publickey -i $D/key sandbox echo key", 0), "key\n");
+	assert_string_equal(
+	    client_run("$SSH -o PreferredAuthentications=publickey -i $D/key sandbox echo key", 0), "key\n");
 }
 
 /* Bytes of every value in both directions, more than any window. Meanwhile another is asked whether it is still there. */
@@ -57,10 +59,12 @@ bytes_are_exact(void **unused)
 	static struct client alive;
 
 	(void)unused;
-	client_start(&alive, "$SSH -o ServerAliveInterval=1 -o ServerAliveCountMax=1 sandbox 'sleep 2.2; echo alive'", false);
+	client_start(
+	    &alive, "$SSH -o ServerAliveInterval=1 -o ServerAliveCountMax=1 sandbox 'sleep 2.2; echo alive'", false);
 	client_run("head -c 6000000 /dev/urandom > $D/a; sha256sum < $D/a > $D/sum", 0);
 	client_run("$SSH sandbox 'tee in' < $D/a | sha256sum | cmp - $D/sum && cmp $D/a $D/in", 0);
-	client_run("$SSH -o RekeyLimit=1M -c chacha20-poly1305@openssh.com sandbox cat < $D/a | sha256sum | cmp - $D/sum", 0);
+	client_run(
+	    "$SSH -o RekeyLimit=1M -c chacha20-poly1305@openssh.com sandbox cat < $D/a | sha256sum | cmp - $D/sum", 0);
 	assert_int_equal(client_wait(&alive), 0);
 	assert_string_equal(alive.out, "alive\n");
 }
@@ -73,7 +77,9 @@ files_by_scp_sftp_and_rsync(void **unused)
 	client_run("$SCP -q $D/from/a sandbox:$D/to/a && cmp $D/from/a $D/to/a", 0);
 	client_run("$SCP -q sandbox:$D/to/a $D/to/b && cmp $D/from/a $D/to/b", 0);
 	client_run("$SCP -q -O $D/from/a sandbox:$D/to/c && cmp $D/from/a $D/to/c", 0);
-	client_run("printf 'put %s/from/a %s/to/d\\nget %s/to/d %s/to/e\\n' $D $D $D $D | $SFTP -q -b - sandbox >/dev/null && cmp $D/from/a $D/to/e", 0);
+	client_run(
+	    "printf 'put %s/from/a %s/to/d\\nget %s/to/d %s/to/e\\n' $D $D $D $D | $SFTP -q -b - sandbox >/dev/null && cmp $D/from/a $D/to/e",
+	    0);
 	client_run("rsync -a -e \"$SSH\" $D/from/ sandbox:$D/to/tree/ && diff -r $D/from $D/to/tree", 0);
 }
 
@@ -86,7 +92,9 @@ a_terminal_and_its_size(void **unused)
 	const struct winsize size = {.ws_col = 132, .ws_row = 43};
 
 	(void)unused;
-	client_start(&client, "TERM=vt100 $SSH -tt sandbox 'stty size; echo $TERM; tty -s && echo a-tty; while ! stty size | grep 132; do sleep 0.02; done; read x; read x; echo got $x; exit 7'", true);
+	client_start(&client,
+	    "TERM=vt100 $SSH -tt sandbox 'stty size; echo $TERM; tty -s && echo a-tty; while ! stty size | grep 132; do sleep 0.02; done; read x; read x; echo got $x; exit 7'",
+	    true);
 	client_await(&client, "24 80");
 	client_await(&client, "vt100");
 	client_await(&client, "a-tty");
@@ -110,7 +118,8 @@ a_login_shell_in_a_terminal(void **unused)
 	client_await(&client, "in-2");
 	client.out[client.out_n = 0] = '\0';
 	/* Ctrl-C reaches the command, not the client; bash may just be giving it the terminal, and then it is asked again */
-	for (uint64_t now = clock_ms(), again = now, until = now + PATIENCE_MS; strstr(client.out, "READY ") == NULL; now = clock_ms()) {
+	for (uint64_t now = clock_ms(), again = now, until = now + PATIENCE_MS; strstr(client.out, "READY ") == NULL;
+	     now = clock_ms()) {
 		struct why why;
 
 		assert_true(now < until);
@@ -151,10 +160,14 @@ channels_share_a_connection(void **unused)
 	client_start(&master, "exec $SSH -M -N -S $D/control sandbox", false);
 	client_run("while ! $SSH -S $D/control -O check sandbox 2>/dev/null; do sleep 0.02; done", 0);
 	/* one command's output is read by nobody, another takes no input: neither holds up a third */
-	client_start(&stalled, "$SSH -S $D/control sandbox 'cat /dev/zero' | sleep 1000 & $SSH -S $D/control sandbox 'echo ready; sleep 1000' </dev/zero", false);
+	client_start(&stalled,
+	    "$SSH -S $D/control sandbox 'cat /dev/zero' | sleep 1000 & $SSH -S $D/control sandbox 'echo ready; sleep 1000' </dev/zero",
+	    false);
 	client_await(&stalled, "ready");
-	client_run("for i in 1 2 3; do $SSH -S $D/control sandbox 'head -c 3000000 /dev/zero | sha256sum' > $D/out$i & done; wait; "
-		   "head -c 3000000 /dev/zero | sha256sum > $D/want; for i in 1 2 3; do cmp $D/out$i $D/want || exit 1; done", 0);
+	client_run(
+	    "for i in 1 2 3; do $SSH -S $D/control sandbox 'head -c 3000000 /dev/zero | sha256sum' > $D/out$i & done; wait; "
+	    "head -c 3000000 /dev/zero | sha256sum > $D/want; for i in 1 2 3; do cmp $D/out$i $D/want || exit 1; done",
+	    0);
 	assert_int_equal(connections, 1);
 	client_end(&master);
 	client_end(&stalled);
@@ -168,8 +181,10 @@ ports_forwarded_to(void **unused)
 	static struct client server, forward;
 
 	(void)unused;
-	client_start(&server, "exec python3 -c \"import socket,sys;s=socket.create_server(('127.0.0.1',0));print(s.getsockname()[1],flush=True)\n"
-			      "while 1:\n c,_=s.accept();b=b''\n while 1:\n  d=c.recv(65536)\n  if not d: break\n  b+=d\n c.sendall(b);c.close()\"", false);
+	client_start(&server,
+	    "exec python3 -c \"import socket,sys;s=socket.create_server(('127.0.0.1',0));print(s.getsockname()[1],flush=True)\n"
+	    "while 1:\n c,_=s.accept();b=b''\n while 1:\n  d=c.recv(65536)\n  if not d: break\n  b+=d\n c.sendall(b);c.close()\"",
+	    false);
 	client_await(&server, "\n");
 	setenv("PORT", server.out, 1);
 	client_run("head -c 1000000 /dev/urandom > $D/a; $SSH -W 127.0.0.1:$PORT sandbox < $D/a | cmp - $D/a", 0);
@@ -179,7 +194,9 @@ ports_forwarded_to(void **unused)
 	client_start(&forward, "exec $SSH -N -L $D/unix:127.0.0.1:$PORT sandbox", false);
 	assert_string_equal(client_run("python3 -c \"import socket,time\ns=socket.socket(socket.AF_UNIX)\n"
 				       "while s.connect_ex('$D/unix'): time.sleep(0.02)\n"
-				       "s.sendall(b'abc');s.shutdown(1);print(s.recv(9))\"", 0), "b'abc'\n");
+				       "s.sendall(b'abc');s.shutdown(1);print(s.recv(9))\"",
+				0),
+	    "b'abc'\n");
 	client_end(&forward);
 	client_end(&server);
 }
@@ -191,14 +208,22 @@ ports_forwarded_from(void **unused)
 	static struct client server, forward;
 
 	(void)unused;
-	client_start(&server, "exec python3 -c \"import socket\ns=socket.socket(socket.AF_UNIX);s.bind('$D/back');s.listen();print('up',flush=True)\n"
-			      "while 1:\n c,_=s.accept();c.sendall(b'<'+c.recv(99)+b'>');c.close()\"", false);
+	client_start(&server,
+	    "exec python3 -c \"import socket\ns=socket.socket(socket.AF_UNIX);s.bind('$D/back');s.listen();print('up',flush=True)\n"
+	    "while 1:\n c,_=s.accept();c.sendall(b'<'+c.recv(99)+b'>');c.close()\"",
+	    false);
 	client_await(&server, "up");
-	client_start(&forward, "$SSH -v -R 0:$D/back sandbox 'echo begun; sleep 1000' 2>&1 | grep --line-buffered -o 'Allocated port [0-9]*\\|begun'", false);
+	client_start(&forward,
+	    "$SSH -v -R 0:$D/back sandbox 'echo begun; sleep 1000' 2>&1 | grep --line-buffered -o 'Allocated port [0-9]*\\|begun'",
+	    false);
 	client_await(&forward, "Allocated port ");
 	client_await(&forward, "begun");
 	setenv("PORT", strstr(forward.out, "port ") + 5, 1);
-	assert_non_null(strstr(client_run("P=${PORT%%[!0-9]*}; python3 -c \"import socket;s=socket.create_connection(('127.0.0.1',$P));s.sendall(b'word');print(s.recv(99))\"", 0), "<word>"));
+	assert_non_null(strstr(
+	    client_run(
+		"P=${PORT%%[!0-9]*}; python3 -c \"import socket;s=socket.create_connection(('127.0.0.1',$P));s.sendall(b'word');print(s.recv(99))\"",
+		0),
+	    "<word>"));
 	client_run("$SSH -R 1:$D/back -o ExitOnForwardFailure=yes -N sandbox 2>/dev/null", 255); /* without privilege */
 	client_end(&forward);
 	client_end(&server);

@@ -101,8 +101,10 @@ what_was_sent_arrives(void **unused)
 	static struct client server;
 
 	(void)unused;
-	client_start(&server, "exec python3 -c \"import socket,time;s=socket.socket();s.setsockopt(socket.SOL_SOCKET,socket.SO_RCVBUF,4096);s.bind(('127.0.0.1',0));s.listen();print(s.getsockname()[1],flush=True)\n"
-			      "c,_=s.accept();time.sleep(0.3);n=0\nwhile 1:\n b=c.recv(10000)\n if not b: break\n n+=len(b)\nprint('got',n);open('$D/got','w')\"", false);
+	client_start(&server,
+	    "exec python3 -c \"import socket,time;s=socket.socket();s.setsockopt(socket.SOL_SOCKET,socket.SO_RCVBUF,4096);s.bind(('127.0.0.1',0));s.listen();print(s.getsockname()[1],flush=True)\n"
+	    "c,_=s.accept();time.sleep(0.3);n=0\nwhile 1:\n b=c.recv(10000)\n if not b: break\n n+=len(b)\nprint('got',n);open('$D/got','w')\"",
+	    false);
 	client_await(&server, "\n");
 	setenv("PORT", server.out, 1);
 	assert_string_equal(attack("hurry"), "sent 6291456\ncode 0\n");

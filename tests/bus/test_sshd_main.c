@@ -13,7 +13,7 @@
 #include "tests/bus/session.h"
 #include "tests/bus/sshd_stage.h"
 
-#define ATTACH	     "$SSH -T -s sandbox openshell-main"
+#define ATTACH "$SSH -T -s sandbox openshell-main"
 
 #define WINDOW_BYTES (256u << 10)
 
@@ -53,7 +53,8 @@ main_exits(uint16_t code)
 static void
 output_input_and_exit(void **unused)
 {
-	struct msg_main_attach asked = attached(ATTACH " 2>$D/err; code=$?; cat $D/err; exit $code", false, false, true);
+	struct msg_main_attach asked =
+	    attached(ATTACH " 2>$D/err; code=$?; cat $D/err; exit $code", false, false, true);
 
 	(void)unused;
 	assert_false(asked.read_only);
@@ -98,7 +99,8 @@ who_comes_second_watches(void **unused)
 static void
 who_wants_to_watch_watches(void **unused)
 {
-	struct msg_main_attach asked = attached("$SSH -o SetEnv=OPENSHELL_MAIN_READ_ONLY=1 -T -s sandbox openshell-main </dev/null", false, true, false);
+	struct msg_main_attach asked = attached(
+	    "$SSH -o SetEnv=OPENSHELL_MAIN_READ_ONLY=1 -T -s sandbox openshell-main </dev/null", false, true, false);
 
 	(void)unused;
 	assert_true(asked.read_only);
@@ -111,7 +113,9 @@ who_wants_to_watch_watches(void **unused)
 static void
 a_terminals_size_and_detach_keys(void **unused)
 {
-	struct msg_main_attach asked = attached("$SSH -o 'SetEnv=OPENSHELL_MAIN_HINT=\"openshell sandbox connect box\"' -tt -s sandbox openshell-main", true, true, true);
+	struct msg_main_attach asked = attached(
+	    "$SSH -o 'SetEnv=OPENSHELL_MAIN_HINT=\"openshell sandbox connect box\"' -tt -s sandbox openshell-main",
+	    true, true, true);
 	const struct winsize size = {.ws_col = 132, .ws_row = 43};
 	struct heard *heard;
 

@@ -313,8 +313,8 @@ a_supervisor_that_cannot_start_says_why(void **unused)
 {
 	static struct span walls[] = {{"seccomp=absent: the kernel has none", 35}};
 	struct id id = created("demo"), instance = id_new();
-	struct msg failed = {.id = SANDBOX_FAILED, .sandbox_failed = {id, 1, instance, SPAN("WallNotEnforced"),
-	    SPAN("seccomp cannot be enforced"), walls, 1}};
+	struct msg failed = {.id = SANDBOX_FAILED,
+	    .sandbox_failed = {id, 1, instance, SPAN("WallNotEnforced"), SPAN("seccomp cannot be enforced"), walls, 1}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -368,8 +368,8 @@ add_lines(struct id id, size_t n, uint32_t dropped, const char *level)
 	struct msg m = {.id = LOGS_ADD, .logs_add = {id, lines, n, dropped}};
 
 	for (size_t i = 0; i < n; i++)
-		lines[i] = (struct msg_log_line){1000 + i, SPAN("gateway"), span_of_text(level), SPAN("proxy"),
-		    SPAN("a line"), fields, i % 3};
+		lines[i] = (struct msg_log_line){
+		    1000 + i, SPAN("gateway"), span_of_text(level), SPAN("proxy"), SPAN("a line"), fields, i % 3};
 	assert_int_equal(ask_now(relay.peer, &m), OK);
 }
 
@@ -429,14 +429,16 @@ spooled(struct id id, struct id spool, uint64_t since, uint64_t first, size_t n)
 {
 	struct msg_log_line lines[10];
 	char words[10][16];
-	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = id, .lines = lines, .lines_n = n, .spool = spool,
-	    .first = first, .since = since}};
+	struct msg m = {.id = LOGS_ADD,
+	    .logs_add = {.sandbox = id, .lines = lines, .lines_n = n, .spool = spool, .first = first, .since = since}};
 	struct outcome outcome;
 	uint64_t next;
 
 	for (size_t i = 0; i < n; i++) {
 		snprintf(words[i], sizeof(words[i]), "line %llu", (unsigned long long)(first + i));
-		lines[i] = (struct msg_log_line){.time_ms = 1000, .source = SPAN("sandbox"), .level = SPAN("INFO"),
+		lines[i] = (struct msg_log_line){.time_ms = 1000,
+		    .source = SPAN("sandbox"),
+		    .level = SPAN("INFO"),
 		    .message = span_of_text(words[i])};
 	}
 	ask(&outcome, relay.peer, &m);
@@ -459,12 +461,12 @@ numbered_lines_are_stored_once(void **unused)
 
 	(void)unused;
 	assert_int_equal(spooled(id, spool, 1, 1, 3), 4);
-	assert_int_equal(spooled(id, spool, 1, 1, 3), 4); /* the answer was lost */
-	assert_int_equal(spooled(id, spool, 2, 2, 4), 6); /* half of them is new */
-	assert_int_equal(spooled(id, spool, 9, 9, 2), 6); /* the database lost 6 to 8: they are asked for */
-	assert_int_equal(spooled(id, spool, 6, 10, 1), 11); /* and are gone there too */
+	assert_int_equal(spooled(id, spool, 1, 1, 3), 4);    /* the answer was lost */
+	assert_int_equal(spooled(id, spool, 2, 2, 4), 6);    /* half of them is new */
+	assert_int_equal(spooled(id, spool, 9, 9, 2), 6);    /* the database lost 6 to 8: they are asked for */
+	assert_int_equal(spooled(id, spool, 6, 10, 1), 11);  /* and are gone there too */
 	assert_int_equal(spooled(id, spool, 11, 11, 0), 11); /* is it all there? */
-	assert_int_equal(spooled(id, other, 1, 2, 1), 3); /* a link that was started anew, and dropped its first */
+	assert_int_equal(spooled(id, other, 1, 2, 1), 3);    /* a link that was started anew, and dropped its first */
 	logs(&outcome, id, COUNT(want), "");
 	assert_int_equal(outcome.msg.logs.lines_n, COUNT(want));
 	for (size_t i = 0; i < COUNT(want); i++) {
@@ -490,7 +492,8 @@ long_lines_are_followed(void **unused)
 	snprintf(insert, sizeof(insert),
 	    "insert into log_lines (sandbox, stored_ms, time_ms, source, level, target, message, fields) select '%s', 1, n, "
 	    "'sandbox', 'INFO', '', repeat('x', 8000), array_fill('k=' || repeat('y', 1000), array[32]) "
-	    "from generate_series(1, 100) n; select pg_notify('openshell', 'logs')", id_text(id));
+	    "from generate_series(1, 100) n; select pg_notify('openshell', 'logs')",
+	    id_text(id));
 	sql(insert);
 	while (n < 100) {
 		struct heard *heard = actor_hear(&api, WATCH_LOG);
@@ -521,8 +524,10 @@ change_made(struct id id, const char *desired)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "insert into changes (sandbox, desired) values ('%s', %s); "
-	    "select pg_notify('openshell', 'rows')", id_text(id), desired);
+	snprintf(text, sizeof(text),
+	    "insert into changes (sandbox, desired) values ('%s', %s); "
+	    "select pg_notify('openshell', 'rows')",
+	    id_text(id), desired);
 	sql(text);
 }
 
@@ -596,7 +601,7 @@ a_page_that_is_too_long_is_cut(void **unused)
 	struct id ids[3];
 
 	(void)unused;
-	memset(filler, 'x', sizeof(filler)); /* field 15 of the spec, which nobody knows */
+	memset(filler, 'x', sizeof(filler));   /* field 15 of the spec, which nobody knows */
 	memcpy(filler, "\x7a\xdb\xdc\x2a", 4); /* 699995 bytes follow: 0xdb 0xdc 0x2a is that as a varint */
 	for (int i = 0; i < 3; i++) {
 		struct msg m = create(names[i]);
@@ -774,9 +779,11 @@ two_states_share_a_database(void **unused)
 	daemon_keys(&second);
 	actor_init(&visitor, loop, ROLE_API, "visitor");
 	actor_join(&visitor, ROLE_STATE, "state2", second.key);
-	snprintf(other, sizeof(other), "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
+	snprintf(other, sizeof(other),
+	    "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
 	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
-	    "audit_key: \"%064d\"\nroster:\n%s", own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
+	    "audit_key: \"%064d\"\nroster:\n%s",
+	    own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
 	daemon_start(&second, program, run_dir, other);
 	assert_string_equal(second.words, "ready\n");
 	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus2", run_dir);
@@ -854,6 +861,7 @@ a_newer_database_is_refused(void **unused)
 	assert_string_equal(state.words, "ready\n");
 }
 
+/* clang-format off */
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(without_a_driver_nothing_is_created),
 	cmocka_unit_test(what_the_driver_says_against_it_is_passed_on),
@@ -882,5 +890,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_wrong_password_is_said_at_once),
 	cmocka_unit_test(a_newer_database_is_refused),
 };
+/* clang-format on */
 
 STAGE_MAIN(tests)

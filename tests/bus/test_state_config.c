@@ -21,9 +21,13 @@ static enum err
 set_policy(struct peer *peer, const char *name, const char *policy, uint32_t base, uint64_t expected,
     struct msg_config_changed *out)
 {
-	struct msg m = {.id = POLICY_SET, .policy_set = {.workspace = name[0] == '\0' ? SPAN_NONE : SPAN("default"),
-	    .name = span_of_text(name), .policy = span_of_text(policy), .base = base, .expected = expected,
-	    .subject = SPAN("tester")}};
+	struct msg m = {.id = POLICY_SET,
+	    .policy_set = {.workspace = name[0] == '\0' ? SPAN_NONE : SPAN("default"),
+		.name = span_of_text(name),
+		.policy = span_of_text(policy),
+		.base = base,
+		.expected = expected,
+		.subject = SPAN("tester")}};
 	struct outcome outcome;
 	enum err r;
 
@@ -59,9 +63,13 @@ set_global(const char *policy)
 static enum err
 setting(const char *name, const char *key, const char *value, struct msg_config_changed *out)
 {
-	struct msg m = {.id = SETTING_SET, .setting_set = {.workspace = name[0] == '\0' ? SPAN_NONE : SPAN("default"),
-	    .name = span_of_text(name), .key = span_of_text(key), .remove = value == NULL,
-	    .value = span_of_text(value == NULL ? "" : value), .subject = SPAN("tester")}};
+	struct msg m = {.id = SETTING_SET,
+	    .setting_set = {.workspace = name[0] == '\0' ? SPAN_NONE : SPAN("default"),
+		.name = span_of_text(name),
+		.key = span_of_text(key),
+		.remove = value == NULL,
+		.value = span_of_text(value == NULL ? "" : value),
+		.subject = SPAN("tester")}};
 	struct outcome outcome;
 	enum err r;
 
@@ -103,9 +111,14 @@ expect_no_push(void)
 static void
 applied_as(struct id whose, uint32_t epoch, uint32_t version, uint64_t revision, const char *refusal)
 {
-	struct msg m = {.id = CONFIG_APPLIED, .config_applied = {.sandbox = box, .epoch = epoch, .instance = whose,
-	    .policy_version = version, .config_revision = revision, .loaded = refusal == NULL,
-	    .message = span_of_text(refusal == NULL ? "" : refusal)}};
+	struct msg m = {.id = CONFIG_APPLIED,
+	    .config_applied = {.sandbox = box,
+		.epoch = epoch,
+		.instance = whose,
+		.policy_version = version,
+		.config_revision = revision,
+		.loaded = refusal == NULL,
+		.message = span_of_text(refusal == NULL ? "" : refusal)}};
 
 	assert_int_equal(ask_now(relay.peer, &m), OK);
 }
@@ -119,8 +132,12 @@ applied(uint32_t version, uint64_t revision, const char *refusal)
 static struct msg_policy_revision
 revision(const char *name, uint32_t version, uint32_t *active)
 {
-	struct msg m = {.id = POLICIES_GET, .policies_get = {.workspace = name[0] == '\0' ? SPAN_NONE : SPAN("default"),
-	    .name = span_of_text(name), .one = true, .version = version, .limit = 1}};
+	struct msg m = {.id = POLICIES_GET,
+	    .policies_get = {.workspace = name[0] == '\0' ? SPAN_NONE : SPAN("default"),
+		.name = span_of_text(name),
+		.one = true,
+		.version = version,
+		.limit = 1}};
 	struct msg_policy_revision found = {0};
 	struct outcome outcome;
 
@@ -478,7 +495,8 @@ a_state_that_was_killed_pushes_what_was_missed(void **unused)
 static void
 the_history_is_bounded(void **unused)
 {
-	struct msg m = {.id = POLICIES_GET, .policies_get = {.workspace = SPAN("default"), .name = SPAN("demo"), .limit = 1000}};
+	struct msg m = {
+	    .id = POLICIES_GET, .policies_get = {.workspace = SPAN("default"), .name = SPAN("demo"), .limit = 1000}};
 	struct outcome outcome;
 	uint32_t version = 0;
 	char text[16];
@@ -558,9 +576,11 @@ another_state_process_changes_it(void **unused)
 	daemon_keys(&second);
 	actor_init(&visitor, loop, ROLE_API, "visitor");
 	actor_join(&visitor, ROLE_STATE, "state2", second.key);
-	snprintf(other, sizeof(other), "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
+	snprintf(other, sizeof(other),
+	    "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
 	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
-	    "audit_key: \"%064d\"\nroster:\n%s", own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
+	    "audit_key: \"%064d\"\nroster:\n%s",
+	    own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
 	daemon_start(&second, program, run_dir, other);
 	assert_string_equal(second.words, "ready\n");
 	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus2", run_dir);
@@ -654,6 +674,7 @@ writes_are_in_the_audit(void **unused)
 	run("test \"$(psql -At -c \"select count(*) from policies\")\" = 0");
 }
 
+/* clang-format off */
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_first_revision_comes_with_enrolment),
 	cmocka_unit_test(a_change_is_pushed_and_acknowledged_once),
@@ -671,5 +692,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(how_long_it_takes),
 	cmocka_unit_test(writes_are_in_the_audit),
 };
+/* clang-format on */
 
 STAGE_MAIN(tests)

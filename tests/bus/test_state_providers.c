@@ -50,7 +50,8 @@ static void
 what_nothing_refers_to_is_forgotten(void **unused)
 {
 	struct msg_sealed_secret secret = sealed("NVIDIA_API_KEY");
-	struct msg m = {.id = PROVIDER_UPDATE, .provider_update = {.secrets = &secret, .secrets_n = 1, .subject = SPAN("t")}};
+	struct msg m = {
+	    .id = PROVIDER_UPDATE, .provider_update = {.secrets = &secret, .secrets_n = 1, .subject = SPAN("t")}};
 	struct outcome outcome;
 	struct heard *heard;
 
@@ -92,8 +93,9 @@ maps_are_merged(void **unused)
 {
 	struct span config[] = {SPAN("A=1"), SPAN("B=2")}, removed[] = {SPAN("A")}, gone[] = {SPAN("GITHUB_TOKEN")};
 	struct msg_key_expiry expiry = {SPAN("GITHUB_TOKEN"), 4102444800000};
-	struct msg m = {.id = PROVIDER_UPDATE, .provider_update = {.config = config, .config_n = 2, .expiries = &expiry,
-	    .expiries_n = 1, .subject = SPAN("t")}};
+	struct msg m = {.id = PROVIDER_UPDATE,
+	    .provider_update = {
+		.config = config, .config_n = 2, .expiries = &expiry, .expiries_n = 1, .subject = SPAN("t")}};
 	struct msg get_it = {.id = PROVIDER_GET, .provider_get = {SPAN("default"), SPAN("hub"), true}};
 	struct outcome outcome;
 
@@ -129,7 +131,8 @@ maps_are_merged(void **unused)
 	assert_int_equal(outcome.msg.provider_row.keys_n, 0);
 	outcome_done(&outcome);
 	m.provider_update = (struct msg_provider_update){.provider = m.provider_update.provider,
-	    .secrets = (struct msg_sealed_secret[]){sealed("GITHUB_TOKEN")}, .secrets_n = 1};
+	    .secrets = (struct msg_sealed_secret[]){sealed("GITHUB_TOKEN")},
+	    .secrets_n = 1};
 	ask(&outcome, api.peer, &m);
 	store(actor_hear(&credentials, SECRETS_STORE), 1);
 	outcome_wait(&outcome);
@@ -181,7 +184,8 @@ old_placeholders_of_a_credential_stay_good(void **unused)
 {
 	struct msg get_it = {.id = PROVIDER_GET, .provider_get = {SPAN("default"), SPAN("hub"), false}};
 	struct msg_sealed_secret secret = sealed("GITHUB_TOKEN");
-	struct msg m = {.id = PROVIDER_UPDATE, .provider_update = {.secrets = &secret, .secrets_n = 1, .subject = SPAN("t")}};
+	struct msg m = {
+	    .id = PROVIDER_UPDATE, .provider_update = {.secrets = &secret, .secrets_n = 1, .subject = SPAN("t")}};
 	struct outcome outcome;
 	struct heard *asked, *push;
 
@@ -203,7 +207,8 @@ old_placeholders_of_a_credential_stay_good(void **unused)
 			assert_true(span_is(asked->msg.bundle_seal.items[0].tokens[0], "v3_GITHUB_TOKEN"));
 			assert_true(span_is(asked->msg.bundle_seal.items[0].tokens[1], "v2_GITHUB_TOKEN"));
 		}
-		assert_int_equal(asked->msg.bundle_seal.items[0].tokens_n, i < 6 ? 3 + i : 9); /* eight, and the stable one */
+		assert_int_equal(
+		    asked->msg.bundle_seal.items[0].tokens_n, i < 6 ? 3 + i : 9); /* eight, and the stable one */
 		push = pushed(asked);
 		heard_free(push);
 		heard_free(asked);
@@ -213,8 +218,11 @@ old_placeholders_of_a_credential_stay_good(void **unused)
 static void
 two_that_deliver_one_key_do_not_go_together(void **unused)
 {
-	struct msg m = {.id = PROVIDER_ATTACH, .provider_attach = {.workspace = SPAN("default"), .sandbox = SPAN("agent"),
-	    .provider = SPAN("hub2"), .subject = SPAN("tester")}};
+	struct msg m = {.id = PROVIDER_ATTACH,
+	    .provider_attach = {.workspace = SPAN("default"),
+		.sandbox = SPAN("agent"),
+		.provider = SPAN("hub2"),
+		.subject = SPAN("tester")}};
 
 	(void)unused;
 	made("hub2", "github", "GITHUB_TOKEN");
@@ -312,10 +320,14 @@ a_new_start_waits_for_its_secrets(void **unused)
 	outcome_done(&outcome);
 	tell(relay.peer, &up);
 	assert_int_equal(pushed_now(), revision);
-	m = (struct msg){.id = SECRETS_APPLIED, .secrets_applied = {.sandbox = box, .epoch = 1, .revision = 3, .loaded = true}};
+	m = (struct msg){
+	    .id = SECRETS_APPLIED, .secrets_applied = {.sandbox = box, .epoch = 1, .revision = 3, .loaded = true}};
 	assert_int_equal(ask_now(relay.peer, &m), OK); /* late news of the start before */
 	assert_false(condition_now("True", "Applied"));
-	m.secrets_applied = (struct msg_secrets_applied){.sandbox = box, .epoch = 2, .revision = revision, .loaded = false,
+	m.secrets_applied = (struct msg_secrets_applied){.sandbox = box,
+	    .epoch = 2,
+	    .revision = revision,
+	    .loaded = false,
 	    .message = SPAN("the box does not open")};
 	assert_int_equal(ask_now(relay.peer, &m), OK);
 	condition_is("False", "SecretsRefused");
@@ -329,8 +341,15 @@ a_new_start_waits_for_its_secrets(void **unused)
 static struct msg
 route_to(struct span *providers, struct span *models, size_t n)
 {
-	return (struct msg){.id = INFERENCE_PUT, .inference_put = {.workspace = SPAN("default"), .route = SPAN("inference.local"),
-	    .providers = providers, .providers_n = n, .models = models, .models_n = n, .timeout_s = 30, .subject = SPAN("t")}};
+	return (struct msg){.id = INFERENCE_PUT,
+	    .inference_put = {.workspace = SPAN("default"),
+		.route = SPAN("inference.local"),
+		.providers = providers,
+		.providers_n = n,
+		.models = models,
+		.models_n = n,
+		.timeout_s = 30,
+		.subject = SPAN("t")}};
 }
 
 static void
@@ -339,8 +358,10 @@ a_route_is_put_read_and_deleted(void **unused)
 	struct span providers[] = {SPAN("models"), SPAN("nobody")}, models[] = {SPAN("gpt"), SPAN("gpt")};
 	struct msg put = route_to(providers, models, 1);
 	const struct msg get_it = {.id = INFERENCE_GET, .inference_get = {SPAN("default"), SPAN("inference.local")}};
-	const struct msg delete_it = {.id = INFERENCE_DELETE, .inference_delete = {SPAN("default"), SPAN("inference.local"), SPAN("t")}};
-	const struct msg lose = {.id = PROVIDER_DELETE, .provider_delete = {SPAN("default"), SPAN("models"), SPAN("t")}};
+	const struct msg delete_it = {
+	    .id = INFERENCE_DELETE, .inference_delete = {SPAN("default"), SPAN("inference.local"), SPAN("t")}};
+	const struct msg lose = {
+	    .id = PROVIDER_DELETE, .provider_delete = {SPAN("default"), SPAN("models"), SPAN("t")}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -358,7 +379,8 @@ a_route_is_put_read_and_deleted(void **unused)
 	ask(&outcome, api.peer, &get_it);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, OK);
-	assert_true(outcome.msg.inference_route.providers_n == 1 && span_is(outcome.msg.inference_route.models[0], "gpt"));
+	assert_true(
+	    outcome.msg.inference_route.providers_n == 1 && span_is(outcome.msg.inference_route.models[0], "gpt"));
 	outcome_done(&outcome);
 	refused(&lose, ERR_STATE, "inference route 'inference.local'");
 	put = route_to(providers, models, 2); /* one of two is not there: all stays as it was */
@@ -388,7 +410,8 @@ a_route_is_put_when_its_model_answers(void **unused)
 	put.inference_put.verify = true;
 	for (size_t i = 0; i < COUNT(statuses); i++) {
 		ask(&outcome, api.peer, &put);
-		actor_answer(&credentials, MODEL_PROBE, &(struct msg){.id = MODEL_PROBED, .model_probed = {statuses[i]}});
+		actor_answer(
+		    &credentials, MODEL_PROBE, &(struct msg){.id = MODEL_PROBED, .model_probed = {statuses[i]}});
 		outcome_wait(&outcome);
 		assert_int_equal(outcome.r, statuses[i] == 200 ? OK : ERR_STATE);
 		if (outcome.r == OK)
@@ -397,6 +420,7 @@ a_route_is_put_when_its_model_answers(void **unused)
 	}
 }
 
+/* clang-format off */
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(records_are_made_before_a_provider_is),
 	cmocka_unit_test(what_nothing_refers_to_is_forgotten),
@@ -410,5 +434,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_route_is_put_read_and_deleted),
 	cmocka_unit_test(a_route_is_put_when_its_model_answers),
 };
+/* clang-format on */
 
 STAGE_MAIN(tests)

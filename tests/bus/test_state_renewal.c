@@ -28,8 +28,11 @@ records_are_rewrapped(void **unused)
 {
 	static char fingerprint[16] = "fingerprint-one", record[32] = "STORAGE2later";
 	struct msg_key_use older = {SPAN("STORAGE1"), 0};
-	struct msg have = {.id = KEYS_HAVE, .keys_have = {.newest = SPAN("STORAGE2"), .others = &older, .others_n = 1,
-	    .fingerprint = span_of_bytes(fingerprint, 16)}};
+	struct msg have = {.id = KEYS_HAVE,
+	    .keys_have = {.newest = SPAN("STORAGE2"),
+		.others = &older,
+		.others_n = 1,
+		.fingerprint = span_of_bytes(fingerprint, 16)}};
 	struct msg answer = {.id = SECRETS_STORED};
 	struct msg_secret_record again = {.record = span_of_text(record)};
 	struct outcome outcome;
@@ -59,7 +62,8 @@ records_are_rewrapped(void **unused)
 		for (size_t i = 0; i < outcome.msg.keys_used.keys_n; i++)
 			if (span_is(outcome.msg.keys_used.keys[i].key, "STORAGE1"))
 				left = outcome.msg.keys_used.keys[i].records;
-		assert_true(span_is(span_head(outcome.msg.keys_used.fingerprint, 1), "f")); /* the first that was told */
+		assert_true(
+		    span_is(span_head(outcome.msg.keys_used.fingerprint, 1), "f")); /* the first that was told */
 		outcome_done(&outcome);
 	}
 	sql("do \\$\\$ begin assert (select bool_and(storage_key = 'STORAGE2') from provider_secrets); end \\$\\$");
@@ -70,8 +74,9 @@ static void
 records_to_forget_need_their_key(void **unused)
 {
 	struct msg_key_use older = {SPAN("STORAGE1"), 0};
-	struct msg have = {.id = KEYS_HAVE, .keys_have = {.newest = SPAN("STORAGE2"), .others = &older, .others_n = 1,
-	    .fingerprint = SPAN("fingerprint-one ")}};
+	struct msg have = {.id = KEYS_HAVE,
+	    .keys_have = {
+		.newest = SPAN("STORAGE2"), .others = &older, .others_n = 1, .fingerprint = SPAN("fingerprint-one ")}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -112,7 +117,8 @@ a_record_under_an_old_key_comes_too_late(void **unused)
 static struct msg_refresh_state
 refresh_is(const char *status)
 {
-	struct msg m = {.id = REFRESH_GET, .refresh_get = {SPAN("default"), SPAN("cloud"), SPAN("GCP_ADC_ACCESS_TOKEN")}};
+	struct msg m = {
+	    .id = REFRESH_GET, .refresh_get = {SPAN("default"), SPAN("cloud"), SPAN("GCP_ADC_ACCESS_TOKEN")}};
 	struct msg_refresh_state it;
 	struct outcome outcome;
 
@@ -131,15 +137,22 @@ refresh_is(const char *status)
 static void
 a_credential_is_renewed_and_pushed(void **unused)
 {
-	struct msg_sealed_secret secrets[2] = {sealed("client_secret"), sealed("refresh_token")}, first = sealed("OTHER_KEY");
+	struct msg_sealed_secret secrets[2] = {sealed("client_secret"), sealed("refresh_token")},
+				 first = sealed("OTHER_KEY");
 	struct span material[] = {SPAN("client_id=me")};
 	struct msg m = creation("cloud", "google-cloud", &first, 1);
-	struct msg configure = {.id = REFRESH_CONFIGURE, .refresh_configure = {.key = SPAN("GCP_ADC_ACCESS_TOKEN"),
-	    .strategy = 3, .material = material, .material_n = 1, .secrets = secrets, .secrets_n = 2, .subject = SPAN("t")}};
-	struct msg rotate = {.id = REFRESH_ROTATE, .refresh_rotate = {SPAN("default"), SPAN("cloud"),
-	    SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("t")}};
-	struct msg end = {.id = REFRESH_DELETE, .refresh_delete = {SPAN("default"), SPAN("cloud"),
-	    SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("t")}};
+	struct msg configure = {.id = REFRESH_CONFIGURE,
+	    .refresh_configure = {.key = SPAN("GCP_ADC_ACCESS_TOKEN"),
+		.strategy = 3,
+		.material = material,
+		.material_n = 1,
+		.secrets = secrets,
+		.secrets_n = 2,
+		.subject = SPAN("t")}};
+	struct msg rotate = {.id = REFRESH_ROTATE,
+	    .refresh_rotate = {SPAN("default"), SPAN("cloud"), SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("t")}};
+	struct msg end = {.id = REFRESH_DELETE,
+	    .refresh_delete = {SPAN("default"), SPAN("cloud"), SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("t")}};
 	struct msg_secret_record minted[] = {{SPAN("GCP_ADC_ACCESS_TOKEN"), SPAN("STORAGE2minted")}};
 	struct msg_secret_record renewed[] = {{SPAN("refresh_token"), SPAN("STORAGE2rotated")}};
 	struct msg answer = {.id = REFRESHED};
@@ -200,8 +213,10 @@ a_credential_is_renewed_and_pushed(void **unused)
 	assert_int_equal(outcome.r, OK);
 	outcome_done(&outcome);
 	drops_answer();
-	m = (struct msg){.id = PROVIDER_UPDATE, .provider_update = {.provider = configure.refresh_configure.provider,
-	    .secrets_remove = &minted[0].key, .secrets_remove_n = 1}};
+	m = (struct msg){.id = PROVIDER_UPDATE,
+	    .provider_update = {.provider = configure.refresh_configure.provider,
+		.secrets_remove = &minted[0].key,
+		.secrets_remove_n = 1}};
 	refused(&m, ERR_STATE, "renewed by the gateway");
 	sql("update provider_refreshes set lease = gen_random_uuid(), lease_until_ms = 4102444800000, next_ms = 1");
 	refused(&rotate, ERR_BUSY, "being renewed already"); /* another process has it, and it is not run here */
@@ -219,8 +234,11 @@ a_credential_is_renewed_and_pushed(void **unused)
 static void
 setting(const char *value)
 {
-	struct msg m = {.id = SETTING_SET, .setting_set = {.key = SPAN("providers_v2_enabled"),
-	    .value = span_of_text(value), .remove = value[0] == '\0', .subject = SPAN("t")}};
+	struct msg m = {.id = SETTING_SET,
+	    .setting_set = {.key = SPAN("providers_v2_enabled"),
+		.value = span_of_text(value),
+		.remove = value[0] == '\0',
+		.subject = SPAN("t")}};
 
 	assert_int_equal(ask_now(api.peer, &m), OK);
 }
@@ -272,9 +290,10 @@ providers_add_rules(void **unused)
 static void
 profiles_are_kept_by_tier(void **unused)
 {
-	struct msg_profile_new one = {SPAN("forge"), SPAN("\x0a\x05" "forge")};
-	struct msg add = {.id = PROFILE_STORE, .profile_store = {.workspace = SPAN("default"), .profiles = &one,
-	    .profiles_n = 1, .subject = SPAN("t")}};
+	struct msg_profile_new one = {SPAN("forge"), SPAN("\x0a\x05"
+							  "forge")};
+	struct msg add = {.id = PROFILE_STORE,
+	    .profile_store = {.workspace = SPAN("default"), .profiles = &one, .profiles_n = 1, .subject = SPAN("t")}};
 	struct msg list = {.id = PROFILE_LIST, .profile_list = {.workspace = SPAN("default"), .limit = 10}};
 	struct msg end = {.id = PROFILE_DELETE, .profile_delete = {SPAN("default"), SPAN("forge"), SPAN("t")}};
 	struct outcome outcome;
@@ -352,8 +371,8 @@ thousands_do_not_slow_one(void **unused)
 	assert_int_equal(outcome.r, OK);
 	outcome_done(&outcome);
 	(void)pushed_now();
-	print_message("attached and pushed among thousands, changed and pushed in %lu ms\n",
-	    (unsigned long)(clock_ms() - began));
+	print_message(
+	    "attached and pushed among thousands, changed and pushed in %lu ms\n", (unsigned long)(clock_ms() - began));
 	assert_true(clock_ms() - began < 500);
 	drops_answer();
 }
@@ -364,7 +383,8 @@ static void
 without_credentials_nothing_is_half_made(void **unused)
 {
 	struct msg_sealed_secret secret = sealed("GITHUB_TOKEN");
-	struct msg m = creation("away", "github", &secret, 1), up = {.id = SESSION_UP, .session_up = {box, 1, {{0}}, 0, 1}};
+	struct msg m = creation("away", "github", &secret, 1),
+		   up = {.id = SESSION_UP, .session_up = {box, 1, {{0}}, 0, 1}};
 	struct outcome outcome;
 
 	(void)unused;
@@ -373,13 +393,14 @@ without_credentials_nothing_is_half_made(void **unused)
 	outcome_done(&outcome);
 	actor_done(&credentials);
 	join(&credentials, ROLE_CREDENTIALS, "credentials"); /* with a key that nobody knows */
-	refused(&m, ERR_UNAVAILABLE, "credentials"); /* at once, or because it went while it was asked */
+	refused(&m, ERR_UNAVAILABLE, "credentials");	     /* at once, or because it went while it was asked */
 	refused(&m, ERR_UNAVAILABLE, "credentials is not connected");
 	sql("do \\$\\$ begin assert (select count(*) from providers where name = 'away') = 0; end \\$\\$");
 	tell(relay.peer, &up);
 	condition_is("False", "CredentialsAway");
 }
 
+/* clang-format off */
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_sandbox_has_a_provider),
 	cmocka_unit_test(records_are_rewrapped),
@@ -391,5 +412,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(thousands_do_not_slow_one),
 	cmocka_unit_test(without_credentials_nothing_is_half_made),
 };
+/* clang-format on */
 
 STAGE_MAIN(tests)

@@ -13,8 +13,8 @@ static struct id box, other;
 static enum err
 expose(const char *sandbox, const char *name, uint16_t port, uint64_t *version)
 {
-	const struct msg m = {.id = SERVICE_EXPOSE, .service_expose = {SPAN("default"), span_of_text(sandbox), span_of_text(name),
-	    port, true, SPAN("tester")}};
+	const struct msg m = {.id = SERVICE_EXPOSE,
+	    .service_expose = {SPAN("default"), span_of_text(sandbox), span_of_text(name), port, true, SPAN("tester")}};
 	struct outcome outcome;
 	enum err r;
 
@@ -23,7 +23,8 @@ expose(const char *sandbox, const char *name, uint16_t port, uint64_t *version)
 	if ((r = outcome.r) == OK) {
 		const struct msg_service_row *row = &outcome.msg.service_row;
 
-		assert_true(span_is(row->sandbox_name, sandbox) && span_is(row->name, name) && span_is(row->workspace, "default"));
+		assert_true(span_is(row->sandbox_name, sandbox) && span_is(row->name, name) &&
+			    span_is(row->workspace, "default"));
 		assert_int_equal(row->port, port);
 		assert_true(row->domain && row->created_ms > 0 && !id_none(row->service));
 		*version = row->resource_version;
@@ -52,8 +53,8 @@ withdrawn(const char *sandbox, const char *name)
 static void
 listed(const char *workspace, const char *sandbox, uint32_t limit, uint32_t offset, const char *want)
 {
-	const struct msg m = {.id = SERVICE_LIST,
-	    .service_list = {span_of_text(workspace), span_of_text(sandbox), limit, offset}};
+	const struct msg m = {
+	    .id = SERVICE_LIST, .service_list = {span_of_text(workspace), span_of_text(sandbox), limit, offset}};
 	struct outcome outcome;
 	char got[512];
 	struct text text = TEXT_OF(got);
@@ -75,7 +76,8 @@ listed(const char *workspace, const char *sandbox, uint32_t limit, uint32_t offs
 static void
 routed(uint64_t number, const char *name, enum err want, uint8_t phase, uint16_t port)
 {
-	const struct msg m = {.id = SERVICE_ROUTE, .service_route = {number, SPAN("default"), SPAN("demo"), span_of_text(name)}};
+	const struct msg m = {
+	    .id = SERVICE_ROUTE, .service_route = {number, SPAN("default"), SPAN("demo"), span_of_text(name)}};
 	struct outcome outcome;
 
 	ask(&outcome, api.peer, &m);

@@ -47,9 +47,9 @@ static int
 family(const char *which)
 {
 	return socket(number(which), SOCK_DGRAM, 0) < 0 && socket(number(which), SOCK_SEQPACKET, 0) < 0 &&
-		socket(number(which), SOCK_RAW, 0) < 0
-	    ? -1
-	    : 0;
+		       socket(number(which), SOCK_RAW, 0) < 0
+		   ? -1
+		   : 0;
 }
 
 static int
@@ -289,28 +289,28 @@ static const struct {
 	int (*try)(const char *argument);
 	const char *what;
 } ways[] = {
-	{"family", family, "NUMBER: open a socket of it"},
-	{"netlink", netlink, "NUMBER: open a netlink socket of this protocol"},
-	{"line-discipline", line_discipline, "set the driver behind a terminal"},
-	{"terminals", terminals, "COUNT: open so many terminals"},
-	{"setns", namespace_of, "PATH: enter a namespace"},
-	{"read-memory", read_memory, "read another process's memory"},
-	{"seize", seize, "trace another process"},
-	{"see", see_process, "PID: learn that it is there"},
-	{"async", signal_by_descriptor, "SIGNAL: have process 1 signalled by a descriptor"},
-	{"stop-next", stop_next, "SECONDS: stop a process before it begins"},
-	{"io-priority", io_priority_of_user, "set the I/O priority of a whole user"},
-	{"shm", shared_memory, "find shared memory by its key"},
-	{"shm-make", make_shared_memory, "make it"},
-	{"shm-remove", remove_shared_memory, "remove it"},
-	{"truncate", cut_file, "PATH: empty a file"},
-	{"link", make_link, "PATH: give it a second name"},
-	{"move", move_file, "PATH: rename it"},
-	{"mode", change_mode, "PATH: make it setuid"},
-	{"nameless", run_nameless, "run a program by its descriptor"},
-	{"handle", by_handle, "PATH: open it past all directories"},
-	{"x32", x32, "call the kernel by x32 numbers"},
-	{"unshare", new_namespace, "FLAGS: make namespaces"},
+    {"family", family, "NUMBER: open a socket of it"},
+    {"netlink", netlink, "NUMBER: open a netlink socket of this protocol"},
+    {"line-discipline", line_discipline, "set the driver behind a terminal"},
+    {"terminals", terminals, "COUNT: open so many terminals"},
+    {"setns", namespace_of, "PATH: enter a namespace"},
+    {"read-memory", read_memory, "read another process's memory"},
+    {"seize", seize, "trace another process"},
+    {"see", see_process, "PID: learn that it is there"},
+    {"async", signal_by_descriptor, "SIGNAL: have process 1 signalled by a descriptor"},
+    {"stop-next", stop_next, "SECONDS: stop a process before it begins"},
+    {"io-priority", io_priority_of_user, "set the I/O priority of a whole user"},
+    {"shm", shared_memory, "find shared memory by its key"},
+    {"shm-make", make_shared_memory, "make it"},
+    {"shm-remove", remove_shared_memory, "remove it"},
+    {"truncate", cut_file, "PATH: empty a file"},
+    {"link", make_link, "PATH: give it a second name"},
+    {"move", move_file, "PATH: rename it"},
+    {"mode", change_mode, "PATH: make it setuid"},
+    {"nameless", run_nameless, "run a program by its descriptor"},
+    {"handle", by_handle, "PATH: open it past all directories"},
+    {"x32", x32, "call the kernel by x32 numbers"},
+    {"unshare", new_namespace, "FLAGS: make namespaces"},
 };
 
 int

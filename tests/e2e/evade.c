@@ -104,7 +104,7 @@ ask_head(int fd, const char *host)
 	if (ask_for(fd, host, "HEAD /open/x", "") < 0)
 		return -1;
 	while (strstr(text, "\r\n\r\n") == NULL && length < sizeof(text) - 1 &&
-	    (n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+	       (n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
 		length += (size_t)n;
 	return strncmp(text, "HTTP/1.1 200", 12) == 0 ? 0 : -1;
 }
@@ -117,7 +117,7 @@ hear(int fd)
 	ssize_t n;
 
 	while (length < sizeof(text) - 1 && strchr(text, '\n') == NULL &&
-	    (n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+	       (n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
 		length += (size_t)n;
 	if (length == 0) {
 		printf("closed\n");
@@ -140,7 +140,7 @@ get(char **a)
 static int
 become(char **a)
 {
-	char *next[] = {a[2], (char *)(uintptr_t)"finish", NULL};
+	char *next[] = {a[2], (char *)(uintptr_t) "finish", NULL};
 	int fd = dial(a[0], a[1]);
 
 	if (fd < 0 || dup2(fd, KEPT_FD) < 0 || ask(KEPT_FD, a[0]) < 0)
@@ -154,7 +154,7 @@ become(char **a)
 static int
 become_early(char **a)
 {
-	char *next[] = {a[2], (char *)(uintptr_t)"finish-asking", a[0], NULL};
+	char *next[] = {a[2], (char *)(uintptr_t) "finish-asking", a[0], NULL};
 	int fd = dial(a[0], a[1]);
 
 	if (fd < 0 || dup2(fd, KEPT_FD) < 0)
@@ -221,7 +221,8 @@ give(char **a)
 	char byte;
 
 	unlink(a[0]);
-	if (unix_address(a[0], &address) < 0 || bind(door, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(door, 1) < 0)
+	if (unix_address(a[0], &address) < 0 || bind(door, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(door, 1) < 0)
 		return failed("listen");
 	if ((fd = dial(a[1], a[2])) < 0)
 		return failed("connect");
@@ -318,16 +319,16 @@ static const struct {
 	int (*run)(char **arguments);
 	int arguments;
 } ways[] = {
-	{"get", get, 2},
-	{"become", become, 3},
-	{"become-early", become_early, 3},
-	{"finish", finish, 0},
-	{"finish-asking", finish_asking, 1},
-	{"give", give, 4},
-	{"take", take, 4},
-	{"fast-open", fast_open, 2},
-	{"ask-and-go", ask_and_go, 4},
-	{"ask-from", ask_from, 4},
+    {"get", get, 2},
+    {"become", become, 3},
+    {"become-early", become_early, 3},
+    {"finish", finish, 0},
+    {"finish-asking", finish_asking, 1},
+    {"give", give, 4},
+    {"take", take, 4},
+    {"fast-open", fast_open, 2},
+    {"ask-and-go", ask_and_go, 4},
+    {"ask-from", ask_from, 4},
 };
 
 int

@@ -100,7 +100,8 @@ bind_own(int fd, int family)
 		return 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -1;
-	return family == AF_INET ? bind(fd, (struct sockaddr *)&four, sizeof(four)) : bind(fd, (struct sockaddr *)&six, sizeof(six));
+	return family == AF_INET ? bind(fd, (struct sockaddr *)&four, sizeof(four))
+				 : bind(fd, (struct sockaddr *)&six, sizeof(six));
 }
 
 static int
@@ -284,8 +285,8 @@ abstract_socket(const char *name)
 	snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s", name);
 	return fd < 0 || connect(fd, (struct sockaddr *)&address,
 			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))) < 0
-	    ? -1
-	    : close(fd);
+		   ? -1
+		   : close(fd);
 }
 
 static int
@@ -573,52 +574,52 @@ static const struct {
 	int (*try)(const char *argument);
 	const char *what;
 } probes[] = {
-	{"read", read_file, "PATH: read a file"},
-	{"write", write_file, "PATH: open a file for writing"},
-	{"create", create_file, "DIRECTORY: make a file in it"},
-	{"list", list_directory, "DIRECTORY: list it"},
-	{"device", make_device, "DIRECTORY: make a device node in it"},
-	{"tcp", tcp, "ADDRESS PORT: connect"},
-	{"udp", udp, "ADDRESS PORT: send a datagram"},
-	{"hear", hear_tcp, "ADDRESS PORT: connect, and print what is said first"},
-	{"hear-udp", hear_udp, "ADDRESS PORT: send a datagram, and print the answer"},
-	{"hear-from-one", hear_from_one, "ADDRESS,... PORT,...: the same of all of them, from one port of ours"},
-	{"fast-open", fast_open, "ADDRESS PORT: send with the first packet, without connect"},
-	{"fast-open-connect", fast_open_connect, "delay the first packet of a connect"},
-	{"mptcp", many_paths, "open a socket of many paths"},
-	{"raw", raw, "open a raw socket"},
-	{"packet", packet, "open a packet socket"},
-	{"packet-wide", packet_wide, "the same, with high bits in the argument"},
-	{"netlink-diag", netlink_wide, "open a socket of sock_diag"},
-	{"unix", unix_socket, "PATH: connect to a Unix socket"},
-	{"abstract", abstract_socket, "NAME: connect to an abstract Unix socket"},
-	{"interface", other_interface, "see an interface other than lo"},
-	{"capability", any_capability, "have a capability in any set"},
-	{"new-privileges", gain_privileges, "gain privileges by exec"},
-	{"descriptor", extra_descriptor, "have a descriptor above 2"},
-	{"root", become_root, "become user 0"},
-	{"mount", mount_tmpfs, "mount a file system"},
-	{"open-tree", open_tree_clone, "clone a mount"},
-	{"userns", new_user, "make a user namespace by unshare"},
-	{"userns-clone", new_user_clone, "make one by clone"},
-	{"userns-clone3", new_user_clone3, "make one by clone3"},
-	{"ptrace", trace, "be traced"},
-	{"kill", signal_process, "PID: signal a process"},
-	{"kill1-wide", kill_first_wide, "signal process 1, with high bits in the argument"},
-	{"tgkill1", tgkill_first, "signal process 1 by thread"},
-	{"prlimit1", limit_first, "read the limits of process 1"},
-	{"priority1", priority_first, "change the priority of process 1"},
-	{"tiocsti", tiocsti, "push input into a terminal"},
-	{"tiocsti-wide", tiocsti_wide, "the same, with high bits in the argument"},
-	{"memfd", memory_file, "make a file in memory"},
-	{"io-uring", io_uring, "set up io_uring"},
-	{"keyctl", keyring, "use the kernel's keyrings"},
-	{"pidfd", pidfd, "open a pidfd"},
-	{"filter", filter, "install a seccomp filter"},
-	{"personality", change_persona, "change the personality"},
-	{"other-machine", other_machine, "call the kernel by another machine's numbers"},
-	{"hostname", host_name, "set the host name"},
-	{"process", see_process, "NAME: see a process of that name"},
+    {"read", read_file, "PATH: read a file"},
+    {"write", write_file, "PATH: open a file for writing"},
+    {"create", create_file, "DIRECTORY: make a file in it"},
+    {"list", list_directory, "DIRECTORY: list it"},
+    {"device", make_device, "DIRECTORY: make a device node in it"},
+    {"tcp", tcp, "ADDRESS PORT: connect"},
+    {"udp", udp, "ADDRESS PORT: send a datagram"},
+    {"hear", hear_tcp, "ADDRESS PORT: connect, and print what is said first"},
+    {"hear-udp", hear_udp, "ADDRESS PORT: send a datagram, and print the answer"},
+    {"hear-from-one", hear_from_one, "ADDRESS,... PORT,...: the same of all of them, from one port of ours"},
+    {"fast-open", fast_open, "ADDRESS PORT: send with the first packet, without connect"},
+    {"fast-open-connect", fast_open_connect, "delay the first packet of a connect"},
+    {"mptcp", many_paths, "open a socket of many paths"},
+    {"raw", raw, "open a raw socket"},
+    {"packet", packet, "open a packet socket"},
+    {"packet-wide", packet_wide, "the same, with high bits in the argument"},
+    {"netlink-diag", netlink_wide, "open a socket of sock_diag"},
+    {"unix", unix_socket, "PATH: connect to a Unix socket"},
+    {"abstract", abstract_socket, "NAME: connect to an abstract Unix socket"},
+    {"interface", other_interface, "see an interface other than lo"},
+    {"capability", any_capability, "have a capability in any set"},
+    {"new-privileges", gain_privileges, "gain privileges by exec"},
+    {"descriptor", extra_descriptor, "have a descriptor above 2"},
+    {"root", become_root, "become user 0"},
+    {"mount", mount_tmpfs, "mount a file system"},
+    {"open-tree", open_tree_clone, "clone a mount"},
+    {"userns", new_user, "make a user namespace by unshare"},
+    {"userns-clone", new_user_clone, "make one by clone"},
+    {"userns-clone3", new_user_clone3, "make one by clone3"},
+    {"ptrace", trace, "be traced"},
+    {"kill", signal_process, "PID: signal a process"},
+    {"kill1-wide", kill_first_wide, "signal process 1, with high bits in the argument"},
+    {"tgkill1", tgkill_first, "signal process 1 by thread"},
+    {"prlimit1", limit_first, "read the limits of process 1"},
+    {"priority1", priority_first, "change the priority of process 1"},
+    {"tiocsti", tiocsti, "push input into a terminal"},
+    {"tiocsti-wide", tiocsti_wide, "the same, with high bits in the argument"},
+    {"memfd", memory_file, "make a file in memory"},
+    {"io-uring", io_uring, "set up io_uring"},
+    {"keyctl", keyring, "use the kernel's keyrings"},
+    {"pidfd", pidfd, "open a pidfd"},
+    {"filter", filter, "install a seccomp filter"},
+    {"personality", change_persona, "change the personality"},
+    {"other-machine", other_machine, "call the kernel by another machine's numbers"},
+    {"hostname", host_name, "set the host name"},
+    {"process", see_process, "NAME: see a process of that name"},
 };
 
 int

@@ -21,8 +21,15 @@ static void
 line_of(struct span bytes)
 {
 	struct connection connection = {.host = "a.test", .port = 1, .how = HOW_CONNECT};
-	struct event event = {.class = EVENT_HTTP, .severity = EVENT_MED, .action = EVENT_DENIED, .activity = "A", .head = "B",
-	    .path = bytes, .reason = bytes, .method = bytes, .rule = bytes};
+	struct event event = {.class = EVENT_HTTP,
+	    .severity = EVENT_MED,
+	    .action = EVENT_DENIED,
+	    .activity = "A",
+	    .head = "B",
+	    .path = bytes,
+	    .reason = bytes,
+	    .method = bytes,
+	    .rule = bytes};
 	struct line *line = made(&connection, &event, 1);
 
 	assert(span_utf8(span_of_text(line->message)));

@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct diag_ends ends = {.local = SPAN("\x7f\0\0\1"), .remote = SPAN("\x7f\0\0\2"), .local_port = 0x4242, .remote_port = 443};
+	struct diag_ends ends = {
+	    .local = SPAN("\x7f\0\0\1"), .remote = SPAN("\x7f\0\0\2"), .local_port = 0x4242, .remote_port = 443};
 	uint64_t inode = 0;
 	struct why why = {0};
 

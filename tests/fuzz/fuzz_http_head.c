@@ -20,7 +20,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(used <= size && head.status >= 100 && head.fields_n <= HTTP_FIELDS_MAX);
 	if (http_request_parse(bytes, HTTP_HEAD_BYTES, &head, &used, &why) != OK)
 		return 0;
-	assert(used > 0 && used <= size && used <= HTTP_HEAD_BYTES && !(head.has_length && head.body == HTTP_BODY_CHUNKED));
+	assert(used > 0 && used <= size && used <= HTTP_HEAD_BYTES &&
+	       !(head.has_length && head.body == HTTP_BODY_CHUNKED));
 	assert(http_request_parse(span_head(bytes, used), HTTP_HEAD_BYTES, &again, &used_again, &why) == OK);
 	assert(used_again == used && again.fields_n == head.fields_n && again.body == head.body);
 	for (size_t i = 0; i < head.fields_n; i++)

@@ -22,7 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (http_target_parse(bytes, slash, room, &target, &why) != OK)
 			continue;
 		assert(target.path.length >= 1 && target.path.length <= HTTP_PATH_BYTES && room[0] == '/');
-		assert(memmem(room, target.path.length, "//", 2) == NULL && memmem(room, target.path.length, "/../", 4) == NULL);
+		assert(memmem(room, target.path.length, "//", 2) == NULL &&
+		       memmem(room, target.path.length, "/../", 4) == NULL);
 		assert(http_target_parse(target.path, slash, more, &again, &why) == OK);
 		assert(span_equal(target.path, again.path) && target.encoded_slash == again.encoded_slash);
 	}

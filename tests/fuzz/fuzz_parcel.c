@@ -18,9 +18,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t used;
 
 	while (parcel_read(rest, &parcel, &used, &why) == OK) {
-		assert(used <= rest.length && parcel_write(&parcel, again) == used && memcmp(again, rest.at, used) == 0);
+		assert(
+		    used <= rest.length && parcel_write(&parcel, again) == used && memcmp(again, rest.at, used) == 0);
 		if (relative_check(parcel.text, &why) == OK)
-			assert(parcel.text.at[0] != '/' && relative_order(relative_parent(parcel.text), parcel.text) < 0);
+			assert(
+			    parcel.text.at[0] != '/' && relative_order(relative_parent(parcel.text), parcel.text) < 0);
 		rest = span_tail(rest, used + (parcel.type == PARCEL_DATA ? parcel.length : 0));
 	}
 	return 0;

@@ -55,7 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(&pieces, size);
 	whole = placeholder_passes(&tail, text, true, &tokens);
 	cut = placeholder_passes(&other, span_head(text, size / 2), false, &tokens) &&
-	    placeholder_passes(&other, span_tail(text, size / 2), true, &tokens);
+	      placeholder_passes(&other, span_tail(text, size / 2), true, &tokens);
 	assert(whole == cut);
 	return 0;
 }

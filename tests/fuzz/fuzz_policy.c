@@ -26,7 +26,8 @@ again(const Openshell__Sandbox__V1__SandboxPolicy *policy, struct arena *arena)
 		return;
 	if (memcmp(once.hash, twice.hash, sizeof(once.hash)) != 0)
 		abort();
-	if (policy_check(policy, 0, &findings, &why) == OK && policy_check(once.policy, 0, &findings, &why) == ERR_INVALID)
+	if (policy_check(policy, 0, &findings, &why) == OK &&
+	    policy_check(once.policy, 0, &findings, &why) == ERR_INVALID)
 		abort();
 }
 

@@ -18,7 +18,8 @@ plan(const Openshell__V1__ProviderProfile *profile, struct arena *arena)
 	const struct provider_attached attached[] = {
 	    {.name = "a", .id = "1", .type = "t", .profile = profile, .keys = keys, .keys_count = 2},
 	    {.name = "b", .id = "2", .type = "t", .profile = profile}};
-	const struct provider_question question = {.sandbox = "s", .attached = attached, .attached_count = 2, .now_ms = 1};
+	const struct provider_question question = {
+	    .sandbox = "s", .attached = attached, .attached_count = 2, .now_ms = 1};
 	struct provider_plan made;
 	const char **lines;
 	size_t n;

@@ -28,7 +28,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (service_host_parse(first, &domains, &name, &why) == OK)
 		assert(name.workspace.length > 0 && name.sandbox.length > 0 && name.service.length <= 19);
 	(void)service_same_origin(&origin, first, rest.length % 2 == 0);
-	assert(service_cookies(rest, room).length <= 2 * rest.length && service_set_cookie(rest, room).length <= 2 * rest.length);
+	assert(service_cookies(rest, room).length <= 2 * rest.length &&
+	       service_set_cookie(rest, room).length <= 2 * rest.length);
 	/* Whatever a field's value is that our readers let in, the head is one request, whole. */
 	if (http_value_ok(rest) && service_request_write(&request, &text, &why) == OK &&
 	    http_request_parse(text_span(&text), SERVICE_HEAD_BYTES, &again, &used, &why) == OK)

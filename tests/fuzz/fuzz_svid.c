@@ -16,7 +16,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ProtobufCMessage *answer;
 	struct span svid;
 
-	if (protobuf_read(&spiffe__jwtsvidresponse__descriptor, span_of_bytes(data, size), &arena, &answer, NULL) == OK &&
+	if (protobuf_read(&spiffe__jwtsvidresponse__descriptor, span_of_bytes(data, size), &arena, &answer, NULL) ==
+		OK &&
 	    svid_take((const Spiffe__JWTSVIDResponse *)answer, &arena, &svid, NULL) == OK)
 		assert(svid_is_jwt(svid) && svid.length <= 16384);
 	return 0;

@@ -10,8 +10,8 @@ write_seed(const char *dir, const struct msg_info *info, enum sample how)
 {
 	auto_arena struct arena arena = {.max_bytes = 16u << 20};
 	auto_free char *buffer = NULL;
-	struct envelope envelope = {.kind = how == SAMPLE_LOW ? ENVELOPE_EVENT : ENVELOPE_REQUEST,
-	    .call = how == SAMPLE_LOW ? 0 : 1};
+	struct envelope envelope = {
+	    .kind = how == SAMPLE_LOW ? ENVELOPE_EVENT : ENVELOPE_REQUEST, .call = how == SAMPLE_LOW ? 0 : 1};
 	size_t room = 0, length;
 	char path[512];
 	struct why why;

@@ -11,7 +11,7 @@
 #define UPS	4
 
 static const struct row *row;
-static unsigned leg; /* whose end the script plays */
+static unsigned leg;		   /* whose end the script plays */
 static struct wire wires[1 + UPS]; /* the agent's; upstream's */
 static size_t answered[UPS];
 
@@ -73,8 +73,9 @@ request_bytes(const char *at)
 		return 0;
 	head = (size_t)(end - at) + 4;
 	if (chunked != NULL && chunked < end)
-		return (end = strstr(at + head - 2, "\r\n0\r\n")) == NULL || (end = strstr(end + 3, "\r\n\r\n")) == NULL ? 0 :
-			(size_t)(end - at) + 4;
+		return (end = strstr(at + head - 2, "\r\n0\r\n")) == NULL || (end = strstr(end + 3, "\r\n\r\n")) == NULL
+			   ? 0
+			   : (size_t)(end - at) + 4;
 	if (length != NULL && length < end)
 		head += strtoul(length + 16, NULL, 10);
 	return strlen(at) < head ? 0 : head;
@@ -91,7 +92,8 @@ autopilot(size_t i)
 		return;
 	while ((n = request_bytes(words + answered[i])) > 0) {
 		answered[i] += n;
-		end_send(&world.ups[i], row->answer != NULL ? row->answer : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+		end_send(&world.ups[i],
+		    row->answer != NULL ? row->answer : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 	}
 }
 
@@ -126,17 +128,18 @@ turn(void)
 static void
 fail_row(const char *what, const char *words)
 {
-	fail_msg("%s %s\n--- the script's end%s:\n%.3000s\n--- the other end:\n%.3000s\n--- second:\n%.1000s\nasked: %s\nevents: "
-		 "%.1000s", what,
-	    words == NULL ? "" : words, own_end()->closed ? " (closed)" : "", own_words(), other_words(), upstream_words(1),
-	    world.questions, world.events);
+	fail_msg(
+	    "%s %s\n--- the script's end%s:\n%.3000s\n--- the other end:\n%.3000s\n--- second:\n%.1000s\nasked: %s\nevents: "
+	    "%.1000s",
+	    what, words == NULL ? "" : words, own_end()->closed ? " (closed)" : "", own_words(), other_words(),
+	    upstream_words(1), world.questions, world.events);
 }
 
-#define AWAIT(condition, what, words)                                                  \
-	do {                                                                           \
-		for (uint64_t until_ = clock_ms() + WAIT_MS; !(condition); turn())     \
-			if (clock_ms() > until_)                                       \
-				fail_row(what, words);                                 \
+#define AWAIT(condition, what, words)                                                                                  \
+	do {                                                                                                           \
+		for (uint64_t until_ = clock_ms() + WAIT_MS; !(condition); turn())                                     \
+			if (clock_ms() > until_)                                                                       \
+				fail_row(what, words);                                                                 \
 	} while (0)
 
 static bool
@@ -157,7 +160,8 @@ has_line(const char *begins, const char *list)
 	for (const char *line = own_words(), *end; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		const char *last = memrchr(line, ' ', (size_t)(end - line));
 
-		if (last != NULL && strncmp(line, begins, n) == 0 && is_one_of(last + 1, (size_t)(end - last) - 1, list))
+		if (last != NULL && strncmp(line, begins, n) == 0 &&
+		    is_one_of(last + 1, (size_t)(end - last) - 1, list))
 			return true;
 	}
 	return false;
@@ -180,8 +184,9 @@ lives(void)
 	if (upstream_h2()) {
 		AWAIT(strstr(upstream_words(0), ":path=/alive") != NULL, "no further request", NULL);
 		stream = wire_last(&wires[1]);
-		wire_step(&wires[1], &(struct step){.kind = STEP_FRAME, .type = HEADERS, .flags = EH | ES, .stream = stream,
-		    TEXT_N("\x88")});
+		wire_step(&wires[1],
+		    &(struct step){
+			.kind = STEP_FRAME, .type = HEADERS, .flags = EH | ES, .stream = stream, TEXT_N("\x88")});
 	}
 	snprintf(words, sizeof(words), "HEADERS 9999 ");
 	if (leg == AGENT && (row->how & (SILENT | HOLDS)) != 0)
@@ -197,7 +202,8 @@ reset(const struct want *want, bool or_goaway)
 	char begins[64];
 
 	snprintf(begins, sizeof(begins), "RST_STREAM %u ", want->n);
-	AWAIT(has_line(begins, want->words) || (or_goaway && has_line("GOAWAY ", want->words)), "no reset:", want->words);
+	AWAIT(
+	    has_line(begins, want->words) || (or_goaway && has_line("GOAWAY ", want->words)), "no reset:", want->words);
 	if (has_line(begins, want->words))
 		lives();
 	else
@@ -288,10 +294,12 @@ check_refused(void)
 	if (!wants(WANT_GOAWAY, WANT_ENDED) || wants(WANT_PASSES, WANT_PASSES))
 		return;
 	if (leg == UPSTREAM && agent_h2())
-		AWAIT(strstr(agent_words(), "HEADERS 1 :status=502") != NULL || strstr(agent_words(), "RST_STREAM 1 ") != NULL,
+		AWAIT(strstr(agent_words(), "HEADERS 1 :status=502") != NULL ||
+			  strstr(agent_words(), "RST_STREAM 1 ") != NULL,
 		    "the agent was told nothing", NULL);
 	else if (leg == UPSTREAM)
-		AWAIT(strstr(agent_words(), "HTTP/1.1 502 ") != NULL || world.agent.closed, "the agent was told nothing", NULL);
+		AWAIT(strstr(agent_words(), "HTTP/1.1 502 ") != NULL || world.agent.closed,
+		    "the agent was told nothing", NULL);
 	else if (!started() && !nothing_asked())
 		fail_row("what is refused was judged", NULL);
 }
@@ -303,7 +311,8 @@ start(void)
 {
 	if (leg == AGENT) {
 		wire_step(&wires[0], &(struct step)HEAD(1, 0, POST("")));
-		AWAIT(strstr(upstream_words(0), upstream_h2() ? "HEADERS 1 " : "\r\n\r\n") != NULL, "stream 1 does not open", NULL);
+		AWAIT(strstr(upstream_words(0), upstream_h2() ? "HEADERS 1 " : "\r\n\r\n") != NULL,
+		    "stream 1 does not open", NULL);
 		return;
 	}
 	wire_step(&wires[1], &(struct step)HEAD(1, 0, OK_200("")));
@@ -339,9 +348,11 @@ script(const struct step *steps, unsigned end)
 		else if (step->kind == STEP_START)
 			start();
 		else if (step->kind == STEP_WAIT)
-			AWAIT(strstr(end == AGENT ? agent_words() : upstream_words(0), step->at) != NULL, "there never came", step->at);
+			AWAIT(strstr(end == AGENT ? agent_words() : upstream_words(0), step->at) != NULL,
+			    "there never came", step->at);
 		else if (step->kind == STEP_CLOSE) {
-			AWAIT(bytes_length(end == AGENT ? &world.agent.out : &world.ups[0].out) == 0, "cannot send", NULL);
+			AWAIT(bytes_length(end == AGENT ? &world.agent.out : &world.ups[0].out) == 0, "cannot send",
+			    NULL);
 			shutdown(end == AGENT ? world.agent.fd : world.ups[0].fd, SHUT_WR);
 		} else
 			send_one(step, end, times);
@@ -422,11 +433,12 @@ tally(const struct row *rows, size_t n)
 		size_t agent = 0, upstream = 0, not = 0, from = i;
 
 		for (; i < n && strcmp(rows[i].section, rows[from].section) == 0; i++) {
-			not += rows[i].not != NULL;
-			agent += rows[i].not == NULL && (rows[i].legs & AGENT) != 0;
-			upstream += rows[i].not == NULL && (rows[i].legs & UPSTREAM) != 0;
+			not += rows[i].untested != NULL;
+			agent += rows[i].untested == NULL && (rows[i].legs & AGENT) != 0;
+			upstream += rows[i].untested == NULL && (rows[i].legs & UPSTREAM) != 0;
 		}
-		print_message("# %-22s agent %3zu  upstream %3zu  not from outside %2zu\n", rows[from].section, agent, upstream, not);
+		print_message("# %-22s agent %3zu  upstream %3zu  not from outside %2zu\n", rows[from].section, agent,
+		    upstream, not );
 	}
 }
 
@@ -442,9 +454,9 @@ stage_play(const char *name, const struct row *rows, size_t n)
 		const struct row *one = &rows[i / 2];
 		char *title = NULL;
 
-		if (one->not != NULL && i % 2 == 0)
-			print_message("[ not from outside ] %s: %s (%s)\n", one->section, one->says, one->not);
-		if (one->not != NULL || (one->legs & (1u << i % 2)) == 0)
+		if (one->untested != NULL && i % 2 == 0)
+			print_message("[ not from outside ] %s: %s (%s)\n", one->section, one->says, one->untested);
+		if (one->untested != NULL || (one->legs & (1u << i % 2)) == 0)
 			continue;
 		if (asprintf(&title, "%s %s: %s", one->section, i % 2 == 0 ? "agent" : "upstream", one->says) < 0)
 			abort();

@@ -9,13 +9,13 @@ enum { AGENT = 1, UPSTREAM = 2, BOTH = AGENT | UPSTREAM };
 
 /* The world of a row. The agent speaks HTTP/2; upstream HTTP/1 and answers by itself, but for rows of its own. */
 enum {
-	AGENT_H1 = 1,	/* the agent speaks HTTP/1 */
+	AGENT_H1 = 1,	 /* the agent speaks HTTP/1 */
 	UPSTREAM_H2 = 2, /* upstream speaks HTTP/2 and answers what the script says */
 	UPSTREAM_H1 = 4, /* in a row of upstream's: it speaks HTTP/1 */
-	BARE = 8,	/* the script's end says nothing by itself: no preface, no SETTINGS */
-	SILENT = 16,	/* upstream does not answer */
-	FORWARD = 32,	/* the explicit proxy's absolute form */
-	HOLDS = 64,	/* policyd does not answer */
+	BARE = 8,	 /* the script's end says nothing by itself: no preface, no SETTINGS */
+	SILENT = 16,	 /* upstream does not answer */
+	FORWARD = 32,	 /* the explicit proxy's absolute form */
+	HOLDS = 64,	 /* policyd does not answer */
 };
 
 enum want_kind {
@@ -41,6 +41,7 @@ struct want {
 	const char *words;
 };
 
+/* clang-format off */
 #define GOAWAY_OF(codes)    {WANT_GOAWAY, 0, codes}
 #define RESET(stream, codes)  {WANT_RESET, stream, codes}
 #define EITHER(stream, codes) {WANT_EITHER, stream, codes}
@@ -54,12 +55,13 @@ struct want {
 #define ASKED(words)	    {WANT_ASKED, 0, words}
 #define CUT		    {WANT_CUT, 0, NULL}
 #define LIVES		    {WANT_LIVES, 0, NULL}
+/* clang-format on */
 
 struct row {
 	const char *section; /* "6.1" of RFC 9113, "7541 5.2"; or a class of smuggling */
 	unsigned legs;
 	const char *says;
-	const char *not; /* why it is not tested from outside */
+	const char *untested; /* why it is not tested from outside */
 	const struct step *send;
 	const struct want *wants;
 	unsigned how;
@@ -67,12 +69,14 @@ struct row {
 	const char *answer;	/* what an upstream that speaks HTTP/1 answers; NULL: 200 with "hi" */
 };
 
+/* clang-format off */
 #define SEND(...) .send = (const struct step[]){__VA_ARGS__, {.kind = STEP_END}}
 #define WANT(...) .wants = (const struct want[]){__VA_ARGS__, {.kind = WANT_END}}
 #define ASK(...)  .ask = (const struct step[]){__VA_ARGS__, {.kind = STEP_END}}
 #define NOTHING	  .send = (const struct step[]){{.kind = STEP_END}}
 #define ROW(section_, legs_, says_, ...) {.section = section_, .legs = legs_, .says = says_, __VA_ARGS__},
-#define NOT(section_, legs_, says_, why) {.section = section_, .legs = legs_, .says = says_, .not = why},
+#define NOT(section_, legs_, says_, why) {.section = section_, .legs = legs_, .says = says_, .untested = why},
+/* clang-format on */
 
 #define GET_OF(path, more) ":method: GET\n:scheme: https\n:authority: api.test\n:path: " path "\n" more
 #define GET(more)	   GET_OF("/", more)
@@ -80,8 +84,10 @@ struct row {
 #define OK_200(more)	   ":status: 200\n" more
 
 /* The same in bytes of HPACK, for what lines cannot say. */
-#define GET_BYTES  "\x82\x87\x84\x41\x08" "api.test"
-#define OK_BYTES   "\x88"
+#define GET_BYTES                                                                                                      \
+	"\x82\x87\x84\x41\x08"                                                                                         \
+	"api.test"
+#define OK_BYTES "\x88"
 
 /*
  * Play all rows, each on each of its legs, print them and count them by leg and section; policyd allows all but what

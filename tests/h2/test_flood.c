@@ -16,7 +16,7 @@
 #define CPU_MS	     3000 /* of a whole flood; sanitizers are slow */
 
 #define DOWNLOAD_BYTES (40u << 20)
-#define STALL_STREAMS  16 /* then the window of the connection upstream is full */
+#define STALL_STREAMS  16     /* then the window of the connection upstream is full */
 #define STALL_BYTES    262144 /* of each answer, until its window upstream is full */
 #define STALL_MEMORY   (6u << 20)
 
@@ -198,7 +198,8 @@ play(void **state)
 	pour();
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	check_end();
-	cpu_ms = (uint64_t)(to.tv_sec - from.tv_sec) * 1000 + (uint64_t)(to.tv_nsec / 1000000) - (uint64_t)(from.tv_nsec / 1000000);
+	cpu_ms = (uint64_t)(to.tv_sec - from.tv_sec) * 1000 + (uint64_t)(to.tv_nsec / 1000000) -
+		 (uint64_t)(from.tv_nsec / 1000000);
 	print_message("# %s: %zu turns, %zu KiB at most, %llu ms, %zu dials\n", flood->name, turns,
 	    (most - memory) / 1024, (unsigned long long)cpu_ms, world.dials);
 	if (most - memory > (flood->memory > 0 ? flood->memory : MEMORY_BYTES))
@@ -210,17 +211,23 @@ play(void **state)
 
 /* ---- the table ---- */
 
+/* clang-format off */
 #define ENDS	  {.kind = STEP_END}
 #define STEPS(...) (const struct step[]){__VA_ARGS__, ENDS}
 #define ALL_OF(type_, flags_, array) \
 	{.kind = STEP_FRAME, .type = (type_), .flags = (flags_), .stream = 1, .at = (array), .n = sizeof(array)}
 #define CANCELS	  FRAME(RST_STREAM, 0, 1, "\x00\x00\x00\x08")
+/* clang-format on */
 
 #define BOMB_BYTES 3900
-#define BOMB_FUSE  GET_BYTES "\x40\x01" "x" "\x7f\xbd\x1d" /* a field of 127 + 61 + 29 * 128 bytes, kept */
+#define BOMB_FUSE                                                                                                      \
+	GET_BYTES "\x40\x01"                                                                                           \
+		  "x"                                                                                                  \
+		  "\x7f\xbd\x1d" /* a field of 127 + 61 + 29 * 128 bytes, kept */
 
 static char bomb[16000], small[16000];
 
+/* clang-format off */
 static const struct flood floods[] = {
 	{"rapid reset (CVE-2023-44487)", AGENT, CALM, 20000, .each = STEPS(HEAD(1, ES, GET("")), CANCELS)},
 	{"rapid reset of what waits for policyd", AGENT, CALM, 20000,
@@ -269,6 +276,7 @@ static const struct flood floods[] = {
 	{"GOAWAY", UPSTREAM, BOUNDED, 20000, .each = STEPS(FRAME(GOAWAY, 0, 0, "\0\0\0\1\0\0\0\0"))},
 	{"PUSH_PROMISE", UPSTREAM, BROKEN_OFF, 2000, .each = STEPS(FRAME(PUSH_PROMISE, EH, 1, "\0\0\0\2" GET_BYTES))},
 };
+/* clang-format on */
 
 /* A download whose client gives back each two thousand bytes at once and measures by PING, as Go and gRPC do, is none. */
 static void
@@ -340,8 +348,9 @@ test_stall(void **state)
 int
 main(void)
 {
-	struct CMUnitTest tests[COUNT(floods) + 2] = {{.name = "a long download is no flood", .test_func = test_download},
-		{.name = "answers that nobody reads", .test_func = test_stall}};
+	struct CMUnitTest tests[COUNT(floods) + 2] = {
+	    {.name = "a long download is no flood", .test_func = test_download},
+	    {.name = "answers that nobody reads", .test_func = test_stall}};
 	char names[COUNT(floods)][120];
 
 	memset(bomb, 0xbe, sizeof(bomb)); /* the newest entry of the table, again and again, behind a large one */
@@ -350,8 +359,10 @@ main(void)
 	for (size_t i = 0; i + 4 <= sizeof(small); i += 4)
 		memcpy(small + i, "\0\1a", 4); /* a field without a value */
 	for (size_t i = 0; i < COUNT(floods); i++) {
-		snprintf(names[i], sizeof(names[i]), "%s: %s", floods[i].leg == AGENT ? "agent" : "upstream", floods[i].name);
-		tests[i + 2] = (struct CMUnitTest){.name = names[i], .test_func = play, .initial_state = (void *)(uintptr_t)&floods[i]};
+		snprintf(names[i], sizeof(names[i]), "%s: %s", floods[i].leg == AGENT ? "agent" : "upstream",
+		    floods[i].name);
+		tests[i + 2] = (struct CMUnitTest){
+		    .name = names[i], .test_func = play, .initial_state = (void *)(uintptr_t)&floods[i]};
 	}
 	return _cmocka_run_group_tests("flood", tests, COUNT(tests), NULL, NULL);
 }

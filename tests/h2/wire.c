@@ -10,10 +10,10 @@
 #define MAGIC	   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 static const char *const types[] = {"DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE", "PING",
-	"GOAWAY", "WINDOW_UPDATE", "CONTINUATION"};
+    "GOAWAY", "WINDOW_UPDATE", "CONTINUATION"};
 static const char *const codes[] = {"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR",
-	"SETTINGS_TIMEOUT", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR",
-	"CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED"};
+    "SETTINGS_TIMEOUT", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR",
+    "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED"};
 
 /* ---- writing ---- */
 
@@ -169,7 +169,8 @@ say(struct wire *wire, uint8_t type, uint8_t flags, uint32_t stream, struct span
 	} else if (type == SETTINGS)
 		say_settings(wire, flags, payload);
 	else if (type == PING)
-		text_add(&wire->log, "PING%s %.*s\n", (flags & ACK) != 0 ? " ack" : "", (int)payload.length, payload.at);
+		text_add(
+		    &wire->log, "PING%s %.*s\n", (flags & ACK) != 0 ? " ack" : "", (int)payload.length, payload.at);
 	else if (type == GOAWAY && payload.length >= 8)
 		text_add(&wire->log, "GOAWAY %u %s\n", get(payload.at, 4), code_of(get(payload.at + 4, 4)));
 	else if (type == RST_STREAM && payload.length == 4)

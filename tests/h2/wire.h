@@ -4,13 +4,35 @@
 
 #include "tests/unit/proxy/world.h"
 
-enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, UNKNOWN = 0xbb };
+enum {
+	DATA,
+	HEADERS,
+	PRIORITY,
+	RST_STREAM,
+	SETTINGS,
+	PUSH_PROMISE,
+	PING,
+	GOAWAY,
+	WINDOW_UPDATE,
+	CONTINUATION,
+	UNKNOWN = 0xbb
+};
 enum { ES = 1, ACK = 1, EH = 4, PADDED = 8, WITH_PRIORITY = 32, UNDEFINED_FLAGS = 0xc2 };
 
 #define RESERVED 0x80000000u /* the bit in front of a stream's number */
 
 /* One step of a script. */
-enum step_kind { STEP_END, STEP_BYTES, STEP_FRAME, STEP_FIELDS, STEP_START, STEP_WAIT, STEP_OTHER, STEP_TIMES, STEP_CLOSE };
+enum step_kind {
+	STEP_END,
+	STEP_BYTES,
+	STEP_FRAME,
+	STEP_FIELDS,
+	STEP_START,
+	STEP_WAIT,
+	STEP_OTHER,
+	STEP_TIMES,
+	STEP_CLOSE
+};
 
 struct step {
 	enum step_kind kind;
@@ -22,6 +44,7 @@ struct step {
 
 #define TEXT_N(text) .at = (text), .n = sizeof(text) - 1
 
+/* clang-format off */
 #define BYTES(text)			  {.kind = STEP_BYTES, TEXT_N(text)}
 #define FRAME(type_, flags_, id, text)	  {.kind = STEP_FRAME, .type = (type_), .flags = (flags_), .stream = (id), TEXT_N(text)}
 #define FILL(type_, flags_, id, length)	  {.kind = STEP_FRAME, .type = (type_), .flags = (flags_), .stream = (id), .n = (length)}
@@ -35,6 +58,7 @@ struct step {
 #define OTHER				  {.kind = STEP_OTHER} /* what follows is done at the other end, and back */
 #define TIMES(times)			  {.kind = STEP_TIMES, .n = (times)} /* the next step, so many times */
 #define CLOSE				  {.kind = STEP_CLOSE}
+/* clang-format on */
 
 /* The far end of a leg. */
 struct wire {
@@ -46,7 +70,8 @@ struct wire {
 	uint8_t block_flags;
 	size_t data, longest; /* bytes of DATA that came; longest frame */
 	char words[65536];
-	struct text log; /* a line a frame: "HEADERS 1 ES :status=200 x=y", "GOAWAY 1 PROTOCOL_ERROR", "PING ack 12345678" */
+	struct text
+	    log; /* a line a frame: "HEADERS 1 ES :status=200 x=y", "GOAWAY 1 PROTOCOL_ERROR", "PING ack 12345678" */
 };
 
 void wire_open(struct wire *wire, struct peer_end *end, bool server);

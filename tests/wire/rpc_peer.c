@@ -76,9 +76,11 @@ call_exec(struct loop *loop, struct rpc_client *client)
 {
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	unsigned messages = 0;
-	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"), .self = &messages,
-		.response = &openshell__v1__exec_sandbox_event__descriptor, .message = exec_message,
-		.ended = exec_ended};
+	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"),
+	    .self = &messages,
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .message = exec_message,
+	    .ended = exec_ended};
 	struct rpc_stream *stream;
 	struct why why = {0};
 
@@ -106,8 +108,8 @@ call(struct loop *loop, const char *endpoint)
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		request.name = (char *)names[i];
-		(void)!rpc_unary(client, PATH("GetSandbox"), &request.base, &openshell__v1__sandbox_response__descriptor,
-		    i == 3 ? 100 : 0, &answer, &status);
+		(void)!rpc_unary(client, PATH("GetSandbox"), &request.base,
+		    &openshell__v1__sandbox_response__descriptor, i == 3 ? 100 : 0, &answer, &status);
 		printf("GetSandbox %s: %d %s\n", names[i], status.code, status.message);
 		if (answer != NULL)
 			protobuf_c_message_free_unpacked(answer, NULL);

@@ -95,8 +95,8 @@ aws_keys_read(struct span body, struct aws_keys *out, struct why *why)
 static bool
 is_name(struct span text)
 {
-	return text.length > 0 && text.length <= 63 &&
-	    span_only(text, "abcdefghijklmnopqrstuvwxyz0123456789-") && text.at[0] != '-';
+	return text.length > 0 && text.length <= 63 && span_only(text, "abcdefghijklmnopqrstuvwxyz0123456789-") &&
+	       text.at[0] != '-';
 }
 
 static enum err
@@ -136,7 +136,11 @@ fields_sign(struct fetch *fetch, struct https_request *request, struct span regi
 	static const struct span kind = SPAN("application/x-www-form-urlencoded; charset=utf-8");
 	char hash[DIGEST_SHA256_HEX_BYTES], date[SIGV4_DATE_BYTES];
 	struct sigv4_field fields[4] = {{SPAN("content-type"), kind}, {SPAN("host"), request->url.authority}};
-	struct sigv4 in = {.method = request->method, .path = SPAN("/"), .fields = fields, .fields_n = 3, .region = region,
+	struct sigv4 in = {.method = request->method,
+	    .path = SPAN("/"),
+	    .fields = fields,
+	    .fields_n = 3,
+	    .region = region,
 	    .service = SPAN("sts")};
 	struct text authorization = job_room(fetch, 4096);
 	struct span token;
@@ -181,7 +185,8 @@ keys_done(struct fetch *fetch, const struct aws_keys *keys, struct msg_fetch_don
 }
 
 static enum err
-role_ask(struct fetch *fetch, struct https_request *request, struct span region, struct msg_fetch_done *out, struct why *why)
+role_ask(
+    struct fetch *fetch, struct https_request *request, struct span region, struct msg_fetch_done *out, struct why *why)
 {
 	struct text fields = job_room(fetch, 32768);
 	struct https_answer answer;

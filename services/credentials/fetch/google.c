@@ -5,9 +5,9 @@
 #include "services/credentials/fetch/oauth.h"
 #include "common/leg/openssl.h"
 
-#define TOKEN_URL "https://oauth2.googleapis.com/token"
+#define TOKEN_URL     "https://oauth2.googleapis.com/token"
 #define ASSERTION_MAX 16384
-#define CLAIMS_MAX 8192
+#define CLAIMS_MAX    8192
 
 /* Base64 in the alphabet of URLs, without padding (RFC 4648, 5). */
 static void
@@ -38,13 +38,16 @@ claims_write(struct fetch *fetch, struct span audience, struct text *out, struct
 	enum err r;
 
 	text_add(out, "{");
-	if ((r = job_need(fetch, "client_email", &email, why)) != OK || (r = add_member(out, "iss", email, why)) != OK ||
-	    (r = add_member(out, "scope", scopes_text(fetch), why)) != OK || (r = add_member(out, "aud", audience, why)) != OK)
+	if ((r = job_need(fetch, "client_email", &email, why)) != OK ||
+	    (r = add_member(out, "iss", email, why)) != OK ||
+	    (r = add_member(out, "scope", scopes_text(fetch), why)) != OK ||
+	    (r = add_member(out, "aud", audience, why)) != OK)
 		return r;
 	if ((job_text(fetch, "subject", &subject) || job_secret(fetch, "subject", &subject)) &&
 	    (r = add_member(out, "sub", subject, why)) != OK)
 		return r;
-	text_add(out, ",\"iat\":%lld,\"exp\":%lld}", (long long)(fetch->now_ms / 1000), (long long)(fetch->now_ms / 1000 + 3600));
+	text_add(out, ",\"iat\":%lld,\"exp\":%lld}", (long long)(fetch->now_ms / 1000),
+	    (long long)(fetch->now_ms / 1000 + 3600));
 	return out->cut ? fail(why, ERR_LIMIT, "the claims are too long") : OK;
 }
 
@@ -73,7 +76,7 @@ signature_add(struct fetch *fetch, struct text *jwt, struct why *why)
 	if ((key = key_read(pem)) == NULL || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
 		r = fail(why, ERR_INVALID, "private_key is no RSA key in PEM");
 	else if (context == NULL || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
-	    EVP_DigestSign(context, signature, &length, (const uint8_t *)signed_part.at, signed_part.length) != 1)
+		 EVP_DigestSign(context, signature, &length, (const uint8_t *)signed_part.at, signed_part.length) != 1)
 		r = fail(why, ERR_INVALID, "private_key cannot sign");
 	EVP_MD_CTX_free(context);
 	EVP_PKEY_free(key);

@@ -26,7 +26,8 @@ socket_receive(void)
 		char space[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct msghdr header = {
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *part;
 	ssize_t n;
 	int fd = -1;
@@ -44,8 +45,11 @@ static void
 fetch_start(int socket, bool authorities, const char *token_file)
 {
 	const char *const argv[] = {"credentials-fetch", "fetch", token_file, NULL};
-	struct child_plan plan = {.path = "credentials-fetch", .exec_fd = FD_PROGRAM, .argv = argv,
-	    .fds = {-1, STDERR_FILENO, STDERR_FILENO, socket, authorities ? FD_AUTHORITIES : -1}, .fds_count = 5,
+	struct child_plan plan = {.path = "credentials-fetch",
+	    .exec_fd = FD_PROGRAM,
+	    .argv = argv,
+	    .fds = {-1, STDERR_FILENO, STDERR_FILENO, socket, authorities ? FD_AUTHORITIES : -1},
+	    .fds_count = 5,
 	    .die_with_parent = true};
 	struct child child;
 	struct why why;

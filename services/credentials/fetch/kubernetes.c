@@ -34,7 +34,8 @@ target_write(struct fetch *fetch, const char *before, struct span end, struct sp
 
 	if ((r = job_need(fetch, "namespace", &place, why)) != OK)
 		return r;
-	text_add(&target, "/api/v1/namespaces/" SPAN_FORMAT "/secrets%s" SPAN_FORMAT, SPAN_ARGS(place), before, SPAN_ARGS(end));
+	text_add(&target, "/api/v1/namespaces/" SPAN_FORMAT "/secrets%s" SPAN_FORMAT, SPAN_ARGS(place), before,
+	    SPAN_ARGS(end));
 	*out = text_span(&target);
 	return target.cut ? fail(why, ERR_LIMIT, "a path that is too long") : OK;
 }
@@ -48,13 +49,15 @@ body_write(struct fetch *fetch, struct span name, struct text *body, struct why 
 
 	if (letters == NULL)
 		return fail(why, ERR_LIMIT, "no room for a value");
-	if ((r = job_need(fetch, "attempt", &attempt, why)) != OK || (r = job_need(fetch, "provider", &provider, why)) != OK)
+	if ((r = job_need(fetch, "attempt", &attempt, why)) != OK ||
+	    (r = job_need(fetch, "provider", &provider, why)) != OK)
 		return r;
 	job_secret(fetch, "value", &value);
 	text_add(body,
 	    "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"type\":\"Opaque\",\"metadata\":{\"name\":\"openshell-cred-" SPAN_FORMAT
 	    "\",\"labels\":{\"app.kubernetes.io/managed-by\":\"openshell\",\"openshell.dev/attempt\":\"" SPAN_FORMAT
-	    "\"},\"annotations\":{\"openshell.nvidia.com/provider-credential-id\":\"" SPAN_FORMAT "\"}},\"data\":{\"value\":",
+	    "\"},\"annotations\":{\"openshell.nvidia.com/provider-credential-id\":\"" SPAN_FORMAT
+	    "\"}},\"data\":{\"value\":",
 	    SPAN_ARGS(name), SPAN_ARGS(attempt), SPAN_ARGS(provider));
 	json_string_write(body, span_of_bytes(letters, base64_write(value, letters)));
 	text_add(body, "}}");
@@ -70,7 +73,8 @@ kubernetes_put(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
 	enum err r;
 
 	(void)out;
-	if ((r = job_need(fetch, "name", &name, why)) != OK || (r = target_write(fetch, "", SPAN_NONE, &target, why)) != OK ||
+	if ((r = job_need(fetch, "name", &name, why)) != OK ||
+	    (r = target_write(fetch, "", SPAN_NONE, &target, why)) != OK ||
 	    (r = body_write(fetch, name, &body, why)) != OK || (r = fields_write(fetch, &fields, why)) != OK)
 		return r;
 	return store_ask(fetch, "POST", target, fields, text_span(&body), &answer, why);
@@ -122,8 +126,8 @@ kubernetes_drop(struct fetch *fetch, struct msg_fetch_done *out, struct why *why
 
 	(void)out;
 	if ((!one && (r = job_need(fetch, "attempt", &end, why)) != OK) ||
-	    (r = target_write(fetch, one ? "/openshell-cred-" : "?labelSelector=openshell.dev%2Fattempt%3D", end, &target, why)) !=
-		OK ||
+	    (r = target_write(fetch, one ? "/openshell-cred-" : "?labelSelector=openshell.dev%2Fattempt%3D", end,
+		 &target, why)) != OK ||
 	    (r = fields_write(fetch, &fields, why)) != OK)
 		return r;
 	r = store_ask(fetch, "DELETE", target, fields, SPAN_NONE, &answer, why);

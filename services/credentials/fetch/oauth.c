@@ -56,7 +56,8 @@ token_done(struct fetch *fetch, const struct oauth_token *token, struct msg_fetc
 enum err
 oauth_ask(struct fetch *fetch, struct span fallback, struct span form, struct msg_fetch_done *out, struct why *why)
 {
-	struct https_request request = {.method = SPAN("POST"), .limit_ms = fetch->job->limit_ms,
+	struct https_request request = {.method = SPAN("POST"),
+	    .limit_ms = fetch->job->limit_ms,
 	    .fields = SPAN("Content-Type: application/x-www-form-urlencoded\r\nAccept: application/json\r\n"),
 	    .body = form};
 	struct https_answer answer;
@@ -90,7 +91,8 @@ tenant_url(struct fetch *fetch, struct span *out, struct why *why)
 	if (!job_text(fetch, "tenant_id", &tenant))
 		return OK;
 	if (tenant.length > 253 ||
-	    !span_only(tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") || tenant.at[0] == '.')
+	    !span_only(tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ||
+	    tenant.at[0] == '.')
 		return fail(why, ERR_INVALID, "tenant_id is no name");
 	text_add(&url, "https://login.microsoftonline.com/" SPAN_FORMAT "/oauth2/v2.0/token", SPAN_ARGS(tenant));
 	*out = text_span(&url);
@@ -137,7 +139,8 @@ oauth_client(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
 	struct span value;
 	enum err r;
 
-	if ((r = job_need(fetch, "client_id", &value, why)) != OK || (r = job_need(fetch, "client_secret", &value, why)) != OK)
+	if ((r = job_need(fetch, "client_id", &value, why)) != OK ||
+	    (r = job_need(fetch, "client_secret", &value, why)) != OK)
 		return r;
 	form_add(&form, "grant_type", SPAN("client_credentials"));
 	return form_ask(fetch, &form, out, why);

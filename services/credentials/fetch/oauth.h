@@ -9,7 +9,7 @@
 struct span scopes_text(struct fetch *fetch);
 
 /* POST the form and make the answer of it; url empty: fallback. */
-enum err oauth_ask(struct fetch *fetch, struct span fallback, struct span form, struct msg_fetch_done *out, struct why *why)
-    must_check;
+enum err oauth_ask(struct fetch *fetch, struct span fallback, struct span form, struct msg_fetch_done *out,
+    struct why *why) must_check;
 
 #endif

@@ -4,8 +4,9 @@
 #include "services/credentials/fetch/process.h"
 
 const char *const world_paths[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf",
-    "/etc/gai.conf", "/etc/ssl", "/etc/pki", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
-    "/run/systemd/resolve", "/run/resolvconf", "/var/run/secrets/kubernetes.io/serviceaccount", NULL};
+    "/etc/gai.conf", "/etc/ssl", "/etc/pki", "/usr/lib/ssl", "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates", "/run/systemd/resolve", "/run/resolvconf",
+    "/var/run/secrets/kubernetes.io/serviceaccount", NULL};
 
 size_t
 paths_add(const char **to, size_t n, const char *const *from)

@@ -25,21 +25,23 @@ fields_write(struct fetch *fetch, struct text *out, struct why *why)
 		r = add_field(out, SPAN_NONE, fetch->job->fields[i], why);
 	job_text(fetch, "auth", &auth);
 	if (r == OK && auth.length > 0 && job_secret(fetch, "key", &key))
-		r = add_field(out, span_is(auth, "x-api-key") ? SPAN("x-api-key: ") : SPAN("Authorization: Bearer "), key, why);
+		r = add_field(
+		    out, span_is(auth, "x-api-key") ? SPAN("x-api-key: ") : SPAN("Authorization: Bearer "), key, why);
 	return r != OK ? r : out->cut ? fail(why, ERR_LIMIT, "the fields are too long") : OK;
 }
 
 enum err
 probe(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
 {
-	struct https_request request = {.method = SPAN("POST"), .limit_ms = fetch->job->limit_ms, .body = fetch->job->body};
+	struct https_request request = {
+	    .method = SPAN("POST"), .limit_ms = fetch->job->limit_ms, .body = fetch->job->body};
 	struct text fields = job_room(fetch, 32768);
 	struct https_answer answer;
 	struct span url;
 	enum err r;
 
-	if ((r = job_need(fetch, "url", &url, why)) != OK || (r = https_url_parse(url, true, &request.url, why)) != OK ||
-	    (r = fields_write(fetch, &fields, why)) != OK)
+	if ((r = job_need(fetch, "url", &url, why)) != OK ||
+	    (r = https_url_parse(url, true, &request.url, why)) != OK || (r = fields_write(fetch, &fields, why)) != OK)
 		return r;
 	request.fields = text_span(&fields);
 	if ((r = https_ask(&request, fetch->authorities, fetch->arena, &answer, why)) != OK)

@@ -38,15 +38,18 @@ job_file(struct fetch *fetch, const char *name, struct span *out, struct why *wh
 static const struct {
 	unsigned status;
 	enum err means;
-} statuses[] = {{400, ERR_INVALID}, {401, ERR_UNAVAILABLE}, {403, ERR_UNAVAILABLE}, {404, ERR_NOT_FOUND}, {409, ERR_EXISTS},
-    {422, ERR_INVALID}};
+} statuses[] = {{400, ERR_INVALID}, {401, ERR_UNAVAILABLE}, {403, ERR_UNAVAILABLE}, {404, ERR_NOT_FOUND},
+    {409, ERR_EXISTS}, {422, ERR_INVALID}};
 
 enum err
 store_ask(struct fetch *fetch, const char *method, struct span target, struct span fields, struct span body,
     struct https_answer *out, struct why *why)
 {
-	struct https_request request = {.method = span_of_text(method), .limit_ms = fetch->job->limit_ms, .target = target,
-	    .fields = fields, .body = body};
+	struct https_request request = {.method = span_of_text(method),
+	    .limit_ms = fetch->job->limit_ms,
+	    .target = target,
+	    .fields = fields,
+	    .body = body};
 	enum err means = ERR_UNAVAILABLE, r;
 	struct span address;
 

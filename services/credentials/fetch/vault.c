@@ -40,8 +40,8 @@ token_login(struct fetch *fetch, struct span *out, struct why *why)
 		return r;
 	job_text(fetch, "auth_mount", &mount);
 	text_add(&target, "/v1/auth/" SPAN_FORMAT "/login", SPAN_ARGS(mount));
-	if ((r = store_ask(fetch, "POST", text_span(&target), SPAN("Content-Type: application/json\r\n"), text_span(&body), &answer,
-		 why)) != OK)
+	if ((r = store_ask(fetch, "POST", text_span(&target), SPAN("Content-Type: application/json\r\n"),
+		 text_span(&body), &answer, why)) != OK)
 		return because(why, r, "login");
 	if (json_read(answer.body, &object, NULL) != OK)
 		return fail(why, ERR_PROTOCOL, "login: the answer is no JSON");
@@ -120,8 +120,9 @@ vault_put(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
 	enum err r;
 
 	(void)out;
-	if ((r = job_need(fetch, "name", &name, why)) != OK || (r = target_write(fetch, "data", name, &target, why)) != OK ||
-	    (r = body_write(fetch, &body, why)) != OK || (r = fields_write(fetch, &fields, why)) != OK)
+	if ((r = job_need(fetch, "name", &name, why)) != OK ||
+	    (r = target_write(fetch, "data", name, &target, why)) != OK || (r = body_write(fetch, &body, why)) != OK ||
+	    (r = fields_write(fetch, &fields, why)) != OK)
 		return r;
 	return store_ask(fetch, "POST", target, fields, text_span(&body), &answer, why);
 }
@@ -153,7 +154,8 @@ vault_get(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
 	struct span fields, target, name, value = SPAN_NONE;
 	enum err r;
 
-	if ((r = job_need(fetch, "name", &name, why)) != OK || (r = target_write(fetch, "data", name, &target, why)) != OK ||
+	if ((r = job_need(fetch, "name", &name, why)) != OK ||
+	    (r = target_write(fetch, "data", name, &target, why)) != OK ||
 	    (r = fields_write(fetch, &fields, why)) != OK ||
 	    (r = store_ask(fetch, "GET", target, fields, SPAN_NONE, &answer, why)) != OK ||
 	    (r = value_read(fetch, answer.body, &value, why)) != OK)

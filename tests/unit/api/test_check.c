@@ -146,7 +146,8 @@ environment_total(void **unused)
 	for (size_t i = 0; i < COUNT(pairs); i++)
 		pairs[i] = (struct pair){SPAN("A"), span_of_text(value)};
 	assert_int_equal(check_environment("environment", pairs, 32, CHECK_MAIN, &why), OK);
-	refused(check_environment("environment", pairs, 33, CHECK_MAIN, &why), ERR_INVALID, &why, "at most 262144", "total");
+	refused(check_environment("environment", pairs, 33, CHECK_MAIN, &why), ERR_INVALID, &why, "at most 262144",
+	    "total");
 }
 
 static void
@@ -154,7 +155,7 @@ commands(void **unused)
 {
 	auto_free char *all = letters(32768), *more = letters(32769);
 	char *many[1025], *good[] = {(char *)"sh", all}, *long_one[] = {(char *)"sh", more}, *empty[] = {(char *)""},
-	     *heavy[9];
+			  *heavy[9];
 	struct why why = {0};
 
 	(void)unused;
@@ -167,7 +168,8 @@ commands(void **unused)
 	refused(check_command("command", many, 1025, 1024, &why), ERR_INVALID, &why, "has 1025 arguments, at most 1024",
 	    "1025");
 	refused(check_command("command", many, 0, 256, &why), ERR_INVALID, &why, "command is required", "none");
-	refused(check_command("command", long_one, 2, 256, &why), ERR_INVALID, &why, "command[1] has 32769 bytes", "long");
+	refused(
+	    check_command("command", long_one, 2, 256, &why), ERR_INVALID, &why, "command[1] has 32769 bytes", "long");
 	refused(check_command("command", empty, 1, 256, &why), ERR_INVALID, &why, "command[0] is empty", "empty");
 	refused(check_command("command", heavy, 8, 256, &why), ERR_INVALID, &why, "at most 262144", "heavy");
 }
@@ -180,12 +182,37 @@ quantities(void **unused)
 		uint64_t milli; /* 0: refused */
 		uint64_t bytes;
 	} cases[] = {
-	    {"500m", 500, 0}, {"1m", 1, 0}, {"0m", 0, 0}, {"m", 0, 0}, {"2", 2000, 2}, {"0", 0, 0}, {"0.5", 500, 0},
-	    {"1.25", 1250, 0}, {"0.001", 1, 0}, {"0.0001", 0, 0}, {"1.", 0, 0}, {".5", 0, 0}, {"-1", 0, 0}, {"", 0, 0},
-	    {"1024", 1024000, 1024}, {"1025", 0, 1025}, {"1024000m", 1024000, 0}, {"1024001m", 0, 0},
-	    {"512Mi", 0, 512ull << 20}, {"1Gi", 0, 1ull << 30}, {"1G", 0, 1000000000}, {"15Ei", 0, 15ull << 60},
-	    {"16Ei", 0, 0}, {"1Zi", 0, 0}, {"Gi", 0, 0}, {"0Gi", 0, 0}, {"1 Gi", 0, 0}, {"01", 0, 0}, {"1e3", 0, 0},
-	    {"18446744073709551615", 0, UINT64_MAX}, {"18446744073709551616", 0, 0},
+	    {"500m", 500, 0},
+	    {"1m", 1, 0},
+	    {"0m", 0, 0},
+	    {"m", 0, 0},
+	    {"2", 2000, 2},
+	    {"0", 0, 0},
+	    {"0.5", 500, 0},
+	    {"1.25", 1250, 0},
+	    {"0.001", 1, 0},
+	    {"0.0001", 0, 0},
+	    {"1.", 0, 0},
+	    {".5", 0, 0},
+	    {"-1", 0, 0},
+	    {"", 0, 0},
+	    {"1024", 1024000, 1024},
+	    {"1025", 0, 1025},
+	    {"1024000m", 1024000, 0},
+	    {"1024001m", 0, 0},
+	    {"512Mi", 0, 512ull << 20},
+	    {"1Gi", 0, 1ull << 30},
+	    {"1G", 0, 1000000000},
+	    {"15Ei", 0, 15ull << 60},
+	    {"16Ei", 0, 0},
+	    {"1Zi", 0, 0},
+	    {"Gi", 0, 0},
+	    {"0Gi", 0, 0},
+	    {"1 Gi", 0, 0},
+	    {"01", 0, 0},
+	    {"1e3", 0, 0},
+	    {"18446744073709551615", 0, UINT64_MAX},
+	    {"18446744073709551616", 0, 0},
 	};
 
 	(void)unused;
@@ -198,8 +225,8 @@ quantities(void **unused)
 		refused(check_cpu("cpu", text, &milli, &why), cases[i].milli == 0 ? ERR_INVALID : OK, &why, "cores",
 		    cases[i].text);
 		assert_int_equal(milli, cases[i].milli);
-		refused(check_memory("memory", text, &bytes, &why), cases[i].bytes == 0 ? ERR_INVALID : OK, &why, "bytes",
-		    cases[i].text);
+		refused(check_memory("memory", text, &bytes, &why), cases[i].bytes == 0 ? ERR_INVALID : OK, &why,
+		    "bytes", cases[i].text);
 		assert_int_equal(bytes, cases[i].bytes);
 	}
 }
@@ -304,8 +331,10 @@ specs(void **unused)
 	assert_int_equal(wanted.memory_bytes, 0);
 	refused(resources("limits", "memory", "lots", &wanted, &why), ERR_INVALID, &why,
 	    "spec.template.resources.limits.memory: \"lots\"", "lots");
-	refused(resources("limits", "nvidia.com/gpu", "1", &wanted, &why), ERR_INVALID, &why, "only cpu and memory", "gpu");
-	refused(resources("claims", "cpu", "1", &wanted, &why), ERR_INVALID, &why, "only limits and requests", "claims");
+	refused(
+	    resources("limits", "nvidia.com/gpu", "1", &wanted, &why), ERR_INVALID, &why, "only cpu and memory", "gpu");
+	refused(
+	    resources("claims", "cpu", "1", &wanted, &why), ERR_INVALID, &why, "only limits and requests", "claims");
 }
 
 static void

@@ -6,23 +6,46 @@
 #include "common/base/clean.h"
 #include "services/api/service_head.h"
 
+/* clang-format off */
 #define FIELD(name, value) {{name, sizeof(name) - 1}, {value, sizeof(value) - 1}}
+/* clang-format on */
 
 static void
 what_passes(void **unused)
 {
 	const struct rpc_field fields[] = {
-	    FIELD(":method", "POST"), FIELD(":authority", "a--b.openshell.localhost"), FIELD("accept", "*/*"),
-	    FIELD("host", "a--b.openshell.localhost"), FIELD("authorization", "Bearer x"), FIELD("connection", "x-mine, close"),
-	    FIELD("x-mine", "1"), FIELD("keep-alive", "timeout=5"), FIELD("te", "trailers"), FIELD("trailer", "x"),
-	    FIELD("transfer-encoding", "chunked"), FIELD("content-length", "3"), FIELD("upgrade", "h2c"),
-	    FIELD("expect", "100-continue"), FIELD("proxy-authorization", "x"), FIELD("proxy-authenticate", "x"),
-	    FIELD("cf-access-jwt-assertion", "x"), FIELD("x-forwarded-client-cert", "x"), FIELD("x-ssl-client-cert", "x"),
-	    FIELD("x-client-cert", "x"), FIELD("cookie", "a=1; CF_Authorization=x"), FIELD("cookie", "b=2"),
-	    FIELD("x-other", "kept"), FIELD("cookie", "cf-authorization=x"),
+	    FIELD(":method", "POST"),
+	    FIELD(":authority", "a--b.openshell.localhost"),
+	    FIELD("accept", "*/*"),
+	    FIELD("host", "a--b.openshell.localhost"),
+	    FIELD("authorization", "Bearer x"),
+	    FIELD("connection", "x-mine, close"),
+	    FIELD("x-mine", "1"),
+	    FIELD("keep-alive", "timeout=5"),
+	    FIELD("te", "trailers"),
+	    FIELD("trailer", "x"),
+	    FIELD("transfer-encoding", "chunked"),
+	    FIELD("content-length", "3"),
+	    FIELD("upgrade", "h2c"),
+	    FIELD("expect", "100-continue"),
+	    FIELD("proxy-authorization", "x"),
+	    FIELD("proxy-authenticate", "x"),
+	    FIELD("cf-access-jwt-assertion", "x"),
+	    FIELD("x-forwarded-client-cert", "x"),
+	    FIELD("x-ssl-client-cert", "x"),
+	    FIELD("x-client-cert", "x"),
+	    FIELD("cookie", "a=1; CF_Authorization=x"),
+	    FIELD("cookie", "b=2"),
+	    FIELD("x-other", "kept"),
+	    FIELD("cookie", "cf-authorization=x"),
 	};
-	struct service_request request = {.method = SPAN("POST"), .path = SPAN("/x?y=1"), .fields = fields,
-	    .fields_n = COUNT(fields), .port = 8000, .body = HTTP_BODY_LENGTH, .length = 3};
+	struct service_request request = {.method = SPAN("POST"),
+	    .path = SPAN("/x?y=1"),
+	    .fields = fields,
+	    .fields_n = COUNT(fields),
+	    .port = 8000,
+	    .body = HTTP_BODY_LENGTH,
+	    .length = 3};
 	char room[SERVICE_HEAD_BYTES];
 	struct text text = TEXT_OF(room);
 	struct why why;
@@ -42,16 +65,23 @@ framings(void **unused)
 		const char *key, *want;
 	} rows[] = {
 	    {HTTP_BODY_NONE, false, NULL, "GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\n\r\n"},
-	    {HTTP_BODY_CHUNKED, false, NULL, "GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\ntransfer-encoding: chunked\r\n\r\n"},
-	    {HTTP_BODY_NONE, true, NULL, "GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"},
-	    {HTTP_BODY_NONE, true, "k", "GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-					"sec-websocket-key: k\r\n\r\n"},
+	    {HTTP_BODY_CHUNKED, false, NULL,
+		"GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\ntransfer-encoding: chunked\r\n\r\n"},
+	    {HTTP_BODY_NONE, true, NULL,
+		"GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"},
+	    {HTTP_BODY_NONE, true, "k",
+		"GET / HTTP/1.1\r\nhost: 127.0.0.1:80\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+		"sec-websocket-key: k\r\n\r\n"},
 	};
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct service_request request = {.method = rows[i].upgrade ? SPAN("CONNECT") : SPAN("GET"), .path = SPAN("/"),
-		    .port = 80, .body = rows[i].body, .upgrade = rows[i].upgrade, .websocket_key = rows[i].key};
+		struct service_request request = {.method = rows[i].upgrade ? SPAN("CONNECT") : SPAN("GET"),
+		    .path = SPAN("/"),
+		    .port = 80,
+		    .body = rows[i].body,
+		    .upgrade = rows[i].upgrade,
+		    .websocket_key = rows[i].key};
 		char room[256];
 		struct text text = TEXT_OF(room);
 		struct why why;
@@ -91,9 +121,10 @@ what_is_refused(void **unused)
 static void
 answers(void **unused)
 {
-	const struct span bytes = SPAN("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\nConnection: X-Hop\r\n"
-				       "X-Hop: 1\r\nKeep-Alive: timeout=5\r\nSet-Cookie: s=1; Domain=localhost; Path=/\r\n"
-				       "Proxy-Authenticate: x\r\nSet-Cookie: t=2\r\n\r\n");
+	const struct span bytes =
+	    SPAN("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\nConnection: X-Hop\r\n"
+		 "X-Hop: 1\r\nKeep-Alive: timeout=5\r\nSet-Cookie: s=1; Domain=localhost; Path=/\r\n"
+		 "Proxy-Authenticate: x\r\nSet-Cookie: t=2\r\n\r\n");
 	auto_arena struct arena arena = {.max_bytes = 65536};
 	struct rpc_field fields[HTTP_FIELDS_MAX];
 	struct http_head head;

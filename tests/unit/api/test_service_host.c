@@ -56,8 +56,9 @@ names(void **unused)
 
 		if (r != hosts[i].want || (r != OK && (strcmp(name.label, "untouched") != 0 || why.text[0] == '\0')))
 			fail_msg("%s: %s %s", hosts[i].host, err_name(r), why.text);
-		if (r == OK && (!span_is(name.workspace, hosts[i].workspace) || !span_is(name.sandbox, hosts[i].sandbox) ||
-				   !span_is(name.service, hosts[i].service)))
+		if (r == OK &&
+		    (!span_is(name.workspace, hosts[i].workspace) || !span_is(name.sandbox, hosts[i].sandbox) ||
+			!span_is(name.service, hosts[i].service)))
 			fail_msg("%s: %s", hosts[i].host, name.label);
 	}
 }
@@ -129,21 +130,23 @@ origins_tls(void **unused)
 	static const struct {
 		const char *site, *origin, *referer;
 		bool want;
-	} in[] = {{"", "", "", true}, {"same-origin", "https://" OWN, "https://" OWN "/page", true}, {"", "http://" OWN, "", false},
-	    {"", "https://a--c.openshell.localhost:17670", "", false}, {"same-site", "", "", false}, {"", "", "https://evil/", false},
-	    {"", "null", "", false}};
+	} in[] = {{"", "", "", true}, {"same-origin", "https://" OWN, "https://" OWN "/page", true},
+	    {"", "http://" OWN, "", false}, {"", "https://a--c.openshell.localhost:17670", "", false},
+	    {"same-site", "", "", false}, {"", "", "https://evil/", false}, {"", "null", "", false}};
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT(in); i++) {
-		const struct service_origin from = {span_of_text(in[i].site), span_of_text(in[i].origin), span_of_text(in[i].referer)};
+		const struct service_origin from = {
+		    span_of_text(in[i].site), span_of_text(in[i].origin), span_of_text(in[i].referer)};
 
 		if (service_same_origin(&from, SPAN(OWN), true) != in[i].want)
 			fail_msg("%s | %s | %s", in[i].site, in[i].origin, in[i].referer);
 	}
 	assert_true(service_same_origin(&(struct service_origin){.origin = SPAN("https://a--b.openshell.localhost")},
 	    SPAN("a--b.openshell.localhost"), true));
-	assert_false(service_same_origin(&(struct service_origin){.origin = SPAN("https://a--b.openshell.localhost:80")},
-	    SPAN("a--b.openshell.localhost"), true));
+	assert_false(
+	    service_same_origin(&(struct service_origin){.origin = SPAN("https://a--b.openshell.localhost:80")},
+		SPAN("a--b.openshell.localhost"), true));
 }
 
 static void
@@ -154,8 +157,9 @@ cookies(void **unused)
 	} in[] = {{"a=1; b=2", "a=1; b=2"}, {"CF_Authorization=x", ""}, {"a=1;CF_Authorization=x;b=2", "a=1; b=2"},
 	    {" cf-authorization = x ; a=1", "a=1"}, {"XCF_Authorization=1", "XCF_Authorization=1"}, {";;a;", "a"},
 	    {"a=CF_Authorization=x", "a=CF_Authorization=x"}, {"", ""}},
-	  set[] = {{"s=1; Path=/; HttpOnly", "s=1; Path=/; HttpOnly"}, {"s=1; Domain=openshell.localhost; Path=/", "s=1; Path=/"},
-	    {"s=1;dOmAiN=x;Secure", "s=1; Secure"}, {"s=1; Domain", "s=1"}};
+	  set[] = {{"s=1; Path=/; HttpOnly", "s=1; Path=/; HttpOnly"},
+	      {"s=1; Domain=openshell.localhost; Path=/", "s=1; Path=/"}, {"s=1;dOmAiN=x;Secure", "s=1; Secure"},
+	      {"s=1; Domain", "s=1"}};
 	char room[128];
 
 	(void)unused;

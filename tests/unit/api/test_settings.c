@@ -64,7 +64,8 @@ values(void **unused)
 static void
 keys(void **unused)
 {
-	static const char *const wrong[] = {"", "policy", "OCSF_JSON_ENABLED", "ocsf_json_enabled ", "ocsf_json_enable"};
+	static const char *const wrong[] = {
+	    "", "policy", "OCSF_JSON_ENABLED", "ocsf_json_enabled ", "ocsf_json_enable"};
 	Openshell__Sandbox__V1__SettingValue unset = OPENSHELL__SANDBOX__V1__SETTING_VALUE__INIT;
 
 	(void)unused;

@@ -33,7 +33,8 @@ callers(void **unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct rpc_caller caller = {.certificate = cases[i].certificate, .common_name = span_of_text(cases[i].name),
+		struct rpc_caller caller = {.certificate = cases[i].certificate,
+		    .common_name = span_of_text(cases[i].name),
 		    .authorization = span_of_text(cases[i].token)};
 		struct why why = {0};
 		struct who who;
@@ -42,8 +43,8 @@ callers(void **unused)
 		caller.units[0] = span_of_text(cases[i].unit);
 		caller.units_n = cases[i].unit[0] != '\0';
 		r = who_read(&caller, cases[i].allow, &who, &why);
-		if (r != cases[i].want || (r == OK && (!span_is(who.subject, cases[i].subject) || who.user != cases[i].user ||
-							  who.admin != cases[i].admin)))
+		if (r != cases[i].want || (r == OK && (!span_is(who.subject, cases[i].subject) ||
+							  who.user != cases[i].user || who.admin != cases[i].admin)))
 			fail_msg("%s: %s %s", cases[i].what, err_name(r), why.text);
 	}
 }
@@ -95,7 +96,8 @@ words(void **unused)
 		rest = span_of_text(name);
 		first = span_cut(&rest, '-');
 		assert_true(first.length >= 2 && rest.length >= 2);
-		assert_true(span_only(first, "abcdefghijklmnopqrstuvwxyz") && span_only(rest, "abcdefghijklmnopqrstuvwxyz"));
+		assert_true(
+		    span_only(first, "abcdefghijklmnopqrstuvwxyz") && span_only(rest, "abcdefghijklmnopqrstuvwxyz"));
 	}
 }
 

@@ -68,8 +68,17 @@ ranks(void **unused)
 		const char *level;
 		unsigned want;
 	} cases[] = {
-		{"ERROR", 0}, {"WARN", 1}, {"INFO", 2}, {"OCSF", 2}, {"DEBUG", 3}, {"TRACE", 4},
-		{"", 5}, {"error", 5}, {"ERROR ", 5}, {"WARNING", 5}, {"INF", 5},
+	    {"ERROR", 0},
+	    {"WARN", 1},
+	    {"INFO", 2},
+	    {"OCSF", 2},
+	    {"DEBUG", 3},
+	    {"TRACE", 4},
+	    {"", 5},
+	    {"error", 5},
+	    {"ERROR ", 5},
+	    {"WARNING", 5},
+	    {"INF", 5},
 	};
 
 	(void)unused;
@@ -80,8 +89,8 @@ ranks(void **unused)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(lines_stay_lines), cmocka_unit_test(levels),
-	    cmocka_unit_test(ranks)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(lines_stay_lines), cmocka_unit_test(levels), cmocka_unit_test(ranks)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

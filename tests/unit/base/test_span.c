@@ -14,15 +14,15 @@ utf8(void **state)
 	    {SPAN(""), true},
 	    {SPAN("plain"), true},
 	    {SPAN("\xc2\x80"), true},
-	    {SPAN("\xc1\xbf"), false},		/* longer than needed */
+	    {SPAN("\xc1\xbf"), false}, /* longer than needed */
 	    {SPAN("\xe0\xa0\x80"), true},
-	    {SPAN("\xe0\x9f\xbf"), false},	/* longer than needed */
+	    {SPAN("\xe0\x9f\xbf"), false}, /* longer than needed */
 	    {SPAN("\xed\x9f\xbf"), true},
-	    {SPAN("\xed\xa0\x80"), false},	/* a surrogate */
+	    {SPAN("\xed\xa0\x80"), false}, /* a surrogate */
 	    {SPAN("\xf0\x90\x80\x80"), true},
 	    {SPAN("\xf0\x8f\xbf\xbf"), false},
 	    {SPAN("\xf4\x8f\xbf\xbf"), true},
-	    {SPAN("\xf4\x90\x80\x80"), false},	/* past U+10FFFF */
+	    {SPAN("\xf4\x90\x80\x80"), false}, /* past U+10FFFF */
 	    {SPAN("\xf5\x80\x80\x80"), false},
 	    {SPAN("\x80"), false},
 	    {SPAN("\xc2"), false},

@@ -86,8 +86,9 @@ hex(void **state)
 static void
 ids(void **state)
 {
-	static const char *const wrong[] = {"", "2f1e0f5c-6a9b-4c8d-9e0f-1a2b3c4d5e6", "2f1e0f5c-6a9b-4c8d-9e0f-1a2b3c4d5e6ff",
-	    "2f1e0f5c+6a9b-4c8d-9e0f-1a2b3c4d5e6f", "2f1e0f5g-6a9b-4c8d-9e0f-1a2b3c4d5e6f"};
+	static const char *const wrong[] = {"", "2f1e0f5c-6a9b-4c8d-9e0f-1a2b3c4d5e6",
+	    "2f1e0f5c-6a9b-4c8d-9e0f-1a2b3c4d5e6ff", "2f1e0f5c+6a9b-4c8d-9e0f-1a2b3c4d5e6f",
+	    "2f1e0f5g-6a9b-4c8d-9e0f-1a2b3c4d5e6f"};
 	struct id id = id_new(), back = {{0}};
 
 	(void)state;
@@ -116,10 +117,13 @@ building(void **state)
 	assert_string_equal(small, "12-abcd");
 	text_add_span(&text, SPAN("x"));
 	assert_string_equal(small, "12-abcd");
-	text_add_escaped(&escaped, SPAN("a\x1b[1m\"\\\n\xc2\x9b" "ä"));
-	assert_string_equal(wide, "a\\x1b[1m\\x22\\x5c\\x0a\\xc2\\x9b" "ä");
+	text_add_escaped(&escaped, SPAN("a\x1b[1m\"\\\n\xc2\x9b"
+					"ä"));
+	assert_string_equal(wide, "a\\x1b[1m\\x22\\x5c\\x0a\\xc2\\x9b"
+				  "ä");
 	escaped.length = 0;
-	text_add_escaped(&escaped, SPAN("\xff" "a"));
+	text_add_escaped(&escaped, SPAN("\xff"
+					"a"));
 	assert_string_equal(wide, "\\xffa");
 }
 
@@ -150,8 +154,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(nothing_added),
-	    cmocka_unit_test(hex), cmocka_unit_test(ids),
-	    cmocka_unit_test(building), cmocka_unit_test(digits)};
+	    cmocka_unit_test(hex), cmocka_unit_test(ids), cmocka_unit_test(building), cmocka_unit_test(digits)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,9 @@ sample_bytes(struct arena *arena, size_t length)
 static inline void
 sample_number(char *at, const struct field *field, enum sample how)
 {
-	uint64_t value = how == SAMPLE_LOW ? field->low : how == SAMPLE_HIGH ? field->high : field->low + (field->high - field->low) / 2;
+	uint64_t value = how == SAMPLE_LOW    ? field->low
+			 : how == SAMPLE_HIGH ? field->high
+					      : field->low + (field->high - field->low) / 2;
 
 	memcpy(at, &value, field->size); /* little endian */
 }

@@ -59,10 +59,18 @@ pair_up(void **state)
 	(void)state;
 	supervisor = spawner = (struct side){.got_fd = -1};
 	assert_int_equal(loop_new(&loop, &why), OK);
-	supervisor.bus = (struct bus){.loop = loop, .role = ROLE_SUPERVISOR, .name = "supervisor", .routes = routes,
-	    .self = &supervisor, .peer_down = went_down};
-	spawner.bus = (struct bus){.loop = loop, .role = ROLE_SPAWNER, .name = "spawner", .routes = routes,
-	    .self = &spawner, .peer_down = went_down};
+	supervisor.bus = (struct bus){.loop = loop,
+	    .role = ROLE_SUPERVISOR,
+	    .name = "supervisor",
+	    .routes = routes,
+	    .self = &supervisor,
+	    .peer_down = went_down};
+	spawner.bus = (struct bus){.loop = loop,
+	    .role = ROLE_SPAWNER,
+	    .name = "spawner",
+	    .routes = routes,
+	    .self = &spawner,
+	    .peer_down = went_down};
 	bus_init(&supervisor.bus);
 	bus_init(&spawner.bus);
 	assert_int_equal(channel_pair(&one, &other, &why), OK);
@@ -106,8 +114,8 @@ turns(int n)
 static struct msg
 spawn_of(struct span *argv, size_t n)
 {
-	return (struct msg){.id = SPAWN, .spawn = {.command_id = 1, .argv = argv, .argv_n = n, .workdir = SPAN("/"),
-	    .columns = 80, .rows = 24}};
+	return (struct msg){.id = SPAWN,
+	    .spawn = {.command_id = 1, .argv = argv, .argv_n = n, .workdir = SPAN("/"), .columns = 80, .rows = 24}};
 }
 
 static void
@@ -247,8 +255,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(long_message_with_descriptor, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_full_queue_takes_whole_messages, pair_up, tear_down),
-	    cmocka_unit_test(a_flood_is_cut),
-	    cmocka_unit_test_setup_teardown(wrong_role_is_cut, pair_up, tear_down),
+	    cmocka_unit_test(a_flood_is_cut), cmocka_unit_test_setup_teardown(wrong_role_is_cut, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(no_answer_is_a_timeout, pair_up, tear_down),
 	    cmocka_unit_test_setup_teardown(death_ends_calls, pair_up, tear_down)};
 

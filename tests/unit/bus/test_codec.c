@@ -67,8 +67,12 @@ releases_differ(void **state)
 	auto_arena struct arena arena = {0};
 	auto_free char *buffer = NULL;
 	struct msg_log_line line = {.source = SPAN("sandbox"), .level = SPAN("INFO"), .number = 77};
-	struct envelope e = {.kind = ENVELOPE_REQUEST, .call = 1, .release = 1,
-	    .msg = {.id = LOGS_ADD, .logs_add = {.lines = &line, .lines_n = 1, .dropped = 3, .first = 9}}}, back = {0};
+	struct envelope e = {.kind = ENVELOPE_REQUEST,
+			    .call = 1,
+			    .release = 1,
+			    .msg = {.id = LOGS_ADD,
+				.logs_add = {.lines = &line, .lines_n = 1, .dropped = 3, .first = 9}}},
+			back = {0};
 	struct why why = {0};
 	size_t length, room = 0;
 
@@ -141,7 +145,9 @@ damage_is_refused_or_read(void **state)
 			auto_arena struct arena scratch = {0};
 
 			memcpy(shorter, buffer, cut);
-			assert_int_equal(envelope_decode(span_of_bytes(shorter, cut), BUS_RELEASE, &scratch, &back, NULL), ERR_PROTOCOL);
+			assert_int_equal(
+			    envelope_decode(span_of_bytes(shorter, cut), BUS_RELEASE, &scratch, &back, NULL),
+			    ERR_PROTOCOL);
 		}
 		for (size_t at = 0; at < length; at++)
 			for (size_t v = 0; v < sizeof(values); v++) {
@@ -149,7 +155,8 @@ damage_is_refused_or_read(void **state)
 				char before = buffer[at];
 
 				buffer[at] = (char)values[v];
-				(void)!envelope_decode(span_of_bytes(buffer, length), BUS_RELEASE, &scratch, &back, NULL);
+				(void)!envelope_decode(
+				    span_of_bytes(buffer, length), BUS_RELEASE, &scratch, &back, NULL);
 				buffer[at] = before;
 			}
 	}
@@ -182,7 +189,9 @@ refused_bytes(void **state)
 	    CASE("\x94\x01\x01\x01\x92\x01\xa1\x00", "NUL in text"),
 	    CASE("\x94\x01\x01\x01\x92\x01\xdb\xff\xff\xff\xff", "text of 4 GiB"),
 	    CASE("\x94\x01\x01\x01\x92\xa1x\xa1x", "text for a number"),
-	    CASE("\x94\x03\x01\x00\x92\xa5""ERR_X\xa1\xff", "error with bad words"),
+	    CASE("\x94\x03\x01\x00\x92\xa5"
+		 "ERR_X\xa1\xff",
+		"error with bad words"),
 	};
 
 	(void)state;
@@ -191,7 +200,8 @@ refused_bytes(void **state)
 		struct envelope out = {.call = 77};
 		struct why why = {0};
 
-		if (envelope_decode(span_of_bytes(cases[i].bytes, cases[i].length), BUS_RELEASE, &arena, &out, &why) != ERR_PROTOCOL)
+		if (envelope_decode(span_of_bytes(cases[i].bytes, cases[i].length), BUS_RELEASE, &arena, &out, &why) !=
+		    ERR_PROTOCOL)
 			fail_msg("taken: %s", cases[i].what);
 		assert_int_equal(out.call, 77);
 		assert_true(why.text[0] != '\0');
@@ -202,8 +212,8 @@ static void
 out_of_bounds_is_not_sent(void **state)
 {
 	auto_free char *buffer = NULL;
-	struct envelope e = {.kind = ENVELOPE_EVENT, .msg = {.id = STREAM_DATA, .stream_data = {.stream = 1,
-	    .channel = 9, .bytes = SPAN("x")}}};
+	struct envelope e = {.kind = ENVELOPE_EVENT,
+	    .msg = {.id = STREAM_DATA, .stream_data = {.stream = 1, .channel = 9, .bytes = SPAN("x")}}};
 	size_t room = 0, length;
 	struct why why = {0};
 
@@ -217,7 +227,8 @@ errors_travel(void **state)
 {
 	auto_free char *buffer = NULL;
 	auto_arena struct arena arena = {0};
-	struct envelope e = {.kind = ENVELOPE_ERROR, .call = 5, .error = ERR_NOT_FOUND, .words = SPAN("no sandbox")}, back;
+	struct envelope e = {.kind = ENVELOPE_ERROR, .call = 5, .error = ERR_NOT_FOUND, .words = SPAN("no sandbox")},
+			back;
 	size_t length;
 
 	(void)state;
@@ -230,8 +241,7 @@ errors_travel(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(numbers_ascend), cmocka_unit_test(every_row_survives),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_ascend), cmocka_unit_test(every_row_survives),
 	    cmocka_unit_test(releases_differ), cmocka_unit_test(newer_fields_may_be_empty),
 	    cmocka_unit_test(damage_is_refused_or_read), cmocka_unit_test(refused_bytes),
 	    cmocka_unit_test(out_of_bounds_is_not_sent), cmocka_unit_test(errors_travel)};

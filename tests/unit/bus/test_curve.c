@@ -65,8 +65,13 @@ static const struct route routes[] = {
 static void
 side_init(struct side *side, enum role role, const char *name)
 {
-	*side = (struct side){.bus = {.loop = loop, .role = role, .name = name, .routes = routes, .self = side,
-	    .peer_up = came_up, .peer_down = went_down}};
+	*side = (struct side){.bus = {.loop = loop,
+				  .role = role,
+				  .name = name,
+				  .routes = routes,
+				  .self = side,
+				  .peer_up = came_up,
+				  .peer_down = went_down}};
 	bus_init(&side->bus);
 	curve_keypair(&side->secret, side->key);
 }

@@ -1,7 +1,6 @@
 /* Streams: credit is never exceeded in either direction, and what breaks it is refused. */
 #include "tests/unit/test.h"
 
-
 #include "common/base/clean.h"
 #include "common/bus/channel.h"
 #include "common/bus/stream.h"

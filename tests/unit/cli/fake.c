@@ -155,8 +155,7 @@ static void
 on_info(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
 	Openshell__V1__GetGatewayInfoResponse answer = OPENSHELL__V1__GET_GATEWAY_INFO_RESPONSE__INIT;
-	Openshell__V1__ComputeDriverInfo driver = OPENSHELL__V1__COMPUTE_DRIVER_INFO__INIT,
-					 *drivers[] = {&driver};
+	Openshell__V1__ComputeDriverInfo driver = OPENSHELL__V1__COMPUTE_DRIVER_INFO__INIT, *drivers[] = {&driver};
 	Openshell__V1__ComputeDriverCapabilities can = OPENSHELL__V1__COMPUTE_DRIVER_CAPABILITIES__INIT;
 
 	(void)self;
@@ -197,10 +196,7 @@ on_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	(void)self;
 	fake_note_call(call, message);
 	snprintf(looked_up, sizeof(looked_up), "%s", in->name);
-	answer_sandbox(call, in->name,
-	    strcmp(in->name, "starting") == 0 ? 1
-	    : strcmp(in->name, "broken") == 0 ? 3
-					      : 2);
+	answer_sandbox(call, in->name, strcmp(in->name, "starting") == 0 ? 1 : strcmp(in->name, "broken") == 0 ? 3 : 2);
 }
 
 static void
@@ -218,8 +214,7 @@ on_list(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	sandboxes[0] = &samples[0].sandbox;
 	sandboxes[1] = &samples[1].sandbox;
 	answer.sandboxes = sandboxes;
-	answer.n_sandboxes =
-	    in->label_selector != NULL && strcmp(in->label_selector, "none=here") == 0 ? 0 : 2;
+	answer.n_sandboxes = in->label_selector != NULL && strcmp(in->label_selector, "none=here") == 0 ? 0 : 2;
 	rpc_send(call, &answer.base);
 	rpc_finish(call, OK, NULL);
 }
@@ -269,8 +264,9 @@ on_config(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	    OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_RESPONSE__INIT;
 	Openshell__Sandbox__V1__SandboxPolicy policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	Openshell__Sandbox__V1__FilesystemPolicy files = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
-	Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry setting =
-	    OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_RESPONSE__SETTINGS_ENTRY__INIT, *settings[] = {&setting};
+	Openshell__Sandbox__V1__GetSandboxConfigResponse__SettingsEntry
+	    setting = OPENSHELL__SANDBOX__V1__GET_SANDBOX_CONFIG_RESPONSE__SETTINGS_ENTRY__INIT,
+	    *settings[] = {&setting};
 	Openshell__Sandbox__V1__EffectiveSetting effective = OPENSHELL__SANDBOX__V1__EFFECTIVE_SETTING__INIT;
 	Openshell__Sandbox__V1__SettingValue on = OPENSHELL__SANDBOX__V1__SETTING_VALUE__INIT;
 	char *paths[] = {(char *)"/usr", (char *)"/a b: c"};
@@ -287,8 +283,8 @@ on_config(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	answer.version = 4;
 	answer.policy_hash = (char *)HASH;
 	answer.policy_source = strcmp(looked_up, "managed") == 0
-	    ? OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
-	    : OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
+				   ? OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_GLOBAL
+				   : OPENSHELL__SANDBOX__V1__POLICY_SOURCE__POLICY_SOURCE_SANDBOX;
 	setting.key = (char *)"ocsf_json_enabled";
 	setting.value = &effective;
 	effective.value = &on;
@@ -306,8 +302,9 @@ on_gateway_config(void *self, struct rpc_call *call, const ProtobufCMessage *mes
 {
 	Openshell__Sandbox__V1__GetGatewayConfigResponse answer =
 	    OPENSHELL__SANDBOX__V1__GET_GATEWAY_CONFIG_RESPONSE__INIT;
-	Openshell__Sandbox__V1__GetGatewayConfigResponse__SettingsEntry setting =
-	    OPENSHELL__SANDBOX__V1__GET_GATEWAY_CONFIG_RESPONSE__SETTINGS_ENTRY__INIT, *settings[] = {&setting};
+	Openshell__Sandbox__V1__GetGatewayConfigResponse__SettingsEntry
+	    setting = OPENSHELL__SANDBOX__V1__GET_GATEWAY_CONFIG_RESPONSE__SETTINGS_ENTRY__INIT,
+	    *settings[] = {&setting};
 	Openshell__Sandbox__V1__SettingValue mode = OPENSHELL__SANDBOX__V1__SETTING_VALUE__INIT;
 
 	(void)self;
@@ -354,8 +351,8 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 	fake_note_call(call, message);
 	if (in->version > 3)
 		status = strcmp(name, "stuck") == 0 || (strcmp(name, "slow") == 0 && !waited) ? 1
-		    : strcmp(name, "bad") == 0						      ? 3
-		    : strcmp(name, "old") == 0						      ? 4
+			 : strcmp(name, "bad") == 0					      ? 3
+			 : strcmp(name, "old") == 0					      ? 4
 											      : 2;
 	waited = in->version > 3;
 	if (away) {
@@ -377,7 +374,8 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 static void
 on_policies(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__ListSandboxPoliciesRequest *in = (const Openshell__V1__ListSandboxPoliciesRequest *)message;
+	const Openshell__V1__ListSandboxPoliciesRequest *in =
+	    (const Openshell__V1__ListSandboxPoliciesRequest *)message;
 	Openshell__V1__ListSandboxPoliciesResponse answer = OPENSHELL__V1__LIST_SANDBOX_POLICIES_RESPONSE__INIT;
 	Openshell__V1__SandboxPolicyRevision revisions[2], *list[] = {&revisions[0], &revisions[1]};
 
@@ -594,10 +592,9 @@ on_cancelled(void *self, struct rpc_call *call)
 	note("cancelled\n");
 }
 
-#define ROW(name, kind, request, function)                                                                   \
-	{                                                                                                    \
-		"/openshell.v1.OpenShell/" name, kind, &openshell__v1__##request##__descriptor, function,    \
-		    NULL                                                                                     \
+#define ROW(name, kind, request, function)                                                                             \
+	{                                                                                                              \
+		"/openshell.v1.OpenShell/" name, kind, &openshell__v1__##request##__descriptor, function, NULL         \
 	}
 
 static const struct rpc_method methods[] = {
@@ -629,8 +626,8 @@ static void
 serve(int fd)
 {
 	static char last[64];
-	struct rpc_server_config config = {.methods = methods, .self = last, .cancelled = on_cancelled,
-	    .writable = fake_door_writable};
+	struct rpc_server_config config = {
+	    .methods = methods, .self = last, .cancelled = on_cancelled, .writable = fake_door_writable};
 	struct rpc_server *server;
 	struct loop *loop;
 
@@ -650,8 +647,7 @@ fake_start(struct fake *fake)
 	socklen_t length = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	record = fake->log =
-	    mmap(NULL, sizeof(*fake->log), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	record = fake->log = mmap(NULL, sizeof(*fake->log), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (fd < 0 || fake->log == MAP_FAILED || bind(fd, (struct sockaddr *)&address, length) != 0 ||
 	    listen(fd, 16) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
 		abort();

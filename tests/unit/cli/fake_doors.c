@@ -93,8 +93,8 @@ fake_interactive(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 		if (strcmp(door->word, "cat") == 0)
 			out_send(call, in->stdin.data, in->stdin.len);
 	} else if (strcmp(door->word, "size") == 0) {
-		out_send(call, line,
-		    (size_t)snprintf(line, sizeof(line), "%ux%u\n", in->resize->cols, in->resize->rows));
+		out_send(
+		    call, line, (size_t)snprintf(line, sizeof(line), "%ux%u\n", in->resize->cols, in->resize->rows));
 	}
 }
 
@@ -155,8 +155,9 @@ fake_forward(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 		rpc_begin(call);
 		if (in->init->authorization_token == NULL || strcmp(in->init->authorization_token, FAKE_TOKEN) != 0)
 			fake_refuse(call, ERR_UNAUTHENTICATED, "SSH session token is not valid");
-		else if (in->init->tcp != NULL && in->init->target_case == OPENSHELL__V1__TCP_FORWARD_INIT__TARGET_TCP &&
-		    in->init->tcp->port == 9)
+		else if (in->init->tcp != NULL &&
+			 in->init->target_case == OPENSHELL__V1__TCP_FORWARD_INIT__TARGET_TCP &&
+			 in->init->tcp->port == 9)
 			fake_refuse(call, ERR_UNAVAILABLE, "connection refused");
 	}
 }

@@ -156,8 +156,7 @@ list(struct rpc_call *call, const ProtobufCMessage *message)
 	Provider *both[] = {sample(&one, "forge"), sample(&two, "hub")};
 
 	answer.providers = both;
-	answer.n_providers =
-	    ((const Openshell__V1__ListProvidersRequest *)message)->offset > 0 ? 0 : COUNT(both);
+	answer.n_providers = ((const Openshell__V1__ListProvidersRequest *)message)->offset > 0 ? 0 : COUNT(both);
 	send_one(call, &answer.base);
 }
 
@@ -218,7 +217,8 @@ diagnostic(Openshell__V1__ProviderProfileDiagnostic *to)
 static void
 import(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__V1__ImportProviderProfilesRequest *in = (const Openshell__V1__ImportProviderProfilesRequest *)message;
+	const Openshell__V1__ImportProviderProfilesRequest *in =
+	    (const Openshell__V1__ImportProviderProfilesRequest *)message;
 	Openshell__V1__ImportProviderProfilesResponse answer = OPENSHELL__V1__IMPORT_PROVIDER_PROFILES_RESPONSE__INIT;
 	Openshell__V1__ProviderProfileDiagnostic one, *all[] = {diagnostic(&one)};
 	struct sample_profile kept;
@@ -280,7 +280,8 @@ status_of(Status *to)
 static void
 refresh_status(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	Openshell__V1__GetProviderRefreshStatusResponse answer = OPENSHELL__V1__GET_PROVIDER_REFRESH_STATUS_RESPONSE__INIT;
+	Openshell__V1__GetProviderRefreshStatusResponse answer =
+	    OPENSHELL__V1__GET_PROVIDER_REFRESH_STATUS_RESPONSE__INIT;
 	Status one, *all[] = {status_of(&one)};
 
 	answer.credentials = all;
@@ -292,7 +293,8 @@ refresh_status(struct rpc_call *call, const ProtobufCMessage *message)
 static void
 refresh_configure(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	Openshell__V1__ConfigureProviderRefreshResponse answer = OPENSHELL__V1__CONFIGURE_PROVIDER_REFRESH_RESPONSE__INIT;
+	Openshell__V1__ConfigureProviderRefreshResponse answer =
+	    OPENSHELL__V1__CONFIGURE_PROVIDER_REFRESH_RESPONSE__INIT;
 	Status one;
 
 	(void)message;
@@ -303,7 +305,8 @@ refresh_configure(struct rpc_call *call, const ProtobufCMessage *message)
 static void
 refresh_rotate(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	Openshell__V1__RotateProviderCredentialResponse answer = OPENSHELL__V1__ROTATE_PROVIDER_CREDENTIAL_RESPONSE__INIT;
+	Openshell__V1__RotateProviderCredentialResponse answer =
+	    OPENSHELL__V1__ROTATE_PROVIDER_CREDENTIAL_RESPONSE__INIT;
 
 	if (strcmp(((const Openshell__V1__RotateProviderCredentialRequest *)message)->provider, "broken") == 0)
 		fake_refuse(call, ERR_STATE, "the token server refused it");
@@ -370,9 +373,12 @@ detach(struct rpc_call *call, const ProtobufCMessage *message)
 static void
 route_set(struct rpc_call *call, const ProtobufCMessage *message)
 {
-	const Openshell__Inference__V1__SetInferenceRouteRequest *in = (const Openshell__Inference__V1__SetInferenceRouteRequest *)message;
-	Openshell__Inference__V1__SetInferenceRouteResponse answer = OPENSHELL__INFERENCE__V1__SET_INFERENCE_ROUTE_RESPONSE__INIT;
-	Openshell__Inference__V1__ValidatedEndpoint one = OPENSHELL__INFERENCE__V1__VALIDATED_ENDPOINT__INIT, *all[] = {&one};
+	const Openshell__Inference__V1__SetInferenceRouteRequest *in =
+	    (const Openshell__Inference__V1__SetInferenceRouteRequest *)message;
+	Openshell__Inference__V1__SetInferenceRouteResponse answer =
+	    OPENSHELL__INFERENCE__V1__SET_INFERENCE_ROUTE_RESPONSE__INIT;
+	Openshell__Inference__V1__ValidatedEndpoint one = OPENSHELL__INFERENCE__V1__VALIDATED_ENDPOINT__INIT,
+						    *all[] = {&one};
 
 	one.url = TEXT("https://m.test/v1/chat/completions");
 	one.protocol = TEXT("openai_chat_completions");
@@ -392,7 +398,8 @@ static void
 route_get(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const char *name = ((const Openshell__Inference__V1__GetInferenceRouteRequest *)message)->route_name;
-	Openshell__Inference__V1__GetInferenceRouteResponse answer = OPENSHELL__INFERENCE__V1__GET_INFERENCE_ROUTE_RESPONSE__INIT;
+	Openshell__Inference__V1__GetInferenceRouteResponse answer =
+	    OPENSHELL__INFERENCE__V1__GET_INFERENCE_ROUTE_RESPONSE__INIT;
 
 	answer.provider_name = TEXT("a,b");
 	answer.model_id = TEXT("x,y");
@@ -409,7 +416,8 @@ static void
 route_delete(struct rpc_call *call, const ProtobufCMessage *message)
 {
 	const char *name = ((const Openshell__Inference__V1__DeleteInferenceRouteRequest *)message)->route_name;
-	Openshell__Inference__V1__DeleteInferenceRouteResponse answer = OPENSHELL__INFERENCE__V1__DELETE_INFERENCE_ROUTE_RESPONSE__INIT;
+	Openshell__Inference__V1__DeleteInferenceRouteResponse answer =
+	    OPENSHELL__INFERENCE__V1__DELETE_INFERENCE_ROUTE_RESPONSE__INIT;
 
 	answer.has_deleted = true;
 	answer.deleted = name == NULL || name[0] == '\0';

@@ -18,12 +18,13 @@ void fake_provider(void *self, struct rpc_call *call, const ProtobufCMessage *me
 
 #define FAKE_ROW(name, request)                                                                                        \
 	{                                                                                                              \
-		"/openshell.v1.OpenShell/" name, RPC_UNARY, &openshell__v1__##request##__descriptor, fake_provider, NULL \
+		"/openshell.v1.OpenShell/" name, RPC_UNARY, &openshell__v1__##request##__descriptor, fake_provider,    \
+		    NULL                                                                                               \
 	}
 #define FAKE_INFERENCE(name, request)                                                                                  \
 	{                                                                                                              \
-		"/openshell.inference.v1.Inference/" name, RPC_UNARY, &openshell__inference__v1__##request##__descriptor, \
-		    fake_provider, NULL                                                                                \
+		"/openshell.inference.v1.Inference/" name, RPC_UNARY,                                                  \
+		    &openshell__inference__v1__##request##__descriptor, fake_provider, NULL                            \
 	}
 #define FAKE_PROVIDER_METHODS                                                                                          \
 	FAKE_ROW("CreateProvider", create_provider_request), FAKE_ROW("GetProvider", get_provider_request),            \

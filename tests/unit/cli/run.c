@@ -116,14 +116,11 @@ run_wait(pid_t pid)
 void
 run_cli(struct run *run, const char *command, const char *input, size_t input_length)
 {
-	int out = open_in("out", O_RDWR | O_CREAT | O_TRUNC),
-	    err = open_in("err", O_RDWR | O_CREAT | O_TRUNC);
-	int in = input == NULL ? open("/dev/null", O_RDONLY | O_CLOEXEC)
-			       : open_in("in", O_RDWR | O_CREAT | O_TRUNC);
+	int out = open_in("out", O_RDWR | O_CREAT | O_TRUNC), err = open_in("err", O_RDWR | O_CREAT | O_TRUNC);
+	int in = input == NULL ? open("/dev/null", O_RDONLY | O_CLOEXEC) : open_in("in", O_RDWR | O_CREAT | O_TRUNC);
 	pid_t pid;
 
-	if (input != NULL &&
-	    (write(in, input, input_length) != (ssize_t)input_length || lseek(in, 0, SEEK_SET) != 0))
+	if (input != NULL && (write(in, input, input_length) != (ssize_t)input_length || lseek(in, 0, SEEK_SET) != 0))
 		abort();
 	if ((pid = fork()) == 0)
 		exec_cli(command, in, out, err);
@@ -167,7 +164,8 @@ run_ssh(const char *script)
 	snprintf(path, sizeof(path), "%s/bin/ssh", directory);
 	if ((file = fopen(path, "w")) == NULL)
 		abort();
-	fprintf(file, "#!/bin/sh\nprintf '%%s\\n' \"$@\" \"token=$OPENSHELL_SSH_TOKEN\" >%s/words\n%s\n", directory, script);
+	fprintf(file, "#!/bin/sh\nprintf '%%s\\n' \"$@\" \"token=$OPENSHELL_SSH_TOKEN\" >%s/words\n%s\n", directory,
+	    script);
 	fclose(file);
 	chmod(path, 0700);
 }

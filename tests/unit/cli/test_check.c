@@ -124,8 +124,7 @@ test_images(void **state)
 		struct why why = {0};
 		char *image = NULL;
 
-		assert_int_equal(
-		    image_resolve(images[i].from, "r.example/x", &arena, &image, &why), images[i].want);
+		assert_int_equal(image_resolve(images[i].from, "r.example/x", &arena, &image, &why), images[i].want);
 		if (images[i].want == OK)
 			assert_string_equal(image, images[i].image);
 		else

@@ -203,8 +203,8 @@ test_refused(void **state)
 		if (run.code != refused[i].code || strstr(run.err, refused[i].err) == NULL ||
 		    strncmp(fake.log->text, refused[i].calls, strlen(refused[i].calls)) != 0 ||
 		    (refused[i].calls[0] == '\0' && fake.log->length > 0))
-			fail_msg("%s\ncode %d, not %d\nerr: %s\ncalls: %s", refused[i].command, run.code, refused[i].code,
-			    run.err, fake.log->text);
+			fail_msg("%s\ncode %d, not %d\nerr: %s\ncalls: %s", refused[i].command, run.code,
+			    refused[i].code, run.err, fake.log->text);
 	}
 }
 

@@ -30,8 +30,7 @@ variable(const char *name)
 static enum err
 parse(const char *line, struct arena *arena, struct args *args, struct why *why)
 {
-	char *copy = arena_text(arena, span_of_text(line)),
-	     **words = arena_array(arena, WORDS_MAX, sizeof(*words));
+	char *copy = arena_text(arena, span_of_text(line)), **words = arena_array(arena, WORDS_MAX, sizeof(*words));
 	int n = 0;
 
 	words[n++] = (char *)(uintptr_t) "openshell";
@@ -85,8 +84,8 @@ value_text(const struct value *value, struct arena *arena)
 
 	if (value->list != NULL) {
 		for (size_t i = 0; i < value->count; i++)
-			text = arena_format(
-			    arena, "%s%s%s", text == NULL ? "" : text, i > 0 ? "," : "", value->list[i]);
+			text =
+			    arena_format(arena, "%s%s%s", text == NULL ? "" : text, i > 0 ? "," : "", value->list[i]);
 		return text;
 	}
 	if (value->text != NULL)
@@ -113,14 +112,11 @@ test_good(void **state)
 			fail_msg("%s: %s", good[i].line, why.text);
 		assert_string_equal(args.command->name, good[i].command);
 		value = value_text(&args.values[good[i].flag], &arena);
-		if ((value == NULL) != (good[i].value == NULL) ||
-		    (value != NULL && strcmp(value, good[i].value) != 0))
-			if (good[i].flag != FLAG_TTY ||
-			    args.values[FLAG_TTY].on != (strcmp(good[i].value, "on") == 0))
+		if ((value == NULL) != (good[i].value == NULL) || (value != NULL && strcmp(value, good[i].value) != 0))
+			if (good[i].flag != FLAG_TTY || args.values[FLAG_TTY].on != (strcmp(good[i].value, "on") == 0))
 				fail_msg("%s: %s, not %s", good[i].line, value, good[i].value);
 		for (size_t n = 0; n < args.operands_count; n++)
-			operands =
-			    arena_format(&arena, "%s%s%s", operands, n > 0 ? "," : "", args.operands[n]);
+			operands = arena_format(&arena, "%s%s%s", operands, n > 0 ? "," : "", args.operands[n]);
 		assert_string_equal(operands, good[i].operands);
 	}
 }
@@ -157,8 +153,7 @@ static const struct {
     {"sandbox create --no-keep --detach", "--detach and --no-keep cannot be used together"},
     {"sandbox create --approval-mode x", "--approval-mode is not in this release"},
     {"sandbox create --gpu=2", "--gpu is not in this release"},
-    {"sandbox create --env OPENSHELL_A=1",
-	"--env \"OPENSHELL_A=1\": names that begin with OPENSHELL_ are reserved"},
+    {"sandbox create --env OPENSHELL_A=1", "--env \"OPENSHELL_A=1\": names that begin with OPENSHELL_ are reserved"},
     {"sandbox create --cpu 0m", "--cpu \"0m\": there must be more than 0 processors"},
     {"sandbox exec", "openshell sandbox exec wants CMD...: `openshell sandbox exec --help` shows how"},
     {"sandbox delete --all x", "--all cannot be used together with NAME..."},
@@ -167,7 +162,8 @@ static const struct {
     {"policy set --global demo", "--global cannot be used together with [NAME]"},
     {"policy set --global --wait", "--wait and --global cannot be used together"},
     {"policy get --full --base", "--full and --base cannot be used together"},
-    {"policy update x --add-allow a:1:GET", "--add-allow \"a:1:GET\": write HOST:PORT:METHOD:PATH, as api.example.com:443:GET:/v1/**"},
+    {"policy update x --add-allow a:1:GET",
+	"--add-allow \"a:1:GET\": write HOST:PORT:METHOD:PATH, as api.example.com:443:GET:/v1/**"},
     {"policy update x --add-endpoint a", "--add-endpoint \"a\": write HOST:PORT"},
     {"policy update x --dry-run --wait", "--dry-run and --wait cannot be used together"},
     {"policy lint", "openshell policy lint wants FILE: `openshell policy lint --help` shows how"},
@@ -198,10 +194,9 @@ test_bad(void **state)
 static void
 test_environment(void **state)
 {
-	static const char *const set[] = {"OPENSHELL_GATEWAY", "env", "OPENSHELL_WORKSPACE", "w",
-	    "OPENSHELL_GATEWAY_INSECURE", "true", NULL};
-	static const char *const empty[] = {
-	    "OPENSHELL_GATEWAY", "", "OPENSHELL_GATEWAY_INSECURE", "false", NULL};
+	static const char *const set[] = {
+	    "OPENSHELL_GATEWAY", "env", "OPENSHELL_WORKSPACE", "w", "OPENSHELL_GATEWAY_INSECURE", "true", NULL};
+	static const char *const empty[] = {"OPENSHELL_GATEWAY", "", "OPENSHELL_GATEWAY_INSECURE", "false", NULL};
 	static const char *const wrong[] = {"OPENSHELL_GATEWAY_INSECURE", "1", NULL};
 	auto_arena struct arena arena = {0};
 	struct args args;

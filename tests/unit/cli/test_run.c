@@ -35,8 +35,8 @@ calls(void)
 		struct span line = span_cut(&rest, '\n'), name = span_cut(&line, ' ');
 
 		if (!span_is(name, "cancelled")) /* a stream that was left, sooner or later */
-			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%.*s ",
-			    (int)name.length, name.at);
+			snprintf(
+			    names + strlen(names), sizeof(names) - strlen(names), "%.*s ", (int)name.length, name.at);
 	}
 	return names;
 }
@@ -62,31 +62,28 @@ static const struct {
     {"sb list --names", 0, "ListSandboxes ", "demo\nlonger-name\n", "", NULL},
     {"sandbox list --names --all-workspaces", 0, "ListSandboxes ", "default/demo\n", "",
 	"{\"limit\":100,\"offset\":0,\"all_workspaces\":true}"},
-    {"sandbox list --ids --limit 3 --offset=2", 0, "ListSandboxes ", "11111111-2222", "",
-	"\"limit\":3,\"offset\":2"},
+    {"sandbox list --ids --limit 3 --offset=2", 0, "ListSandboxes ", "11111111-2222", "", "\"limit\":3,\"offset\":2"},
     {"--workspace w sandbox list --selector a=b", 0, "ListSandboxes ", NULL, "",
 	"\"label_selector\":\"a=b\",\"workspace\":\"w\""},
     {"sandbox list --selector none=here", 0, "ListSandboxes ", "No sandboxes found.\n", "", NULL},
     {"sandbox get demo", 0, "GetSandbox GetSandboxConfig ", "Phase: Ready\n", "", NULL},
     {"sandbox get demo", 0, "GetSandbox GetSandboxConfig ", "Labels: team=blue\\x1b[31m\n", "", NULL},
-    {"sandbox get demo", 0, "GetSandbox GetSandboxConfig ",
-	"  filesystem_policy:\n    include_workdir: true\n", "", NULL},
+    {"sandbox get demo", 0, "GetSandbox GetSandboxConfig ", "  filesystem_policy:\n    include_workdir: true\n", "",
+	NULL},
     {"sandbox get broken", 0, "GetSandbox GetSandboxConfig ", "Phase: Error\n", "", NULL},
-    {"sandbox get weak", 0, "GetSandbox GetSandboxConfig ", "  seccomp            Partial: an older kernel\n",
-	"", NULL},
+    {"sandbox get weak", 0, "GetSandbox GetSandboxConfig ", "  seccomp            Partial: an older kernel\n", "",
+	NULL},
     {"sandbox get demo --policy-only", 0, "GetSandbox GetSandboxConfig ",
-	"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only:\n  - /usr\n  - \"/a b: c\"\n",
-	"", NULL},
+	"version: 1\nfilesystem_policy:\n  include_workdir: true\n  read_only:\n  - /usr\n  - \"/a b: c\"\n", "", NULL},
     {"sandbox get missing", 1, "GetSandbox ", "", "sandbox not found", NULL},
-    {"sandbox delete one two", 0, "DeleteSandbox DeleteSandbox ",
-	"Deleted sandbox one\nDeleted sandbox two\n", "", NULL},
+    {"sandbox delete one two", 0, "DeleteSandbox DeleteSandbox ", "Deleted sandbox one\nDeleted sandbox two\n", "",
+	NULL},
     {"sandbox delete gone", 0, "DeleteSandbox ", "Sandbox gone not found\n", "", NULL},
-    {"sandbox delete missing one", 1, "DeleteSandbox DeleteSandbox ", "Deleted sandbox one\n",
-	"sandbox not found", NULL},
+    {"sandbox delete missing one", 1, "DeleteSandbox DeleteSandbox ", "Deleted sandbox one\n", "sandbox not found",
+	NULL},
     {"sandbox delete --all", 0, "ListSandboxes DeleteSandbox DeleteSandbox ",
 	"Deleted sandbox demo\nDeleted sandbox longer-name\n", "", "\"limit\":1000"},
-    {"sandbox stop demo", 0, "StopSandbox WatchSandbox ", "Stopped sandbox demo\n", "",
-	"\"follow_status\":true"},
+    {"sandbox stop demo", 0, "StopSandbox WatchSandbox ", "Stopped sandbox demo\n", "", "\"follow_status\":true"},
     {"sandbox stop at-once", 0, "StopSandbox ", "Stopped sandbox at-once\n", "", NULL},
     {"sandbox start demo", 0, "StartSandbox WatchSandbox ", "Started sandbox demo\n", "", NULL},
     {"sandbox start broken", 1, "StartSandbox WatchSandbox ", "",
@@ -97,7 +94,8 @@ static const struct {
 	"\"lines\":7,\"sources\":[\"sandbox\"],\"min_level\":\"WARN\""},
     {"logs demo -o json", 0, "GetSandbox GetSandboxLogs ",
 	"{\"timestamp_ms\":1234567,\"source\":\"sandbox\",\"level\":\"INFO\",\"target\":\"supervisor\","
-	"\"message\":\"walls\\nup\",\"fields\":{\"zebra\":\"1\",\"ant\":\"2\"}}\n", "", NULL},
+	"\"message\":\"walls\\nup\",\"fields\":{\"zebra\":\"1\",\"ant\":\"2\"}}\n",
+	"", NULL},
     {"logs demo --tail --output json", 0, "GetSandbox WatchSandbox ",
 	"{\"timestamp_ms\":1234567,\"source\":\"sandbox\",\"level\":\"INFO\",", "", NULL},
     {"lg demo --tail", 0, "GetSandbox WatchSandbox ",
@@ -118,19 +116,17 @@ static const struct {
 	"{\"environment\":{\"A\":\"2\",\"B\":\"\"},\"command\":[\"sh\",\"-c\",\"echo hi\"],\"tty\":true}"},
     {"sandbox create --from base", 0, "CreateSandbox WatchSandbox ", NULL, "",
 	"\"image\":\"ghcr.io/nvidia/openshell-community/sandboxes/base:latest\""},
-    {"sandbox create --from debian:12", 0, "CreateSandbox WatchSandbox ", NULL, "",
-	"\"image\":\"debian:12\""},
+    {"sandbox create --from debian:12", 0, "CreateSandbox WatchSandbox ", NULL, "", "\"image\":\"debian:12\""},
     {"sandbox create --from ./nothing", 1, "", "", "no such file", NULL},
-    {"sandbox create --policy /nonexistent.yaml", 1, "", "", "policy file: /nonexistent.yaml: No such file",
+    {"sandbox create --policy /nonexistent.yaml", 1, "", "", "policy file: /nonexistent.yaml: No such file", NULL},
+    {"sandbox create --name taken", 1, "CreateSandbox ", "", "sandbox 'taken' already exists: choose another --name",
 	NULL},
-    {"sandbox create --name taken", 1, "CreateSandbox ", "",
-	"sandbox 'taken' already exists: choose another --name", NULL},
     {"sandbox create --name broken", 1, "CreateSandbox WatchSandbox ", "Created sandbox: broken\n",
 	"Error: sandbox broken: WallAbsent: no user namespaces\\x1b[2J\n", NULL},
-    {"sandbox create --name lost", 1, "CreateSandbox WatchSandbox ", NULL,
-	"Error: sandbox lost: the sandbox is gone", NULL},
-    {"sandbox create --name flaky", 0, "CreateSandbox WatchSandbox WatchSandbox ", "Created sandbox: flaky\n",
-	"", NULL},
+    {"sandbox create --name lost", 1, "CreateSandbox WatchSandbox ", NULL, "Error: sandbox lost: the sandbox is gone",
+	NULL},
+    {"sandbox create --name flaky", 0, "CreateSandbox WatchSandbox WatchSandbox ", "Created sandbox: flaky\n", "",
+	NULL},
     {"sandbox create --name weak --detach", 0, "CreateSandbox WatchSandbox ", NULL,
 	"Note: not fully enforced here: seccomp (Partial: an older kernel)\n", NULL},
     {"sandbox create --name ended --no-keep", 2, "", "", "--no-keep wants a command after --", NULL},
@@ -142,19 +138,18 @@ static const struct {
     {"sandbox exec -n demo -- exit 0", 0, "GetSandbox ExecSandbox ", "", "", NULL},
     {"sandbox exec -n demo exit 7", 7, "GetSandbox ExecSandbox ", "", "", NULL},
     {"sandbox exec -n demo -- exit 137", 137, "GetSandbox ExecSandbox ", "", "", NULL},
-    {"sandbox exec -n demo --timeout 5 --workdir /w --env A=b exit 124 --name x", 124,
-	"GetSandbox ExecSandbox ", "", "",
+    {"sandbox exec -n demo --timeout 5 --workdir /w --env A=b exit 124 --name x", 124, "GetSandbox ExecSandbox ", "",
+	"",
 	"\"command\":[\"exit\",\"124\",\"--name\",\"x\"],\"workdir\":\"/w\",\"environment\":{\"A\":\"b\"},"
 	"\"timeout_seconds\":5}"},
     {"sandbox exec -n demo -- noexit", 1, "GetSandbox ExecSandbox ", "", "without an exit code", NULL},
     {"sandbox exec -n demo -- lost", 1, "GetSandbox ExecSandbox ", "", "sandbox demo: relay lost", NULL},
-    {"sandbox exec -n starting -- true", 1, "GetSandbox ", "",
-	"sandbox is not ready: it is in phase Provisioning", NULL},
+    {"sandbox exec -n starting -- true", 1, "GetSandbox ", "", "sandbox is not ready: it is in phase Provisioning",
+	NULL},
     {"sandbox exec -n missing -- true", 1, "GetSandbox ", "", "sandbox not found", NULL},
     {"sandbox exec -n demo --tty -- exit 0", 0, "GetSandbox ExecSandbox ", "", "", "\"tty\":true"},
     {"__complete -- sandbox delete de", 0, "ListSandboxes ", "demo\tReady\n", "", "\"limit\":200"},
-    {"__complete -- sandbox exec -n ''", 0, "ListSandboxes ", "demo\tReady\nlonger-name\tStopped\n", "",
-	NULL},
+    {"__complete -- sandbox exec -n ''", 0, "ListSandboxes ", "demo\tReady\nlonger-name\tStopped\n", "", NULL},
     {"__complete -- sandbox cr", 0, "", "create\t", "", NULL},
     {"__complete -- sandbox create --no-k", 0, "", "--no-keep\t", "", NULL},
     {"__complete -- sandbox create --policy ''", 0, "", ":files\n", "", NULL},
@@ -176,8 +171,8 @@ test_cases(void **state)
 		    (cases[i].err != NULL && strstr(run.err, cases[i].err) == NULL) ||
 		    (cases[i].err != NULL && cases[i].err[0] == '\0' && run.err_length > 0) ||
 		    (cases[i].asked != NULL && strstr(fake.log->text, cases[i].asked) == NULL))
-			fail_msg("case %zu: %s\ncode %d, not %d\nout: %s\nerr: %s\ncalls: %s", i,
-			    cases[i].command, run.code, cases[i].code, run.out, run.err, fake.log->text);
+			fail_msg("case %zu: %s\ncode %d, not %d\nout: %s\nerr: %s\ncalls: %s", i, cases[i].command,
+			    run.code, cases[i].code, run.out, run.err, fake.log->text);
 	}
 }
 
@@ -228,11 +223,10 @@ test_values(void **state)
 {
 	(void)state;
 	run_cli(&run, "sandbox list -o json", NULL, 0);
-	assert_non_null(strstr(
-	    run.out, "  {\n    \"id\": \"11111111-2222-4333-8444-555555555555\",\n    \"name\": \"demo\","));
-	assert_non_null(strstr(run.out, "\"team\": \"blue\\u001B[31m\""));
 	assert_non_null(
-	    strstr(run.out, "\"created_at\": \"2026-01-02 03:04:05\",\n    \"phase\": \"Ready\""));
+	    strstr(run.out, "  {\n    \"id\": \"11111111-2222-4333-8444-555555555555\",\n    \"name\": \"demo\","));
+	assert_non_null(strstr(run.out, "\"team\": \"blue\\u001B[31m\""));
+	assert_non_null(strstr(run.out, "\"created_at\": \"2026-01-02 03:04:05\",\n    \"phase\": \"Ready\""));
 	run_cli(&run, "sandbox list -o yaml", NULL, 0);
 	assert_non_null(strstr(run.out, "- id: \"11111111-2222-4333-8444-555555555555\"\n  name: demo\n"));
 	run_cli(&run, "status -o json", NULL, 0);
@@ -373,9 +367,8 @@ test_gateways(void **state)
 	run_cli(&run, "sandbox exec exit 5", NULL, 0);
 	assert_int_equal(run.code, 2);
 	run_cli(&run, "gateway list -o json", NULL, 0);
-	assert_non_null(
-	    strstr(run.out, "\"type\": \"local\",\n    \"source\": \"user\",\n    \"auth\": \"plaintext\","
-			    "\n    \"active\": true,"));
+	assert_non_null(strstr(run.out, "\"type\": \"local\",\n    \"source\": \"user\",\n    \"auth\": \"plaintext\","
+					"\n    \"active\": true,"));
 	run_cli(&run, "gateway add http://127.0.0.1:1 --name dead", NULL, 0);
 	assert_int_equal(run.code, 0);
 	assert_non_null(strstr(run.err, "Warning: it does not answer yet"));
@@ -411,8 +404,8 @@ test_full(void **state)
 	(void)state;
 	snprintf(command, sizeof(command), "%s sandbox list >/dev/full 2>%s/err", program, run_directory());
 	assert_int_equal(WEXITSTATUS(system(command)), 1);
-	snprintf(command, sizeof(command), "%s sandbox exec -n demo -- bytes </dev/null >/dev/full 2>%s/err",
-	    program, run_directory());
+	snprintf(command, sizeof(command), "%s sandbox exec -n demo -- bytes </dev/null >/dev/full 2>%s/err", program,
+	    run_directory());
 	assert_int_equal(WEXITSTATUS(system(command)), 1);
 }
 

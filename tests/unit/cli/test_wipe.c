@@ -17,8 +17,9 @@
 #define MASK 0x55
 
 /* "hush-4711-canary", each byte with MASK: this program's own image must not hold what it looks for. */
-static const volatile unsigned char masked[] = {'h' ^ MASK, 'u' ^ MASK, 's' ^ MASK, 'h' ^ MASK, '-' ^ MASK, '4' ^ MASK, '7' ^ MASK,
-    '1' ^ MASK, '1' ^ MASK, '-' ^ MASK, 'c' ^ MASK, 'a' ^ MASK, 'n' ^ MASK, 'a' ^ MASK, 'r' ^ MASK, 'y' ^ MASK};
+static const volatile unsigned char masked[] = {'h' ^ MASK, 'u' ^ MASK, 's' ^ MASK, 'h' ^ MASK, '-' ^ MASK, '4' ^ MASK,
+    '7' ^ MASK, '1' ^ MASK, '1' ^ MASK, '-' ^ MASK, 'c' ^ MASK, 'a' ^ MASK, 'n' ^ MASK, 'a' ^ MASK, 'r' ^ MASK,
+    'y' ^ MASK};
 
 static struct fake fake;
 
@@ -53,7 +54,8 @@ count_all(void)
 	if (maps == NULL)
 		abort();
 	while (fgets(line, sizeof(line), maps) != NULL)
-		if (sscanf(line, "%lx-%lx rw", &from, &to) == 2 && strstr(line, " rw") != NULL && strstr(line, "[v") == NULL)
+		if (sscanf(line, "%lx-%lx rw", &from, &to) == 2 && strstr(line, " rw") != NULL &&
+		    strstr(line, "[v") == NULL)
 			n += count_in((const unsigned char *)from, (const unsigned char *)to);
 	fclose(maps);
 	return n;
@@ -95,10 +97,11 @@ run_and_count(const char *const *words, size_t n)
 static void
 literals_are_gone(void **state)
 {
-	static const char *const create[] = {"openshell", "provider", "create", "--name", "x", "--type", "github", "--credential", "A="};
+	static const char *const create[] = {
+	    "openshell", "provider", "create", "--name", "x", "--type", "github", "--credential", "A="};
 	static const char *const update[] = {"openshell", "provider", "update", "forge", "--credential", "A="};
-	static const char *const refresh[] = {"openshell", "provider", "refresh", "configure", "forge", "--credential-key", "K",
-	    "--strategy", "oauth2-refresh-token", "--material", "client_secret="};
+	static const char *const refresh[] = {"openshell", "provider", "refresh", "configure", "forge",
+	    "--credential-key", "K", "--strategy", "oauth2-refresh-token", "--material", "client_secret="};
 
 	(void)state;
 	assert_int_equal(run_and_count(create, COUNT(create)), 100);

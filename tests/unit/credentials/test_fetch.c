@@ -55,8 +55,8 @@ addresses(void **unused)
 		if (urls[i].want != OK)
 			assert_true(url.port == 7 && why.text[0] != '\0');
 		else
-			assert_true(url.tls == urls[i].tls && span_is(url.host, urls[i].host) && url.port == urls[i].port &&
-			    span_is(url.target, urls[i].target));
+			assert_true(url.tls == urls[i].tls && span_is(url.host, urls[i].host) &&
+				    url.port == urls[i].port && span_is(url.target, urls[i].target));
 	}
 }
 
@@ -103,8 +103,10 @@ token_answers(void **unused)
 		if (tokens[i].want != OK)
 			assert_true(out.lifetime_s == 99 && why.text[0] != '\0');
 		else
-			assert_true(span_is(out.access_token, tokens[i].access) && span_is(out.refresh_token, tokens[i].refresh) &&
-			    out.has_lifetime == tokens[i].has_lifetime && (!out.has_lifetime || out.lifetime_s == tokens[i].lifetime_s));
+			assert_true(span_is(out.access_token, tokens[i].access) &&
+				    span_is(out.refresh_token, tokens[i].refresh) &&
+				    out.has_lifetime == tokens[i].has_lifetime &&
+				    (!out.has_lifetime || out.lifetime_s == tokens[i].lifetime_s));
 	}
 }
 
@@ -113,8 +115,9 @@ errors(void **unused)
 {
 	static const struct {
 		const char *body, *want;
-	} cases[] = {{"{\"error\":\"invalid_grant\"}", "invalid_grant"}, {"{\"error\":\"x\",\"error_description\":\"y\"}", "x"},
-	    {"{\"error\":\"in valid\"}", ""}, {"{\"error\":\"\"}", ""}, {"{\"error\":{}}", ""}, {"{\"error\":12345}", ""}, {"no", ""},
+	} cases[] = {{"{\"error\":\"invalid_grant\"}", "invalid_grant"},
+	    {"{\"error\":\"x\",\"error_description\":\"y\"}", "x"}, {"{\"error\":\"in valid\"}", ""},
+	    {"{\"error\":\"\"}", ""}, {"{\"error\":{}}", ""}, {"{\"error\":12345}", ""}, {"no", ""},
 	    {"{\"error\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", ""}};
 
 	(void)unused;
@@ -122,9 +125,10 @@ errors(void **unused)
 		assert_true(span_is(oauth_error_read(span_of_text(cases[i].body)), cases[i].want));
 }
 
-#define KEYS(id, secret, token, expires)                                                                              \
-	"<R><Credentials><AccessKeyId>" id "</AccessKeyId><SecretAccessKey>" secret "</SecretAccessKey><SessionToken>"  \
-	token "</SessionToken><Expiration>" expires "</Expiration></Credentials></R>"
+#define KEYS(id, secret, token, expires)                                                                               \
+	"<R><Credentials><AccessKeyId>" id "</AccessKeyId><SecretAccessKey>" secret                                    \
+	"</SecretAccessKey><SessionToken>" token "</SessionToken><Expiration>" expires                                 \
+	"</Expiration></Credentials></R>"
 
 static void
 keys_of_sts(void **unused)
@@ -156,7 +160,7 @@ keys_of_sts(void **unused)
 			assert_true(out.expires_s == 99 && why.text[0] != '\0');
 		else
 			assert_true(span_is(out.access_key, "ASIA1") && span_is(out.secret_key, "s/k+") &&
-			    span_is(out.session_token, "t==") && out.expires_s == 1767323045);
+				    span_is(out.session_token, "t==") && out.expires_s == 1767323045);
 	}
 }
 

@@ -130,7 +130,8 @@ files(void **unused)
 	}
 	assert_int_equal(keys_load(&keys, path, other, &why), ERR_NOT_FOUND);
 	file_make(path, bytes, 32, 0600);
-	if (chown(path, 12345, (gid_t)-1) == 0) { /* another user could read it, and put another there; without root: no such file */
+	if (chown(path, 12345, (gid_t)-1) ==
+	    0) { /* another user could read it, and put another there; without root: no such file */
 		assert_int_equal(keys_load(&keys, path, other, &why), ERR_INVALID);
 		assert_non_null(strstr(why.text, "belongs to user 12345"));
 	}

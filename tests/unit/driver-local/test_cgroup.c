@@ -69,7 +69,8 @@ version_1(void **unused)
 	directory("memory");
 	directory("memory/mine");
 	directory("cpu,cpuacct");
-	cgroup_find(&places, SPAN("9:pids:/\n4:memory:/mine\n3:cpu,cpuacct:/of/another/namespace\n0::/\n"), mounts, "label");
+	cgroup_find(
+	    &places, SPAN("9:pids:/\n4:memory:/mine\n3:cpu,cpuacct:/of/another/namespace\n0::/\n"), mounts, "label");
 	assert_string_equal(within(&places, CONTROLLER_PIDS), "/pids");
 	assert_string_equal(within(&places, CONTROLLER_MEMORY), "/memory/mine");
 	assert_string_equal(within(&places, CONTROLLER_CPU), "/cpu,cpuacct");

@@ -76,10 +76,10 @@ static const struct {
     {"policy_validation_failure_mode: retain\n", {0}, ERR_INVALID, "policy_validation_failure_mode"},
     {"secret_store: vault\nsecret_store_address: https://v\nsecret_store_token_file: /t\n", {0}, OK, ""},
     {"secret_store: vault\n", {0}, ERR_INVALID, "needs secret_store_address and secret_store_token_file"},
-    {"secret_store: vault\nsecret_store_address: https://v\nsecret_store_token_file: /t\nsecret_store_auth: none\n", {0},
-	ERR_INVALID, "secret_store_auth is"},
-    {"secret_store: vault\nsecret_store_address: https://v\nsecret_store_token_file: /t\nsecret_store_auth: kubernetes\n", {0},
-	ERR_INVALID, "needs secret_store_role"},
+    {"secret_store: vault\nsecret_store_address: https://v\nsecret_store_token_file: /t\nsecret_store_auth: none\n",
+	{0}, ERR_INVALID, "secret_store_auth is"},
+    {"secret_store: vault\nsecret_store_address: https://v\nsecret_store_token_file: /t\nsecret_store_auth: kubernetes\n",
+	{0}, ERR_INVALID, "needs secret_store_role"},
     {"secret_store: kubernetes\nsecret_store_address: https://k\nsecret_store_token_file: /t\n", {0}, ERR_INVALID,
 	"needs secret_store_namespace"},
     {"secret_store: consul\n", {0}, ERR_INVALID, "secret_store"},
@@ -172,7 +172,8 @@ test_documented(void **state)
 	fclose(from);
 	while ((line = strsep(&rest, "\n")) != NULL)
 		if (strstr(page, line) == NULL)
-			fail_msg("docs/configuration.md lacks this line of openshell-gateway --settings-doc:\n%s", line);
+			fail_msg(
+			    "docs/configuration.md lacks this line of openshell-gateway --settings-doc:\n%s", line);
 }
 
 int

@@ -135,7 +135,8 @@ test_partial(void **state)
 static void
 test_client_files(void **state)
 {
-	static const char foreign[] = "{\"name\":\"openshell\",\"gateway_endpoint\":\"https://gw.example:1\",\"gateway_port\":1}";
+	static const char foreign[] =
+	    "{\"name\":\"openshell\",\"gateway_endpoint\":\"https://gw.example:1\",\"gateway_port\":1}";
 	struct config config;
 	struct why why = {""};
 	char note[256], text[8192];

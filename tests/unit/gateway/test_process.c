@@ -20,8 +20,8 @@ test_backoff(void **state)
 	static const struct {
 		uint64_t ran_ms;
 		uint32_t want;
-	} steps[] = {{5, 0}, {5, 100}, {5, 200}, {9999, 400}, {10000, 400}, {0, 800}, {0, 800},
-	    {29999, 800}, {30000, 0}, {5, 100}};
+	} steps[] = {{5, 0}, {5, 100}, {5, 200}, {9999, 400}, {10000, 400}, {0, 800}, {0, 800}, {29999, 800},
+	    {30000, 0}, {5, 100}};
 	struct backoff backoff = {0};
 
 	(void)state;
@@ -56,8 +56,13 @@ fixture(struct process *process, struct seen *seen, const char *const *argv)
 
 	*seen = (struct seen){.until = ""};
 	assert_int_equal(loop_new(&seen->loop, &why), OK);
-	*process = (struct process){.name = "test", .ready_number = 5, .start_limit_ms = 20000, .stop_signal = SIGTERM,
-	    .loop = seen->loop, .changed = changed, .self = seen,
+	*process = (struct process){.name = "test",
+	    .ready_number = 5,
+	    .start_limit_ms = 20000,
+	    .stop_signal = SIGTERM,
+	    .loop = seen->loop,
+	    .changed = changed,
+	    .self = seen,
 	    .plan = {.path = argv[0], .argv = argv, .fds = {-1, -1, 2, -1, -1, -1}, .fds_count = 6}};
 }
 

@@ -155,7 +155,8 @@ test_service_refuses(void **state)
 	    {"roster: [x]", "roster: peer in line 1: each entry is a map"},
 	    {"roster: [{role: king, name: a, key: " HEX64 "}]", "roster: peer in line 1: role: no such role"},
 	    {"roster: [{role: api, name: a}]", "roster: peer in line 1: key: a text is wanted"},
-	    {"roster: [{role: api, name: a, key: " HEX64 ", endpoint: 'http://x'}]", "roster: peer in line 1: endpoint"},
+	    {"roster: [{role: api, name: a, key: " HEX64 ", endpoint: 'http://x'}]",
+		"roster: peer in line 1: endpoint"},
 	    {"roster: [{role: api, name: a, key: " HEX64 ", colour: red}]", "roster: peer in line 1: there is no"},
 	    {"process: x", "the setting run_dir is missing"},
 	};
@@ -177,7 +178,8 @@ test_service_refuses(void **state)
 		close(8);
 	}
 	argv[2] = (char[]){"2"};
-	assert_int_not_equal(service_load(&(struct service_config){0}, rows, &(struct config){0}, 3, argv, &(struct why){""}), OK);
+	assert_int_not_equal(
+	    service_load(&(struct service_config){0}, rows, &(struct config){0}, 3, argv, &(struct why){""}), OK);
 }
 
 int

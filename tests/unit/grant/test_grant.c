@@ -7,20 +7,20 @@ static const struct {
 	const char *text;
 	bool fine;
 } cases[] = {
-	{"a.b.c",	  true },
-	{"eyJ-_9.e30.AA", true },
-	{"",		  false},
-	{"a",		  false},
-	{"a.b",		  false},
-	{"a.b.",	  false},
-	{"a..c",	  false},
-	{".b.c",	  false},
-	{"a.b.c.",	  false},
-	{"a.b.c.d.e",	  false}, /* encrypted: no SVID is */
-	{"a.b.c=",	  false},
-	{"a.b c.d",	  false},
-	{"a.b.c\r\nx: y", false},
-	{"a.b.\xc3\xa9",  false},
+    {"a.b.c", true},
+    {"eyJ-_9.e30.AA", true},
+    {"", false},
+    {"a", false},
+    {"a.b", false},
+    {"a.b.", false},
+    {"a..c", false},
+    {".b.c", false},
+    {"a.b.c.", false},
+    {"a.b.c.d.e", false}, /* encrypted: no SVID is */
+    {"a.b.c=", false},
+    {"a.b c.d", false},
+    {"a.b.c\r\nx: y", false},
+    {"a.b.\xc3\xa9", false},
 };
 
 static void

@@ -13,8 +13,7 @@ static char text[8193];
 static struct msg_log_line
 line_of(size_t length)
 {
-	return (struct msg_log_line){
-	    .source = SPAN("sandbox"), .level = SPAN("INFO"), .message = {text, length}};
+	return (struct msg_log_line){.source = SPAN("sandbox"), .level = SPAN("INFO"), .message = {text, length}};
 }
 
 static int
@@ -88,8 +87,7 @@ delays_double_up_to_two_seconds(void **unused)
 static void
 what_time_mends(void **unused)
 {
-	static const enum err mends[] = {
-	    ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_LIMIT, ERR_BUSY, ERR_INTERNAL, ERR_SYSTEM};
+	static const enum err mends[] = {ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_LIMIT, ERR_BUSY, ERR_INTERNAL, ERR_SYSTEM};
 	static const enum err stays[] = {
 	    OK, ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND, ERR_STATE, ERR_INVALID, ERR_PROTOCOL};
 

@@ -207,9 +207,10 @@ seek(void)
 	if (fd < 0 || to < 0 || pipe(ends) < 0 || write(fd, "bytes", 5) != 5)
 		return EBADF;
 	return lseek(fd, 1, SEEK_SET) == 1 || pread(fd, part.iov_base, 1, 1) == 1 || preadv(fd, &part, 1, 1) == 1 ||
-	    preadv2(fd, &part, 1, 1, 0) == 1 || sendfile(to, fd, &at, 1) == 1 || copy_file_range(fd, &at, to, &there, 1, 0) == 1 ||
-	    splice(fd, &at, ends[1], NULL, 1, 0) == 1
-	    ? 0 : errno;
+		       preadv2(fd, &part, 1, 1, 0) == 1 || sendfile(to, fd, &at, 1) == 1 ||
+		       copy_file_range(fd, &at, to, &there, 1, 0) == 1 || splice(fd, &at, ends[1], NULL, 1, 0) == 1
+		   ? 0
+		   : errno;
 }
 
 static int
@@ -248,14 +249,33 @@ static const struct {
 	const char *name;
 	int (*probe)(void); /* 0 or errno */
 } probes[] = {
-    {"list_root", list_root}, {"read_passwd", read_passwd}, {"read_file", read_file},
-    {"write_read_only", write_read_only}, {"write_file", write_file}, {"write_root", write_root},
-    {"socket_inet", socket_inet}, {"socket_unix", socket_unix}, {"socket_netlink", socket_netlink}, {"fork", do_fork},
-    {"exec", do_exec}, {"thread", do_thread}, {"clone3", do_clone3}, {"kill_parent", kill_parent},
-    {"kill_self", kill_self}, {"mount", do_mount}, {"ptrace", do_ptrace},
-    {"become_root", become_root}, {"leave_root", leave_root}, {"run_memory", run_memory},
-    {"load_module", load_module}, {"io_uring", io_uring}, {"terminal", terminal}, {"type", type}, {"seek", seek},
-    {"descriptor_left", descriptor_left}, {"new_user_namespace", new_user_namespace},
+    {"list_root", list_root},
+    {"read_passwd", read_passwd},
+    {"read_file", read_file},
+    {"write_read_only", write_read_only},
+    {"write_file", write_file},
+    {"write_root", write_root},
+    {"socket_inet", socket_inet},
+    {"socket_unix", socket_unix},
+    {"socket_netlink", socket_netlink},
+    {"fork", do_fork},
+    {"exec", do_exec},
+    {"thread", do_thread},
+    {"clone3", do_clone3},
+    {"kill_parent", kill_parent},
+    {"kill_self", kill_self},
+    {"mount", do_mount},
+    {"ptrace", do_ptrace},
+    {"become_root", become_root},
+    {"leave_root", leave_root},
+    {"run_memory", run_memory},
+    {"load_module", load_module},
+    {"io_uring", io_uring},
+    {"terminal", terminal},
+    {"type", type},
+    {"seek", seek},
+    {"descriptor_left", descriptor_left},
+    {"new_user_namespace", new_user_namespace},
 };
 
 static void
@@ -267,8 +287,9 @@ status_print(void)
 
 	text[n > 0 ? n : 0] = '\0';
 	while ((line = strsep(&rest, "\n")) != NULL)
-		if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNew", 5) == 0 || strncmp(line, "Seccomp:", 8) == 0 ||
-		    strncmp(line, "Uid", 3) == 0 || strncmp(line, "Gid", 3) == 0 || strncmp(line, "Groups", 6) == 0)
+		if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNew", 5) == 0 ||
+		    strncmp(line, "Seccomp:", 8) == 0 || strncmp(line, "Uid", 3) == 0 || strncmp(line, "Gid", 3) == 0 ||
+		    strncmp(line, "Groups", 6) == 0)
 			printf("%s\n", line);
 }
 

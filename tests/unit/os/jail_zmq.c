@@ -38,7 +38,8 @@ main(int argc, char **argv)
 {
 	static const char *write_paths[] = {"/w", NULL};
 	char public_key[41], secret_key[41], tcp[64];
-	struct jail jail = {.process = "zmq", .root = argv[1], .promises = PROMISE_STDIO | PROMISE_BUS, .write_paths = write_paths};
+	struct jail jail = {
+	    .process = "zmq", .root = argv[1], .promises = PROMISE_STDIO | PROMISE_BUS, .write_paths = write_paths};
 	struct why why = {0};
 	void *context;
 	int r;

@@ -102,7 +102,8 @@ static void
 may_have_a_session_an_environment_and_ids(void **unused)
 {
 	static const char *const environment[] = {"KEY=value", NULL};
-	struct child_plan plan = {.new_session = true, .envp = environment, .set_ids = geteuid() == 0, .uid = 65533, .gid = 65532};
+	struct child_plan plan = {
+	    .new_session = true, .envp = environment, .set_ids = geteuid() == 0, .uid = 65533, .gid = 65532};
 	char said[512], ids[64];
 
 	(void)unused;
@@ -188,8 +189,11 @@ its_end_is_told_by_the_loop(void **unused)
 static void
 dies_with_its_parent(void **unused)
 {
-	struct child_plan plan = {.path = program, .argv = (const char *[]){"child", "wait", NULL}, .die_with_parent = true,
-	    .fds = {-1, -1, -1, -1}, .fds_count = 4};
+	struct child_plan plan = {.path = program,
+	    .argv = (const char *[]){"child", "wait", NULL},
+	    .die_with_parent = true,
+	    .fds = {-1, -1, -1, -1},
+	    .fds_count = 4};
 	struct why why;
 	int fds[2];
 	char byte;

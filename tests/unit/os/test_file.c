@@ -136,10 +136,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_put, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_replace_fails, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_put, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_replace_fails, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

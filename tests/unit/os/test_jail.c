@@ -12,9 +12,11 @@
 #include "common/os/child.h"
 
 #define ORDINARY_ID 65533 /* no account needed */
-#define EVERY_JAIL  "NoNewPrivs:\t1|Seccomp:\t2|CapInh:\t0000000000000000|CapAmb:\t0000000000000000|dumpable=0|descriptor_left=EBADF|"
-#define NO_CAPS	    "CapPrm:\t0000000000000000|CapEff:\t0000000000000000|CapBnd:\t0000000000000000|"
-#define NO_WAY_OUT  "new_user_namespace=EPERM|mount=EPERM|ptrace=EPERM|become_root=EPERM|leave_root=EPERM|load_module=EPERM|io_uring=EPERM|"
+#define EVERY_JAIL                                                                                                     \
+	"NoNewPrivs:\t1|Seccomp:\t2|CapInh:\t0000000000000000|CapAmb:\t0000000000000000|dumpable=0|descriptor_left=EBADF|"
+#define NO_CAPS "CapPrm:\t0000000000000000|CapEff:\t0000000000000000|CapBnd:\t0000000000000000|"
+#define NO_WAY_OUT                                                                                                     \
+	"new_user_namespace=EPERM|mount=EPERM|ptrace=EPERM|become_root=EPERM|leave_root=EPERM|load_module=EPERM|io_uring=EPERM|"
 
 enum who { ROOT = 1, ORDINARY = 2, ANYONE = 3 };
 
@@ -39,37 +41,53 @@ static const struct {
     {"an empty root has nothing in it", ANYONE, "uid=65500 promises=31 landlock=0",
 	EVERY_JAIL NO_CAPS NO_WAY_OUT "list_root=ok|read_passwd=ENOENT|write_root=EROFS"},
     {"paths below its root", ANYONE, "uid=65500 promises=31 root=%s read=/r write=/w",
-	EVERY_JAIL NO_CAPS NO_WAY_OUT "read_file=ok|write_read_only=EACCES|write_file=ok|write_root=EACCES|list_root=EACCES|"
-				      "read_passwd=ENOENT"},
+	EVERY_JAIL NO_CAPS NO_WAY_OUT
+	"read_file=ok|write_read_only=EACCES|write_file=ok|write_root=EACCES|list_root=EACCES|"
+	"read_passwd=ENOENT"},
     {"reading alone", ANYONE, "uid=65500 promises=11 root=%s read=/",
 	"read_file=ok|write_file=EPERM|write_root=EPERM|list_root=ok"},
-    {"internet sockets", ANYONE, "uid=65500 promises=3", "socket_inet=ok|socket_unix=EPERM|socket_netlink=EPERM|thread=EPERM"},
+    {"internet sockets", ANYONE, "uid=65500 promises=3",
+	"socket_inet=ok|socket_unix=EPERM|socket_netlink=EPERM|thread=EPERM"},
     {"unix sockets", ANYONE, "uid=65500 promises=5", "socket_inet=EPERM|socket_unix=ok|socket_netlink=EPERM"},
     {"the bus", ANYONE, "uid=65500 promises=9",
-	NO_WAY_OUT "socket_inet=ok|socket_unix=ok|socket_netlink=EOPNOTSUPP|thread=ok|clone3=ENOSYS|fork=EPERM|run_memory=EPERM"},
+	NO_WAY_OUT
+	"socket_inet=ok|socket_unix=ok|socket_netlink=EOPNOTSUPP|thread=ok|clone3=ENOSYS|fork=EPERM|run_memory=EPERM"},
     {"processes", ANYONE, "uid=65500 promises=41",
 	NO_WAY_OUT "fork=ok|exec=ENOENT|kill_parent=EPERM|run_memory=ok|thread=ok"},
-    {"signals", ROOT, "uid=0 caps=20 promises=81 root=/ landlock=0", "kill_parent=ok|fork=EPERM|CapEff:\t0000000000000020"},
+    {"signals", ROOT, "uid=0 caps=20 promises=81 root=/ landlock=0",
+	"kill_parent=ok|fork=EPERM|CapEff:\t0000000000000020"},
     {"files from any place", ANYONE, "uid=65500 promises=1", "seek=ok"},
-    {"who answers a listener reads from the beginning", ANYONE, "uid=65500 promises=1811 root=%s landlock=0", "seek=EPERM|read_file=ok"},
-    {"terminals", ANYONE, "uid=65500 promises=201 root=/ landlock=0", "terminal=ENOTTY|type=EPERM|read_passwd=EPERM|list_root=EPERM|fork=EPERM"},
+    {"who answers a listener reads from the beginning", ANYONE, "uid=65500 promises=1811 root=%s landlock=0",
+	"seek=EPERM|read_file=ok"},
+    {"terminals", ANYONE, "uid=65500 promises=201 root=/ landlock=0",
+	"terminal=ENOTTY|type=EPERM|read_passwd=EPERM|list_root=EPERM|fork=EPERM"},
     {"a builder of sandboxes, as root", ROOT, "promises=1c9 root=/ landlock=0 caps=e1",
-	EVERY_JAIL "CapPrm:\t00000000000000e1|CapEff:\t00000000000000e1|CapBnd:\t00000000000000e1|load_module=EPERM|io_uring=EPERM|"
-		   "mount=EPERM|leave_root=EPERM|fork=ok|new_user_namespace=ok"},
+	EVERY_JAIL
+	"CapPrm:\t00000000000000e1|CapEff:\t00000000000000e1|CapBnd:\t00000000000000e1|load_module=EPERM|io_uring=EPERM|"
+	"mount=EPERM|leave_root=EPERM|fork=ok|new_user_namespace=ok"},
     {"a builder of sandboxes, as a user", ORDINARY, "promises=1c9 root=/ landlock=0 caps=e1",
-	EVERY_JAIL "CapPrm:\t0000000000000000|CapEff:\t0000000000000000|become_root=EPERM|mount=EPERM|load_module=EPERM|"
-		   "new_user_namespace=ok"},
-    {"no such root", ANYONE, "promises=1 root=%s/nothing", "refused probe: jail: root directory: %s/nothing: No such file"},
-    {"no such path", ANYONE, "promises=1 root=%s read=/nothing", "refused probe: jail: landlock: /nothing: No such file"},
-    {"root that stays, with nothing", ROOT, "uid=0 promises=1 root=%s", "Uid:\t0\t0\t0\t0|" NO_CAPS "become_root=EPERM"},
+	EVERY_JAIL
+	"CapPrm:\t0000000000000000|CapEff:\t0000000000000000|become_root=EPERM|mount=EPERM|load_module=EPERM|"
+	"new_user_namespace=ok"},
+    {"no such root", ANYONE, "promises=1 root=%s/nothing",
+	"refused probe: jail: root directory: %s/nothing: No such file"},
+    {"no such path", ANYONE, "promises=1 root=%s read=/nothing",
+	"refused probe: jail: landlock: /nothing: No such file"},
+    {"root that stays, with nothing", ROOT, "uid=0 promises=1 root=%s",
+	"Uid:\t0\t0\t0\t0|" NO_CAPS "become_root=EPERM"},
 };
 
 /* Run a helper as root or as an ordinary user and read all it says. */
 static int
 run(const char *program, const char *const *argv, enum who who, char *said, size_t size)
 {
-	struct child_plan plan = {.path = program, .argv = argv, .uid = ORDINARY_ID, .gid = ORDINARY_ID,
-	    .set_ids = who == ORDINARY && geteuid() == 0, .fds = {-1, -1, 2}, .fds_count = 3};
+	struct child_plan plan = {.path = program,
+	    .argv = argv,
+	    .uid = ORDINARY_ID,
+	    .gid = ORDINARY_ID,
+	    .set_ids = who == ORDINARY && geteuid() == 0,
+	    .fds = {-1, -1, 2},
+	    .fds_count = 3};
 	struct child child;
 	struct why why = {0};
 	size_t used = 0;
@@ -92,7 +110,8 @@ static bool
 reachable(enum who who, const char *program)
 {
 	const char *argv[] = {program, NULL};
-	struct child_plan plan = {.path = program, .argv = argv, .uid = ORDINARY_ID, .gid = ORDINARY_ID, .set_ids = true};
+	struct child_plan plan = {
+	    .path = program, .argv = argv, .uid = ORDINARY_ID, .gid = ORDINARY_ID, .set_ids = true};
 	struct child child;
 
 	if (who == ROOT || geteuid() != 0)
@@ -128,7 +147,8 @@ check(size_t i, enum who who)
 	run(probe, argv, who, said, sizeof(said));
 	for (rest = wants; (want = strsep(&rest, "|")) != NULL;)
 		if (strstr(said, want) == NULL)
-			fail_msg("%s, as %s: not \"%s\" in:\n%s", cases[i].name, who == ROOT ? "root" : "a user", want, said);
+			fail_msg("%s, as %s: not \"%s\" in:\n%s", cases[i].name, who == ROOT ? "root" : "a user", want,
+			    said);
 }
 
 static void

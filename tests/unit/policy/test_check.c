@@ -77,7 +77,8 @@ static const struct {
     {0, "+protocol: mcp, mcp: {strict_tool_names: false}, rules: [{allow: {method: tools/call, tool: 'a*'}}]",
 	"a wildcard needs strict_tool_names", NULL},
     {0, "+protocol: mcp, rules: [{allow: {method: tools/call, tool: 'a*'}}]", NULL, ""},
-    {0, "+protocol: mcp, rules: [{allow: {method: tools/call, params: {a: {b: x}}}}]", "params: 'a.b': only name", NULL},
+    {0, "+protocol: mcp, rules: [{allow: {method: tools/call, params: {a: {b: x}}}}]", "params: 'a.b': only name",
+	NULL},
     {0, "+protocol: mcp, rules: [{allow: {method: tools/call, tool: a}}, {allow: {method: tools/call}}]",
 	"allows every tool", NULL},
     {0, "+protocol: mcp, rules: [{allow: {method: tools/call, tool: a}}, {allow: {method: 'tools/*'}}]",
@@ -100,7 +101,8 @@ static const struct {
     {297, "+credential_signing: sigv4", "signing_service: is missing", NULL},
     {0, "+credential_signing: sigv4, signing_service: s3", NULL, ""},
     {0, "+credential_signing: sigv5, signing_service: s3", "is not known; allowed are sigv4", NULL},
-    {0, "+credential_signing: sigv4, signing_service: s3, request_body_credential_rewrite: true", "cannot go with", NULL},
+    {0, "+credential_signing: sigv4, signing_service: s3, request_body_credential_rewrite: true", "cannot go with",
+	NULL},
     {0, "+tls: Skip", NULL, "only the word skip"},
     {0, "+tls: skip", NULL, ""},
     {0, "+tls: skip, protocol: rest, access: full", NULL, "cannot be inspected"},
@@ -112,7 +114,8 @@ static const struct {
     {0, "+protocol: rest, rules: [{allow: {method: FETCH, path: /}}]", NULL, "no HTTP method"},
     {0, "+protocol: rest, rules: [{allow: {method: GET}}]", NULL, "the rule matches nothing"},
     {0, "+protocol: rest, rules: [{allow: {method: GET, path: \"/{a\"}}]", "rules[0].allow.path: '/{a': ", NULL},
-    {0, "+protocol: rest, rules: [{allow: {method: GET, path: /, query: {q: {any: []}}}}]", "has nothing to match", NULL},
+    {0, "+protocol: rest, rules: [{allow: {method: GET, path: /, query: {q: {any: []}}}}]", "has nothing to match",
+	NULL},
     {0, "+protocol: rest, rules: [{allow: {method: GET, path: /, query: {q: {any: [a], glob: b}}}}]", "has both", NULL},
     {0, "+protocol: rest, rules: [{allow: {method: GET, path: /, query: {q: [a]}}}]", "a text is wanted here", NULL},
     {0, "+protocol: rest, rules: [{allow: {method: GET, path: /, query: {q: true}}}]", "put it in quotes", NULL},
@@ -120,7 +123,8 @@ static const struct {
     {0, "+protocol: rest, rules: [{allow: {method: GET, path: /, query: {q: '1', v: v1.*}}}]", NULL, ""},
     {0, "+protocol: graphql, rules: [{allow: {operation_type: read}}]", "operation_type: 'read': expected query", NULL},
     {0, "+protocol: graphql, rules: [{allow: {fields: [a]}}]", "operation_type: '': expected query", NULL},
-    {0, "+protocol: graphql, access: full, graphql_persisted_queries: {h: {operation_type: x}}", "expected query", NULL},
+    {0, "+protocol: graphql, access: full, graphql_persisted_queries: {h: {operation_type: x}}", "expected query",
+	NULL},
     {0, "+protocol: graphql, access: full, persisted_queries: allow", "persisted_queries: 'allow': is not known", NULL},
     {0, "+protocol: graphql, access: full, graphql_max_body_bytes: 0", "must be positive", NULL},
     {0, "+protocol: graphql, access: full, graphql_max_body_bytes: -1", "is not a number", NULL},
@@ -137,52 +141,80 @@ static const struct {
 } documents[] = {
     {294, "filesystem_policy: {read_write: [\"/\"]}", "read_write[0]: '/': read-write path is overly broad", NULL},
     {295, "filesystem_policy: {read_only: [\"/a/../b\"]}", "traversal component", NULL},
-    {296, "process: {run_as_user: root}", "must be 'sandbox' or a numeric UID/GID in range [1, 4294967294], got 'root'", NULL},
+    {296, "process: {run_as_user: root}", "must be 'sandbox' or a numeric UID/GID in range [1, 4294967294], got 'root'",
+	NULL},
     {296, "process: {run_as_user: \"0\"}", "got '0'", NULL},
     {0, "process: {run_as_user: \"4294967294\"}", NULL, ""},
     {0, "process: {run_as_group: \"4294967295\"}", "process.run_as_group: ", NULL},
-    {298, "network_policies: {_provider_x: {}}", "network policy '_provider_x': name: '_provider_x': names that begin", NULL},
+    {298, "network_policies: {_provider_x: {}}", "network policy '_provider_x': name: '_provider_x': names that begin",
+	NULL},
     {0, "network_policies: {'': {}}", "name: is empty", NULL},
     {299, "network_policies: {a: {endpoints: [{host: h.test, port: 443, tls: skip}, {host: h.test, port: 443}]}}",
 	"tls=skip vs automatic", NULL},
-    {0, "network_policies: {a: {endpoints: [{host: h.test, port: 443, tls: skip}, {host: h.test, port: 444}]}}", NULL, NULL},
-    {0, "network_policies: {a: {endpoints: [{host: h.a.test, port: 443, tls: skip}]},"
-	" b: {endpoints: [{host: '*.a.test', port: 443}]}}", "network policy 'b' endpoint 0", NULL},
-    {300, "network_policies: {a: {endpoints: [{host: h.test, port: 443, protocol: rest, access: full},"
+    {0, "network_policies: {a: {endpoints: [{host: h.test, port: 443, tls: skip}, {host: h.test, port: 444}]}}", NULL,
+	NULL},
+    {0,
+	"network_policies: {a: {endpoints: [{host: h.a.test, port: 443, tls: skip}]},"
+	" b: {endpoints: [{host: '*.a.test', port: 443}]}}",
+	"network policy 'b' endpoint 0", NULL},
+    {300,
+	"network_policies: {a: {endpoints: [{host: h.test, port: 443, protocol: rest, access: full},"
 	" {host: h.test, port: 443, protocol: rest, access: full, enforcement: enforce}]}}",
 	"enforcement='audit' vs 'enforce'", NULL},
-    {0, "network_policies: {a: {endpoints: [{host: h.test, port: 443, protocol: rest, access: full},"
-	" {host: h.test, port: 443}]}}", NULL, NULL},
-    {301, "network_policies: {a: {endpoints: [{host: h.test, port: 443, path: '/api/**', protocol: rest, access: full},"
-	" {host: h.test, port: 443, path: /graphql, protocol: graphql, access: full}]}}", NULL, NULL},
-    {0, "network_policies: {a: {endpoints: [{host: h.test, port: 443, path: '/api/**', protocol: rest, access: full},"
-	" {host: h.test, port: 443, path: '/api/**', protocol: graphql, access: full}]}}", "protocol='rest' vs 'graphql'", NULL},
-    {0, "network_policies: {a: {endpoints: [{host: h.test, port: 443, allowed_ips: [10.0.0.1, 10.0.0.2]},"
-	" {host: h.test, port: 443, allowed_ips: [10.0.0.2, 10.0.0.1]}]}}", NULL, NULL},
-    {0, "network_policies: {a: {endpoints: [{host: h.test, port: 443, allowed_ips: [10.0.0.1]},"
-	" {port: 443, allowed_ips: [10.0.0.2]}]}}", "allowed_ips=", NULL},
+    {0,
+	"network_policies: {a: {endpoints: [{host: h.test, port: 443, protocol: rest, access: full},"
+	" {host: h.test, port: 443}]}}",
+	NULL, NULL},
+    {301,
+	"network_policies: {a: {endpoints: [{host: h.test, port: 443, path: '/api/**', protocol: rest, access: full},"
+	" {host: h.test, port: 443, path: /graphql, protocol: graphql, access: full}]}}",
+	NULL, NULL},
+    {0,
+	"network_policies: {a: {endpoints: [{host: h.test, port: 443, path: '/api/**', protocol: rest, access: full},"
+	" {host: h.test, port: 443, path: '/api/**', protocol: graphql, access: full}]}}",
+	"protocol='rest' vs 'graphql'", NULL},
+    {0,
+	"network_policies: {a: {endpoints: [{host: h.test, port: 443, allowed_ips: [10.0.0.1, 10.0.0.2]},"
+	" {host: h.test, port: 443, allowed_ips: [10.0.0.2, 10.0.0.1]}]}}",
+	NULL, NULL},
+    {0,
+	"network_policies: {a: {endpoints: [{host: h.test, port: 443, allowed_ips: [10.0.0.1]},"
+	" {port: 443, allowed_ips: [10.0.0.2]}]}}",
+	"allowed_ips=", NULL},
     {0, "network_policies: {a: {binaries: [{path: '/a/[*'}]}}", "binaries[0].path: '/a/[*': ", NULL},
     {0, "network_policies: {a: {binaries: [{}]}}", "binaries[0].path: is missing", NULL},
     {0, "network_policies: {a: {binaries: [{path: curl}]}}", NULL, "named by absolute paths"},
     {0, "network_policies: {a: {binaries: [{path: /a, harness: true}]}}", NULL, NULL},
     {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test']}}}", NULL, ""},
-    {0, "network_middlewares: {m: {middleware: x, on_error: fail_closed, endpoints: {include: [a.test]}}}", "on_error: 'fail_closed': cannot be kept", NULL},
-    {0, "network_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}}", "on_error: 'fail_closed': cannot be kept", NULL},
-    {0, "network_middlewares: {m: {endpoints: {include: ['*.a.test']}}}", "network middleware 'm': middleware: is missing", NULL},
+    {0, "network_middlewares: {m: {middleware: x, on_error: fail_closed, endpoints: {include: [a.test]}}}",
+	"on_error: 'fail_closed': cannot be kept", NULL},
+    {0, "network_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}}",
+	"on_error: 'fail_closed': cannot be kept", NULL},
+    {0, "network_middlewares: {m: {endpoints: {include: ['*.a.test']}}}",
+	"network middleware 'm': middleware: is missing", NULL},
     {0, "network_middlewares: {m: {middleware: x}}", "endpoints.include: is empty", NULL},
     {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['{a,b}.test']}}}", "no braces", NULL},
     {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['a..test']}}}", "empty label", NULL},
-    {0, "network_middlewares: {m: {middleware: x, on_error: stop, endpoints: {include: [a.test]}}}", "fail_closed and fail_open", NULL},
+    {0, "network_middlewares: {m: {middleware: x, on_error: stop, endpoints: {include: [a.test]}}}",
+	"fail_closed and fail_open", NULL},
     {0, "network_middlewares: {m: {middleware: x, endpoints: {include: [a.test]}}, n: {middleware: x, endpoints: {include: [a.test]}}}",
 	"order: 0 is that of 'm' too", NULL},
-    {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, order: -1, config: {a: [1, {b: null}], c: text}, endpoints: {include: [a.test]}},"
-	" n: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}}}", NULL, ""},
-    {0, "network_middlewares: {m: {middleware: x, endpoints: {include: ['*.a.test']}}}\n"
-	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}", "where tls is skip", NULL},
-    {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test'], exclude: [h.a.test]}}}\n"
-	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}", NULL, NULL},
-    {0, "network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test']}}}\n"
-	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}", NULL, NULL},
+    {0,
+	"network_middlewares: {m: {middleware: x, on_error: fail_open, order: -1, config: {a: [1, {b: null}], c: text}, endpoints: {include: [a.test]}},"
+	" n: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}}}",
+	NULL, ""},
+    {0,
+	"network_middlewares: {m: {middleware: x, endpoints: {include: ['*.a.test']}}}\n"
+	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}",
+	"where tls is skip", NULL},
+    {0,
+	"network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test'], exclude: [h.a.test]}}}\n"
+	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}",
+	NULL, NULL},
+    {0,
+	"network_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: ['*.a.test']}}}\n"
+	"network_policies: {p: {endpoints: [{host: h.a.test, port: 443, tls: skip}]}}",
+	NULL, NULL},
 };
 
 static bool
@@ -248,16 +280,15 @@ each_document(void **state)
 static void
 many_findings(void **state)
 {
-	static const char text[] =
-	    "version: 1\n"
-	    "network_policies:\n"
-	    "  one:\n"
-	    "    endpoints:\n"
-	    "      - host: '*'\n"
-	    "        port: 70000\n"
-	    "        protocol: ftp\n"
-	    "      - {host: a.test, port: 1, protocol: rest}\n"
-	    "    binaries: [{path: '/a[*'}]\n";
+	static const char text[] = "version: 1\n"
+				   "network_policies:\n"
+				   "  one:\n"
+				   "    endpoints:\n"
+				   "      - host: '*'\n"
+				   "        port: 70000\n"
+				   "        protocol: ftp\n"
+				   "      - {host: a.test, port: 1, protocol: rest}\n"
+				   "    binaries: [{path: '/a[*'}]\n";
 	static const struct {
 		size_t line, column;
 		const char *text;
@@ -354,13 +385,17 @@ by_flags(void **state)
 	struct findings findings = {.arena = &arena};
 	Openshell__Sandbox__V1__SandboxPolicy *policy;
 	Openshell__Sandbox__V1__SandboxPolicy bare = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
-	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry entry =
-	    OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT, *entries[] = {&entry};
+	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry
+	    entry = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT,
+	    *entries[] = {&entry};
 	struct why why = {0};
 
 	(void)state;
-	assert_int_equal(policy_read(SPAN("version: 1\nnetwork_policies: {_provider_a: {endpoints: [{host: a.test, port: 1, "
-	    "credential_binding: {provider: p}}]}}\n"), 0, &findings, &policy, &why), OK);
+	assert_int_equal(
+	    policy_read(SPAN("version: 1\nnetwork_policies: {_provider_a: {endpoints: [{host: a.test, port: 1, "
+			     "credential_binding: {provider: p}}]}}\n"),
+		0, &findings, &policy, &why),
+	    OK);
 	assert_int_equal(policy_check(policy, 0, &findings, &why), OK);
 	assert_int_equal(policy_check(policy, POLICY_CHECK_GLOBAL, &findings, &why), ERR_INVALID);
 	assert_non_null(strstr(why.text, "not allowed in a global policy"));

@@ -68,16 +68,18 @@ hashes(void **state)
 	    {"version: 1\nfilesystem_policy: {include_workdir: false}\n", "version: 1\nfilesystem_policy: {}\n", true},
 	    {"version: 1\nfilesystem_policy: {include_workdir: true}\n", "version: 1\nfilesystem_policy: {}\n", false},
 	    {"version: 1\nfilesystem_policy: {}\n", "version: 1\n", false},
-	    {"version: 1\nfilesystem_policy: {read_only: [/a, /b]}\n", "version: 1\nfilesystem_policy: {read_only: [/b, /a]}\n",
-		false}, /* lists have an order */
+	    {"version: 1\nfilesystem_policy: {read_only: [/a, /b]}\n",
+		"version: 1\nfilesystem_policy: {read_only: [/b, /a]}\n", false}, /* lists have an order */
 	    {"version: 1\nnetwork_policies: {a: {endpoints: [{host: h.a.test, port: 1, protocol: REST, access: full,"
 	     " enforcement: Enforce}]}}\n",
 		"version: 1\nnetwork_policies: {a: {endpoints: [{host: h.a.test, port: 1, protocol: rest, access: full,"
-		" enforcement: enforce}]}}\n", true},
+		" enforcement: enforce}]}}\n",
+		true},
 	    {"version: 1\nnetwork_policies: {a: {endpoints: [{host: h.test, port: 1, protocol: mcp,"
 	     " mcp: {strict_tool_names: false, allow_all_known_mcp_methods: true}}]}}\n",
 		"version: 1\nnetwork_policies: {a: {endpoints: [{host: h.test, port: 1, protocol: mcp,"
-		" mcp: {allow_all_known_mcp_methods: true}}]}}\n", false},
+		" mcp: {allow_all_known_mcp_methods: true}}]}}\n",
+		false},
 	    {"version: 1\nnetwork_middlewares: {m: {middleware: x, on_error: fail_open, endpoints: {include: [a.test]}, config: {a: 1, b: false}}}\n",
 		"version: 1\nnetwork_middlewares: {m: {config: {b: false, a: 1}, endpoints: {include: [a.test]}, middleware: x, on_error: fail_open}}\n",
 		true},
@@ -105,9 +107,9 @@ odd_maps(void **state)
 	auto_arena struct arena arena = {0};
 	POLICY policy = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__INIT;
 	Openshell__Sandbox__V1__NetworkPolicyRule rule = OPENSHELL__SANDBOX__V1__NETWORK_POLICY_RULE__INIT;
-	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry none =
-	    OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT, last = none, first = none,
-	    *entries[] = {&first, &none, &last};
+	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry
+	    none = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT,
+	    last = none, first = none, *entries[] = {&first, &none, &last};
 	struct policy_form form;
 	struct why why = {0};
 
@@ -128,7 +130,8 @@ static void
 stripped(void **state)
 {
 	auto_arena struct arena arena = {0};
-	POLICY *policy = read_policy(&arena, "version: 1\nnetwork_policies: {_provider_a: {}, b: {}, _provider_: {}}\n");
+	POLICY *policy =
+	    read_policy(&arena, "version: 1\nnetwork_policies: {_provider_a: {}, b: {}, _provider_: {}}\n");
 
 	(void)state;
 	assert_int_equal(policy_strip_providers(policy), 2);
@@ -143,9 +146,12 @@ static_sections(void **state)
 		const char *old, *new, *words; /* NULL: may be */
 	} cases[] = {
 	    {"", "", NULL},
-	    {"filesystem_policy: {read_only: [/a]}", "filesystem_policy: {read_only: [/b, /a], read_write: [/c]}", NULL},
-	    {"filesystem_policy: {read_only: [/a, /b]}", "filesystem_policy: {read_only: [/a]}", "read_only: /b is missing"},
-	    {"filesystem_policy: {read_write: [/a]}", "filesystem_policy: {read_only: [/a]}", "read_write: /a is missing"},
+	    {"filesystem_policy: {read_only: [/a]}", "filesystem_policy: {read_only: [/b, /a], read_write: [/c]}",
+		NULL},
+	    {"filesystem_policy: {read_only: [/a, /b]}", "filesystem_policy: {read_only: [/a]}",
+		"read_only: /b is missing"},
+	    {"filesystem_policy: {read_write: [/a]}", "filesystem_policy: {read_only: [/a]}",
+		"read_write: /a is missing"},
 	    {"filesystem_policy: {}", "", "may not be removed"},
 	    {"", "filesystem_policy: {read_only: [/a]}", NULL},
 	    {"filesystem_policy: {include_workdir: true}", "filesystem_policy: {}", "include_workdir: may not change"},
@@ -174,9 +180,12 @@ static void
 composed(void **state)
 {
 	auto_arena struct arena arena = {0};
-	POLICY *base = read_policy(&arena, "version: 1\nnetwork_policies: {_provider_git_hub: {}, own: {endpoints: ["
+	POLICY *base = read_policy(&arena,
+	    "version: 1\nnetwork_policies: {_provider_git_hub: {}, own: {endpoints: ["
 	    "{host: api.a.test, port: 443}, {host: api.a.test, port: 80}, {host: b.test, port: 1, credential_binding: {provider: t}}]}}\n");
-	POLICY *more = read_policy(&arena, "version: 1\nnetwork_policies: {x: {endpoints: [{host: '*.a.test', port: 443}]}}\n"), *out;
+	POLICY *more = read_policy(
+		   &arena, "version: 1\nnetwork_policies: {x: {endpoints: [{host: '*.a.test', port: 443}]}}\n"),
+	       *out;
 	const struct policy_layer layers[] = {
 	    {"Git-Hub", more->network_policies[0]->value, true},
 	    {"git.hub", more->network_policies[0]->value, false},

@@ -406,7 +406,8 @@ marked_engine(const char *policies, const char *host)
 	rule = policy->network_policies[0]->value;
 	for (size_t i = 0; i < rule->n_endpoints; i++)
 		if (strcmp(rule->endpoints[i]->host, host) == 0)
-			rule->endpoints[i]->has_provider_credentialed = rule->endpoints[i]->provider_credentialed = true;
+			rule->endpoints[i]->has_provider_credentialed = rule->endpoints[i]->provider_credentialed =
+			    true;
 	if (engine_new(policy, NULL, NULL, &engine, &why) != OK)
 		fail_msg("%s", why.text);
 	return engine;
@@ -454,7 +455,8 @@ what_becomes_of_credentials(void **state)
 		assert_int_equal(verdict.rewrite_body, cases[i].body);
 		assert_int_equal(verdict.rewrite_messages, cases[i].messages);
 		assert_int_equal(verdict.signing, cases[i].signing);
-		assert_true(span_is(verdict.sign_service, cases[i].service) && span_is(verdict.sign_region, cases[i].region));
+		assert_true(
+		    span_is(verdict.sign_service, cases[i].service) && span_is(verdict.sign_region, cases[i].region));
 	}
 	engine_free(engine);
 }

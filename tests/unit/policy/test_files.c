@@ -36,25 +36,25 @@ static const struct {
 	const char *clean;   /* of the one path */
 	const char *mention; /* in the reason */
 } cases[] = {
-	{"plain", "/usr", NULL, NULL, OK, "/usr", NULL},
-	{"slashes", "//usr///lib/", NULL, NULL, OK, "/usr/lib", NULL},
-	{"dots", "/./usr/./lib/.", NULL, NULL, OK, "/usr/lib", NULL},
-	{"root to read", "/", NULL, NULL, OK, "/", NULL},
-	{"three dots are a name", "/...", NULL, NULL, OK, "/...", NULL},
-	{"longest", long_path, NULL, NULL, OK, long_path, NULL},
-	{"one byte more", long_path, NULL, NULL, ERR_INVALID, NULL, "read_only[0]"},
-	{"root to write", NULL, "/", NULL, ERR_INVALID, NULL, "overly broad"},
-	{"root to write, slashes", NULL, "///", NULL, ERR_INVALID, NULL, "read_write[0]"},
-	{"root to write, dot", NULL, "/.", NULL, ERR_INVALID, NULL, "overly broad"},
-	{"relative", "usr", NULL, NULL, ERR_INVALID, NULL, "absolute"},
-	{"empty", "", NULL, NULL, ERR_INVALID, NULL, "absolute"},
-	{"up", "/usr/../etc", NULL, NULL, ERR_INVALID, NULL, "'..'"},
-	{"up at the end", NULL, "/tmp/..", NULL, ERR_INVALID, NULL, "read_write[0]"},
-	{"user by word", "/usr", NULL, "sandbox", OK, "/usr", NULL},
-	{"user by number", "/usr", NULL, "4294967294", OK, "/usr", NULL},
-	{"user too large", "/usr", NULL, "4294967295", ERR_INVALID, NULL, "run_as_user"},
-	{"user zero", "/usr", NULL, "0", ERR_INVALID, NULL, "run_as_user"},
-	{"user root", "/usr", NULL, "root", ERR_INVALID, NULL, "got 'root'"},
+    {"plain", "/usr", NULL, NULL, OK, "/usr", NULL},
+    {"slashes", "//usr///lib/", NULL, NULL, OK, "/usr/lib", NULL},
+    {"dots", "/./usr/./lib/.", NULL, NULL, OK, "/usr/lib", NULL},
+    {"root to read", "/", NULL, NULL, OK, "/", NULL},
+    {"three dots are a name", "/...", NULL, NULL, OK, "/...", NULL},
+    {"longest", long_path, NULL, NULL, OK, long_path, NULL},
+    {"one byte more", long_path, NULL, NULL, ERR_INVALID, NULL, "read_only[0]"},
+    {"root to write", NULL, "/", NULL, ERR_INVALID, NULL, "overly broad"},
+    {"root to write, slashes", NULL, "///", NULL, ERR_INVALID, NULL, "read_write[0]"},
+    {"root to write, dot", NULL, "/.", NULL, ERR_INVALID, NULL, "overly broad"},
+    {"relative", "usr", NULL, NULL, ERR_INVALID, NULL, "absolute"},
+    {"empty", "", NULL, NULL, ERR_INVALID, NULL, "absolute"},
+    {"up", "/usr/../etc", NULL, NULL, ERR_INVALID, NULL, "'..'"},
+    {"up at the end", NULL, "/tmp/..", NULL, ERR_INVALID, NULL, "read_write[0]"},
+    {"user by word", "/usr", NULL, "sandbox", OK, "/usr", NULL},
+    {"user by number", "/usr", NULL, "4294967294", OK, "/usr", NULL},
+    {"user too large", "/usr", NULL, "4294967295", ERR_INVALID, NULL, "run_as_user"},
+    {"user zero", "/usr", NULL, "0", ERR_INVALID, NULL, "run_as_user"},
+    {"user root", "/usr", NULL, "root", ERR_INVALID, NULL, "got 'root'"},
 };
 
 static void
@@ -124,8 +124,9 @@ baseline_never_widens(void **state)
 	FILESYSTEM filesystem = OPENSHELL__SANDBOX__V1__FILESYSTEM_POLICY__INIT;
 	LANDLOCK landlock = OPENSHELL__SANDBOX__V1__LANDLOCK_POLICY__INIT;
 	Openshell__Sandbox__V1__NetworkPolicyRule rule = OPENSHELL__SANDBOX__V1__NETWORK_POLICY_RULE__INIT;
-	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry entry =
-	    OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT, *entries = &entry;
+	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry
+	    entry = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT,
+	    *entries = &entry;
 	char *read_only[] = {(char *)"/tmp/", (char *)"/opt"}, *read_write[] = {(char *)"/opt"};
 	struct policy_files files;
 	struct why why = {0};

@@ -13,13 +13,15 @@
 
 enum what { ADD, REMOVE_ENDPOINT, REMOVE_RULE, DENY, ALLOW, REMOVE_BINARY, NOTHING };
 
-#define GIT    "git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /a}, {path: /b}]}"
-#define GIT_A  "git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /a}]}"
-#define REST   "api: {endpoints: [{host: api.test, port: 443, protocol: rest, access: read-only}], binaries: [{path: /a}]}"
-#define GET_PUT "api: {endpoints: [{host: api.test, port: 443, protocol: rest, rules: [{allow: {method: GET, path: '**'}}," \
+#define GIT   "git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /a}, {path: /b}]}"
+#define GIT_A "git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /a}]}"
+#define REST                                                                                                           \
+	"api: {endpoints: [{host: api.test, port: 443, protocol: rest, access: read-only}], binaries: [{path: /a}]}"
+#define GET_PUT                                                                                                              \
+	"api: {endpoints: [{host: api.test, port: 443, protocol: rest, rules: [{allow: {method: GET, path: '**'}},"          \
 	" {allow: {method: HEAD, path: '**'}}, {allow: {method: OPTIONS, path: '**'}}, {allow: {method: PUT, path: /x}}]}]," \
 	" binaries: [{path: /a}]}"
-#define OTHER  "x: {endpoints: [{host: x.test, port: 1}], binaries: [{path: /x}]}"
+#define OTHER "x: {endpoints: [{host: x.test, port: 1}], binaries: [{path: /x}]}"
 
 static const struct {
 	const char *base; /* entries of network_policies */
@@ -38,53 +40,69 @@ static const struct {
     {GIT_A, ADD, "more", NULL, 0, GIT_A, OK, NULL, GIT_A},
     /* a binary more, where all endpoints are named */
     {GIT_A, ADD, "more", NULL, 0, GIT, OK, NULL, GIT},
-    {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: GIT.test, port: 443}], binaries: [{path: /b}]}", OK, NULL, GIT},
+    {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: GIT.test, port: 443}], binaries: [{path: /b}]}", OK, NULL,
+	GIT},
     /* a binary more would get an endpoint that is not named: by name refused, else it stays beside */
-    {"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]}", ADD, "git", NULL, 0,
-	"git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}", ERR_STATE, "new binary would inherit z.test", NULL},
-    {"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]}", ADD, "more", NULL, 0,
-	"git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}", OK, "stays beside rule 'git'",
+    {"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]}", ADD, "git",
+	NULL, 0, "git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}", ERR_STATE,
+	"new binary would inherit z.test", NULL},
+    {"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]}", ADD, "more",
+	NULL, 0, "git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}", OK,
+	"stays beside rule 'git'",
 	"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]},"
 	" more: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}"},
     {"git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}", ADD, "git", NULL, 0,
-	"git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}", ERR_STATE, "new binary would inherit", NULL},
+	"git: {endpoints: [{host: git.test, port: 443}], binaries: [{path: /b}]}", ERR_STATE,
+	"new binary would inherit", NULL},
     /* an endpoint more would go to a binary that is not named */
     {GIT, ADD, "git", NULL, 0, "git: {endpoints: [{host: y.test, port: 1}], binaries: [{path: /a}]}", ERR_STATE,
 	"existing binaries would inherit y.test", NULL},
     {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: y.test, port: 1}], binaries: [{path: /a}]}", OK, NULL,
 	"git: {endpoints: [{host: git.test, port: 443}, {host: y.test, port: 1}], binaries: [{path: /a}]}"},
-    {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}", OK, NULL,
-	"git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}"},
+    {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}", OK,
+	NULL, "git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}"},
     /* a port that is not declared would change */
     {"git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}", ADD, "git", NULL, 0,
 	"git: {endpoints: [{host: git.test, port: 443, allowed_ips: [10.0.0.1]}], binaries: [{path: /a}]}", ERR_STATE,
 	"a port of git.test that is not declared would change", NULL},
     /* lists grow without doubles, flags add up, single values stay */
-    {"git: {endpoints: [{host: git.test, port: 443, allowed_ips: [10.0.0.1]}], binaries: [{path: /a}]}", ADD, "git", NULL, 0,
+    {"git: {endpoints: [{host: git.test, port: 443, allowed_ips: [10.0.0.1]}], binaries: [{path: /a}]}", ADD, "git",
+	NULL, 0,
 	"git: {endpoints: [{host: git.test, port: 443, allowed_ips: [10.0.0.1, 10.0.0.2], allow_uninspected_credentials: true}],"
-	" binaries: [{path: /a}]}", OK, NULL,
+	" binaries: [{path: /a}]}",
+	OK, NULL,
 	"git: {endpoints: [{host: git.test, port: 443, allowed_ips: [10.0.0.1, 10.0.0.2], allow_uninspected_credentials: true}],"
 	" binaries: [{path: /a}]}"},
-    {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: git.test, port: 443, tls: skip}], binaries: [{path: /a}]}", OK,
-	"tls stays as it was", GIT_A},
-    {REST, ADD, "api", NULL, 0, "api: {endpoints: [{host: api.test, port: 443, protocol: rest,"
-	" rules: [{allow: {method: PUT, path: /x}}]}], binaries: [{path: /a}]}", OK, NULL, GET_PUT},
+    {GIT_A, ADD, "git", NULL, 0, "git: {endpoints: [{host: git.test, port: 443, tls: skip}], binaries: [{path: /a}]}",
+	OK, "tls stays as it was", GIT_A},
+    {REST, ADD, "api", NULL, 0,
+	"api: {endpoints: [{host: api.test, port: 443, protocol: rest,"
+	" rules: [{allow: {method: PUT, path: /x}}]}], binaries: [{path: /a}]}",
+	OK, NULL, GET_PUT},
     {GET_PUT, ADD, "api", NULL, 0, REST, OK, NULL, GET_PUT},
     /* contracts */
-    {REST, ADD, "y", NULL, 0, "y: {endpoints: [{host: api.test, port: 443, path: /g, protocol: graphql, access: full}],"
-	" binaries: [{path: /a}]}", ERR_STATE, "conflicting inspection contracts for api.test", NULL},
-    {GIT_A, ADD, "y", NULL, 0, "y: {endpoints: [{host: git.test, port: 443, protocol: rest, access: full}],"
-	" binaries: [{path: /a}]}", ERR_STATE, "conflicting inspection contracts", NULL},
+    {REST, ADD, "y", NULL, 0,
+	"y: {endpoints: [{host: api.test, port: 443, path: /g, protocol: graphql, access: full}],"
+	" binaries: [{path: /a}]}",
+	ERR_STATE, "conflicting inspection contracts for api.test", NULL},
+    {GIT_A, ADD, "y", NULL, 0,
+	"y: {endpoints: [{host: git.test, port: 443, protocol: rest, access: full}],"
+	" binaries: [{path: /a}]}",
+	ERR_STATE, "conflicting inspection contracts", NULL},
     {REST, ADD, "y", NULL, 0, "y: {endpoints: [{host: api.test, port: 443}], binaries: [{path: /a}]}", OK, NULL, REST},
     {"m: {endpoints: [{host: m.test, port: 443, protocol: mcp, mcp: {allow_all_known_mcp_methods: true}}], binaries: [{path: /a}]}",
-	ADD, "m", NULL, 0, "m: {endpoints: [{host: m.test, port: 443, protocol: mcp, mcp: {strict_tool_names: false,"
-	" allow_all_known_mcp_methods: true}}], binaries: [{path: /a}]}", ERR_STATE, "conflicting MCP contract at m.test", NULL},
+	ADD, "m", NULL, 0,
+	"m: {endpoints: [{host: m.test, port: 443, protocol: mcp, mcp: {strict_tool_names: false,"
+	" allow_all_known_mcp_methods: true}}], binaries: [{path: /a}]}",
+	ERR_STATE, "conflicting MCP contract at m.test", NULL},
     /* never */
     {"", ADD, "", NULL, 0, GIT, ERR_INVALID, "rule_name is missing", NULL},
     {"", ADD, "git", NULL, 0, "git: {binaries: [{path: /a}]}", ERR_INVALID, "no endpoints", NULL},
-    {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: localhost, port: 1}]}", ERR_INVALID, "'localhost' is always blocked", NULL},
+    {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: localhost, port: 1}]}", ERR_INVALID,
+	"'localhost' is always blocked", NULL},
     {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: Localhost., port: 1}]}", ERR_INVALID, "always blocked", NULL},
-    {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: metadata.google.internal, port: 1}]}", ERR_INVALID, "always blocked", NULL},
+    {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: metadata.google.internal, port: 1}]}", ERR_INVALID,
+	"always blocked", NULL},
     {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: 169.254.169.254, port: 1}]}", ERR_INVALID, "always blocked", NULL},
     {"", ADD, "l", NULL, 0, "l: {endpoints: [{host: a.test, port: 1, protocol: rest, access: all}]}", ERR_INVALID,
 	"unknown access preset 'all'", NULL},
@@ -92,10 +110,10 @@ static const struct {
     {"", NOTHING, NULL, NULL, 0, NULL, ERR_INVALID, "operation 1: says nothing to do", NULL},
     /* taking away */
     {GIT_A ", " OTHER, REMOVE_ENDPOINT, NULL, "GIT.test", 443, NULL, OK, NULL, OTHER},
-    {"git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}", REMOVE_ENDPOINT, "git", "git.test", 22,
-	NULL, OK, NULL, "git: {endpoints: [{host: git.test, ports: [443]}], binaries: [{path: /a}]}"},
-    {"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]}", REMOVE_ENDPOINT, NULL,
-	"z.test", 1, NULL, OK, NULL, GIT_A},
+    {"git: {endpoints: [{host: git.test, ports: [443, 22]}], binaries: [{path: /a}]}", REMOVE_ENDPOINT, "git",
+	"git.test", 22, NULL, OK, NULL, "git: {endpoints: [{host: git.test, ports: [443]}], binaries: [{path: /a}]}"},
+    {"git: {endpoints: [{host: git.test, port: 443}, {host: z.test, port: 1}], binaries: [{path: /a}]}",
+	REMOVE_ENDPOINT, NULL, "z.test", 1, NULL, OK, NULL, GIT_A},
     {GIT_A, REMOVE_ENDPOINT, NULL, "git.test", 444, NULL, ERR_STATE, "endpoint not found", NULL},
     {GIT_A, REMOVE_ENDPOINT, "other", "git.test", 443, NULL, ERR_STATE, "endpoint not found", NULL},
     {GIT_A, REMOVE_ENDPOINT, NULL, "git.test", 0, NULL, ERR_INVALID, "port 0", NULL},
@@ -106,23 +124,26 @@ static const struct {
     {GIT, REMOVE_BINARY, "git", "/b", 0, NULL, OK, NULL, GIT_A},
     {GIT_A ", " OTHER, REMOVE_BINARY, "git", "/a", 0, NULL, OK, NULL, OTHER},
     {GIT, REMOVE_BINARY, "git", "/c", 0, NULL, ERR_STATE, "no binary /c", NULL},
-    {"git: {endpoints: [{host: git.test, port: 443}]}", REMOVE_BINARY, "git", "/a", 0, NULL, ERR_STATE, "names no binary", NULL},
+    {"git: {endpoints: [{host: git.test, port: 443}]}", REMOVE_BINARY, "git", "/a", 0, NULL, ERR_STATE,
+	"names no binary", NULL},
     {GIT, REMOVE_BINARY, "git", "", 0, NULL, ERR_INVALID, "binary_path is missing", NULL},
     /* rules of an endpoint */
     {REST, ALLOW, NULL, "api.test", 443, GET_PUT, OK, NULL, GET_PUT},
     {GET_PUT, ALLOW, NULL, "api.test", 443, GET_PUT, OK, NULL, GET_PUT},
-    {REST, DENY, NULL, "api.test", 443, "d: {endpoints: [{host: api.test, port: 443, protocol: rest, access: full,"
-	" deny_rules: [{path: /x}]}]}", OK, NULL,
+    {REST, DENY, NULL, "api.test", 443,
+	"d: {endpoints: [{host: api.test, port: 443, protocol: rest, access: full,"
+	" deny_rules: [{path: /x}]}]}",
+	OK, NULL,
 	"api: {endpoints: [{host: api.test, port: 443, protocol: rest, access: read-only, deny_rules: [{path: /x}]}],"
 	" binaries: [{path: /a}]}"},
     {GIT_A, ALLOW, NULL, "git.test", 443, GET_PUT, ERR_STATE, "endpoint has no inspection", NULL},
     {REST, ALLOW, NULL, "api.test", 80, GET_PUT, ERR_STATE, "endpoint not found", NULL},
     {REST, ALLOW, NULL, "api.test", 443, REST, ERR_INVALID, "rules is empty", NULL},
     {REST, DENY, NULL, "api.test", 443, REST, ERR_INVALID, "deny_rules is empty", NULL},
-    {"j: {endpoints: [{host: j.test, port: 1, protocol: json-rpc, rules: [{allow: {method: a}}]}]}", ALLOW, NULL, "j.test", 1,
-	GET_PUT, ERR_STATE, "unsupported protocol json-rpc", NULL},
-    {REST ", two: {endpoints: [{host: api.test, port: 443, path: /y, protocol: rest, access: full}]}", ALLOW, NULL, "api.test",
-	443, GET_PUT, ERR_STATE, "ambiguous endpoint", NULL},
+    {"j: {endpoints: [{host: j.test, port: 1, protocol: json-rpc, rules: [{allow: {method: a}}]}]}", ALLOW, NULL,
+	"j.test", 1, GET_PUT, ERR_STATE, "unsupported protocol json-rpc", NULL},
+    {REST ", two: {endpoints: [{host: api.test, port: 443, path: /y, protocol: rest, access: full}]}", ALLOW, NULL,
+	"api.test", 443, GET_PUT, ERR_STATE, "ambiguous endpoint", NULL},
 };
 
 static POLICY *
@@ -146,9 +167,9 @@ operation_make(size_t i, struct arena *arena, Openshell__V1__PolicyMergeOperatio
 	Openshell__Sandbox__V1__NetworkPolicyRule *rule = policy == NULL ? NULL : policy->network_policies[0]->value;
 	char *name = (char *)(uintptr_t)cases[i].name, *host = (char *)(uintptr_t)cases[i].host;
 
-#define MADE(member, upper)                                                              \
-	to->operation_case = OPENSHELL__V1__POLICY_MERGE_OPERATION__OPERATION_##upper; \
-	to->member = arena_alloc(arena, sizeof(*to->member));                           \
+#define MADE(member, upper)                                                                                            \
+	to->operation_case = OPENSHELL__V1__POLICY_MERGE_OPERATION__OPERATION_##upper;                                 \
+	to->member = arena_alloc(arena, sizeof(*to->member));                                                          \
 	assert_non_null(to->member)
 	switch (cases[i].what) {
 	case ADD:
@@ -218,7 +239,8 @@ each_case(void **state)
 		Openshell__V1__PolicyMergeOperation operation = OPENSHELL__V1__POLICY_MERGE_OPERATION__INIT,
 						    *operations[] = {&operation};
 		struct findings findings = {.arena = &arena};
-		POLICY *base = policy_of(&arena, cases[i].base), *before = policy_of(&arena, cases[i].base), *out = NULL;
+		POLICY *base = policy_of(&arena, cases[i].base), *before = policy_of(&arena, cases[i].base),
+		       *out = NULL;
 		struct why why = {0};
 		enum err r;
 

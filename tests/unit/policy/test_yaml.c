@@ -6,29 +6,28 @@
 #include "common/base/clean.h"
 #include "common/policy/yaml.h"
 
-static const char whole[] =
-    "version: 1\n"
-    "filesystem_policy:\n"
-    "  include_workdir: true\n"
-    "  read_only: [/usr, /etc]\n"
-    "  read_write: [/tmp]\n"
-    "landlock: {compatibility: hard_requirement}\n"
-    "process: {run_as_user: sandbox, run_as_group: '1234'}\n"
-    "network_policies:\n"
-    "  github:\n"
-    "    endpoints:\n"
-    "      - host: api.github.com\n"
-    "        port: 443\n"
-    "        protocol: rest\n"
-    "        enforcement: enforce\n"
-    "        rules:\n"
-    "          - allow: {method: GET, path: '/repos/**', query: {q: a*, r: {any: [b, c]}}}\n"
-    "      - host: mcp.example.org\n"
-    "        ports: [443, 8443]\n"
-    "        protocol: mcp\n"
-    "        mcp: {max_body_bytes: 1000, strict_tool_names: false}\n"
-    "        rules: [{allow: {method: tools/call, tool: read}}]\n"
-    "    binaries: [{path: /usr/bin/curl}]\n";
+static const char whole[] = "version: 1\n"
+			    "filesystem_policy:\n"
+			    "  include_workdir: true\n"
+			    "  read_only: [/usr, /etc]\n"
+			    "  read_write: [/tmp]\n"
+			    "landlock: {compatibility: hard_requirement}\n"
+			    "process: {run_as_user: sandbox, run_as_group: '1234'}\n"
+			    "network_policies:\n"
+			    "  github:\n"
+			    "    endpoints:\n"
+			    "      - host: api.github.com\n"
+			    "        port: 443\n"
+			    "        protocol: rest\n"
+			    "        enforcement: enforce\n"
+			    "        rules:\n"
+			    "          - allow: {method: GET, path: '/repos/**', query: {q: a*, r: {any: [b, c]}}}\n"
+			    "      - host: mcp.example.org\n"
+			    "        ports: [443, 8443]\n"
+			    "        protocol: mcp\n"
+			    "        mcp: {max_body_bytes: 1000, strict_tool_names: false}\n"
+			    "        rules: [{allow: {method: tools/call, tool: read}}]\n"
+			    "    binaries: [{path: /usr/bin/curl}]\n";
 
 static void
 whole_schema_is_read(void **state)
@@ -71,18 +70,26 @@ mistakes_have_a_place(void **state)
 	    {"filesystem_policy: {}\n", "p.yaml: line 1, column 1: version: is missing"},
 	    {"version: 2\n", "line 1, column 10: version: 2 is not known; allowed is 1"},
 	    {"version: one\n", "line 1, column 10: version: \"one\" is not a number from 0 to 4294967295"},
-	    {"version: 1\nfilesystem: {}\n", "line 2, column 1: unknown key \"filesystem\"; known here: version, filesystem_policy"},
+	    {"version: 1\nfilesystem: {}\n",
+		"line 2, column 1: unknown key \"filesystem\"; known here: version, filesystem_policy"},
 	    {"version: 1\nfilesystem_policy:\n  read_onyl: []\n", "line 3, column 3: unknown key \"read_onyl\""},
-	    {"version: 1\nfilesystem_policy:\n  read_only: /usr\n", "line 3, column 14: read_only: \"/usr\" a list is wanted here"},
-	    {"version: 1\nfilesystem_policy:\n  read_only: [/usr, etc]\n", "line 3, column 21: filesystem_policy.read_only[1]: 'etc': path must be absolute"},
-	    {"version: 1\nfilesystem_policy:\n  read_write: [/a/../b]\n", "line 3, column 16: filesystem_policy.read_write[0]: '/a/../b': path contains '..'"},
+	    {"version: 1\nfilesystem_policy:\n  read_only: /usr\n",
+		"line 3, column 14: read_only: \"/usr\" a list is wanted here"},
+	    {"version: 1\nfilesystem_policy:\n  read_only: [/usr, etc]\n",
+		"line 3, column 21: filesystem_policy.read_only[1]: 'etc': path must be absolute"},
+	    {"version: 1\nfilesystem_policy:\n  read_write: [/a/../b]\n",
+		"line 3, column 16: filesystem_policy.read_write[0]: '/a/../b': path contains '..'"},
 	    {"version: 1\nfilesystem_policy: {read_write: [//]}\n", "overly broad"},
-	    {"version: 1\nlandlock: {compatibility: maybe}\n", "line 2, column 27: landlock.compatibility: 'maybe': is not known"},
-	    {"version: 1\nprocess: {run_as_user: root}\n", "line 2, column 24: process.run_as_user: 'root': must be 'sandbox'"},
+	    {"version: 1\nlandlock: {compatibility: maybe}\n",
+		"line 2, column 27: landlock.compatibility: 'maybe': is not known"},
+	    {"version: 1\nprocess: {run_as_user: root}\n",
+		"line 2, column 24: process.run_as_user: 'root': must be 'sandbox'"},
 	    {"version: 1\nprocess: {run_as_user: root\n", "p.yaml: line "},
 	    {"version: 1\nversion: 1\n", "line 2, column 1"},
-	    {"version: 1\nnetwork_policies: {a: {endpoints: [{host: x, port: many}]}}\n", "line 2, column 52: port: \"many\" is not a number"},
-	    {"version: 1\nnetwork_policies: {a: {endpoints: [{host: x, provider_credentialed: true}]}}\n", "unknown key \"provider_credentialed\""},
+	    {"version: 1\nnetwork_policies: {a: {endpoints: [{host: x, port: many}]}}\n",
+		"line 2, column 52: port: \"many\" is not a number"},
+	    {"version: 1\nnetwork_policies: {a: {endpoints: [{host: x, provider_credentialed: true}]}}\n",
+		"unknown key \"provider_credentialed\""},
 	};
 
 	(void)state;
@@ -102,7 +109,8 @@ mistakes_have_a_place(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(whole_schema_is_read), cmocka_unit_test(mistakes_have_a_place)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(whole_schema_is_read), cmocka_unit_test(mistakes_have_a_place)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,8 @@ static void
 test_request(void **unused)
 {
 	struct diag_ends plain = ends_of(one, 4, two, 4), mapped = ends_of(one_mapped, 16, two_mapped, 16);
-	struct diag_ends wide = ends_of(six, 16, six, 16), wrong = ends_of(one, 4, six, 16), none = ends_of(one, 0, two, 0);
+	struct diag_ends wide = ends_of(six, 16, six, 16), wrong = ends_of(one, 4, six, 16),
+			 none = ends_of(one, 0, two, 0);
 	char a[DIAG_REQUEST_BYTES], b[DIAG_REQUEST_BYTES];
 	struct inet_diag_req_v2 request;
 	size_t n = 0, m = 0;
@@ -63,7 +64,8 @@ struct answer {
 static struct answer
 answer_of(const struct diag_ends *ends)
 {
-	struct answer answer = {.header = {.nlmsg_len = sizeof(answer), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_seq = SEQUENCE},
+	struct answer answer = {
+	    .header = {.nlmsg_len = sizeof(answer), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_seq = SEQUENCE},
 	    .body = {.idiag_family = ends->local.length == 4 ? AF_INET : AF_INET6,
 		.idiag_state = TCP_ESTABLISHED,
 		.idiag_inode = 4711,
@@ -93,7 +95,8 @@ test_answer(void **unused)
 	(void)unused;
 	assert_int_equal(read_answer(&good, sizeof(good), &plain, &inode), OK);
 	assert_true(inode == 4711);
-	assert_int_equal(read_answer(&answer, sizeof(answer), &plain, &inode), OK); /* an IPv6 socket that speaks IPv4 */
+	assert_int_equal(
+	    read_answer(&answer, sizeof(answer), &plain, &inode), OK); /* an IPv6 socket that speaks IPv4 */
 	assert_int_equal(read_answer(&good, sizeof(good), &mapped, &inode), OK);
 
 	inode = 1;
@@ -128,7 +131,8 @@ test_malformed_answers(void **unused)
 	struct {
 		struct nlmsghdr header;
 		struct nlmsgerr error;
-	} error = {.header = {.nlmsg_len = sizeof(error), .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = SEQUENCE}, .error = {.error = -ENOENT}};
+	} error = {.header = {.nlmsg_len = sizeof(error), .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = SEQUENCE},
+	    .error = {.error = -ENOENT}};
 	uint64_t inode = 1;
 	struct why why;
 
@@ -145,9 +149,11 @@ test_malformed_answers(void **unused)
 	answer = good;
 	answer.header.nlmsg_type = NLMSG_DONE;
 	assert_int_equal(read_answer(&answer, sizeof(answer), &plain, &inode), ERR_PROTOCOL);
-	assert_int_equal(diag_answer(span_of_bytes(&error, sizeof(error)), &plain, SEQUENCE, &inode, &why), ERR_NOT_FOUND);
+	assert_int_equal(
+	    diag_answer(span_of_bytes(&error, sizeof(error)), &plain, SEQUENCE, &inode, &why), ERR_NOT_FOUND);
 	error.error.error = -EPERM;
-	assert_int_equal(diag_answer(span_of_bytes(&error, sizeof(error)), &plain, SEQUENCE, &inode, &why), ERR_PROTOCOL);
+	assert_int_equal(
+	    diag_answer(span_of_bytes(&error, sizeof(error)), &plain, SEQUENCE, &inode, &why), ERR_PROTOCOL);
 	assert_true(inode == 1);
 }
 

@@ -14,8 +14,8 @@ static const struct {
     {"42 (sleep) S 7" TAIL, OK, {42, 7, 'S', 7}},
     {"42 (a b) c) R 7" TAIL, OK, {42, 7, 'R', 7}},
     {"42 () Z 0" TAIL, OK, {42, 0, 'Z', 7}},
-    {"42 () Z 1) S 7" TAIL, OK, {42, 7, 'S', 7}},		    /* named ") Z 1" */
-    {"42 (x\n9 (y) R 1) S 7" TAIL, OK, {42, 7, 'S', 7}},	    /* and a line of its own */
+    {"42 () Z 1) S 7" TAIL, OK, {42, 7, 'S', 7}},	 /* named ") Z 1" */
+    {"42 (x\n9 (y) R 1) S 7" TAIL, OK, {42, 7, 'S', 7}}, /* and a line of its own */
     {"4294967295 (x) S 4294967295" TAIL, OK, {UINT32_MAX, UINT32_MAX, 'S', 7}},
     {"4294967296 (x) S 7" TAIL, ERR_SYNTAX, {0}},
     {"42 (x) S 4294967296" TAIL, ERR_SYNTAX, {0}},

@@ -12,9 +12,13 @@
 #define PACKET 0x0400
 
 /* Heads of IPv4 with UDP, of its second piece, with ICMP, and with options; of IPv6 with UDP. */
-#define V4(version, offset, protocol) version "\0\0\x1d\0\0" offset "\x40" protocol "\0\0\x08\x08\x08\x08\x01\x02\x03\x04"
+#define V4(version, offset, protocol)                                                                                  \
+	version "\0\0\x1d\0\0" offset "\x40" protocol "\0\0\x08\x08\x08\x08\x01\x02\x03\x04"
 #define PORTS "\x90\xd0\x11\x51\0\x09\0\0x"
-#define V6    "\x60\0\0\0\0\x09\x11\x40" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
+#define V6                                                                                                             \
+	"\x60\0\0\0\0\x09\x11\x40"                                                                                     \
+	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"                                                                   \
+	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
 
 static char bytes[1024];
 static size_t used;

@@ -18,7 +18,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define OPTION_AUTHORIZATION 50000
-#define OPTION_SECRET        50001
+#define OPTION_SECRET	     50001
 
 static const char *protoset_path; /* an encoded FileDescriptorSet of our .proto files */
 
@@ -28,7 +28,7 @@ static const struct {
 	const ProtobufCMessageDescriptor *message;
 	const char *fields[32];
 } messages[] = {
-#define FIELDS(prefix, ...) { &prefix##__descriptor, { __VA_ARGS__ } },
+#define FIELDS(prefix, ...) {&prefix##__descriptor, {__VA_ARGS__}},
 #include "openshell_fields.def"
 };
 
@@ -139,7 +139,7 @@ enum kind { UNARY, SERVER_STREAM, CLIENT_STREAM, BIDI };
 enum auth { AUTH_NONE, AUTH_BEARER, AUTH_SANDBOX, AUTH_DUAL };
 enum role { ROLE_NONE, ROLE_WORKSPACE_USER, ROLE_WORKSPACE_ADMIN, ROLE_PLATFORM_ADMIN };
 
-static const char *const auth_texts[] = { "unauthenticated", "bearer", "sandbox", "dual" };
+static const char *const auth_texts[] = {"unauthenticated", "bearer", "sandbox", "dual"};
 
 static const struct {
 	const char *service, *name;
@@ -151,9 +151,9 @@ static const struct {
 	const char *scope;
 	enum role role;
 } methods[] = {
-#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)    \
-	{ service, #name, kind, #request, #response, sizeof(request), sizeof(response),                       \
-	    &request_prefix##__descriptor, &response_prefix##__descriptor, auth, scope, role },
+#define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)             \
+	{service, #name, kind, #request, #response, sizeof(request), sizeof(response), &request_prefix##__descriptor,  \
+	    &response_prefix##__descriptor, auth, scope, role},
 #include "openshell/methods.def"
 };
 
@@ -173,8 +173,8 @@ static void
 methods_are_those_of_the_services(void **state)
 {
 	static const ProtobufCServiceDescriptor *const services[] = {
-		&openshell__v1__open_shell__descriptor,
-		&openshell__inference__v1__inference__descriptor,
+	    &openshell__v1__open_shell__descriptor,
+	    &openshell__inference__v1__inference__descriptor,
 	};
 	size_t row = 0;
 
@@ -205,8 +205,7 @@ protoset_read(void)
 	assert_true(length > 0 && length < sizeof(bytes));
 	fclose(file);
 
-	Google__Protobuf__FileDescriptorSet *set =
-	    google__protobuf__file_descriptor_set__unpack(NULL, length, bytes);
+	Google__Protobuf__FileDescriptorSet *set = google__protobuf__file_descriptor_set__unpack(NULL, length, bytes);
 	assert_non_null(set);
 	return set;
 }
@@ -244,8 +243,9 @@ assert_method_options(const Google__Protobuf__MethodDescriptorProto *m, size_t r
 	assert_non_null(rule);
 	assert_text(rule->auth_mode, auth_texts[methods[row].auth]);
 	assert_text(rule->scope, methods[row].scope);
-	assert_text(rule->workspace_role,
-	    role == ROLE_WORKSPACE_USER ? "user" : role == ROLE_WORKSPACE_ADMIN ? "admin" : "");
+	assert_text(rule->workspace_role, role == ROLE_WORKSPACE_USER	 ? "user"
+					  : role == ROLE_WORKSPACE_ADMIN ? "admin"
+									 : "");
 	assert_text(rule->global_role, role == ROLE_PLATFORM_ADMIN ? "platform_admin" : "");
 	openshell__options__v1__authorization_rule__free_unpacked(rule, NULL);
 }
@@ -270,6 +270,7 @@ methods_have_the_options_of_the_services(void **state)
 	google__protobuf__file_descriptor_set__free_unpacked(set, NULL);
 }
 
+/* clang-format off */
 static const char *const secrets[] = {
 	"openshell.v1.IssueSandboxTokenResponse.token",
 	"openshell.v1.RefreshSandboxTokenResponse.token",
@@ -284,6 +285,7 @@ static const char *const secrets[] = {
 	"openshell.datamodel.v1.Provider.credentials",
 	"openshell.inference.v1.ResolvedRoute.api_key",
 };
+/* clang-format on */
 
 static size_t
 secrets_in(const char *package, const Google__Protobuf__DescriptorProto *message)
@@ -330,23 +332,23 @@ static void
 bytes_are_as_other_programs_write_them(void **state)
 {
 	static const uint8_t want[] = {
-		0x12, 0x02, 'a', 'b',					/* name = "ab" */
-		0x1a, 0x06, 0x0a, 0x01, 'k', 0x12, 0x01, 'v',		/* labels = { k: v } */
-		0x2a, 0x01, 'w',					/* workspace = "w" */
+	    0x12, 0x02, 'a', 'b',			  /* name = "ab" */
+	    0x1a, 0x06, 0x0a, 0x01, 'k', 0x12, 0x01, 'v', /* labels = { k: v } */
+	    0x2a, 0x01, 'w',				  /* workspace = "w" */
 	};
 	Openshell__V1__CreateSandboxRequest__LabelsEntry label =
 	    OPENSHELL__V1__CREATE_SANDBOX_REQUEST__LABELS_ENTRY__INIT;
-	Openshell__V1__CreateSandboxRequest__LabelsEntry *labels[] = { &label };
+	Openshell__V1__CreateSandboxRequest__LabelsEntry *labels[] = {&label};
 	Openshell__V1__CreateSandboxRequest request = OPENSHELL__V1__CREATE_SANDBOX_REQUEST__INIT;
 	uint8_t have[64];
 
 	(void)state;
-	label.key = (char[]){ "k" };
-	label.value = (char[]){ "v" };
-	request.name = (char[]){ "ab" };
+	label.key = (char[]){"k"};
+	label.value = (char[]){"v"};
+	request.name = (char[]){"ab"};
 	request.n_labels = 1;
 	request.labels = labels;
-	request.workspace = (char[]){ "w" };
+	request.workspace = (char[]){"w"};
 	assert_int_equal(openshell__v1__create_sandbox_request__get_packed_size(&request), sizeof(want));
 	assert_int_equal(openshell__v1__create_sandbox_request__pack(&request, have), sizeof(want));
 	assert_memory_equal(have, want, sizeof(want));
@@ -355,7 +357,7 @@ bytes_are_as_other_programs_write_them(void **state)
 static void
 an_unknown_enum_number_is_kept(void **state)
 {
-	static const uint8_t bytes[] = { 0x30, 0xff, 0x01 }; /* phase = 255, a number no release has */
+	static const uint8_t bytes[] = {0x30, 0xff, 0x01}; /* phase = 255, a number no release has */
 	Openshell__V1__SandboxStatus *status = openshell__v1__sandbox_status__unpack(NULL, sizeof(bytes), bytes);
 	uint8_t again[8];
 
@@ -376,8 +378,8 @@ ports_may_come_packed_or_one_by_one(void **state)
 		size_t length;
 		uint8_t bytes[8];
 	} cases[] = {
-		{ 5, { 0x4a, 0x03, 0x50, 0xbb, 0x03 } },		/* packed */
-		{ 5, { 0x48, 0x50, 0x48, 0xbb, 0x03 } },		/* each with its tag */
+	    {5, {0x4a, 0x03, 0x50, 0xbb, 0x03}}, /* packed */
+	    {5, {0x48, 0x50, 0x48, 0xbb, 0x03}}, /* each with its tag */
 	};
 
 	(void)state;
@@ -400,13 +402,13 @@ broken_bytes_are_refused(void **state)
 		size_t length;
 		uint8_t bytes[4];
 	} cases[] = {
-		{ 2, { 0x12, 0x02 } },			/* a name of two bytes that are not there */
-		{ 3, { 0x12, 0x02, 'a' } },		/* one byte short */
-		{ 1, { 0x12 } },			/* a tag and no more */
-		{ 2, { 0x0a, 0x80 } },			/* a length that does not end */
-		{ 2, { 0x00, 0x00 } },			/* number 0 does not exist */
-		{ 2, { 0x13, 0x14 } },			/* groups are not taken */
-		{ 4, { 0x0a, 0x02, 0x0a, 0x05 } },	/* an inner message that is too long for the outer */
+	    {2, {0x12, 0x02}},		   /* a name of two bytes that are not there */
+	    {3, {0x12, 0x02, 'a'}},	   /* one byte short */
+	    {1, {0x12}},		   /* a tag and no more */
+	    {2, {0x0a, 0x80}},		   /* a length that does not end */
+	    {2, {0x00, 0x00}},		   /* number 0 does not exist */
+	    {2, {0x13, 0x14}},		   /* groups are not taken */
+	    {4, {0x0a, 0x02, 0x0a, 0x05}}, /* an inner message that is too long for the outer */
 	};
 
 	(void)state;
@@ -417,7 +419,7 @@ broken_bytes_are_refused(void **state)
 static void
 a_oneof_holds_what_came_last(void **state)
 {
-	static const uint8_t bytes[] = { 0x12, 0x01, 'x', 0x0a, 0x00 }; /* data = "x", then init = {} */
+	static const uint8_t bytes[] = {0x12, 0x01, 'x', 0x0a, 0x00}; /* data = "x", then init = {} */
 	Openshell__V1__RelayFrame *frame = openshell__v1__relay_frame__unpack(NULL, sizeof(bytes), bytes);
 
 	(void)state;
@@ -436,17 +438,17 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields_are_those_of_the_interface),
-		cmocka_unit_test(nothing_is_required),
-		cmocka_unit_test(methods_name_their_messages),
-		cmocka_unit_test(methods_are_those_of_the_services),
-		cmocka_unit_test(methods_have_the_options_of_the_services),
-		cmocka_unit_test(secrets_are_marked),
-		cmocka_unit_test(bytes_are_as_other_programs_write_them),
-		cmocka_unit_test(an_unknown_enum_number_is_kept),
-		cmocka_unit_test(ports_may_come_packed_or_one_by_one),
-		cmocka_unit_test(broken_bytes_are_refused),
-		cmocka_unit_test(a_oneof_holds_what_came_last),
+	    cmocka_unit_test(fields_are_those_of_the_interface),
+	    cmocka_unit_test(nothing_is_required),
+	    cmocka_unit_test(methods_name_their_messages),
+	    cmocka_unit_test(methods_are_those_of_the_services),
+	    cmocka_unit_test(methods_have_the_options_of_the_services),
+	    cmocka_unit_test(secrets_are_marked),
+	    cmocka_unit_test(bytes_are_as_other_programs_write_them),
+	    cmocka_unit_test(an_unknown_enum_number_is_kept),
+	    cmocka_unit_test(ports_may_come_packed_or_one_by_one),
+	    cmocka_unit_test(broken_bytes_are_refused),
+	    cmocka_unit_test(a_oneof_holds_what_came_last),
 	};
 
 	if (argc != 2) {

@@ -10,18 +10,20 @@
 #include "common/provider/profile.h"
 #include "common/provider/profile_read.h"
 
-#define TOP	     "id: a-b2\ncategory: other\n"
-#define ONE(rest)    TOP "credentials:\n  - {name: t, env_vars: [T]" rest "}\n"
-#define AT(rest)     TOP "endpoints: [{host: a.test, port: 443" rest "}]\nbinaries: [/x]\n"
-#define WITH(rest)   TOP "credentials: [{name: t, env_vars: [T]}]\nendpoints: [{host: a.test, port: 443" rest "}]\nbinaries: [/x]\n"
+#define TOP	  "id: a-b2\ncategory: other\n"
+#define ONE(rest) TOP "credentials:\n  - {name: t, env_vars: [T]" rest "}\n"
+#define AT(rest)  TOP "endpoints: [{host: a.test, port: 443" rest "}]\nbinaries: [/x]\n"
+#define WITH(rest)                                                                                                     \
+	TOP "credentials: [{name: t, env_vars: [T]}]\nendpoints: [{host: a.test, port: 443" rest "}]\nbinaries: [/x]\n"
 #define FRESH(rest)  ONE(", refresh: {" rest "}")
 #define GRANT(rest)  ONE(", token_grant: {token_endpoint: 'https://t.test/token'}" rest)
 #define GRANTED(url) ONE(", token_grant: {token_endpoint: '" url "'}")
 #define OVER(rest)   ONE(", token_grant: {token_endpoint: 'https://t.test', audience_overrides: [" rest "]}")
 #define STS(vars, outputs)                                                                                             \
-	TOP "credentials:\n  - {name: k, env_vars: [" vars "], refresh: {strategy: aws_sts_assume_role, additional_outputs: [" \
-	outputs "]}}\n  - {name: s, env_vars: [AWS_SECRET_ACCESS_KEY]}\n  - {name: o, env_vars: [AWS_SESSION_TOKEN]}\n"     \
-	"  - {name: two, env_vars: [X, Y]}\n  - {name: own, env_vars: [Z], refresh: {strategy: external}}\n"
+	TOP "credentials:\n  - {name: k, env_vars: [" vars                                                             \
+	    "], refresh: {strategy: aws_sts_assume_role, additional_outputs: [" outputs                                \
+	    "]}}\n  - {name: s, env_vars: [AWS_SECRET_ACCESS_KEY]}\n  - {name: o, env_vars: [AWS_SESSION_TOKEN]}\n"    \
+	    "  - {name: two, env_vars: [X, Y]}\n  - {name: own, env_vars: [Z], refresh: {strategy: external}}\n"
 #define S_OK "{output: secret_access_key, credential: s}"
 #define O_OK "{output: session_token, credential: o}"
 
@@ -67,7 +69,8 @@ static const struct {
     {ONE(", auth_style: query"), "credentials[0].query_param", "query needs it"},
     {ONE(", auth_style: path"), "credentials[0].path_template", "path needs it"},
     {ONE(", auth_style: path, path_template: /bot"), "credentials[0].path_template", "exactly once"},
-    {ONE(", auth_style: path, path_template: '/{credential}/{credential}'"), "credentials[0].path_template", "exactly once"},
+    {ONE(", auth_style: path, path_template: '/{credential}/{credential}'"), "credentials[0].path_template",
+	"exactly once"},
     {ONE(", auth_style: path, path_template: '/bot{credential}/x'"), NULL, NULL},
     /* refresh */
     {FRESH("strategy: external"), NULL, NULL},
@@ -84,11 +87,16 @@ static const struct {
     {STS("OTHER", S_OK ", " O_OK), "credentials[0].env_vars", "AWS_ACCESS_KEY_ID"},
     {STS("AWS_ACCESS_KEY_ID", S_OK), "credentials[0].refresh.additional_outputs", "session_token is missing"},
     {STS("AWS_ACCESS_KEY_ID", S_OK ", " O_OK ", " O_OK), "credentials[0].refresh.additional_outputs[2]", "twice"},
-    {STS("AWS_ACCESS_KEY_ID", S_OK ", " O_OK ", {output: x, credential: s}"), "credentials[0].refresh.additional_outputs[2]", "not known"},
-    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: none}, " O_OK), "credentials[0].refresh.additional_outputs[0]", "none of this profile"},
-    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: two}, " O_OK), "credentials[0].refresh.additional_outputs[0]", "exactly one"},
-    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: own}, " O_OK), "credentials[0].refresh.additional_outputs[0]", "refresh of its own"},
-    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: o}, " O_OK), "credentials[0].refresh.additional_outputs[0]", "must fill AWS_SECRET"},
+    {STS("AWS_ACCESS_KEY_ID", S_OK ", " O_OK ", {output: x, credential: s}"),
+	"credentials[0].refresh.additional_outputs[2]", "not known"},
+    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: none}, " O_OK),
+	"credentials[0].refresh.additional_outputs[0]", "none of this profile"},
+    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: two}, " O_OK),
+	"credentials[0].refresh.additional_outputs[0]", "exactly one"},
+    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: own}, " O_OK),
+	"credentials[0].refresh.additional_outputs[0]", "refresh of its own"},
+    {STS("AWS_ACCESS_KEY_ID", "{output: secret_access_key, credential: o}, " O_OK),
+	"credentials[0].refresh.additional_outputs[0]", "must fill AWS_SECRET"},
     /* token grants */
     {GRANT(""), NULL, NULL},
     {GRANT(", auth_style: bearer, header_name: authorization"), NULL, NULL},
@@ -103,7 +111,8 @@ static const struct {
     {GRANTED("http://x.y.z.svc/t"), "credentials[0].token_grant.token_endpoint", "https"},
     {GRANTED("http://localhost/t"), NULL, NULL},
     {OVER("{host: a.test, audience: x}, {host: b.test, audience: y}"), NULL, NULL},
-    {OVER("{host: a.test, audience: x}, {host: a.test, audience: y}"), "credentials[0].token_grant.audience_overrides[1]", "equally"},
+    {OVER("{host: a.test, audience: x}, {host: a.test, audience: y}"),
+	"credentials[0].token_grant.audience_overrides[1]", "equally"},
     {OVER("{host: a.test, port: 1}, {host: a.test, port: 2}"), NULL, NULL},
     {OVER("{host: a.test, port: 1}, {host: a.test}"), "credentials[0].token_grant.audience_overrides[1]", "equally"},
     {OVER("{audience: x}"), "credentials[0].token_grant.audience_overrides[0]", "host is missing"},
@@ -115,7 +124,8 @@ static const struct {
     {AT(", protocol: rest, rules: []"), "", "empty list"},
     {AT(", protocol: rest, access: full, deny_rules: []"), "", "empty list"},
     {AT(", protocol: tcp, access: full"), "endpoints[0].access", "protocol tcp takes no settings"},
-    {AT(", protocol: mcp, rules: [{allow: {method: tools/list, tool: x}}]"), "endpoints[0].rules[0].allow.tool", "tools/call"},
+    {AT(", protocol: mcp, rules: [{allow: {method: tools/list, tool: x}}]"), "endpoints[0].rules[0].allow.tool",
+	"tools/call"},
     {AT(", credential_binding: {provider: x}"), "endpoints[0].credential_binding", "belongs to a sandbox's policy"},
     {AT(", protocol: json-rpc, json_rpc_max_body_bytes: 10, rules: [{allow: {method: a}}]"), NULL, NULL},
     {AT(", protocol: ftp"), "endpoints[0].protocol", "unknown protocol"},
@@ -124,7 +134,8 @@ static const struct {
     {TOP "endpoints: [{host: a.test}]\nbinaries: [/x]\n", "endpoints[0].port", "1 to 65535"},
     {TOP "endpoints: [{host: a.test, port: 65536}]\nbinaries: [/x]\n", "endpoints[0].port", "65535"},
     {TOP "endpoints: [{host: a.test, port: 443}]\nbinaries: ['']\n", "binaries[0].path", "is missing"},
-    {TOP "endpoints: [{host: a.test, port: 443, protocol: rest, access: full}, {host: a.test, port: 443, protocol: rest, access: full, tls: skip}]\nbinaries: [/x]\n",
+    {TOP
+	"endpoints: [{host: a.test, port: 443, protocol: rest, access: full}, {host: a.test, port: 443, protocol: rest, access: full, tls: skip}]\nbinaries: [/x]\n",
 	"endpoints", "ambiguity"},
     {WITH(", protocol: rest, access: full"), NULL, NULL},
     {WITH(""), "endpoints[0].protocol", "needs an inspected protocol"},
@@ -156,7 +167,8 @@ each_rule_is_kept(void **state)
 			assert_string_equal(item->source, "p.yaml");
 		}
 		if (cases[i].field != NULL && !found)
-			fail_msg("%s\n%s: %s, and said was: %s", cases[i].text, cases[i].field, cases[i].words, why.text);
+			fail_msg(
+			    "%s\n%s: %s, and said was: %s", cases[i].text, cases[i].field, cases[i].words, why.text);
 	}
 }
 
@@ -168,9 +180,10 @@ findings_have_their_line(void **state)
 	Profile *profile;
 
 	(void)state;
-	assert_int_equal(provider_profile_read(SPAN("id: a\ncategory: other\nendpoints:\n  - host: a.test\n    port: 443\n"
-						    "    protocol: ftp\nbinaries: [/x]\n"),
-			     "p", &findings, &profile, NULL),
+	assert_int_equal(
+	    provider_profile_read(SPAN("id: a\ncategory: other\nendpoints:\n  - host: a.test\n    port: 443\n"
+				       "    protocol: ftp\nbinaries: [/x]\n"),
+		"p", &findings, &profile, NULL),
 	    ERR_INVALID);
 	assert_int_equal(findings.count, 1);
 	assert_int_equal(findings.items[0].line, 6);
@@ -188,7 +201,9 @@ not_yaml_is_said_in_why(void **state)
 	(void)state;
 	assert_int_equal(provider_profile_read(SPAN("a: [1\n"), "p", &findings, &profile, &why), ERR_SYNTAX);
 	assert_non_null(strstr(why.text, "line "));
-	assert_int_equal(provider_profile_read(SPAN("{\"id\": \"json-too\", \"category\": \"OTHER\"}"), "p", &findings, &profile, &why), OK);
+	assert_int_equal(provider_profile_read(
+			     SPAN("{\"id\": \"json-too\", \"category\": \"OTHER\"}"), "p", &findings, &profile, &why),
+	    OK);
 	assert_string_equal(profile->id, "json-too");
 }
 
@@ -198,7 +213,8 @@ what_comes_together(void **state)
 	auto_arena struct arena arena = {0};
 	struct profile_findings findings = {.arena = &arena};
 	Profile a = OPENSHELL__V1__PROVIDER_PROFILE__INIT, b = OPENSHELL__V1__PROVIDER_PROFILE__INIT;
-	Item one = OPENSHELL__V1__PROVIDER_PROFILE_IMPORT_ITEM__INIT, two = one, three = one, *items[] = {&one, &two, &three};
+	Item one = OPENSHELL__V1__PROVIDER_PROFILE_IMPORT_ITEM__INIT, two = one, three = one,
+	     *items[] = {&one, &two, &three};
 	Diagnostic **list;
 	size_t n;
 
@@ -249,8 +265,8 @@ what_may_be_empty(void **state)
 	static const struct {
 		const char *id;
 		enum err want;
-	} rows[] = {{"aws", OK}, {"aws-s3", OK}, {"google-cloud", OK}, {"google-vertex-ai", OK}, {"github", ERR_INVALID},
-	    {"aws-bedrock", ERR_INVALID}, {"pypi", ERR_INVALID}, {"codex", ERR_INVALID}};
+	} rows[] = {{"aws", OK}, {"aws-s3", OK}, {"google-cloud", OK}, {"google-vertex-ai", OK},
+	    {"github", ERR_INVALID}, {"aws-bedrock", ERR_INVALID}, {"pypi", ERR_INVALID}, {"codex", ERR_INVALID}};
 	struct provider_profiles profiles;
 
 	(void)state;

@@ -39,21 +39,22 @@ policy_of(const char *text)
 	return policy;
 }
 
-#define HUB                                                                                                            \
-	"id: hub\ncategory: other\ncredentials: [{name: t, env_vars: [HUB_TOKEN]}]\nendpoints:\n"                       \
+#define HUB                                                                                                                \
+	"id: hub\ncategory: other\ncredentials: [{name: t, env_vars: [HUB_TOKEN]}]\nendpoints:\n"                          \
 	"  - {host: api.hub.test, ports: [443, 8443], path: /v1/**, protocol: rest, access: full, enforcement: enforce}\n" \
-	"  - {host: hub.test, port: 443, path: '**', protocol: rest, access: full, enforcement: enforce}\n"              \
+	"  - {host: hub.test, port: 443, path: '**', protocol: rest, access: full, enforcement: enforce}\n"                \
 	"binaries: [/usr/bin/curl]\n"
-#define BARE  "id: bare\ncategory: other\ncredentials: [{name: t, env_vars: [BARE_TOKEN]}]\n"
+#define BARE "id: bare\ncategory: other\ncredentials: [{name: t, env_vars: [BARE_TOKEN]}]\n"
 #define BOUND                                                                                                          \
-	"version: 1\nnetwork_policies: {a: {endpoints: [{host: bare.test, port: 443, protocol: rest, access: full, "    \
+	"version: 1\nnetwork_policies: {a: {endpoints: [{host: bare.test, port: 443, protocol: rest, access: full, "   \
 	"enforcement: enforce, credential_binding: {provider: mine}}], binaries: [{path: /x}]}}\n"
 #define SIGNED                                                                                                         \
-	"version: 1\nnetwork_policies: {a: {endpoints: [{host: s3.test, port: 443, protocol: rest, access: full, "      \
+	"version: 1\nnetwork_policies: {a: {endpoints: [{host: s3.test, port: 443, protocol: rest, access: full, "     \
 	"enforcement: enforce, credential_signing: sigv4, signing_service: s3}], binaries: [{path: /x}]}}\n"
 #define PLAIN "version: 1\n"
 
-static const struct provider_key hub_key = {"HUB_TOKEN", 0, true, false, NULL}, bare_key = {"BARE_TOKEN", 0, true, false, NULL};
+static const struct provider_key hub_key = {"HUB_TOKEN", 0, true, false, NULL},
+				 bare_key = {"BARE_TOKEN", 0, true, false, NULL};
 
 static enum err
 ask(const struct provider_attached *attached, size_t n, const char *policy, struct provider_plan *plan, struct why *why)
@@ -96,11 +97,17 @@ bindings_come_of_the_profile(void **state)
 static void
 what_has_no_profile_disturbs_nobody(void **state)
 {
-	static const struct provider_key keys[] = {{"OPENAI_API_KEY", 0, true, false, NULL}, {"HUB_TOKEN", 0, true, false, NULL}};
+	static const struct provider_key keys[] = {
+	    {"OPENAI_API_KEY", 0, true, false, NULL}, {"HUB_TOKEN", 0, true, false, NULL}};
 	const struct provider_attached attached[] = {
 	    {.name = "ai", .id = "1", .type = "openai", .keys = keys, .keys_count = 2},
 	    {.name = "hub", .id = "2", .type = "hub", .profile = profile_of(HUB), .keys = &hub_key, .keys_count = 1},
-	    {.name = "bare", .id = "3", .type = "bare", .profile = profile_of(BARE), .keys = &bare_key, .keys_count = 1}};
+	    {.name = "bare",
+		.id = "3",
+		.type = "bare",
+		.profile = profile_of(BARE),
+		.keys = &bare_key,
+		.keys_count = 1}};
 	struct provider_plan plan;
 
 	(void)state;
@@ -135,13 +142,13 @@ what_does_not_go_together(void **state)
 	static const struct provider_key project = {"GCP_PROJECT_ID", 0, true, false, NULL};
 	static const struct provider_pair config = {"GCP_PROJECT_ID", "p"};
 	const Profile *hub = profile_of(HUB), *bare = profile_of(BARE);
-	const struct provider_attached two_hubs[] = {
-	    {.name = "h1", .id = "1", .type = "hub", .profile = hub, .keys = &hub_key, .keys_count = 1},
-	    {.name = "h2", .id = "2", .type = "hub", .profile = hub, .keys = &hub_key, .keys_count = 1}},
-				       plain[] = {{.name = "h", .id = "1", .type = "hub", .profile = hub, .keys = &project, .keys_count = 1},
-					   {.name = "g", .id = "2", .type = "google-cloud", .profile = bare, .config = &config, .config_count = 1}},
-				       mine_hub = {.name = "mine", .id = "1", .type = "hub", .profile = hub, .keys = aws, .keys_count = 2},
-				       mine_none = {.name = "mine", .id = "1", .type = "openai", .keys = aws, .keys_count = 2};
+	const struct provider_attached two_hubs
+	    [] = {{.name = "h1", .id = "1", .type = "hub", .profile = hub, .keys = &hub_key, .keys_count = 1},
+		{.name = "h2", .id = "2", .type = "hub", .profile = hub, .keys = &hub_key, .keys_count = 1}},
+    plain[] = {{.name = "h", .id = "1", .type = "hub", .profile = hub, .keys = &project, .keys_count = 1},
+	    {.name = "g", .id = "2", .type = "google-cloud", .profile = bare, .config = &config, .config_count = 1}},
+    mine_hub = {.name = "mine", .id = "1", .type = "hub", .profile = hub, .keys = aws, .keys_count = 2},
+    mine_none = {.name = "mine", .id = "1", .type = "openai", .keys = aws, .keys_count = 2};
 	const struct {
 		const struct provider_attached *attached;
 		size_t n;
@@ -200,8 +207,10 @@ expired_and_reserved_keys(void **state)
 static void
 configuration_becomes_variables(void **state)
 {
-	static const struct provider_pair config[] = {{"VERTEX_AI_PROJECT_ID", "proj-1"}, {"VERTEX_AI_REGION", "eu"}, {"X", "y"}};
-	struct provider_attached attached = {.name = "v", .id = "1", .type = "google-vertex-ai", .config = config, .config_count = 3};
+	static const struct provider_pair config[] = {
+	    {"VERTEX_AI_PROJECT_ID", "proj-1"}, {"VERTEX_AI_REGION", "eu"}, {"X", "y"}};
+	struct provider_attached attached = {
+	    .name = "v", .id = "1", .type = "google-vertex-ai", .config = config, .config_count = 3};
 	struct provider_plan plan;
 	const char **lines;
 	size_t n;
@@ -230,7 +239,8 @@ too_many_are_refused(void **state)
 static void
 handles_are_of_one_credential(void **state)
 {
-	static const struct provider_binding a[] = {{"a", 443, ""}, {"b", 443, "/x"}}, b[] = {{"b", 443, "/x"}, {"a", 443, ""}, {"a", 443, ""}},
+	static const struct provider_binding a[] = {{"a", 443, ""}, {"b", 443, "/x"}},
+					     b[] = {{"b", 443, "/x"}, {"a", 443, ""}, {"a", 443, ""}},
 					     c[] = {{"a", 444, ""}, {"b", 443, "/x"}};
 	const struct provider_identity base = {"box", "id", "KEY", "", a, 2};
 	struct provider_identity other[] = {base, base, base, base, base, base};
@@ -260,8 +270,8 @@ handles_are_of_one_credential(void **state)
 }
 
 #define GRANT(host, path, port)                                                                                        \
-	"id: g\ncategory: other\ncredentials: [{name: t, token_grant: {token_endpoint: 'https://t.test'}}]\n"           \
-	"endpoints: [{host: '" host "', port: " port ", path: '" path                                                   \
+	"id: g\ncategory: other\ncredentials: [{name: t, token_grant: {token_endpoint: 'https://t.test'}}]\n"          \
+	"endpoints: [{host: '" host "', port: " port ", path: '" path                                                  \
 	"', protocol: rest, access: full, enforcement: enforce}]\nbinaries: [/x]\n"
 
 static void
@@ -274,14 +284,15 @@ grants_are_told_apart(void **state)
 	    {GRANT("a.test", "", "443"), GRANT("a.test", "", "443"), ERR_STATE},
 	    {GRANT("a.test", "", "443"), GRANT("a.test", "", "444"), OK},
 	    {GRANT("a.test", "", "443"), GRANT("b.test", "", "443"), OK},
-	    {GRANT("a.test", "", "443"), GRANT("a.test", "/x/**", "443"), OK},     /* the longer one wins */
-	    {GRANT("*.b.test", "", "443"), GRANT("a.b.test", "", "443"), OK},      /* the exact one wins */
+	    {GRANT("a.test", "", "443"), GRANT("a.test", "/x/**", "443"), OK}, /* the longer one wins */
+	    {GRANT("*.b.test", "", "443"), GRANT("a.b.test", "", "443"), OK},  /* the exact one wins */
 	    {GRANT("a.test", "/x/*", "443"), GRANT("a.test", "/*/y", "443"), ERR_STATE},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct provider_attached attached[] = {{.name = "a", .id = "1", .type = "g", .profile = profile_of(cases[i].a)},
+		const struct provider_attached attached[] = {
+		    {.name = "a", .id = "1", .type = "g", .profile = profile_of(cases[i].a)},
 		    {.name = "b", .id = "2", .type = "g", .profile = profile_of(cases[i].b)}};
 		struct provider_plan plan;
 
@@ -293,10 +304,12 @@ grants_are_told_apart(void **state)
 
 /* What the profile says of a credential, and what endpoints ask for, becomes where it may stand. */
 #define STYLED(style, more)                                                                                            \
-	"id: s\ncategory: other\ncredentials: [{name: t, env_vars: [K]" style "}]\n"                                    \
-	"endpoints: [{host: api.s.test, port: 443, protocol: rest, access: full, enforcement: enforce" more "}]\nbinaries: [/x]\n"
+	"id: s\ncategory: other\ncredentials: [{name: t, env_vars: [K]" style "}]\n"                                   \
+	"endpoints: [{host: api.s.test, port: 443, protocol: rest, access: full, enforcement: enforce" more            \
+	"}]\nbinaries: [/x]\n"
 #define ASKS(host, port, what)                                                                                         \
-	"version: 1\nnetwork_policies: {a: {endpoints: [{host: '" host "', port: " port ", protocol: rest, access: full, " \
+	"version: 1\nnetwork_policies: {a: {endpoints: [{host: '" host "', port: " port                                \
+	", protocol: rest, access: full, "                                                                             \
 	"enforcement: enforce, " what "}], binaries: [{path: /x}]}}\n"
 #define WIDE (SECRET_IN_FIELD | SECRET_IN_BASIC | SECRET_IN_QUERY | SECRET_IN_PATH)
 #define HEAD (SECRET_IN_FIELD | SECRET_IN_BASIC)
@@ -311,17 +324,24 @@ places_come_of_the_profile_and_of_endpoints(void **state)
 	} cases[] = {
 	    {STYLED("", ""), PLAIN, WIDE, "", ""},
 	    {STYLED(", auth_style: bearer, header_name: Authorization", ""), PLAIN, WIDE, "", ""},
-	    {STYLED(", exact_place: false, auth_style: path, path_template: '/bot{credential}'", ""), PLAIN, WIDE, "", ""},
-	    {STYLED(", exact_place: true, auth_style: bearer, header_name: Authorization", ""), PLAIN, HEAD, "authorization", ""},
-	    {STYLED(", exact_place: true, auth_style: header, header_name: X-Api-Key", ""), PLAIN, HEAD, "x-api-key", ""},
+	    {STYLED(", exact_place: false, auth_style: path, path_template: '/bot{credential}'", ""), PLAIN, WIDE, "",
+		""},
+	    {STYLED(", exact_place: true, auth_style: bearer, header_name: Authorization", ""), PLAIN, HEAD,
+		"authorization", ""},
+	    {STYLED(", exact_place: true, auth_style: header, header_name: X-Api-Key", ""), PLAIN, HEAD, "x-api-key",
+		""},
 	    {STYLED(", exact_place: true, auth_style: basic", ""), PLAIN, HEAD, "authorization", ""},
 	    {STYLED(", exact_place: true, auth_style: query, query_param: key", ""), PLAIN, SECRET_IN_QUERY, "", "key"},
-	    {STYLED(", exact_place: true, auth_style: path, path_template: '/bot{credential}'", ""), PLAIN, SECRET_IN_PATH, "", ""},
+	    {STYLED(", exact_place: true, auth_style: path, path_template: '/bot{credential}'", ""), PLAIN,
+		SECRET_IN_PATH, "", ""},
 	    {STYLED("", ", request_body_credential_rewrite: true"), PLAIN, WIDE | SECRET_IN_BODY, "", ""},
-	    {STYLED(", exact_place: true, auth_style: basic", ", websocket_credential_rewrite: true"), PLAIN, HEAD | SECRET_IN_MESSAGE, "authorization", ""},
+	    {STYLED(", exact_place: true, auth_style: basic", ", websocket_credential_rewrite: true"), PLAIN,
+		HEAD | SECRET_IN_MESSAGE, "authorization", ""},
 	    {STYLED("", ", credential_signing: sigv4, signing_service: s3"), NULL, WIDE | SECRET_IN_SIGNATURE, "", ""},
-	    {STYLED("", ""), ASKS("api.s.test", "443", "request_body_credential_rewrite: true"), WIDE | SECRET_IN_BODY, "", ""},
-	    {STYLED("", ""), ASKS("*.s.test", "443", "request_body_credential_rewrite: true"), WIDE | SECRET_IN_BODY, "", ""},
+	    {STYLED("", ""), ASKS("api.s.test", "443", "request_body_credential_rewrite: true"), WIDE | SECRET_IN_BODY,
+		"", ""},
+	    {STYLED("", ""), ASKS("*.s.test", "443", "request_body_credential_rewrite: true"), WIDE | SECRET_IN_BODY,
+		"", ""},
 	    {STYLED("", ""), ASKS("api.s.test", "444", "request_body_credential_rewrite: true"), WIDE, "", ""},
 	    {STYLED("", ""), ASKS("*.t.test", "443", "request_body_credential_rewrite: true"), WIDE, "", ""},
 	    {STYLED("", ""), ASKS("api.s.test", "443", "request_body_credential_rewrite: false"), WIDE, "", ""},
@@ -330,8 +350,12 @@ places_come_of_the_profile_and_of_endpoints(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct provider_attached attached = {.name = "s", .id = "1", .type = "s", .profile = profile_of(cases[i].profile),
-		    .keys = &key, .keys_count = 1};
+		const struct provider_attached attached = {.name = "s",
+		    .id = "1",
+		    .type = "s",
+		    .profile = profile_of(cases[i].profile),
+		    .keys = &key,
+		    .keys_count = 1};
 		struct provider_plan plan;
 		struct why why = {0};
 
@@ -345,7 +369,7 @@ places_come_of_the_profile_and_of_endpoints(void **state)
 }
 
 #define TOKEN(credential, grant)                                                                                       \
-	"id: g\ncategory: other\ncredentials: [{name: t" credential ", token_grant: {" grant "}}]\n"                    \
+	"id: g\ncategory: other\ncredentials: [{name: t" credential ", token_grant: {" grant "}}]\n"                   \
 	"endpoints: [{host: a.test, port: 443, protocol: rest, access: full, enforcement: enforce}]\nbinaries: [/x]\n"
 
 static void
@@ -358,19 +382,23 @@ grants_are_planned(void **state)
 		uint32_t ttl_s;
 	} cases[] = {
 	    {TOKEN("", "token_endpoint: 'https://t.test/token'"), "authorization", true, "https://t.test/token", 0},
-	    {TOKEN(", auth_style: header, header_name: X-Token", "token_endpoint: 'https://t.test/token', cache_ttl_seconds: 60"),
+	    {TOKEN(", auth_style: header, header_name: X-Token",
+		 "token_endpoint: 'https://t.test/token', cache_ttl_seconds: 60"),
 		"x-token", false, "https://t.test/token", 60},
-	    {TOKEN(", auth_style: bearer, header_name: Proxy-Token", "token_endpoint: 'https://t.test/t', cache_ttl_seconds: 1000000"),
+	    {TOKEN(", auth_style: bearer, header_name: Proxy-Token",
+		 "token_endpoint: 'https://t.test/t', cache_ttl_seconds: 1000000"),
 		"proxy-token", true, "https://t.test/t", 86400},
-	    {TOKEN("", "token_endpoint: 'https://k.test/auth/realms/dev/protocol/openid-connect/token'"), "authorization", true,
-		"https://k.test/auth/realms/dev", 0},
-	    {TOKEN("", "token_endpoint: 'https://k.test/realms/dev'"), "authorization", true, "https://k.test/realms/dev", 0},
+	    {TOKEN("", "token_endpoint: 'https://k.test/auth/realms/dev/protocol/openid-connect/token'"),
+		"authorization", true, "https://k.test/auth/realms/dev", 0},
+	    {TOKEN("", "token_endpoint: 'https://k.test/realms/dev'"), "authorization", true,
+		"https://k.test/realms/dev", 0},
 	    {TOKEN("", "token_endpoint: 'https://t.test/t', jwt_svid_audience: me"), "authorization", true, "me", 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct provider_attached attached = {.name = "g", .id = "1", .type = "g", .profile = profile_of(cases[i].profile)};
+		const struct provider_attached attached = {
+		    .name = "g", .id = "1", .type = "g", .profile = profile_of(cases[i].profile)};
 		struct provider_plan plan;
 
 		assert_int_equal(ask(&attached, 1, PLAIN, &plan, NULL), OK);

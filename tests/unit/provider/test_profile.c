@@ -18,9 +18,10 @@ builtins_are_thirteen_and_clean(void **state)
 		size_t credentials, endpoints, binaries;
 		bool inference;
 	} rows[] = {{"aws", 3, 0, 0, false}, {"aws-bedrock", 4, 0, 0, true}, {"aws-s3", 3, 6, 8, false},
-	    {"claude-code", 1, 3, 2, true}, {"codex", 4, 4, 3, true}, {"copilot", 1, 7, 2, false}, {"cursor", 0, 5, 3, false},
-	    {"deepinfra", 1, 1, 2, true}, {"github", 1, 3, 4, false}, {"google-cloud", 2, 0, 0, false},
-	    {"google-vertex-ai", 3, 4, 0, true}, {"nvidia", 1, 1, 2, true}, {"pypi", 0, 6, 8, false}};
+	    {"claude-code", 1, 3, 2, true}, {"codex", 4, 4, 3, true}, {"copilot", 1, 7, 2, false},
+	    {"cursor", 0, 5, 3, false}, {"deepinfra", 1, 1, 2, true}, {"github", 1, 3, 4, false},
+	    {"google-cloud", 2, 0, 0, false}, {"google-vertex-ai", 3, 4, 0, true}, {"nvidia", 1, 1, 2, true},
+	    {"pypi", 0, 6, 8, false}};
 	struct provider_profiles profiles;
 	struct why why = {0};
 

@@ -11,7 +11,9 @@
 static struct arena arena = {.max_bytes = 16u << 20};
 static struct provider_profiles profiles;
 
+/* clang-format off */
 #define ADC {"client_id", "c"}, {"client_secret", "s"}, {"refresh_token", "r"}
+/* clang-format on */
 
 static const struct {
 	const char *profile, *key;
@@ -25,22 +27,31 @@ static const struct {
     {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC}, {NULL}, OK, NULL},
     {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 0, false, {ADC}, {"client_id"}, OK, NULL},
     {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"scopes", "a b,c"}}, {NULL}, OK, NULL},
-    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 4, false, {ADC}, {NULL}, ERR_INVALID, "by oauth2_refresh_token, not by oauth2_client"},
-    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {{"client_id", "c"}, {"client_secret", "s"}}, {NULL}, ERR_INVALID, "refresh_token is missing"},
-    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"token_url", "https://evil.test"}}, {NULL}, ERR_INVALID, "token_url cannot be given"},
-    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"token_uri", "x"}}, {NULL}, ERR_INVALID, "token_uri cannot be given"},
+    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 4, false, {ADC}, {NULL}, ERR_INVALID,
+	"by oauth2_refresh_token, not by oauth2_client"},
+    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {{"client_id", "c"}, {"client_secret", "s"}}, {NULL},
+	ERR_INVALID, "refresh_token is missing"},
+    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"token_url", "https://evil.test"}}, {NULL}, ERR_INVALID,
+	"token_url cannot be given"},
+    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"token_uri", "x"}}, {NULL}, ERR_INVALID,
+	"token_uri cannot be given"},
     {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC}, {"other"}, ERR_INVALID, "other is marked as secret"},
-    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"max_lifetime_seconds", "0"}}, {NULL}, ERR_INVALID, "max_lifetime_seconds"},
-    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"refresh_before_seconds", "1x"}}, {NULL}, ERR_INVALID, "refresh_before_seconds"},
+    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"max_lifetime_seconds", "0"}}, {NULL}, ERR_INVALID,
+	"max_lifetime_seconds"},
+    {"google-cloud", "GCP_ADC_ACCESS_TOKEN", 3, false, {ADC, {"refresh_before_seconds", "1x"}}, {NULL}, ERR_INVALID,
+	"refresh_before_seconds"},
     {"google-cloud", "OTHER", 3, false, {ADC}, {NULL}, ERR_INVALID, "does not say how OTHER"},
     {"github", "GITHUB_TOKEN", 3, false, {ADC}, {NULL}, ERR_INVALID, "does not say how GITHUB_TOKEN"},
     {NULL, "X", 3, false, {ADC}, {NULL}, ERR_INVALID, "no profile"},
     {"aws", "AWS_ACCESS_KEY_ID", 6, false, {{"role_arn", "a"}}, {NULL}, ERR_STATE, "providers_v2_enabled"},
     {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}}, {NULL}, OK, NULL},
     {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"external_id", "a"}}, {NULL}, ERR_INVALID, "role_arn is missing"},
-    {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}, {"aws_access_key_id", "k"}}, {NULL}, ERR_INVALID, "together"},
-    {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}, {"aws_session_token", "k"}}, {NULL}, ERR_INVALID, "needs the key pair"},
-    {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}, {"sts_endpoint_url", "k"}}, {NULL}, ERR_INVALID, "sts_endpoint_url cannot"},
+    {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}, {"aws_access_key_id", "k"}}, {NULL}, ERR_INVALID,
+	"together"},
+    {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}, {"aws_session_token", "k"}}, {NULL}, ERR_INVALID,
+	"needs the key pair"},
+    {"aws", "AWS_ACCESS_KEY_ID", 6, true, {{"role_arn", "a"}, {"sts_endpoint_url", "k"}}, {NULL}, ERR_INVALID,
+	"sts_endpoint_url cannot"},
     {"aws", "AWS_SECRET_ACCESS_KEY", 6, true, {{"role_arn", "a"}}, {NULL}, ERR_INVALID, "does not say how"},
 };
 
@@ -56,9 +67,11 @@ ask(size_t i, struct refresh_plan *plan, struct why *why)
 	    .secret_keys = cases[i].secrets,
 	};
 
-	while (question.material_count < COUNT(cases[i].material) && cases[i].material[question.material_count].key != NULL)
+	while (question.material_count < COUNT(cases[i].material) &&
+	       cases[i].material[question.material_count].key != NULL)
 		question.material_count++;
-	while (question.secret_keys_count < COUNT(cases[i].secrets) && cases[i].secrets[question.secret_keys_count] != NULL)
+	while (question.secret_keys_count < COUNT(cases[i].secrets) &&
+	       cases[i].secrets[question.secret_keys_count] != NULL)
 		question.secret_keys_count++;
 	return refresh_plan(&question, &arena, plan, why);
 }
@@ -71,7 +84,8 @@ configurations_are_checked(void **state)
 		struct refresh_plan plan = {.strategy = -1};
 		struct why why = {0};
 
-		if (ask(i, &plan, &why) != cases[i].want || (cases[i].words != NULL && strstr(why.text, cases[i].words) == NULL))
+		if (ask(i, &plan, &why) != cases[i].want ||
+		    (cases[i].words != NULL && strstr(why.text, cases[i].words) == NULL))
 			fail_msg("case %zu: %s", i, why.text);
 		assert_true((plan.strategy == -1) == (cases[i].want != OK));
 	}
@@ -114,11 +128,13 @@ discovery_names_variables(void **state)
 	assert_true(provider_discovery_fixed(SPAN("generic"), &list));
 	assert_null(list.credentials[0]);
 	assert_false(provider_discovery_fixed(SPAN("pypi"), &list));
-	assert_int_equal(provider_discovery_profile(provider_profile(&profiles, SPAN("copilot")), &arena, &list, NULL), OK);
+	assert_int_equal(
+	    provider_discovery_profile(provider_profile(&profiles, SPAN("copilot")), &arena, &list, NULL), OK);
 	assert_string_equal(list.credentials[0], "COPILOT_GITHUB_TOKEN");
 	assert_string_equal(list.credentials[2], "GITHUB_TOKEN");
 	assert_null(list.credentials[3]);
-	assert_int_equal(provider_discovery_profile(provider_profile(&profiles, SPAN("aws")), &arena, &list, NULL), ERR_INVALID);
+	assert_int_equal(
+	    provider_discovery_profile(provider_profile(&profiles, SPAN("aws")), &arena, &list, NULL), ERR_INVALID);
 }
 
 int

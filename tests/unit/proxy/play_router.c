@@ -33,7 +33,8 @@ hear_open(void *self, struct msg *m, struct msg *answer, struct why *why)
 	(void)self, (void)answer, (void)why;
 	play.stream = in->stream;
 	play.got = play.sent = 0;
-	text_add(&play.heard, "open " SPAN_FORMAT " " SPAN_FORMAT ":%u ", SPAN_ARGS(in->method), SPAN_ARGS(in->host), in->port);
+	text_add(&play.heard, "open " SPAN_FORMAT " " SPAN_FORMAT ":%u ", SPAN_ARGS(in->method), SPAN_ARGS(in->host),
+	    in->port);
 	pieces_say(in->path, in->path_n);
 	text_add(&play.heard, "%s", in->has_query ? "?" : "");
 	pieces_say(in->query, in->query_n);
@@ -98,23 +99,23 @@ hear_end(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 static const struct route router_routes[] = {
-	{ROUTE_OPEN, hear_open, 0, 0},
-	{ROUTE_PIECES, hear_pieces, 0, 0},
-	{ROUTE_CLOSE, hear_close, 0, 0},
-	{STREAM_DATA, hear_data, 0, 0},
-	{STREAM_GRANT, hear_grant, 0, 0},
-	{STREAM_END, hear_end, 0, 0},
-	{0},
+    {ROUTE_OPEN, hear_open, 0, 0},
+    {ROUTE_PIECES, hear_pieces, 0, 0},
+    {ROUTE_CLOSE, hear_close, 0, 0},
+    {STREAM_DATA, hear_data, 0, 0},
+    {STREAM_GRANT, hear_grant, 0, 0},
+    {STREAM_END, hear_end, 0, 0},
+    {0},
 };
 
 static const struct route proxys_routes[] = {
-	{SLOTS, slots, 0, 0},
-	{ROUTE_HEAD, route_head, 0, 0},
-	{ROUTE_END, route_end, 0, 0},
-	{STREAM_DATA, routed_data, 0, 0},
-	{STREAM_GRANT, routed_credit, 0, 0},
-	{STREAM_END, routed_data_end, 0, 0},
-	{0},
+    {SLOTS, slots, 0, 0},
+    {ROUTE_HEAD, route_head, 0, 0},
+    {ROUTE_END, route_end, 0, 0},
+    {STREAM_DATA, routed_data, 0, 0},
+    {STREAM_GRANT, routed_credit, 0, 0},
+    {STREAM_END, routed_data_end, 0, 0},
+    {0},
 };
 
 bool
@@ -153,10 +154,14 @@ play_open(const char *const *tokens)
 
 	memset(&play, 0, sizeof(play));
 	play.heard = TEXT_OF(play.words);
-	play.bus = (struct bus){.loop = world.proxy.loop, .role = ROLE_ROUTER, .name = "router", .routes = router_routes,
-	    .self = &play};
-	world.proxy.bus = (struct bus){.loop = world.proxy.loop, .role = ROLE_PROXY, .name = "proxy", .routes = proxys_routes,
-	    .self = &world.proxy, .peer_down = router_gone};
+	play.bus = (struct bus){
+	    .loop = world.proxy.loop, .role = ROLE_ROUTER, .name = "router", .routes = router_routes, .self = &play};
+	world.proxy.bus = (struct bus){.loop = world.proxy.loop,
+	    .role = ROLE_PROXY,
+	    .name = "proxy",
+	    .routes = proxys_routes,
+	    .self = &world.proxy,
+	    .peer_down = router_gone};
 	bus_init(&play.bus);
 	bus_init(&world.proxy.bus);
 	assert_int_equal(channel_pair(&ours, &theirs, &why), OK);
@@ -224,7 +229,8 @@ void
 play_head(unsigned status, const char *fields, const char *flags)
 {
 	struct msg_plain_field list[16];
-	struct msg m = {.id = ROUTE_HEAD, .route_head = {.stream = play.stream, .status = (uint16_t)status, .fields = list}};
+	struct msg m = {
+	    .id = ROUTE_HEAD, .route_head = {.stream = play.stream, .status = (uint16_t)status, .fields = list}};
 	struct span rest = span_of_text(fields);
 
 	while (rest.length > 0) {

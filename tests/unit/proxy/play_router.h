@@ -10,10 +10,10 @@ struct play {
 	struct peer *peer; /* the proxy, as the router sees it */
 	char words[65536]; /* what it heard: "open N GET up.test:443 /path ...;" */
 	struct text heard;
-	uint64_t stream;   /* the last that was opened */
-	uint64_t got;	   /* bytes of channel 0 */
-	uint64_t sent;	   /* bytes of channel 1 */
-	bool told;	   /* its slots were taken */
+	uint64_t stream; /* the last that was opened */
+	uint64_t got;	 /* bytes of channel 0 */
+	uint64_t sent;	 /* bytes of channel 1 */
+	bool told;	 /* its slots were taken */
 };
 
 extern struct play play;
@@ -30,7 +30,8 @@ void play_forget(void);
 
 /* About the last stream. fields: "name: value\n" lines. */
 void play_grant(uint64_t limit);
-void play_head(unsigned status, const char *fields, const char *flags); /* flags: "n" no body, "l5" length 5, "u" upgraded */
+void play_head(
+    unsigned status, const char *fields, const char *flags); /* flags: "n" no body, "l5" length 5, "u" upgraded */
 void play_data(const char *text);
 void play_done(void); /* the end of channel 1, and a whole route_end */
 void play_end(const char *code, const char *reason);

@@ -102,8 +102,10 @@ without_a_file_nobody_is_trusted(void **unused)
 static void
 broken_files_break_nothing(void **unused)
 {
-	static const char *const files[] = {"", "-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-	    "-----END CERTIFICATE----------BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nMAMwAQU=\n-----END CERTIFICATE-----"};
+	static const char *const files[] = {"", "-----BEGIN CERTIFICATE-----",
+	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	    "-----END CERTIFICATE----------BEGIN CERTIFICATE-----",
+	    "-----BEGIN CERTIFICATE-----\nMAMwAQU=\n-----END CERTIFICATE-----"};
 	struct why why;
 	X509 *leaf;
 
@@ -140,8 +142,10 @@ an_authority_is_the_same_after_a_restart(void **unused)
 	assert_int_equal(X509_check_ip_asc(leaf, "10.1.2.3", 0), 1);
 	OPENSSL_free(pem);
 	pem_length = ca_pem(authorities[0], &pem); /* another's certificate */
-	assert_int_equal(ca_load(span_of_bytes(key, key_length), span_of_bytes(pem, pem_length), &other, &why), ERR_INVALID);
-	assert_int_equal(ca_load(span_of_bytes(key, key_length - 1), span_of_bytes(pem, pem_length), &other, &why), ERR_INVALID);
+	assert_int_equal(
+	    ca_load(span_of_bytes(key, key_length), span_of_bytes(pem, pem_length), &other, &why), ERR_INVALID);
+	assert_int_equal(
+	    ca_load(span_of_bytes(key, key_length - 1), span_of_bytes(pem, pem_length), &other, &why), ERR_INVALID);
 	assert_null(other);
 	OPENSSL_free(pem);
 	OPENSSL_free(key);

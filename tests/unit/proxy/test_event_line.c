@@ -51,8 +51,9 @@ a_line_says_all(void **unused)
 	connection.judged.policy = SPAN("github");
 	line = made(&connection, &refused, 1234);
 	assert_true(line_write(line, &arena, &out));
-	assert_string_equal(line->message, "HTTP:REQUEST [MED] DENIED L7_REQUEST deny PUT up.test:443/repos/x /usr/bin/git(7) "
-					   "[policy:github engine:opa] [reason:no rule allows PUT]");
+	assert_string_equal(line->message,
+	    "HTTP:REQUEST [MED] DENIED L7_REQUEST deny PUT up.test:443/repos/x /usr/bin/git(7) "
+	    "[policy:github engine:opa] [reason:no rule allows PUT]");
 	assert_int_equal(out.time_ms, 1234);
 	assert_true(span_is(out.level, "OCSF"));
 	assert_true(has_field(&out, "class_uid=4002"));
@@ -102,7 +103,8 @@ an_event_about_no_connection_has_no_place(void **unused)
 	struct line *line = made(NULL, &refused, 1);
 
 	(void)unused;
-	assert_string_equal(line->message, "HTTP:REQUEST [MED] DENIED L7_REQUEST deny [policy:- engine:opa] [reason:no rule allows PUT]");
+	assert_string_equal(line->message,
+	    "HTTP:REQUEST [MED] DENIED L7_REQUEST deny [policy:- engine:opa] [reason:no rule allows PUT]");
 	free(line);
 }
 

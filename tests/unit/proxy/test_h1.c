@@ -13,12 +13,12 @@
 #define UP	  (&world.ups[0])
 
 static const struct verdict_row rows[] = {
-	{"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}, .code = {"no_rule", 7}}},
-	{"/audit", {.what = 2}},
-	{"/close", {.what = 5}},
-	{"/silent", {.what = 0}},
-	{"/graphql", {.what = 4, .look = 1, .body_max = 100}},
-	{"/rpc", {.what = 4, .look = 2, .body_max = 100}},
+    {"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}, .code = {"no_rule", 7}}},
+    {"/audit", {.what = 2}},
+    {"/close", {.what = 5}},
+    {"/silent", {.what = 0}},
+    {"/graphql", {.what = 4, .look = 1, .body_max = 100}},
+    {"/rpc", {.what = 4, .look = 2, .body_max = 100}},
 };
 
 static void
@@ -34,8 +34,9 @@ test_plain(void **state)
 {
 	(void)state;
 	begin();
-	end_send(&world.agent, "GET /x/../a?b=c HTTP/1.1\r\nHost: API.test.:443\r\nX-Mine: 1\r\nConnection: x-gone\r\nX-Gone: 1\r\n"
-			       "Proxy-Authorization: secret\r\n\r\n");
+	end_send(&world.agent,
+	    "GET /x/../a?b=c HTTP/1.1\r\nHost: API.test.:443\r\nX-Mine: 1\r\nConnection: x-gone\r\nX-Gone: 1\r\n"
+	    "Proxy-Authorization: secret\r\n\r\n");
 	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
 	assert_string_equal(seen(UP), "GET /a?b=c HTTP/1.1\r\nHost: api.test\r\nX-Mine: 1\r\n\r\n");
 	end_send(UP, "HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nServer: s\r\nKeep-Alive: 5\r\n\r\nhello");
@@ -97,7 +98,8 @@ test_pipelined(void **state)
 	UNTIL(strcmp(world.questions, "POST /1;GET /2;") == 0);
 	world_rest();
 	assert_false(has(UP, "/2"));
-	end_send(&world.agent, GET("/3") "POST /4 HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/5"));
+	end_send(&world.agent,
+	    GET("/3") "POST /4 HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/5"));
 	UNTIL(strcmp(world.questions, "POST /1;GET /2;GET /3;POST /4;") == 0);
 	for (int i = 1; i <= 5; i++) {
 		char answer[80], path[20];
@@ -120,8 +122,10 @@ test_refused(void **state)
 	begin();
 	end_send(&world.agent, GET("/deny/it?secret=1") GET("/2"));
 	UNTIL(world.ended && world.agent.closed);
-	assert_true(has(&world.agent, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nX-OpenShell-Policy: pol\r\n"));
-	assert_true(has(&world.agent, "Connection: close\r\n\r\n{\"error\":\"policy_denied\",\"policy\":\"pol\",\"rule\":\"GET /deny/it\","
+	assert_true(has(
+	    &world.agent, "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nX-OpenShell-Policy: pol\r\n"));
+	assert_true(has(&world.agent,
+	    "Connection: close\r\n\r\n{\"error\":\"policy_denied\",\"policy\":\"pol\",\"rule\":\"GET /deny/it\","
 	    "\"detail\":\"not today\",\"layer\":\"l7\",\"protocol\":\"rest\",\"method\":\"GET\",\"path\":\"/deny/it\",\"host\":\"api.test\",\"port\":443,"
 	    "\"rule_missing\":{"));
 	assert_false(has(&world.agent, "secret"));
@@ -133,9 +137,11 @@ test_refused(void **state)
 static void
 test_dribble(void **state)
 {
-	static const char requests[] = "POST /1?q HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n"
-				       "3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\nPUT /2 HTTP/1.1\r\nHost: api.test\r\nContent-Length: 3\r\n\r\ndef";
-	static const char answers[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
+	static const char requests[] =
+	    "POST /1?q HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\nPUT /2 HTTP/1.1\r\nHost: api.test\r\nContent-Length: 3\r\n\r\ndef";
+	static const char answers[] =
+	    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n";
 
 	(void)state;
 	begin();
@@ -150,7 +156,7 @@ test_dribble(void **state)
 	}
 	UNTIL(has(&world.agent, "0\r\n\r\n") && has(UP, "def"));
 	assert_true(has(UP, "POST /1?q HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n") &&
-	    has(UP, "\r\n0\r\nT: 1\r\n\r\nPUT"));
+		    has(UP, "\r\n0\r\nT: 1\r\n\r\nPUT"));
 	assert_true(has(UP, "PUT /2 HTTP/1.1\r\nHost: api.test\r\nContent-Length: 3\r\n\r\ndef"));
 	world_close();
 }
@@ -173,6 +179,7 @@ test_refused_second(void **state)
 }
 
 /* What no reading can agree on is closed without a word, and nothing of it goes upstream. */
+/* clang-format off */
 static const char *const rejected[] = {
 	"GET / HTTP/1.1\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: api.test\r\nHost: api.test\r\n\r\n",
@@ -192,6 +199,7 @@ static const char *const rejected[] = {
 	"CONNECT api.test:443 HTTP/1.1\r\nHost: api.test\r\n\r\n",
 	"\x16\x03\x01",
 };
+/* clang-format on */
 
 static void
 test_rejected(void **state)
@@ -212,13 +220,13 @@ test_rejected(void **state)
 static const struct {
 	const char *request, *error;
 } refused[] = {
-	{"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", "{\"error\":\"request_authority_mismatch\",\"message\":"},
-	{"GET / HTTP/1.1\r\nHost: api.test:8443\r\n\r\n", "\"request_authority_mismatch\""},
-	{"GET / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n\r\n",
-	    "\"unsupported_l7_protocol\""},
-	{"GET / HTTP/1.1\r\nHost: api.test\r\nUpgrade: h2c\r\n\r\n", "\"unsupported_l7_protocol\""},
-	{"POST / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", "\"unsupported_l7_protocol\""},
-	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\"unsupported_l7_protocol\""},
+    {"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n", "{\"error\":\"request_authority_mismatch\",\"message\":"},
+    {"GET / HTTP/1.1\r\nHost: api.test:8443\r\n\r\n", "\"request_authority_mismatch\""},
+    {"GET / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n\r\n",
+	"\"unsupported_l7_protocol\""},
+    {"GET / HTTP/1.1\r\nHost: api.test\r\nUpgrade: h2c\r\n\r\n", "\"unsupported_l7_protocol\""},
+    {"POST / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", "\"unsupported_l7_protocol\""},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\"unsupported_l7_protocol\""},
 };
 
 static void
@@ -258,13 +266,14 @@ test_head_too_large(void **state)
 static void
 test_bad_chunks(void **state)
 {
-	static const char *const bad[] = {"0x3\r\nabc\r\n", "3 \r\nabc\r\n", "+3\r\nabc\r\n", "3\nabc\r\n", "3\r\nabcd\r\n",
-		"3\r\nabc\r\n0\r\nX : y\r\n\r\n", "fffffffffffffffff\r\n"};
+	static const char *const bad[] = {"0x3\r\nabc\r\n", "3 \r\nabc\r\n", "+3\r\nabc\r\n", "3\nabc\r\n",
+	    "3\r\nabcd\r\n", "3\r\nabc\r\n0\r\nX : y\r\n\r\n", "fffffffffffffffff\r\n"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		begin();
-		end_send(&world.agent, "POST /up HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n");
+		end_send(&world.agent,
+		    "POST /up HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n");
 		UNTIL(world.ups_n == 1 && has(UP, "2\r\nok\r\n"));
 		end_send(&world.agent, bad[i]);
 		UNTIL(world.ended && UP->closed);
@@ -278,11 +287,13 @@ test_trailers(void **state)
 {
 	(void)state;
 	begin();
-	end_send(&world.agent, "POST /up HTTP/1.1\r\nHost: api.test\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n"
-			       "2;ext=1\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n");
+	end_send(&world.agent,
+	    "POST /up HTTP/1.1\r\nHost: api.test\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "2;ext=1\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n");
 	UNTIL(world.ups_n == 1 && has(UP, "X-Sum"));
-	assert_string_equal(seen(UP), "POST /up HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n"
-				      "Connection: TE\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n");
+	assert_string_equal(seen(UP),
+	    "POST /up HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n"
+	    "Connection: TE\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n");
 	end_send(UP, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: y\r\n\r\n3\r\nabc\r\n");
 	UNTIL(has(&world.agent, "3\r\nabc\r\n"));
 	end_send(UP, "0\r\nY: 2\r\n\r\n");
@@ -297,7 +308,8 @@ test_interim(void **state)
 {
 	(void)state;
 	begin();
-	end_send(&world.agent, "PUT /up HTTP/1.1\r\nHost: api.test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	end_send(
+	    &world.agent, "PUT /up HTTP/1.1\r\nHost: api.test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
 	UNTIL(world.ups_n == 1 && has(UP, "Expect: 100-continue\r\n\r\n"));
 	end_send(UP, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
 	UNTIL(has(&world.agent, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"));
@@ -378,7 +390,7 @@ test_dial_fails(void **state)
 	end_send(&world.agent, GET("/a"));
 	UNTIL(world.agent.closed);
 	assert_true(has(&world.agent, "HTTP/1.1 403 Forbidden\r\n") && has(&world.agent, "\"ssrf_denied\"") &&
-	    has(&world.agent, "\"detail\":\"CONNECT api.test:443 blocked: the place is not there\""));
+		    has(&world.agent, "\"detail\":\"CONNECT api.test:443 blocked: the place is not there\""));
 	world_close();
 }
 
@@ -386,8 +398,8 @@ static void
 test_bad_answers(void **state)
 {
 	static const char *const bad[] = {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"SSH-2.0-x\r\n\r\n", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nA: b\n\r\n\r\n"};
+	    "SSH-2.0-x\r\n\r\n", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+	    "HTTP/1.1 200 OK\r\nA: b\n\r\n\r\n"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -422,7 +434,8 @@ test_verdicts(void **state)
 {
 	(void)state;
 	begin();
-	end_send(&world.agent, "GET /audit HTTP/1.1\r\nHost: api.test\r\nX-HTTP-Method-Override: DELETE\r\nAccept: text/event-stream\r\n\r\n");
+	end_send(&world.agent,
+	    "GET /audit HTTP/1.1\r\nHost: api.test\r\nX-HTTP-Method-Override: DELETE\r\nAccept: text/event-stream\r\n\r\n");
 	UNTIL(world.ups_n == 1 && has(UP, "/audit"));
 	assert_string_equal(world.events, "L7_REQUEST audit GET /audit code=;");
 	assert_string_equal(world.questions, "GET /audit events over=DELETE;");
@@ -456,7 +469,8 @@ test_bodies(void **state)
 				      "Content-Length: 16\r\n\r\n{\"query\":\"{me}\"}");
 	end_send(UP, OK_BODY);
 	UNTIL(has(&world.agent, "hi"));
-	end_send(&world.agent, "POST /rpc HTTP/1.1\r\nHost: api.test\r\nContent-Length: 34\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a.b\"  }");
+	end_send(&world.agent,
+	    "POST /rpc HTTP/1.1\r\nHost: api.test\r\nContent-Length: 34\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a.b\"  }");
 	UNTIL(has(UP, "a.b"));
 	assert_non_null(strstr(world.questions, "POST /rpc call=a.b;"));
 	end_send(UP, OK_BODY);
@@ -481,10 +495,12 @@ test_body_too_large(void **state)
 	memset(text, 'x', sizeof(text));
 	for (int chunked = 0; chunked < 2; chunked++) {
 		begin();
-		end_send(&world.agent, chunked ? GRAPHQL("Transfer-Encoding: chunked\r\n") "80\r\n" : GRAPHQL("Content-Length: 128\r\n"));
+		end_send(&world.agent,
+		    chunked ? GRAPHQL("Transfer-Encoding: chunked\r\n") "80\r\n" : GRAPHQL("Content-Length: 128\r\n"));
 		end_send_span(&world.agent, span_of_bytes(text, 101));
 		UNTIL(world.agent.closed);
-		assert_true(has(&world.agent, "HTTP/1.1 403 Forbidden") && has(&world.agent, "the body is over 100 bytes"));
+		assert_true(
+		    has(&world.agent, "HTTP/1.1 403 Forbidden") && has(&world.agent, "the body is over 100 bytes"));
 		assert_int_equal(world.dials, 0);
 		world_close();
 	}
@@ -588,9 +604,11 @@ test_forward(void **state)
 {
 	(void)state;
 	world_open(HOW_FORWARD, false, false);
-	end_send(&world.agent, "GET http://API.test/x?y HTTP/1.1\r\nHost: evil.test\r\nProxy-Connection: keep-alive\r\n\r\n" GET("/2"));
+	end_send(&world.agent,
+	    "GET http://API.test/x?y HTTP/1.1\r\nHost: evil.test\r\nProxy-Connection: keep-alive\r\n\r\n" GET("/2"));
 	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
-	assert_string_equal(seen(UP), "GET /x?y HTTP/1.1\r\nHost: api.test\r\nVia: 1.1 openshell-sandbox\r\nConnection: close\r\n\r\n");
+	assert_string_equal(
+	    seen(UP), "GET /x?y HTTP/1.1\r\nHost: api.test\r\nVia: 1.1 openshell-sandbox\r\nConnection: close\r\n\r\n");
 	end_send(UP, OK_BODY);
 	UNTIL(world.agent.closed && world.ended);
 	assert_string_equal(seen(&world.agent), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
@@ -682,14 +700,33 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain), cmocka_unit_test(test_kept), cmocka_unit_test(test_idle_most), cmocka_unit_test(test_pipelined), cmocka_unit_test(test_dribble),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_refused_second), cmocka_unit_test(test_rejected),
-		cmocka_unit_test(test_refused_before), cmocka_unit_test(test_head_too_large), cmocka_unit_test(test_bad_chunks),
-		cmocka_unit_test(test_trailers), cmocka_unit_test(test_interim), cmocka_unit_test(test_until_close),
-		cmocka_unit_test(test_retry), cmocka_unit_test(test_dial_fails), cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_cut_answer), cmocka_unit_test(test_verdicts), cmocka_unit_test(test_bodies),
-		cmocka_unit_test(test_body_too_large), cmocka_unit_test(test_large), cmocka_unit_test(test_pressure),
-		cmocka_unit_test(test_share), cmocka_unit_test(test_forward), cmocka_unit_test(test_ends), cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_plain),
+	    cmocka_unit_test(test_kept),
+	    cmocka_unit_test(test_idle_most),
+	    cmocka_unit_test(test_pipelined),
+	    cmocka_unit_test(test_dribble),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_refused_second),
+	    cmocka_unit_test(test_rejected),
+	    cmocka_unit_test(test_refused_before),
+	    cmocka_unit_test(test_head_too_large),
+	    cmocka_unit_test(test_bad_chunks),
+	    cmocka_unit_test(test_trailers),
+	    cmocka_unit_test(test_interim),
+	    cmocka_unit_test(test_until_close),
+	    cmocka_unit_test(test_retry),
+	    cmocka_unit_test(test_dial_fails),
+	    cmocka_unit_test(test_bad_answers),
+	    cmocka_unit_test(test_cut_answer),
+	    cmocka_unit_test(test_verdicts),
+	    cmocka_unit_test(test_bodies),
+	    cmocka_unit_test(test_body_too_large),
+	    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_pressure),
+	    cmocka_unit_test(test_share),
+	    cmocka_unit_test(test_forward),
+	    cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

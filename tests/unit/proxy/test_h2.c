@@ -7,15 +7,15 @@
 
 #include "tests/unit/proxy/world.h"
 
-#define GET(path) ":method: GET\n:scheme: https\n:authority: api.test\n:path: " path "\n"
+#define GET(path)  ":method: GET\n:scheme: https\n:authority: api.test\n:path: " path "\n"
 #define POST(path) ":method: POST\n:scheme: https\n:authority: api.test\n:path: " path "\n"
-#define UP	  (&world.ups[0])
-#define A	  (&world.agent)
+#define UP	   (&world.ups[0])
+#define A	   (&world.agent)
 
 static const struct verdict_row rows[] = {
-	{"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}, .code = {"no_rule", 7}}},
-	{"/graphql", {.what = 4, .look = 1, .body_max = 100}},
-	{"/close", {.what = 5}},
+    {"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}, .code = {"no_rule", 7}}},
+    {"/graphql", {.what = 4, .look = 1, .body_max = 100}},
+    {"/close", {.what = 5}},
 };
 
 static void
@@ -32,10 +32,12 @@ test_h2_h1(void **state)
 {
 	(void)state;
 	begin(true, false);
-	assert_int_equal(h2_request(A, GET("/x/../a?b=c") "cookie: a=1\ncookie: b=2\nte: trailers\nx-mine: 1\n", false), 1);
+	assert_int_equal(
+	    h2_request(A, GET("/x/../a?b=c") "cookie: a=1\ncookie: b=2\nte: trailers\nx-mine: 1\n", false), 1);
 	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
-	assert_string_equal(seen(UP), "GET /a?b=c HTTP/1.1\r\nHost: api.test\r\nCookie: a=1; b=2\r\nx-mine: 1\r\nTE: trailers\r\n"
-				      "Connection: TE\r\n\r\n");
+	assert_string_equal(seen(UP),
+	    "GET /a?b=c HTTP/1.1\r\nHost: api.test\r\nCookie: a=1; b=2\r\nx-mine: 1\r\nTE: trailers\r\n"
+	    "Connection: TE\r\n\r\n");
 	end_send(UP, "HTTP/1.1 200 OK\r\nX-Yes: 1\r\nConnection: x-no\r\nX-No: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
 		     "3\r\nabc\r\n0\r\nY: 2\r\n\r\n");
 	UNTIL(has(A, "[1] y: 2\n[1] end\n"));
@@ -61,15 +63,18 @@ test_h1_h2(void **state)
 {
 	(void)state;
 	begin(false, true);
-	end_send(A, "POST /a?b HTTP/1.1\r\nHost: api.test\r\nX-Mine: 1\r\nConnection: x-no\r\nX-No: 1\r\nTE: trailers\r\n"
-		    "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nY: 2\r\n\r\n");
+	end_send(A,
+	    "POST /a?b HTTP/1.1\r\nHost: api.test\r\nX-Mine: 1\r\nConnection: x-no\r\nX-No: 1\r\nTE: trailers\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nY: 2\r\n\r\n");
 	UNTIL(world.ups_n == 1 && has(UP, "[1] end\n"));
-	assert_true(has(UP, "[1] :method: POST\n[1] :scheme: https\n[1] :authority: api.test\n[1] :path: /a?b\n[1] x-mine: 1\n"
-			    "[1] te: trailers\n[1] data abc\n[1] y: 2\n[1] end\n"));
+	assert_true(
+	    has(UP, "[1] :method: POST\n[1] :scheme: https\n[1] :authority: api.test\n[1] :path: /a?b\n[1] x-mine: 1\n"
+		    "[1] te: trailers\n[1] data abc\n[1] y: 2\n[1] end\n"));
 	h2_respond(UP, 1, ":status: 103\nlink: x\n", false);
 	h2_respond(UP, 1, ":status: 200\nx-yes: 1\n", true);
 	h2_data(UP, 1, "hello", false);
-	UNTIL(has(A, "HTTP/1.1 103 Status\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nx-yes: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"));
+	UNTIL(has(A,
+	    "HTTP/1.1 103 Status\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nx-yes: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"));
 	h2_trailers(UP, 1, "z: 3\n");
 	UNTIL(has(A, "0\r\nz: 3\r\n\r\n"));
 	forget(A);
@@ -185,7 +190,8 @@ test_refused(void **state)
 	h2_request(A, GET("/../x"), false);
 	h2_request(A, ":method: GET\n:scheme: https\n:authority: u@api.test\n:path: /\n", false);
 	h2_request(A, POST("/deny"), true);
-	UNTIL(has(A, "[3] end\n") && has(A, "[5] end\n") && has(A, "[7] end\n") && has(A, "[9] end\n") && has(A, "[11] end\n"));
+	UNTIL(has(A, "[3] end\n") && has(A, "[5] end\n") && has(A, "[7] end\n") && has(A, "[9] end\n") &&
+	      has(A, "[11] end\n"));
 	assert_true(has(A, "[9] :status: 403\n") && has(A, "[11] :status: 403\n"));
 	assert_true(has(A, "[3] :status: 403\n[3] content-type: application/json\n[3] x-openshell-policy: pol\n"));
 	assert_true(has(A, "[3] data {\"error\":\"policy_denied\",\"policy\":\"pol\""));
@@ -208,27 +214,27 @@ static void
 test_malformed(void **state)
 {
 	static const char *const bad[] = {
-		":method: GET\n:scheme: https\n:path: /\n",
-		":method: GET\n:scheme: http\n:authority: api.test\n:path: /\n",
-		":method: GET\n:scheme: https\n:authority: api.test\n",
-		":method: GET\n:method: GET\n:scheme: https\n:authority: api.test\n:path: /\n",
-		":method: GET\n:scheme: https\n:authority: api.test\n:path: \n",
-		":method: GET\n:scheme: https\n:authority: api.test\n:path: http://api.test/\n",
-		":method: G T\n:scheme: https\n:authority: api.test\n:path: /\n",
-		":method: CONNECT\n:authority: api.test\n",
-		":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: api.test\n:path: /\n",
-		GET("/") "connection: close\n",
-		GET("/") "transfer-encoding: chunked\n",
-		GET("/") "upgrade: h2c\n",
-		GET("/") "keep-alive: 1\n",
-		GET("/") "te: gzip\n",
-		GET("/") "host: evil.test\n",
-		GET("/") "x: a\rb\n",
-		GET("/") "x : 1\n",
-		GET("/") "content-length: 5\n",
-		GET("/") "content-length: +0\n",
-		GET("/") "expect: something\n",
-		GET("/") ":late: 1\n",
+	    ":method: GET\n:scheme: https\n:path: /\n",
+	    ":method: GET\n:scheme: http\n:authority: api.test\n:path: /\n",
+	    ":method: GET\n:scheme: https\n:authority: api.test\n",
+	    ":method: GET\n:method: GET\n:scheme: https\n:authority: api.test\n:path: /\n",
+	    ":method: GET\n:scheme: https\n:authority: api.test\n:path: \n",
+	    ":method: GET\n:scheme: https\n:authority: api.test\n:path: http://api.test/\n",
+	    ":method: G T\n:scheme: https\n:authority: api.test\n:path: /\n",
+	    ":method: CONNECT\n:authority: api.test\n",
+	    ":method: CONNECT\n:protocol: websocket\n:scheme: https\n:authority: api.test\n:path: /\n",
+	    GET("/") "connection: close\n",
+	    GET("/") "transfer-encoding: chunked\n",
+	    GET("/") "upgrade: h2c\n",
+	    GET("/") "keep-alive: 1\n",
+	    GET("/") "te: gzip\n",
+	    GET("/") "host: evil.test\n",
+	    GET("/") "x: a\rb\n",
+	    GET("/") "x : 1\n",
+	    GET("/") "content-length: 5\n",
+	    GET("/") "content-length: +0\n",
+	    GET("/") "expect: something\n",
+	    GET("/") ":late: 1\n",
 	};
 
 	(void)state;
@@ -314,9 +320,10 @@ test_large(void **state)
 	assert_int_equal(A->streams[0].sum, sum_of(LARGE));
 	world_close();
 	begin(true, false);
-	nghttp2_nv post[] = {{(uint8_t *)":method", (uint8_t *)"POST", 7, 4, 0}, {(uint8_t *)":scheme", (uint8_t *)"https", 7, 5, 0},
-		{(uint8_t *)":authority", (uint8_t *)"api.test", 10, 8, 0}, {(uint8_t *)":path", (uint8_t *)"/up", 5, 3, 0},
-		{(uint8_t *)"content-length", (uint8_t *)"8388608", 14, 7, 0}};
+	nghttp2_nv post[] = {{(uint8_t *)":method", (uint8_t *)"POST", 7, 4, 0},
+	    {(uint8_t *)":scheme", (uint8_t *)"https", 7, 5, 0},
+	    {(uint8_t *)":authority", (uint8_t *)"api.test", 10, 8, 0}, {(uint8_t *)":path", (uint8_t *)"/up", 5, 3, 0},
+	    {(uint8_t *)"content-length", (uint8_t *)"8388608", 14, 7, 0}};
 	assert_int_equal(nghttp2_submit_headers(A->session, 0, -1, NULL, post, COUNT(post), NULL), 1);
 	h2_flush(A);
 	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
@@ -365,8 +372,10 @@ test_floods(void **state)
 	world_close();
 	begin(true, true);
 	for (int i = 0; i < 2000 && !world.ended; i++) { /* rapid reset */
-		nghttp2_nv nv[] = {{(uint8_t *)":method", (uint8_t *)"GET", 7, 3, 0}, {(uint8_t *)":scheme", (uint8_t *)"https", 7, 5, 0},
-			{(uint8_t *)":authority", (uint8_t *)"api.test", 10, 8, 0}, {(uint8_t *)":path", (uint8_t *)"/", 5, 1, 0}};
+		nghttp2_nv nv[] = {{(uint8_t *)":method", (uint8_t *)"GET", 7, 3, 0},
+		    {(uint8_t *)":scheme", (uint8_t *)"https", 7, 5, 0},
+		    {(uint8_t *)":authority", (uint8_t *)"api.test", 10, 8, 0},
+		    {(uint8_t *)":path", (uint8_t *)"/", 5, 1, 0}};
 		int32_t id = nghttp2_submit_request(A->session, NULL, nv, COUNT(nv), NULL, NULL);
 
 		if (id < 0)
@@ -420,7 +429,7 @@ test_goaway(void **state)
 	UNTIL(UP->closed);
 	h2_request(A, GET("/c"), false);
 	UNTIL(has(&world.ups[1], "[3] end\n"));
-	end_close(&world.ups[1]); /* in the middle */
+	end_close(&world.ups[1]);				    /* in the middle */
 	UNTIL(world.ups_n == 3 && has(&world.ups[2], "[1] end\n")); /* once more */
 	h2_respond(&world.ups[2], 1, ":status: 204\n", false);
 	UNTIL(has(A, "[5] :status: 204"));
@@ -460,12 +469,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_h2_h1), cmocka_unit_test(test_h1_h2), cmocka_unit_test(test_h1_both),
-		cmocka_unit_test(test_grpc),
-		cmocka_unit_test(test_early), cmocka_unit_test(test_many), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_malformed), cmocka_unit_test(test_head_too_large), cmocka_unit_test(test_graphql),
-		cmocka_unit_test(test_large), cmocka_unit_test(test_pressure), cmocka_unit_test(test_floods),
-		cmocka_unit_test(test_continuation), cmocka_unit_test(test_goaway), cmocka_unit_test(test_ends),
+	    cmocka_unit_test(test_h2_h1),
+	    cmocka_unit_test(test_h1_h2),
+	    cmocka_unit_test(test_h1_both),
+	    cmocka_unit_test(test_grpc),
+	    cmocka_unit_test(test_early),
+	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_malformed),
+	    cmocka_unit_test(test_head_too_large),
+	    cmocka_unit_test(test_graphql),
+	    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_pressure),
+	    cmocka_unit_test(test_floods),
+	    cmocka_unit_test(test_continuation),
+	    cmocka_unit_test(test_goaway),
+	    cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,13 +19,13 @@
 static const char *const tokens[] = {"v1_TOK", "v1_OTHER", "s" HEX64 "_TOK", NULL};
 
 static const struct verdict_row rows[] = {
-	{"/body", {.what = 1, .rewrite_body = true}},
-	{"/sign", {.what = 1, .signing = 1, .sign_service = {"s3", 2}}},
-	{"/hash", {.what = 1, .signing = 2, .sign_service = {"s3", 2}, .sign_region = {"eu", 2}}},
-	{"/unsigned", {.what = 1, .signing = 3, .sign_service = {"s3", 2}}},
-	{"/ws", {.what = 1, .messages = true, .rewrite_messages = true}},
-	{"/free", {.what = 1, .rewrite_messages = true}},
-	{"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}, .code = {"no_rule", 7}}},
+    {"/body", {.what = 1, .rewrite_body = true}},
+    {"/sign", {.what = 1, .signing = 1, .sign_service = {"s3", 2}}},
+    {"/hash", {.what = 1, .signing = 2, .sign_service = {"s3", 2}, .sign_region = {"eu", 2}}},
+    {"/unsigned", {.what = 1, .signing = 3, .sign_service = {"s3", 2}}},
+    {"/ws", {.what = 1, .messages = true, .rewrite_messages = true}},
+    {"/free", {.what = 1, .rewrite_messages = true}},
+    {"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}, .code = {"no_rule", 7}}},
 };
 
 static void
@@ -75,26 +75,27 @@ static const struct {
 	const char *error;
 	const char *asked; /* of the judge */
 } heads[] = {
-	{"GET /r", "Authorization: Bearer " MARK "v1_TOK\r\n", "authorization: Bearer <v1_TOK/1>", NULL, "GET /r;"},
-	{"GET /r", "X-Key: " ALIAS "v1_TOK\r\nX-B: 2\r\n", "x-key: <v1_TOK/1>\nx-b: 2", NULL, NULL},
-	{"GET /r", "X-Key: " MARK "s" HEX64 "_TOK\r\n", "x-key: <s" HEX64 "_TOK/1>", NULL, NULL},
-	{"GET /a/" MARK "v1_TOK/x?y=1", "", " /a/<v1_TOK/4>/x?y=1 to=", NULL, "GET /a/[CREDENTIAL]/x?y=1;"},
-	{"GET /a%2e%2fb/../bot" MARK "v1_TOK:x", "", NULL, "", NULL}, /* %2F */
-	{"GET /a?k=" MARK "v1_TOK&z=2", "", " /a?k=<v1_TOK/3>&z=2 to=", NULL, "GET /a?k=[CREDENTIAL]&z=2;"},
-	{"GET /a?k=openshell%3Aresolve%3Aenv%3Av1_TOK", "", " /a?k=<v1_TOK/3> to=", NULL, "GET /a?k=[CREDENTIAL];"},
-	{"GET /%6fpenshell:resolve:env:v1_TOK", "", " /<v1_TOK/4> to=", NULL, "GET /[CREDENTIAL];"},
-	{"GET /a", "Authorization: Bearer " MARK "v1_NO\r\n", NULL, "credential_unavailable", ""},
-	{"GET /a", "Authorization: Bearer " MARK "TOK\r\n", NULL, "credential_unavailable", ""},
-	{"GET /a", "X-Key: prefix-" MARK "v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
-	{"GET /a", "Cookie: a=" MARK "v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
-	{"GET /a", "X-OPENSHELL-RESOLVE-ENV-v1_TOK: 1\r\n", NULL, "invalid_credential_placeholder", ""},
-	{"GET /a", "Connection: OPENSHELL-RESOLVE-ENV-v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
-	{"GET /a", "X-Key: %6fpenshell:resolve:env:v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
-	{"GET /a?" MARK "v1_TOK=1", "", NULL, "invalid_credential_placeholder", ""},
-	{"GET /a/" MARK "v1_NO", "", NULL, "credential_unavailable", ""},
-	{"GET /a", "Authorization: AWS4-HMAC-SHA256 Credential=" MARK "v1_TOK/x\r\n", NULL, "invalid_credential_placeholder", "GET /a;"},
-	{"OPENSHELL-RESOLVE-ENV-v1_TOK /a", "", NULL, "invalid_credential_placeholder", ""},
-	{"GET /deny/" MARK "v1_TOK", "", NULL, "\"path\":\"/deny/[CREDENTIAL]\"", "GET /deny/[CREDENTIAL];"},
+    {"GET /r", "Authorization: Bearer " MARK "v1_TOK\r\n", "authorization: Bearer <v1_TOK/1>", NULL, "GET /r;"},
+    {"GET /r", "X-Key: " ALIAS "v1_TOK\r\nX-B: 2\r\n", "x-key: <v1_TOK/1>\nx-b: 2", NULL, NULL},
+    {"GET /r", "X-Key: " MARK "s" HEX64 "_TOK\r\n", "x-key: <s" HEX64 "_TOK/1>", NULL, NULL},
+    {"GET /a/" MARK "v1_TOK/x?y=1", "", " /a/<v1_TOK/4>/x?y=1 to=", NULL, "GET /a/[CREDENTIAL]/x?y=1;"},
+    {"GET /a%2e%2fb/../bot" MARK "v1_TOK:x", "", NULL, "", NULL}, /* %2F */
+    {"GET /a?k=" MARK "v1_TOK&z=2", "", " /a?k=<v1_TOK/3>&z=2 to=", NULL, "GET /a?k=[CREDENTIAL]&z=2;"},
+    {"GET /a?k=openshell%3Aresolve%3Aenv%3Av1_TOK", "", " /a?k=<v1_TOK/3> to=", NULL, "GET /a?k=[CREDENTIAL];"},
+    {"GET /%6fpenshell:resolve:env:v1_TOK", "", " /<v1_TOK/4> to=", NULL, "GET /[CREDENTIAL];"},
+    {"GET /a", "Authorization: Bearer " MARK "v1_NO\r\n", NULL, "credential_unavailable", ""},
+    {"GET /a", "Authorization: Bearer " MARK "TOK\r\n", NULL, "credential_unavailable", ""},
+    {"GET /a", "X-Key: prefix-" MARK "v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
+    {"GET /a", "Cookie: a=" MARK "v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
+    {"GET /a", "X-OPENSHELL-RESOLVE-ENV-v1_TOK: 1\r\n", NULL, "invalid_credential_placeholder", ""},
+    {"GET /a", "Connection: OPENSHELL-RESOLVE-ENV-v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
+    {"GET /a", "X-Key: %6fpenshell:resolve:env:v1_TOK\r\n", NULL, "invalid_credential_placeholder", ""},
+    {"GET /a?" MARK "v1_TOK=1", "", NULL, "invalid_credential_placeholder", ""},
+    {"GET /a/" MARK "v1_NO", "", NULL, "credential_unavailable", ""},
+    {"GET /a", "Authorization: AWS4-HMAC-SHA256 Credential=" MARK "v1_TOK/x\r\n", NULL,
+	"invalid_credential_placeholder", "GET /a;"},
+    {"OPENSHELL-RESOLVE-ENV-v1_TOK /a", "", NULL, "invalid_credential_placeholder", ""},
+    {"GET /deny/" MARK "v1_TOK", "", NULL, "\"path\":\"/deny/[CREDENTIAL]\"", "GET /deny/[CREDENTIAL];"},
 };
 
 static void
@@ -233,17 +234,18 @@ static const struct {
 	const char *body;
 	const char *event;
 } codes[] = {
-	{"credential_endpoint_mismatch", 403,
-	    "{\"error\":\"credential_endpoint_mismatch\",\"message\":\"Credential is not authorized for this request endpoint\"}",
-	    "openshell.provider_credential.endpoint_mismatch"},
-	{"credential_unavailable", 403, "{\"error\":\"credential_unavailable\",\"detail\":\"words\"}", "code=credential_unavailable"},
-	{"credential_expired", 403, "{\"error\":\"credential_unavailable\"", "code=credential_expired"},
-	{"credential_unsafe", 403, "{\"error\":\"credential_injection_failed\"", "code=credential_unsafe"},
-	{"upstream_unreachable", 502, "{\"error\":\"upstream_unreachable\"", "code=upstream_unreachable"},
-	{"upstream_certificate", 502, "{\"error\":\"upstream_unreachable\"", "code=upstream_certificate"},
-	{"timeout", 502, "{\"error\":\"upstream_unreachable\"", "code=timeout"},
-	{"busy", 503, "{\"error\":\"credential_unavailable\"", "code=busy"},
-	{"another_word", 502, "{\"error\":\"upstream_unreachable\"", "code=upstream_broken"},
+    {"credential_endpoint_mismatch", 403,
+	"{\"error\":\"credential_endpoint_mismatch\",\"message\":\"Credential is not authorized for this request endpoint\"}",
+	"openshell.provider_credential.endpoint_mismatch"},
+    {"credential_unavailable", 403, "{\"error\":\"credential_unavailable\",\"detail\":\"words\"}",
+	"code=credential_unavailable"},
+    {"credential_expired", 403, "{\"error\":\"credential_unavailable\"", "code=credential_expired"},
+    {"credential_unsafe", 403, "{\"error\":\"credential_injection_failed\"", "code=credential_unsafe"},
+    {"upstream_unreachable", 502, "{\"error\":\"upstream_unreachable\"", "code=upstream_unreachable"},
+    {"upstream_certificate", 502, "{\"error\":\"upstream_unreachable\"", "code=upstream_certificate"},
+    {"timeout", 502, "{\"error\":\"upstream_unreachable\"", "code=timeout"},
+    {"busy", 503, "{\"error\":\"credential_unavailable\"", "code=busy"},
+    {"another_word", 502, "{\"error\":\"upstream_unreachable\"", "code=upstream_broken"},
 };
 
 static void
@@ -307,7 +309,10 @@ an_agent_that_leaves_is_told(void **state)
 {
 	(void)state;
 	begin(true);
-	assert_int_equal(h2_request(A, ":method: GET\n:scheme: https\n:authority: api.test\n:path: /a\nx-key: " MARK "v1_TOK\n", false), 1);
+	assert_int_equal(
+	    h2_request(
+		A, ":method: GET\n:scheme: https\n:authority: api.test\n:path: /a\nx-key: " MARK "v1_TOK\n", false),
+	    1);
 	UNTIL(play_heard("open"));
 	assert_true(play_heard(" h2 tls"));
 	nghttp2_submit_rst_stream(A->session, NGHTTP2_FLAG_NONE, 1, NGHTTP2_CANCEL);
@@ -323,11 +328,15 @@ grpc_passes(void **state)
 {
 	(void)state;
 	begin(true);
-	assert_int_equal(h2_request(A, ":method: POST\n:scheme: https\n:authority: api.test\n:path: /pkg.S/M\n"
-	    "authorization: Bearer " MARK "v1_TOK\ncookie: a=1\ncookie: b=2\nte: trailers\n", true), 1);
+	assert_int_equal(h2_request(A,
+			     ":method: POST\n:scheme: https\n:authority: api.test\n:path: /pkg.S/M\n"
+			     "authorization: Bearer " MARK "v1_TOK\ncookie: a=1\ncookie: b=2\nte: trailers\n",
+			     true),
+	    1);
 	UNTIL(play_heard("open"));
 	assert_true(play_heard("open POST api.test:443 /pkg.S/M to=192.0.2.7 body=2/0 h2 tls"));
-	assert_true(play_heard("authorization: Bearer <v1_TOK/1>") && play_heard("cookie: a=1; b=2") && play_heard("te: trailers"));
+	assert_true(play_heard("authorization: Bearer <v1_TOK/1>") && play_heard("cookie: a=1; b=2") &&
+		    play_heard("te: trailers"));
 	play_grant(4);
 	h2_data(A, 1, "question", true);
 	UNTIL(play_heard("data ques;"));
@@ -368,18 +377,19 @@ static const struct {
 	const char *want; /* of the router; NULL: refused; "": it goes the usual way */
 	unsigned status;
 } bodies[] = {
-	{"Content-Type: application/json\r\n", "{\"k\":\"" MARK "v1_TOK\"}", "pieces {\"k\":\"<v1_TOK/5>\"} last;", 0},
-	{"Content-Type: application/vnd.a+json; charset=utf-8\r\n", "[\"" MARK "v1_TOK\"]", "pieces [\"<v1_TOK/5>\"] last;", 0},
-	{"Content-Type: application/x-www-form-urlencoded\r\n", "a=1&k=" MARK "v1_TOK", "pieces a=1&k=<v1_TOK/6> last;", 0},
-	{"Content-Type: text/plain\r\n", "x " MARK "v1_TOK.", "pieces x <v1_TOK/7>. last;", 0},
-	{"Content-Type: text/plain\r\n", "nothing", "", 0},
-	{"Content-Type: text/plain\r\nX-Key: " MARK "v1_TOK\r\n", "nothing", "data nothing;end;", 0},
-	{"Content-Type: text/plain\r\n", MARK "v1_NO", NULL, 403},
-	{"Content-Type: application/json\r\n", "{\"" MARK "v1_TOK\":1}", NULL, 403},
-	{"Content-Type: application/octet-stream\r\n", "x " MARK "v1_TOK.", NULL, 403},
-	{"Content-Type: application/octet-stream\r\n", "x " MARK "v1_NO.", "", 0}, /* letters like others */
-	{"Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", MARK "v1_TOK", NULL, 403},
-	{"", "x", "", 0},
+    {"Content-Type: application/json\r\n", "{\"k\":\"" MARK "v1_TOK\"}", "pieces {\"k\":\"<v1_TOK/5>\"} last;", 0},
+    {"Content-Type: application/vnd.a+json; charset=utf-8\r\n", "[\"" MARK "v1_TOK\"]", "pieces [\"<v1_TOK/5>\"] last;",
+	0},
+    {"Content-Type: application/x-www-form-urlencoded\r\n", "a=1&k=" MARK "v1_TOK", "pieces a=1&k=<v1_TOK/6> last;", 0},
+    {"Content-Type: text/plain\r\n", "x " MARK "v1_TOK.", "pieces x <v1_TOK/7>. last;", 0},
+    {"Content-Type: text/plain\r\n", "nothing", "", 0},
+    {"Content-Type: text/plain\r\nX-Key: " MARK "v1_TOK\r\n", "nothing", "data nothing;end;", 0},
+    {"Content-Type: text/plain\r\n", MARK "v1_NO", NULL, 403},
+    {"Content-Type: application/json\r\n", "{\"" MARK "v1_TOK\":1}", NULL, 403},
+    {"Content-Type: application/octet-stream\r\n", "x " MARK "v1_TOK.", NULL, 403},
+    {"Content-Type: application/octet-stream\r\n", "x " MARK "v1_NO.", "", 0}, /* letters like others */
+    {"Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", MARK "v1_TOK", NULL, 403},
+    {"", "x", "", 0},
 };
 
 static void
@@ -396,7 +406,8 @@ bodies_are_filled_where_that_is_wanted(void **state)
 			UNTIL(has(A, "\r\n\r\n"));
 			assert_true(has(A, "HTTP/1.1 403 "));
 			assert_false(play_heard("open"));
-			assert_false(world.ups_n > 0 && has(UP, MARK "v1_TOK")); /* its last bytes are held back or never came */
+			assert_false(
+			    world.ups_n > 0 && has(UP, MARK "v1_TOK")); /* its last bytes are held back or never came */
 		} else if (bodies[i].want[0] == '\0') {
 			UNTIL(world.ups_n == 1 && has(UP, bodies[i].body));
 			assert_false(play_heard("open"));
@@ -449,7 +460,8 @@ empty_bodies_end(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {
 		begin(false);
-		ask(paths[i], "X-Key: " MARK "v1_TOK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n");
+		ask(paths[i], "X-Key: " MARK "v1_TOK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n",
+		    "0\r\n\r\n");
 		UNTIL(play_heard("open"));
 		if (i == 1)
 			play_grant(100);
@@ -484,21 +496,25 @@ static const struct {
 	const char *line, *fields, *body;
 	const char *want; /* NULL: refused */
 } signings[] = {
-	{"GET /sign", "Authorization: AWS4-HMAC-SHA256 x\r\nX-Amz-Date: 1\r\nX-Amz-Security-Token: t\r\nX-A: 1\r\n", "",
-	    "sign=s3//e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\nx-a: 1;"},
-	{"GET /unsigned", "Authorization: AWS4-HMAC-SHA256 Credential=" MARK "v1_TOK/20260101/eu/s3/aws4_request, Signature=0\r\n"
-	    "X-Amz-Security-Token: " MARK "v1_OTHER\r\n", "", "sign=s3//UNSIGNED-PAYLOAD;"},
-	{"PUT /sign", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\nContent-Length: 3\r\n", "abc", "body=1/3 tls sign=s3//UNSIGNED-PAYLOAD;"},
-	{"PUT /sign", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nContent-Length: 3\r\n", "abc",
-	    "sign=s3//STREAMING-UNSIGNED-PAYLOAD-TRAILER;"},
-	{"PUT /sign", "x-amz-content-sha256: " HEX64 "\r\nContent-Length: 3\r\n", "abc", "sign=s3//" HEX64 ";"},
-	{"PUT /sign", "Content-Length: 3\r\n", "abc", "sign=s3//ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad;"},
-	{"PUT /sign", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", "body=2/0 tls sign=s3//UNSIGNED-PAYLOAD;"},
-	{"PUT /hash", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n",
-	    "body=1/3 tls sign=s3/eu/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad;"},
-	{"PUT /unsigned", "x-amz-content-sha256: " HEX64 "\r\nContent-Length: 3\r\n", "abc", "sign=s3//UNSIGNED-PAYLOAD;"},
-	{"PUT /sign", "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\r\nContent-Length: 3\r\n", "abc", NULL},
-	{"PUT /hash", "Content-Length: 10485761\r\n", "", NULL},
+    {"GET /sign", "Authorization: AWS4-HMAC-SHA256 x\r\nX-Amz-Date: 1\r\nX-Amz-Security-Token: t\r\nX-A: 1\r\n", "",
+	"sign=s3//e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\nx-a: 1;"},
+    {"GET /unsigned",
+	"Authorization: AWS4-HMAC-SHA256 Credential=" MARK "v1_TOK/20260101/eu/s3/aws4_request, Signature=0\r\n"
+	"X-Amz-Security-Token: " MARK "v1_OTHER\r\n",
+	"", "sign=s3//UNSIGNED-PAYLOAD;"},
+    {"PUT /sign", "X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\nContent-Length: 3\r\n", "abc",
+	"body=1/3 tls sign=s3//UNSIGNED-PAYLOAD;"},
+    {"PUT /sign", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nContent-Length: 3\r\n", "abc",
+	"sign=s3//STREAMING-UNSIGNED-PAYLOAD-TRAILER;"},
+    {"PUT /sign", "x-amz-content-sha256: " HEX64 "\r\nContent-Length: 3\r\n", "abc", "sign=s3//" HEX64 ";"},
+    {"PUT /sign", "Content-Length: 3\r\n", "abc",
+	"sign=s3//ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad;"},
+    {"PUT /sign", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", "body=2/0 tls sign=s3//UNSIGNED-PAYLOAD;"},
+    {"PUT /hash", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n",
+	"body=1/3 tls sign=s3/eu/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad;"},
+    {"PUT /unsigned", "x-amz-content-sha256: " HEX64 "\r\nContent-Length: 3\r\n", "abc", "sign=s3//UNSIGNED-PAYLOAD;"},
+    {"PUT /sign", "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\r\nContent-Length: 3\r\n", "abc", NULL},
+    {"PUT /hash", "Content-Length: 10485761\r\n", "", NULL},
 };
 
 static void
@@ -541,8 +557,10 @@ shaken(const char *path)
 
 	begin(false);
 	snprintf(line, sizeof(line), "GET %s", path);
-	ask(line, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n"
-	    "Sec-WebSocket-Extensions: permessage-deflate\r\n", "");
+	ask(line,
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n"
+	    "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+	    "");
 	UNTIL(play_heard("open"));
 	assert_true(play_heard(" upgrade tls") && play_heard("sec-websocket-key: " KEY));
 	play_head(101, "sec-websocket-accept: " ACCEPT, "nu");
@@ -632,28 +650,28 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(heads_become_pieces),
-		cmocka_unit_test(basic_is_opened),
-		cmocka_unit_test(nothing_to_fill_goes_its_own_way),
-		cmocka_unit_test(without_tls_nothing_is_filled),
-		cmocka_unit_test(without_a_router_nothing_goes),
-		cmocka_unit_test(the_router_dies_under_a_request),
-		cmocka_unit_test(tokens_are_replaced_as_a_whole),
-		cmocka_unit_test(failures_have_words),
-		cmocka_unit_test(an_answer_that_breaks_off_is_not_whole),
-		cmocka_unit_test(interim_answers_and_bodies_of_unknown_length_pass),
-		cmocka_unit_test(an_agent_that_leaves_is_told),
-		cmocka_unit_test(grpc_passes),
-		cmocka_unit_test(bodies_stream_within_credit),
-		cmocka_unit_test(bodies_are_filled_where_that_is_wanted),
-		cmocka_unit_test(bodies_to_be_filled_have_a_bound),
-		cmocka_unit_test(empty_bodies_end),
-		cmocka_unit_test(bodies_that_pass_hold_no_known_placeholder),
-		cmocka_unit_test(signatures_are_made_anew),
-		cmocka_unit_test(messages_are_filled),
-		cmocka_unit_test(messages_wait_for_what_is_before_them),
-		cmocka_unit_test(messages_that_cannot_be_filled_close),
-		cmocka_unit_test(a_tunnel_ends_with_its_server),
+	    cmocka_unit_test(heads_become_pieces),
+	    cmocka_unit_test(basic_is_opened),
+	    cmocka_unit_test(nothing_to_fill_goes_its_own_way),
+	    cmocka_unit_test(without_tls_nothing_is_filled),
+	    cmocka_unit_test(without_a_router_nothing_goes),
+	    cmocka_unit_test(the_router_dies_under_a_request),
+	    cmocka_unit_test(tokens_are_replaced_as_a_whole),
+	    cmocka_unit_test(failures_have_words),
+	    cmocka_unit_test(an_answer_that_breaks_off_is_not_whole),
+	    cmocka_unit_test(interim_answers_and_bodies_of_unknown_length_pass),
+	    cmocka_unit_test(an_agent_that_leaves_is_told),
+	    cmocka_unit_test(grpc_passes),
+	    cmocka_unit_test(bodies_stream_within_credit),
+	    cmocka_unit_test(bodies_are_filled_where_that_is_wanted),
+	    cmocka_unit_test(bodies_to_be_filled_have_a_bound),
+	    cmocka_unit_test(empty_bodies_end),
+	    cmocka_unit_test(bodies_that_pass_hold_no_known_placeholder),
+	    cmocka_unit_test(signatures_are_made_anew),
+	    cmocka_unit_test(messages_are_filled),
+	    cmocka_unit_test(messages_wait_for_what_is_before_them),
+	    cmocka_unit_test(messages_that_cannot_be_filled_close),
+	    cmocka_unit_test(a_tunnel_ends_with_its_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,34 +20,35 @@ static const struct {
 	unsigned status;
 	const char *body;
 } cases[] = {
-	{"GET /", G, &all, 200, "computeMetadata/\n"},
-	{"GET /computeMetadata/", G, &all, 200, "v1/\n"},
-	{"GET " V1 "/", G, &all, 200, "instance/\nproject/\n"},
-	{"GET " V1 "/instance", G, &all, 200, "service-accounts/\n"},
-	{"GET " V1 "/instance/service-accounts/", G, &all, 200, "default/\n"},
-	{"GET " ACCOUNT "/", G, &all, 200, "aliases\nemail\nscopes\ntoken\n"},
-	{"GET " ACCOUNT "/?recursive=true", G, &all, 200,
-	    "{\"aliases\":[\"default\"],\"email\":\"a@b.test\",\"scopes\":[\"https://www.googleapis.com/auth/cloud-platform\"]}"},
-	{"GET " ACCOUNT "/?alt=json&recursive=true", G, &all, 200, "{\"aliases\":["},
-	{"GET " ACCOUNT "/token", G, &all, 200, "{\"access_token\":\"" TOKEN "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}"},
-	{"GET " ACCOUNT "/token?scopes=x", "metadata-flavor: Google\r\n", &all, 200, TOKEN},
-	{"GET " ACCOUNT "/email", G, &all, 200, "a@b.test"},
-	{"GET " ACCOUNT "/scopes", G, &all, 200, "https://www.googleapis.com/auth/cloud-platform\n"},
-	{"GET " ACCOUNT "/aliases", G, &all, 200, "default\n"},
-	{"GET " V1 "/project/project-id", G, &all, 200, "proj"},
-	{"GET " V1 "/project/project-id", G, &some, 404, "not_found"},
-	{"GET " ACCOUNT "/token", G, &some, 503, "token_unavailable"},
-	{"GET " ACCOUNT "/email", G, &some, 200, "default"},
-	{"GET " ACCOUNT "/token", G, &none, 503, "credentials_unavailable"},
-	{"GET " ACCOUNT "/identity", G, &all, 404, "not_found"},
-	{"GET " V1 "/instance/attributes/ssh-keys", G, &all, 404, "not_found"},
-	{"GET " V1 "x", G, &all, 404, "not_found"},
-	{"GET " ACCOUNT "/../default/token", G, &all, 404, "not_found"},
-	{"GET " ACCOUNT "/token", "", &all, 403, "missing_metadata_flavor"},
-	{"GET " ACCOUNT "/token", "Metadata-Flavor: google\r\n", &all, 403, "missing_metadata_flavor"},
-	{"GET " ACCOUNT "/token", G "X-Forwarded-For: 1.2.3.4\r\n", &all, 403, "forwarded"},
-	{"POST " ACCOUNT "/token", G, &all, 405, "method_not_allowed"},
-	{"HEAD " ACCOUNT "/token", G, &all, 405, "method_not_allowed"},
+    {"GET /", G, &all, 200, "computeMetadata/\n"},
+    {"GET /computeMetadata/", G, &all, 200, "v1/\n"},
+    {"GET " V1 "/", G, &all, 200, "instance/\nproject/\n"},
+    {"GET " V1 "/instance", G, &all, 200, "service-accounts/\n"},
+    {"GET " V1 "/instance/service-accounts/", G, &all, 200, "default/\n"},
+    {"GET " ACCOUNT "/", G, &all, 200, "aliases\nemail\nscopes\ntoken\n"},
+    {"GET " ACCOUNT "/?recursive=true", G, &all, 200,
+	"{\"aliases\":[\"default\"],\"email\":\"a@b.test\",\"scopes\":[\"https://www.googleapis.com/auth/cloud-platform\"]}"},
+    {"GET " ACCOUNT "/?alt=json&recursive=true", G, &all, 200, "{\"aliases\":["},
+    {"GET " ACCOUNT "/token", G, &all, 200,
+	"{\"access_token\":\"" TOKEN "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}"},
+    {"GET " ACCOUNT "/token?scopes=x", "metadata-flavor: Google\r\n", &all, 200, TOKEN},
+    {"GET " ACCOUNT "/email", G, &all, 200, "a@b.test"},
+    {"GET " ACCOUNT "/scopes", G, &all, 200, "https://www.googleapis.com/auth/cloud-platform\n"},
+    {"GET " ACCOUNT "/aliases", G, &all, 200, "default\n"},
+    {"GET " V1 "/project/project-id", G, &all, 200, "proj"},
+    {"GET " V1 "/project/project-id", G, &some, 404, "not_found"},
+    {"GET " ACCOUNT "/token", G, &some, 503, "token_unavailable"},
+    {"GET " ACCOUNT "/email", G, &some, 200, "default"},
+    {"GET " ACCOUNT "/token", G, &none, 503, "credentials_unavailable"},
+    {"GET " ACCOUNT "/identity", G, &all, 404, "not_found"},
+    {"GET " V1 "/instance/attributes/ssh-keys", G, &all, 404, "not_found"},
+    {"GET " V1 "x", G, &all, 404, "not_found"},
+    {"GET " ACCOUNT "/../default/token", G, &all, 404, "not_found"},
+    {"GET " ACCOUNT "/token", "", &all, 403, "missing_metadata_flavor"},
+    {"GET " ACCOUNT "/token", "Metadata-Flavor: google\r\n", &all, 403, "missing_metadata_flavor"},
+    {"GET " ACCOUNT "/token", G "X-Forwarded-For: 1.2.3.4\r\n", &all, 403, "forwarded"},
+    {"POST " ACCOUNT "/token", G, &all, 405, "method_not_allowed"},
+    {"HEAD " ACCOUNT "/token", G, &all, 405, "method_not_allowed"},
 };
 
 static void
@@ -60,9 +61,11 @@ answers(void **state)
 		struct http_head head;
 		struct why why;
 		size_t used;
-		int n = snprintf(bytes, sizeof(bytes), "%s HTTP/1.1\r\nHost: 127.0.0.1:8174\r\n%s\r\n", cases[i].line, cases[i].fields);
+		int n = snprintf(bytes, sizeof(bytes), "%s HTTP/1.1\r\nHost: 127.0.0.1:8174\r\n%s\r\n", cases[i].line,
+		    cases[i].fields);
 
-		assert_int_equal(http_request_parse(span_of_bytes(bytes, (size_t)n), sizeof(bytes), &head, &used, &why), OK);
+		assert_int_equal(
+		    http_request_parse(span_of_bytes(bytes, (size_t)n), sizeof(bytes), &head, &used, &why), OK);
 		assert_int_equal(metadata_answer(&head, cases[i].facts, &text), cases[i].status);
 		snprintf(line, sizeof(line), "HTTP/1.1 %u ", cases[i].status);
 		if (strncmp(out, line, strlen(line)) != 0 || strstr(strstr(out, "\r\n\r\n"), cases[i].body) == NULL)
@@ -85,7 +88,8 @@ has_a_bound(void **state)
 
 	(void)state;
 	memset(longest, 'x', sizeof(longest));
-	assert_int_equal(http_request_parse(span_of_bytes(bytes, sizeof(bytes) - 1), sizeof(bytes), &head, &used, &why), OK);
+	assert_int_equal(
+	    http_request_parse(span_of_bytes(bytes, sizeof(bytes) - 1), sizeof(bytes), &head, &used, &why), OK);
 	assert_int_equal(metadata_answer(&head, &facts, &text), 503);
 	assert_false(text.cut);
 }

@@ -11,16 +11,17 @@ static const struct {
 	struct refusal refusal;
 	const char *want;
 } cases[] = {
-	{{.error = ""}, ""},
-	{{.error = "a"}, "{\"error\":\"a\"}"},
-	{{.error = "a", .detail = {"b", 1}}, "{\"error\":\"a\",\"detail\":\"b\"}"},
-	{{.error = "a", .detail = {"b", 1}, .reason = {"c", 1}}, "{\"error\":\"a\",\"detail\":\"b\",\"reason\":\"c\"}"},
-	{{.error = "a", .detail = {"b", 1}, .detail_name = "message"}, "{\"error\":\"a\",\"message\":\"b\"}"},
-	{{.error = "a", .detail = {"\"\\\n\x01\xc3\xbc", 6}}, "{\"error\":\"a\",\"detail\":\"\\\"\\\\\\u000a\\u0001\xc3\xbc\"}"},
-	{{.error = "a", .detail = {"\xff<", 2}}, "{\"error\":\"a\",\"detail\":\"\\u00ff<\"}"}, /* not UTF-8 */
-	{{.error = "policy_denied", .rules = true, .method = {"GET", 3}, .path = {"/a", 2}, .port = 443},
-	    "{\"error\":\"policy_denied\",\"rule\":\"GET /a\",\"layer\":\"l7\",\"protocol\":\"rest\",\"method\":\"GET\",\"path\":\"/a\",\"port\":443,"
-	    "\"rule_missing\":{\"type\":\"rest_allow\",\"layer\":\"l7\",\"method\":\"GET\",\"path\":\"/a\",\"port\":443},\"next_steps\":[]}"},
+    {{.error = ""}, ""},
+    {{.error = "a"}, "{\"error\":\"a\"}"},
+    {{.error = "a", .detail = {"b", 1}}, "{\"error\":\"a\",\"detail\":\"b\"}"},
+    {{.error = "a", .detail = {"b", 1}, .reason = {"c", 1}}, "{\"error\":\"a\",\"detail\":\"b\",\"reason\":\"c\"}"},
+    {{.error = "a", .detail = {"b", 1}, .detail_name = "message"}, "{\"error\":\"a\",\"message\":\"b\"}"},
+    {{.error = "a", .detail = {"\"\\\n\x01\xc3\xbc", 6}},
+	"{\"error\":\"a\",\"detail\":\"\\\"\\\\\\u000a\\u0001\xc3\xbc\"}"},
+    {{.error = "a", .detail = {"\xff<", 2}}, "{\"error\":\"a\",\"detail\":\"\\u00ff<\"}"}, /* not UTF-8 */
+    {{.error = "policy_denied", .rules = true, .method = {"GET", 3}, .path = {"/a", 2}, .port = 443},
+	"{\"error\":\"policy_denied\",\"rule\":\"GET /a\",\"layer\":\"l7\",\"protocol\":\"rest\",\"method\":\"GET\",\"path\":\"/a\",\"port\":443,"
+	"\"rule_missing\":{\"type\":\"rest_allow\",\"layer\":\"l7\",\"method\":\"GET\",\"path\":\"/a\",\"port\":443},\"next_steps\":[]}"},
 };
 
 static void
@@ -42,8 +43,11 @@ static void
 test_long(void **state)
 {
 	char room[REFUSAL_BYTES], bytes[4096];
-	struct refusal refusal = {.error = "policy_denied", .rules = true, .method = SPAN("GET"),
-	    .path = {bytes, sizeof(bytes)}, .binary = {bytes, sizeof(bytes)}};
+	struct refusal refusal = {.error = "policy_denied",
+	    .rules = true,
+	    .method = SPAN("GET"),
+	    .path = {bytes, sizeof(bytes)},
+	    .binary = {bytes, sizeof(bytes)}};
 	struct text text = TEXT_OF(room);
 
 	(void)state;

@@ -23,19 +23,20 @@ dice(uint32_t sides)
 }
 
 static const struct verdict_row rows[] = {
-	{"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}}},
-	{"/audit", {.what = 2}},
-	{"/close", {.what = 5}},
-	{"/silent", {.what = 0}},
-	{"/graphql", {.what = 4, .look = 1, .body_max = 100}},
-	{"/rpc", {.what = 4, .look = 2, .body_max = 100}},
-	{"/judged", {.what = 1, .messages = true}},
+    {"/deny", {.what = 3, .reason = {"not today", 9}, .policy = {"pol", 3}}},
+    {"/audit", {.what = 2}},
+    {"/close", {.what = 5}},
+    {"/silent", {.what = 0}},
+    {"/graphql", {.what = 4, .look = 1, .body_max = 100}},
+    {"/rpc", {.what = 4, .look = 2, .body_max = 100}},
+    {"/judged", {.what = 1, .messages = true}},
 };
 
 #define HOST "HTTP/1.1\r\nHost: api.test\r\n"
-#define WS                                                                                                              \
+#define WS                                                                                                             \
 	"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
+/* clang-format off */
 static const char *const requests[] = {
 	"GET /a " HOST "\r\n", "GET /b?c " HOST "\r\n", "HEAD /h " HOST "\r\n",
 	"POST /p " HOST "Content-Length: 5\r\n\r\nhello", "POST /q " HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
@@ -45,13 +46,16 @@ static const char *const requests[] = {
 	"\x81\x85\0\0\0\0hello", "\x88\x80\0\0\0\0", "PUT /e " HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", "ok",
 	"GET /z HTTP/1.0\r\n\r\n", "GET /y " HOST "Connection: close\r\n\r\n",
 };
+/* clang-format on */
 
+/* clang-format off */
 static const char *const answers[] = {
 	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n",
 	"HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nuntil the end", "garbage\r\n\r\n",
 	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
 	"\x81\x02hi", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
 };
+/* clang-format on */
 
 /* A text, or by a small chance only its beginning or a byte of it changed. */
 static void
@@ -77,9 +81,12 @@ static void
 h2_agent(void)
 {
 	static const char *const heads[] = {
-		":method: GET\n:scheme: https\n:authority: api.test\n:path: /a\n", ":method: POST\n:scheme: https\n:authority: api.test\n:path: /p\n",
-		":method: GET\n:scheme: https\n:authority: api.test\n:path: /deny\n", ":method: POST\n:scheme: https\n:authority: api.test\n:path: /rpc\n",
-		":method: GET\n:scheme: https\n:authority: other\n:path: /\n", ":method: HEAD\n:scheme: https\n:authority: api.test\n:path: /h\n",
+	    ":method: GET\n:scheme: https\n:authority: api.test\n:path: /a\n",
+	    ":method: POST\n:scheme: https\n:authority: api.test\n:path: /p\n",
+	    ":method: GET\n:scheme: https\n:authority: api.test\n:path: /deny\n",
+	    ":method: POST\n:scheme: https\n:authority: api.test\n:path: /rpc\n",
+	    ":method: GET\n:scheme: https\n:authority: other\n:path: /\n",
+	    ":method: HEAD\n:scheme: https\n:authority: api.test\n:path: /h\n",
 	};
 	uint32_t which = dice(COUNT(heads));
 	int32_t id;
@@ -223,7 +230,8 @@ test_storm(void **state)
 		seed |= 1;
 		world_open(dice(8) == 0 ? HOW_FORWARD : HOW_TRANSPARENT, dice(2) == 0, dice(2) == 0);
 		world.only_h2 = world.upstream_h2 && dice(2) == 0;
-		world.proxy.spares_n = 1u << 20; /* no exchange's memory is used again: a sanitizer sees who looks at a dead one */
+		world.proxy.spares_n =
+		    1u << 20; /* no exchange's memory is used again: a sanitizer sees who looks at a dead one */
 		world.rows = rows;
 		world.rows_n = COUNT(rows);
 		world.connection->judged.inspect = dice(4) != 0;

@@ -247,7 +247,8 @@ a_server_is_believed_by_all_of_its_certificate(void **unused)
 		struct end client, other;
 		SSL *ssl;
 
-		assert_int_equal(tls_upstream(tls, "aa.example.test", (uint16_t)(2000 + i), "http/1.1", &ssl, &why), OK);
+		assert_int_equal(
+		    tls_upstream(tls, "aa.example.test", (uint16_t)(2000 + i), "http/1.1", &ssl, &why), OK);
 		meet(ssl, server_changed(changes[i].change), &client, &other);
 		if (client.r != changes[i].want)
 			fail_msg("case %zu: %s %s", i, err_name(client.r), client.why.text);
@@ -297,14 +298,9 @@ static const struct {
 	bool must;
 	enum err want;
 } hellos[] = {
-    {"a.test", "a.test", true, OK},
-    {"a.test", "A.TEST", true, OK},
-    {"a.test", "a.test.", true, OK},
-    {"a.test", NULL, true, OK},
-    {"a.test", "b.test", true, ERR_INVALID},
-    {"a.test", "a.test.b", true, ERR_INVALID},
-    {"a.test", "a.tes", true, ERR_INVALID},
-    {"10.1.2.3", "a.test", true, ERR_INVALID},
+    {"a.test", "a.test", true, OK}, {"a.test", "A.TEST", true, OK}, {"a.test", "a.test.", true, OK},
+    {"a.test", NULL, true, OK}, {"a.test", "b.test", true, ERR_INVALID}, {"a.test", "a.test.b", true, ERR_INVALID},
+    {"a.test", "a.tes", true, ERR_INVALID}, {"10.1.2.3", "a.test", true, ERR_INVALID},
     {"10.1.2.3", "a.test", false, OK}, /* a transparent connection to an address */
 };
 

@@ -18,7 +18,8 @@ tell(size_t first_number, size_t n, bool first, bool last)
 {
 	struct span *list = calloc(n + 1, sizeof(*list));
 	char *words = calloc(n + 1, 16);
-	struct msg m = {.id = SLOTS, .call = 1, .slots = {.tokens = list, .tokens_n = n, .first = first, .last = last}}, answer = {0};
+	struct msg m = {.id = SLOTS, .call = 1, .slots = {.tokens = list, .tokens_n = n, .first = first, .last = last}},
+		   answer = {0};
 	struct why why = {0};
 	enum err r;
 
@@ -106,7 +107,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, forget)
 	const struct CMUnitTest tests[] = {TEST(nothing_is_known_at_first), TEST(many_are_found),
-		TEST(a_new_telling_holds_when_it_is_whole), TEST(too_many_change_nothing)};
+	    TEST(a_new_telling_holds_when_it_is_whole), TEST(too_many_change_nothing)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,20 +8,20 @@
 #include "common/wire/websocket.h"
 #include "tests/unit/proxy/world.h"
 
-#define UP	(&world.ups[0])
-#define A	(&world.agent)
-#define KEY	"dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455, 1.3 */
-#define ACCEPT	"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-#define SHAKE(path, more)                                                                                      \
-	"GET " path " HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" \
+#define UP     (&world.ups[0])
+#define A      (&world.agent)
+#define KEY    "dGhlIHNhbXBsZSBub25jZQ==" /* RFC 6455, 1.3 */
+#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+#define SHAKE(path, more)                                                                                              \
+	"GET " path " HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"         \
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n" more "\r\n"
-#define SHOOK(more)                                                                                              \
-	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " \
-	ACCEPT "\r\n" more "\r\n"
+#define SHOOK(more)                                                                                                      \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT \
+	"\r\n" more "\r\n"
 
 static const struct verdict_row rows[] = {
-	{"/judged", {.what = 1, .messages = true}},
-	{"/graphql", {.what = 1, .messages = true, .messages_graphql = true}},
+    {"/judged", {.what = 1, .messages = true}},
+    {"/graphql", {.what = 1, .messages = true, .messages_graphql = true}},
 };
 
 static void
@@ -40,8 +40,10 @@ shaken(const char *path, const char *more, const char *answer)
 {
 	char request[512];
 
-	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n%s\r\n", path, more);
+	snprintf(request, sizeof(request),
+	    "GET %s HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n%s\r\n",
+	    path, more);
 	begin(request, answer);
 	UNTIL(has(A, "\r\n\r\n"));
 	assert_true(has(A, "HTTP/1.1 101 Switching Protocols\r\n"));
@@ -81,7 +83,8 @@ heard(enum websocket_opcode opcode, bool compressed, struct span bytes)
 		return false;
 	memcpy(copy, in.at, in.length);
 	return websocket_read(&reader, copy, in.length, &used, &piece, &code, &why) == OK && used == in.length &&
-	    piece.opcode == opcode && piece.compressed == compressed && piece.first && piece.last && span_equal(piece.bytes, bytes);
+	       piece.opcode == opcode && piece.compressed == compressed && piece.first && piece.last &&
+	       span_equal(piece.bytes, bytes);
 }
 
 /* The agent got a close frame with that code. */
@@ -90,7 +93,8 @@ closed_with(unsigned code)
 {
 	struct span in = bytes_span(&A->in);
 
-	return in.length >= 4 && (uint8_t)in.at[0] == 0x88 && (uint8_t)in.at[2] == code >> 8 && (uint8_t)in.at[3] == (code & 0xff);
+	return in.length >= 4 && (uint8_t)in.at[0] == 0x88 && (uint8_t)in.at[2] == code >> 8 &&
+	       (uint8_t)in.at[3] == (code & 0xff);
 }
 
 static void
@@ -101,7 +105,8 @@ test_raw(void **state)
 	UNTIL(has(A, "\r\n\r\nfirst") && has(UP, "early"));
 	assert_string_equal(world.questions, "GET /ws?a=b upgrade;");
 	assert_string_equal(world.events, "L7_REQUEST allow_upgrade GET /ws code=;");
-	assert_true(has(UP, "Sec-WebSocket-Extensions: x-any\r\n") && has(UP, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+	assert_true(has(UP, "Sec-WebSocket-Extensions: x-any\r\n") &&
+		    has(UP, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
 	end_send(A, "more");
 	UNTIL(has(UP, "earlymore"));
 	end_send(UP, "back");
@@ -118,12 +123,14 @@ test_bad_handshakes(void **state)
 	static const struct {
 		const char *request, *answer;
 	} bad[] = {
-		{SHAKE("/ws", ""), "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"},
-		{SHAKE("/ws", ""), "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"},
-		{SHAKE("/ws", ""), "HTTP/1.1 101 S\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n"},
-		{SHAKE("/ws", ""), "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n"},
-		{SHAKE("/ws", ""), SHOOK("Sec-WebSocket-Protocol: chat\r\n")},
-		{SHAKE("/judged", ""), SHOOK("Sec-WebSocket-Extensions: permessage-deflate\r\n")},
+	    {SHAKE("/ws", ""),
+		"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"},
+	    {SHAKE("/ws", ""), "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"},
+	    {SHAKE("/ws", ""),
+		"HTTP/1.1 101 S\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n"},
+	    {SHAKE("/ws", ""), "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " ACCEPT "\r\n\r\n"},
+	    {SHAKE("/ws", ""), SHOOK("Sec-WebSocket-Protocol: chat\r\n")},
+	    {SHAKE("/judged", ""), SHOOK("Sec-WebSocket-Extensions: permessage-deflate\r\n")},
 	};
 
 	(void)state;
@@ -142,8 +149,9 @@ test_not_valid(void **state)
 {
 	(void)state;
 	world_open(HOW_TRANSPARENT, false, false);
-	end_send(A, "GET /a HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: short\r\n"
-		    "Sec-WebSocket-Version: 13\r\n\r\n");
+	end_send(A,
+	    "GET /a HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: short\r\n"
+	    "Sec-WebSocket-Version: 13\r\n\r\n");
 	UNTIL(world.ups_n == 1 && has(UP, "\r\n\r\n"));
 	assert_string_equal(world.questions, "GET /a;");
 	assert_false(has(UP, "Upgrade"));
@@ -180,10 +188,12 @@ test_messages(void **state)
 	forget(UP);
 	say(WEBSOCKET_CONTINUATION, true, false, SPAN("pieces"));
 	UNTIL(heard(WEBSOCKET_TEXT, false, SPAN("in pieces")));
-	assert_string_equal(world.questions, "GET /judged?m=1 upgrade;WEBSOCKET_TEXT /judged?m=1;WEBSOCKET_TEXT /judged?m=1;");
+	assert_string_equal(
+	    world.questions, "GET /judged?m=1 upgrade;WEBSOCKET_TEXT /judged?m=1;WEBSOCKET_TEXT /judged?m=1;");
 	assert_non_null(strstr(world.events, "L7_REQUEST allow WEBSOCKET_TEXT /judged code=;"));
 	forget(UP);
-	end_send(UP, "\x81\x05" "there");
+	end_send(UP, "\x81\x05"
+		     "there");
 	UNTIL(has(A, "there"));
 	forget(A);
 	say(WEBSOCKET_BINARY, true, false, SPAN("bytes")); /* S14 */
@@ -201,13 +211,13 @@ test_closes(void **state)
 		size_t length;
 		unsigned code;
 	} bad[] = {
-		{"\x81\x02hi", 4, 1002},			     /* not masked */
-		{"\xc1\x82\0\0\0\0hi", 8, 1002},		     /* RSV1 without an extension */
-		{"\x81\xfe\0\x02\0\0\0\0hi", 10, 1002},		     /* a length that is not minimal */
-		{"\x81\x81\0\0\0\0\xff", 7, 1007},		     /* not UTF-8 */
-		{"\x80\x81\0\0\0\0x", 7, 1002},			     /* a continuation of nothing */
-		{"\x81\xff\0\0\0\0\0\x40\0\x01\0\0\0\0x", 15, 1009}, /* 4 MiB and one */
-		{"\x89\xfe\0\x7e\0\0\0\0", 8, 1002},		     /* a long ping */
+	    {"\x81\x02hi", 4, 1002},				 /* not masked */
+	    {"\xc1\x82\0\0\0\0hi", 8, 1002},			 /* RSV1 without an extension */
+	    {"\x81\xfe\0\x02\0\0\0\0hi", 10, 1002},		 /* a length that is not minimal */
+	    {"\x81\x81\0\0\0\0\xff", 7, 1007},			 /* not UTF-8 */
+	    {"\x80\x81\0\0\0\0x", 7, 1002},			 /* a continuation of nothing */
+	    {"\x81\xff\0\0\0\0\0\x40\0\x01\0\0\0\0x", 15, 1009}, /* 4 MiB and one */
+	    {"\x89\xfe\0\x7e\0\0\0\0", 8, 1002},		 /* a long ping */
 	};
 
 	(void)state;
@@ -239,7 +249,9 @@ test_reload(void **state)
 	}
 	/* in the middle of a frame nothing can be said */
 	shaken("/ws", "", SHOOK(""));
-	end_send_span(UP, span_of_bytes("\x82\x7e\x01\x00" "abc", 7));
+	end_send_span(UP, span_of_bytes("\x82\x7e\x01\x00"
+					"abc",
+			      7));
 	UNTIL(has(A, "\x82"));
 	world_rest();
 	world.connection->relay_end(world.connection, "policy reloaded");
@@ -252,12 +264,14 @@ static void
 test_graphql(void **state)
 {
 	(void)state;
-	shaken("/graphql", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n", SHOOK("Sec-WebSocket-Protocol: graphql-transport-ws\r\n"));
+	shaken("/graphql", "Sec-WebSocket-Protocol: graphql-transport-ws\r\n",
+	    SHOOK("Sec-WebSocket-Protocol: graphql-transport-ws\r\n"));
 	say(WEBSOCKET_TEXT, true, false, SPAN("{\"type\":\"connection_init\"}"));
 	UNTIL(heard(WEBSOCKET_TEXT, false, SPAN("{\"type\":\"connection_init\"}")));
 	assert_string_equal(world.questions, "GET /graphql upgrade;");
 	forget(UP);
-	say(WEBSOCKET_TEXT, true, false, SPAN("{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{me}\"}}"));
+	say(WEBSOCKET_TEXT, true, false,
+	    SPAN("{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{me}\"}}"));
 	UNTIL(bytes_length(&UP->in) > 0);
 	assert_string_equal(world.questions, "GET /graphql upgrade;WEBSOCKET_TEXT /graphql op1=me;");
 	say(WEBSOCKET_TEXT, true, false, SPAN("{\"type\":\"whatever\"}"));
@@ -354,10 +368,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_raw), cmocka_unit_test(test_bad_handshakes), cmocka_unit_test(test_not_valid),
-		cmocka_unit_test(test_messages), cmocka_unit_test(test_closes), cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_graphql), cmocka_unit_test(test_deflate), cmocka_unit_test(test_capacity),
-		cmocka_unit_test(test_large), cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_raw),
+	    cmocka_unit_test(test_bad_handshakes),
+	    cmocka_unit_test(test_not_valid),
+	    cmocka_unit_test(test_messages),
+	    cmocka_unit_test(test_closes),
+	    cmocka_unit_test(test_reload),
+	    cmocka_unit_test(test_graphql),
+	    cmocka_unit_test(test_deflate),
+	    cmocka_unit_test(test_capacity),
+	    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

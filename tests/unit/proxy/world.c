@@ -78,7 +78,8 @@ end_ready(void *self, uint32_t events)
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !end->paused) {
 		n = recv(end->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (n > 0 && end->session != NULL)
-			assert_true(nghttp2_session_mem_recv(end->session, (uint8_t *)bytes, (size_t)n) >= 0 || world.ended || true);
+			assert_true(nghttp2_session_mem_recv(end->session, (uint8_t *)bytes, (size_t)n) >= 0 ||
+				    world.ended || true);
 		else if (n > 0)
 			count(end, span_of_bytes(bytes, (size_t)n));
 		else if (n == 0 || (n < 0 && (events & (EPOLLHUP | EPOLLERR)) != 0))
@@ -214,8 +215,8 @@ stream_of(struct peer_end *end, int32_t id, bool make)
 }
 
 static int
-on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n, const uint8_t *value,
-    size_t value_n, uint8_t flags, void *self)
+on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
+    const uint8_t *value, size_t value_n, uint8_t flags, void *self)
 {
 	struct peer_end *end = self;
 
@@ -305,8 +306,10 @@ fields(const char *headers, nghttp2_nv *nv)
 
 		while (line.at[at] != ':')
 			at++;
-		nv[n++] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)line.at, .namelen = at,
-		    .value = (uint8_t *)(uintptr_t)(line.at + at + 2), .valuelen = line.length - at - 2};
+		nv[n++] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)line.at,
+		    .namelen = at,
+		    .value = (uint8_t *)(uintptr_t)(line.at + at + 2),
+		    .valuelen = line.length - at - 2};
 	}
 	return n;
 }
@@ -350,7 +353,8 @@ h2_request(struct peer_end *end, const char *headers, bool has_body)
 {
 	nghttp2_data_provider provider = {.read_callback = read_out};
 	nghttp2_nv nv[128];
-	int32_t id = nghttp2_submit_request(end->session, NULL, nv, fields(headers, nv), has_body ? &provider : NULL, NULL);
+	int32_t id =
+	    nghttp2_submit_request(end->session, NULL, nv, fields(headers, nv), has_body ? &provider : NULL, NULL);
 
 	assert_true(id > 0);
 	h2_flush(end);
@@ -451,7 +455,10 @@ upstream_open(struct connection *connection, bool tls, const char *alpn,
 	assert_ptr_equal(connection, world.connection);
 	assert_true(tls == (alpn != NULL));
 	world.dials++;
-	*dial = (struct dial){.done = done, .self = self, .tls = tls, .plain = alpn == NULL || strstr(alpn, "h2") == NULL,
+	*dial = (struct dial){.done = done,
+	    .self = self,
+	    .tls = tls,
+	    .plain = alpn == NULL || strstr(alpn, "h2") == NULL,
 	    .number = ++numbers};
 	list_append(&dials, &dial->link);
 	loop_timer_set(world.proxy.loop, &dial->timer, 0, dial_fired, dial);
@@ -552,7 +559,8 @@ judge_request(struct connection *connection, const struct msg_question *question
 	for (size_t i = 0; i < question->overrides_n; i++)
 		text_add(&world.asked, " over=" SPAN_FORMAT, SPAN_ARGS(question->overrides[i]));
 	for (size_t i = 0; i < question->operations_n; i++)
-		text_add(&world.asked, " op%u=" SPAN_FORMAT, question->operations[i].type, SPAN_ARGS(question->operations[i].fields[0]));
+		text_add(&world.asked, " op%u=" SPAN_FORMAT, question->operations[i].type,
+		    SPAN_ARGS(question->operations[i].fields[0]));
 	for (size_t i = 0; i < question->calls_n; i++)
 		text_add(&world.asked, " call=" SPAN_FORMAT, SPAN_ARGS(question->calls[i].method));
 	if (question->refusal.length > 0)
@@ -580,8 +588,8 @@ void
 connection_event(struct connection *connection, const struct event *event)
 {
 	(void)connection;
-	text_add(&world.told, "%s " SPAN_FORMAT " " SPAN_FORMAT " code=" SPAN_FORMAT ";", event->head, SPAN_ARGS(event->method),
-	    SPAN_ARGS(event->path), SPAN_ARGS(event->code));
+	text_add(&world.told, "%s " SPAN_FORMAT " " SPAN_FORMAT " code=" SPAN_FORMAT ";", event->head,
+	    SPAN_ARGS(event->method), SPAN_ARGS(event->path), SPAN_ARGS(event->code));
 }
 
 void

@@ -19,8 +19,8 @@ struct peer_end {
 	int fd; /* -1: none */
 	struct watch watch;
 	struct bytes in, out;
-	bool closed; /* it has ended its sending */
-	bool paused; /* does not read */
+	bool closed;   /* it has ended its sending */
+	bool paused;   /* does not read */
 	uint64_t sink; /* bytes beyond what `in` keeps, when counting */
 	bool counting;
 	uint32_t sum; /* of all bytes that came, when counting */
@@ -28,7 +28,15 @@ struct peer_end {
 	nghttp2_session *session;
 	char log[65536]; /* what came, in words */
 	struct text text;
-	struct { int32_t id; struct bytes out; bool end, deferred; bool trailers; size_t got; uint64_t generate; uint32_t sum; } streams[256];
+	struct {
+		int32_t id;
+		struct bytes out;
+		bool end, deferred;
+		bool trailers;
+		size_t got;
+		uint64_t generate;
+		uint32_t sum;
+	} streams[256];
 	size_t streams_n;
 	bool keep_window; /* consume nothing */
 };
@@ -49,7 +57,7 @@ struct world {
 	enum err dial_fails;
 	const struct verdict_row *rows; /* first match; none: allow */
 	size_t rows_n;
-	bool judge_holds; /* verdicts wait */
+	bool judge_holds;      /* verdicts wait */
 	char questions[32768]; /* "METHOD path?query;" */
 	struct text asked;
 	char events[32768];
@@ -63,18 +71,18 @@ extern bool world_raw; /* ends of HTTP/2 legs are bytes, not sessions: tests/h2 
 void world_open(enum how how, bool agent_h2, bool upstream_h2);
 void world_close(void);
 void world_turn(void);
-void world_turn_now(void); /* without waiting */
-void world_later(uint64_t ms);	    /* the clock jumps, and what is due happens */
+void world_turn_now(void);     /* without waiting */
+void world_later(uint64_t ms); /* the clock jumps, and what is due happens */
 
 /* Turn the loop until it is so; fails after ten seconds. */
-#define UNTIL(condition)                                                                 \
-	do {                                                                                 \
-		for (uint64_t until_ = clock_ms() + 10000; !(condition);) {                          \
-			if (clock_ms() > until_)                                                  \
-				fail_msg("%s:%d never came: %s\nagent: %.2000s\nup: %.2000s\nevents: %s", __FILE__, __LINE__, #condition, \
-				    seen(&world.agent), seen(&world.ups[0]), world.events);       \
-			world_turn();                                                         \
-		}                                                                            \
+#define UNTIL(condition)                                                                                               \
+	do {                                                                                                           \
+		for (uint64_t until_ = clock_ms() + 10000; !(condition);) {                                            \
+			if (clock_ms() > until_)                                                                       \
+				fail_msg("%s:%d never came: %s\nagent: %.2000s\nup: %.2000s\nevents: %s", __FILE__,    \
+				    __LINE__, #condition, seen(&world.agent), seen(&world.ups[0]), world.events);      \
+			world_turn();                                                                                  \
+		}                                                                                                      \
 	} while (0)
 
 /* Some turns in which nothing more should happen. */

@@ -123,8 +123,8 @@ teardown(void **unused)
 
 static const uint8_t bytes32[32];
 static struct span argv_true[] = {{"true", 4}};
-static const struct msg enrolled = {.id = ENROLLED,
-    .enrolled = {.name = {"n", 1}, .workspace = {"w", 1}, .policy = {"p", 1}, .policy_version = 1}};
+static const struct msg enrolled = {
+    .id = ENROLLED, .enrolled = {.name = {"n", 1}, .workspace = {"w", 1}, .policy = {"p", 1}, .policy_version = 1}};
 
 static struct id
 id_of(uint32_t n)
@@ -179,8 +179,7 @@ as_many_sandboxes_as_are_allowed(void **unused)
 		wire_cut(wires[i].peer);
 	assert_int_equal(state.downs, SESSIONS_MAX);
 	assert_int_equal(relay.by_sandbox.count, 0);
-	print_message(
-	    "%u sessions came and went in %lu ms\n", SESSIONS_MAX, (unsigned long)(clock_ms() - began));
+	print_message("%u sessions came and went in %lu ms\n", SESSIONS_MAX, (unsigned long)(clock_ms() - began));
 	free(wires);
 }
 
@@ -235,8 +234,7 @@ static void
 start(uint32_t sandbox, uint64_t stream)
 {
 	const struct msg m = {.id = EXEC_START,
-	    .exec_start = {
-		.stream = stream, .sandbox = id_of(sandbox), .command = argv_true, .command_n = 1}};
+	    .exec_start = {.stream = stream, .sandbox = id_of(sandbox), .command = argv_true, .command_n = 1}};
 
 	api.error = OK;
 	give(&api, ENVELOPE_REQUEST, stream, &m);

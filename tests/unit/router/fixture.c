@@ -5,8 +5,8 @@
 
 #include "common/provider/places.h"
 
-static struct span tokens[] = {SPAN("v1_TOK"), SPAN("v1_ANY"), SPAN("v1_OLD"), SPAN("v1_LINE"), SPAN("v1_DOTS"), SPAN("v1_DOT"),
-    SPAN("v1_ID"), SPAN("v1_KEY"), SPAN("v1_SEEN"), SPAN("v1_FIELD"), SPAN("v1_ASKED"), SPAN("v1_BODY"),
+static struct span tokens[] = {SPAN("v1_TOK"), SPAN("v1_ANY"), SPAN("v1_OLD"), SPAN("v1_LINE"), SPAN("v1_DOTS"),
+    SPAN("v1_DOT"), SPAN("v1_ID"), SPAN("v1_KEY"), SPAN("v1_SEEN"), SPAN("v1_FIELD"), SPAN("v1_ASKED"), SPAN("v1_BODY"),
     SPAN("v1_NOWHERE")};
 static struct msg_binding repos[] = {{SPAN("up.test"), 443, SPAN("/repos/**")}};
 static struct msg_binding any[] = {{SPAN("*.test"), 443, SPAN_NONE}, {SPAN("*.test"), 8443, SPAN("**")}};
@@ -14,12 +14,13 @@ static struct msg_binding aws[] = {{SPAN("**.amazonaws.com"), 443, SPAN_NONE}};
 static struct msg_binding local[] = {{SPAN("up.test"), 80, SPAN("/v1/**")}};
 static struct msg_binding near[] = {{SPAN("127.0.0.1"), 80, SPAN("/v1/**")}};
 
-#define ENTRY(name, number, secret, where, ...)                                                                                \
-	{                                                                                                                      \
-		.slot = SPAN(name), .tokens = &tokens[number], .tokens_n = 1, .value = SPAN(secret), .bindings = where,        \
-		.bindings_n = sizeof(where) / sizeof(where[0]), __VA_ARGS__                                                    \
+#define ENTRY(name, number, secret, where, ...)                                                                        \
+	{                                                                                                              \
+		.slot = SPAN(name), .tokens = &tokens[number], .tokens_n = 1, .value = SPAN(secret),                   \
+		.bindings = where, .bindings_n = sizeof(where) / sizeof(where[0]), __VA_ARGS__                         \
 	}
 
+/* clang-format off */
 static struct msg_secret_entry entries[] = {
     ENTRY("TOK", 0, FIXTURE_SECRET, repos, .places = SECRET_ANYWHERE),
     ENTRY("ANY", 1, "any-secret", any, .places = SECRET_ANYWHERE),
@@ -37,6 +38,7 @@ static struct msg_secret_entry entries[] = {
     {.slot = SPAN("model"), .value = SPAN("model-key"), .bindings = local, .bindings_n = 1, .plain = true, .places = SECRET_IN_FIELD},
     {.slot = SPAN("near"), .value = SPAN("near-key"), .bindings = near, .bindings_n = 1, .plain = true, .places = SECRET_IN_FIELD},
 };
+/* clang-format on */
 
 struct vault *
 fixture_vault(void)

@@ -7,18 +7,18 @@ static const struct {
 	uint32_t ttl_s, lifetime_s;
 	uint64_t keep_ms;
 } keeps[] = {
-	{0,    0,     270000 }, /* nobody says: 300 s, less 30 */
-	{0,    3600,  3570000},
-	{0,    86400, 3570000}, /* at most an hour */
-	{0,    32,    2000   },
-	{0,    31,    1000   },
-	{0,    30,    1000   }, /* a second at least */
-	{0,    1,     1000   },
-	{60,   0,     30000  },
-	{60,   3600,  30000  },
-	{7200, 3600,  3570000}, /* never longer than it is good */
-	{7200, 0,     7170000},
-	{1,    0,     1000   },
+    {0, 0, 270000}, /* nobody says: 300 s, less 30 */
+    {0, 3600, 3570000},
+    {0, 86400, 3570000}, /* at most an hour */
+    {0, 32, 2000},
+    {0, 31, 1000},
+    {0, 30, 1000}, /* a second at least */
+    {0, 1, 1000},
+    {60, 0, 30000},
+    {60, 3600, 30000},
+    {7200, 3600, 3570000}, /* never longer than it is good */
+    {7200, 0, 7170000},
+    {1, 0, 1000},
 };
 
 static void
@@ -33,17 +33,17 @@ static const struct {
 	const char *text;
 	bool fine;
 } tokens[] = {
-	{"a",	       true },
-	{"aZ09-._~+/", true },
-	{"abc==",      true },
-	{"",	       false},
-	{"=",	       false},
-	{"==",	       false},
-	{"a=b",	       false},
-	{"two words",  false},
-	{"a\r\nb: c",  false},
-	{"a,b",	       false},
-	{"\xc3\xa9",   false},
+    {"a", true},
+    {"aZ09-._~+/", true},
+    {"abc==", true},
+    {"", false},
+    {"=", false},
+    {"==", false},
+    {"a=b", false},
+    {"two words", false},
+    {"a\r\nb: c", false},
+    {"a,b", false},
+    {"\xc3\xa9", false},
 };
 
 static void

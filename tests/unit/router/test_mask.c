@@ -8,14 +8,14 @@
 static const struct {
 	const char *text, *want;
 } cases[] = {
-	{"",			  ""},
-	{"nothing here",	  "nothing here"},
-	{"secret",		  "******"},
-	{"a secret, a secre",	  "a ******, a secre"},
-	{"secretsecret",	  "************"},
-	{"secsecretret",	  "sec******ret"},
-	{"longer-value secret!",  "************ ******!"},
-	{"longer-valu",		  "longer-valu"},
+    {"", ""},
+    {"nothing here", "nothing here"},
+    {"secret", "******"},
+    {"a secret, a secre", "a ******, a secre"},
+    {"secretsecret", "************"},
+    {"secsecretret", "sec******ret"},
+    {"longer-value secret!", "************ ******!"},
+    {"longer-valu", "longer-valu"},
 };
 
 /* In pieces of so many bytes, as they come from a socket. */

@@ -12,30 +12,30 @@ static const struct {
 	uint16_t port;
 	const char *path, *token, *code; /* NULL: it may go */
 } reaches[] = {
-	{"up.test",	443,  "/repos/x",     "v1_TOK",  NULL},
-	{"UP.test",	443,  "/repos/x/y/z", "v1_TOK",  NULL},
-	{"up.test",	443,  "/repos",	      "v1_TOK",  NULL},	/* the directory itself, as routes have it */
-	{"up.test",	443,  "/repositories", "v1_TOK", "credential_endpoint_mismatch"},
-	{"up.test",	443,  "/Repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
-	{"up.test",	443,  "/",	      "v1_TOK",  "credential_endpoint_mismatch"},
-	{"up.test",	444,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
-	{"sub.up.test",	443,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
-	{"up.test.",	443,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
-	{"up.tes",	443,  "/repos/x",     "v1_TOK",  "credential_endpoint_mismatch"},
-	{"a.test",	8443, "/",	      "v1_ANY",  NULL},
-	{"a.b.test",	8443, "/",	      "v1_ANY",  "credential_endpoint_mismatch"},
-	{"test",	443,  "/",	      "v1_ANY",  "credential_endpoint_mismatch"},
-	{"a.test",	443,  "/",	      "v1_OLD",  "credential_expired"},
-	{"a.test",	443,  "/",	      "v1_LINE", "credential_unsafe"},
-	{"a.test",	443,  "/",	      "v2_TOK",  "credential_unavailable"},
-	{"a.test",	443,  "/",	      "model",	 "credential_unavailable"},
-	{"a.test",	443,  "/a/../b",      "v1_ANY",  "credential_unsafe"},
-	{"a.test",	443,  "/a b",	      "v1_ANY",  "credential_unsafe"},
-	{"a.test",	443,  "a",	      "v1_ANY",  "credential_unsafe"},
-	{"a test",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
-	{"a.test:443",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
-	{".test",	443,  "/",	      "v1_ANY",  "credential_unsafe"}, /* to OpenSSL: any name below */
-	{"a..test",	443,  "/",	      "v1_ANY",  "credential_unsafe"},
+    {"up.test", 443, "/repos/x", "v1_TOK", NULL},
+    {"UP.test", 443, "/repos/x/y/z", "v1_TOK", NULL},
+    {"up.test", 443, "/repos", "v1_TOK", NULL}, /* the directory itself, as routes have it */
+    {"up.test", 443, "/repositories", "v1_TOK", "credential_endpoint_mismatch"},
+    {"up.test", 443, "/Repos/x", "v1_TOK", "credential_endpoint_mismatch"},
+    {"up.test", 443, "/", "v1_TOK", "credential_endpoint_mismatch"},
+    {"up.test", 444, "/repos/x", "v1_TOK", "credential_endpoint_mismatch"},
+    {"sub.up.test", 443, "/repos/x", "v1_TOK", "credential_endpoint_mismatch"},
+    {"up.test.", 443, "/repos/x", "v1_TOK", "credential_endpoint_mismatch"},
+    {"up.tes", 443, "/repos/x", "v1_TOK", "credential_endpoint_mismatch"},
+    {"a.test", 8443, "/", "v1_ANY", NULL},
+    {"a.b.test", 8443, "/", "v1_ANY", "credential_endpoint_mismatch"},
+    {"test", 443, "/", "v1_ANY", "credential_endpoint_mismatch"},
+    {"a.test", 443, "/", "v1_OLD", "credential_expired"},
+    {"a.test", 443, "/", "v1_LINE", "credential_unsafe"},
+    {"a.test", 443, "/", "v2_TOK", "credential_unavailable"},
+    {"a.test", 443, "/", "model", "credential_unavailable"},
+    {"a.test", 443, "/a/../b", "v1_ANY", "credential_unsafe"},
+    {"a.test", 443, "/a b", "v1_ANY", "credential_unsafe"},
+    {"a.test", 443, "a", "v1_ANY", "credential_unsafe"},
+    {"a test", 443, "/", "v1_ANY", "credential_unsafe"},
+    {"a.test:443", 443, "/", "v1_ANY", "credential_unsafe"},
+    {".test", 443, "/", "v1_ANY", "credential_unsafe"}, /* to OpenSSL: any name below */
+    {"a..test", 443, "/", "v1_ANY", "credential_unsafe"},
 };
 
 static struct span loopback[] = {SPAN("127.0.0.1")};
@@ -43,8 +43,17 @@ static struct span loopback[] = {SPAN("127.0.0.1")};
 static struct msg_route_open
 open_of(const char *host, uint16_t port, struct msg_piece *path, struct msg_route_field *fields, size_t fields_n)
 {
-	return (struct msg_route_open){.stream = 1, .host = span_of_text(host), .port = port, .addresses = loopback, .addresses_n = 1,
-	    .method = SPAN("GET"), .path = path, .path_n = 1, .fields = fields, .fields_n = fields_n, .tls = true};
+	return (struct msg_route_open){.stream = 1,
+	    .host = span_of_text(host),
+	    .port = port,
+	    .addresses = loopback,
+	    .addresses_n = 1,
+	    .method = SPAN("GET"),
+	    .path = path,
+	    .path_n = 1,
+	    .fields = fields,
+	    .fields_n = fields_n,
+	    .tls = true};
 }
 
 static void
@@ -55,7 +64,8 @@ a_secret_goes_where_it_is_bound(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof(reaches) / sizeof(reaches[0]); i++) {
 		struct msg_piece path = {.literal = span_of_text(reaches[i].path)};
-		struct msg_piece value[] = {{.literal = SPAN("token ")}, {.slot = span_of_text(reaches[i].token), .place = 1}};
+		struct msg_piece value[] = {
+		    {.literal = SPAN("token ")}, {.slot = span_of_text(reaches[i].token), .place = 1}};
 		struct msg_route_field field = {SPAN("x-key"), value, 2};
 		struct msg_route_open in = open_of(reaches[i].host, reaches[i].port, &path, &field, 1);
 		struct request request;
@@ -80,34 +90,34 @@ static const struct {
 	const char *name; /* of the field, or what stands before it in the query */
 	bool fine;
 } stands[] = {
-	{"v1_ANY",     AT_FIELD,   "x-any",	   true },
-	{"v1_ANY",     AT_QUERY,   "any=",	   true },
-	{"v1_ANY",     AT_PATH,    NULL,	   true },
-	{"v1_ANY",     AT_BODY,    NULL,	   true },
-	{"v1_ANY",     AT_MESSAGE, NULL,	   true },
-	{"v1_FIELD",   AT_FIELD,   "x-api-key",	   true },
-	{"v1_FIELD",   AT_FIELD,   "authorization", true},
-	{"v1_FIELD",   AT_BASIC,   "authorization", true},
-	{"v1_FIELD",   AT_FIELD,   "x-api-keys",   false},
-	{"v1_FIELD",   AT_FIELD,   "user-agent",   false},
-	{"v1_FIELD",   AT_BASIC,   "x-other",	   false},
-	{"v1_FIELD",   AT_QUERY,   "x-api-key=",   false},
-	{"v1_FIELD",   AT_PATH,    NULL,	   false},
-	{"v1_FIELD",   AT_BODY,    NULL,	   false},
-	{"v1_FIELD",   AT_MESSAGE, NULL,	   false},
-	{"v1_ASKED",   AT_QUERY,   "key=",	   true },
-	{"v1_ASKED",   AT_QUERY,   "a=b&key=",	   true },
-	{"v1_ASKED",   AT_QUERY,   "key=prefix-",  true },
-	{"v1_ASKED",   AT_QUERY,   "keys=",	   false},
-	{"v1_ASKED",   AT_QUERY,   "key=1&q=",	   false},
-	{"v1_ASKED",   AT_QUERY,   "q=key=",	   false},
-	{"v1_ASKED",   AT_FIELD,   "authorization", false},
-	{"v1_BODY",    AT_BODY,    NULL,	   true },
-	{"v1_BODY",    AT_PATH,    NULL,	   true },
-	{"v1_BODY",    AT_MESSAGE, NULL,	   false}, /* of a WebSocket: not asked for */
-	{"v1_BODY",    AT_FIELD,   "x-any",	   false},
-	{"v1_NOWHERE", AT_FIELD,   "authorization", false},
-	{"v1_NOWHERE", AT_BODY,    NULL,	   false},
+    {"v1_ANY", AT_FIELD, "x-any", true},
+    {"v1_ANY", AT_QUERY, "any=", true},
+    {"v1_ANY", AT_PATH, NULL, true},
+    {"v1_ANY", AT_BODY, NULL, true},
+    {"v1_ANY", AT_MESSAGE, NULL, true},
+    {"v1_FIELD", AT_FIELD, "x-api-key", true},
+    {"v1_FIELD", AT_FIELD, "authorization", true},
+    {"v1_FIELD", AT_BASIC, "authorization", true},
+    {"v1_FIELD", AT_FIELD, "x-api-keys", false},
+    {"v1_FIELD", AT_FIELD, "user-agent", false},
+    {"v1_FIELD", AT_BASIC, "x-other", false},
+    {"v1_FIELD", AT_QUERY, "x-api-key=", false},
+    {"v1_FIELD", AT_PATH, NULL, false},
+    {"v1_FIELD", AT_BODY, NULL, false},
+    {"v1_FIELD", AT_MESSAGE, NULL, false},
+    {"v1_ASKED", AT_QUERY, "key=", true},
+    {"v1_ASKED", AT_QUERY, "a=b&key=", true},
+    {"v1_ASKED", AT_QUERY, "key=prefix-", true},
+    {"v1_ASKED", AT_QUERY, "keys=", false},
+    {"v1_ASKED", AT_QUERY, "key=1&q=", false},
+    {"v1_ASKED", AT_QUERY, "q=key=", false},
+    {"v1_ASKED", AT_FIELD, "authorization", false},
+    {"v1_BODY", AT_BODY, NULL, true},
+    {"v1_BODY", AT_PATH, NULL, true},
+    {"v1_BODY", AT_MESSAGE, NULL, false}, /* of a WebSocket: not asked for */
+    {"v1_BODY", AT_FIELD, "x-any", false},
+    {"v1_NOWHERE", AT_FIELD, "authorization", false},
+    {"v1_NOWHERE", AT_BODY, NULL, false},
 };
 
 static void
@@ -120,7 +130,8 @@ a_secret_stands_where_it_may(void **unused)
 		static const uint8_t places[] = {1, 2, 3, 4, 5, 7, 0};
 		struct msg_piece slot = {.slot = span_of_text(stands[i].token), .place = places[stands[i].at]};
 		struct msg_piece any = {.slot = SPAN("v1_ANY"), .place = 1}, path[] = {{.literal = SPAN("/x/")}, slot};
-		struct msg_piece query[] = {{.literal = span_of_text(stands[i].name == NULL ? "" : stands[i].name)}, slot};
+		struct msg_piece query[] = {
+		    {.literal = span_of_text(stands[i].name == NULL ? "" : stands[i].name)}, slot};
 		struct msg_route_field fields[] = {{SPAN("cookie"), &any, 1}, {query[0].literal, &slot, 1}};
 		struct msg_route_open in = open_of("a.test", 443, path, fields, stands[i].at <= AT_BASIC ? 2 : 1);
 		struct request request;
@@ -150,8 +161,9 @@ a_secret_stands_where_it_may(void **unused)
 static void
 a_parameter_goes_on_behind_a_slot(void **unused)
 {
-	struct msg_piece path = {.literal = SPAN("/")}, query[] = {{.literal = SPAN("key=")}, {.slot = SPAN("v1_ASKED"), .place = 3},
-	    {.literal = SPAN("-")}, {.slot = SPAN("v1_ASKED"), .place = 3}};
+	struct msg_piece path = {.literal = SPAN("/")},
+			 query[] = {{.literal = SPAN("key=")}, {.slot = SPAN("v1_ASKED"), .place = 3},
+			     {.literal = SPAN("-")}, {.slot = SPAN("v1_ASKED"), .place = 3}};
 	static const struct {
 		const char *between;
 		bool fine;
@@ -181,19 +193,19 @@ static const struct {
 	const char *method, *name;
 	bool fine;
 } asked[] = {
-	{"GET",	   "x-key",	      true },
-	{"PATCH",  "x-forwarded-for", true },
-	{"TRACES", "x-original",      true },
-	{"TRACE",  "x-key",	      false},
-	{"Trace",  "x-key",	      false},
-	{"TRACK",  "x-key",	      false},
-	{"CONNECT", "x-key",	      false},
-	{"connect", "x-key",	      false},
-	{"GET",	   "x-original-url",  false},
-	{"GET",	   "x-rewrite-url",   false},
-	{"GET",	   "x-original-uri",  false},
-	{"GET",	   "x-forwarded-uri", false},
-	{"GET",	   "host",	      false},
+    {"GET", "x-key", true},
+    {"PATCH", "x-forwarded-for", true},
+    {"TRACES", "x-original", true},
+    {"TRACE", "x-key", false},
+    {"Trace", "x-key", false},
+    {"TRACK", "x-key", false},
+    {"CONNECT", "x-key", false},
+    {"connect", "x-key", false},
+    {"GET", "x-original-url", false},
+    {"GET", "x-rewrite-url", false},
+    {"GET", "x-original-uri", false},
+    {"GET", "x-forwarded-uri", false},
+    {"GET", "host", false},
 };
 
 /* Fields that come back with the answer: literals only. */
@@ -209,8 +221,10 @@ no_secret_in_a_field_that_is_sent_back(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct msg_piece path = {.literal = SPAN("/")}, slot = {.slot = SPAN("v1_ANY"), .place = 1}, plain = {.literal = SPAN("1")};
-		struct msg_route_field fields[] = {{SPAN("authorization"), &slot, 1}, {span_of_text(cases[i].name), &plain, 1}};
+		struct msg_piece path = {.literal = SPAN("/")}, slot = {.slot = SPAN("v1_ANY"), .place = 1},
+				 plain = {.literal = SPAN("1")};
+		struct msg_route_field fields[] = {
+		    {SPAN("authorization"), &slot, 1}, {span_of_text(cases[i].name), &plain, 1}};
 		struct msg_route_open in = open_of("a.test", 443, &path, fields, 2);
 		struct request request;
 		const char *code = "";
@@ -232,8 +246,10 @@ nothing_asks_for_an_echo_or_another_path(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		struct msg_piece path = {.literal = SPAN("/")}, value = {.slot = SPAN("v1_ANY"), .place = 1}, plain = {.literal = SPAN("/b")};
-		struct msg_route_field fields[] = {{SPAN("authorization"), &value, 1}, {span_of_text(asked[i].name), &plain, 1}};
+		struct msg_piece path = {.literal = SPAN("/")}, value = {.slot = SPAN("v1_ANY"), .place = 1},
+				 plain = {.literal = SPAN("/b")};
+		struct msg_route_field fields[] = {
+		    {SPAN("authorization"), &value, 1}, {span_of_text(asked[i].name), &plain, 1}};
 		struct msg_route_open in = open_of("a.test", 443, &path, fields, 2);
 		struct request request;
 		const char *code = "";
@@ -281,13 +297,14 @@ a_literal_and_a_secret_make_no_dot_segment(void **unused)
 	static const struct {
 		const char *before, *after;
 		bool fine;
-	} cases[] = {{"/a/.", "/b", false}, {"/a/", "/b", false}, {"/a/", ".", false}, {"/a/x", "", true}, {"/a/", "x/b", true}};
+	} cases[] = {
+	    {"/a/.", "/b", false}, {"/a/", "/b", false}, {"/a/", ".", false}, {"/a/x", "", true}, {"/a/", "x/b", true}};
 	struct vault *vault = fixture_vault();
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct msg_piece path[] = {{.literal = span_of_text(cases[i].before)}, {.slot = SPAN("v1_DOT"), .place = 4},
-		    {.literal = span_of_text(cases[i].after)}};
+		struct msg_piece path[] = {{.literal = span_of_text(cases[i].before)},
+		    {.slot = SPAN("v1_DOT"), .place = 4}, {.literal = span_of_text(cases[i].after)}};
 		struct msg_route_open in = open_of("a.test", 443, path, NULL, 0);
 		struct request request;
 		const char *code = "";
@@ -304,7 +321,8 @@ static void
 bindings_see_credential_in_place_of_the_slot(void **unused)
 {
 	struct vault *vault = fixture_vault();
-	struct msg_piece path[] = {{.literal = SPAN("/bot")}, {.slot = SPAN("v1_ANY"), .place = 4}, {.literal = SPAN("/send")}};
+	struct msg_piece path[] = {
+	    {.literal = SPAN("/bot")}, {.slot = SPAN("v1_ANY"), .place = 4}, {.literal = SPAN("/send")}};
 	struct msg_route_open in = open_of("a.test", 443, path, NULL, 0);
 	struct request request;
 	const char *code = "";

@@ -23,31 +23,31 @@ static const struct {
 	uint32_t places;
 	const char *want; /* NULL: refused */
 } cases[] = {
-	{"a+b/c=",	 PLACE_HEADER, IN_FIELD, "<a+b/c=>"},
-	{"tab\there",	 PLACE_HEADER, IN_FIELD, "<tab\there>"},
-	{"a\rb",	 PLACE_HEADER, IN_FIELD, NULL},
-	{"a\nb",	 PLACE_TEXT,   IN_BODY,  NULL},		/* no secret with a line break goes anywhere */
-	{"a\x7f",	 PLACE_HEADER, IN_FIELD, NULL},
-	{"a",		 PLACE_HEADER, IN_BODY,  NULL},		/* a header's rules in a body */
-	{"a",		 PLACE_LITERAL, ~0u,	 NULL},
-	{"a",		 PLACES,       ~0u,	 NULL},		/* one past the last place */
-	{"pass",	 PLACE_BASIC,  IN_FIELD, "<cGFzcw==>"},
-	{"a b&c=d%/",	 PLACE_QUERY,  IN_QUERY, "<a%20b%26c%3Dd%25%2F>"},
-	{"\xc3\xa9~",	 PLACE_FORM,   IN_BODY,  "<%C3%A9~>"},
-	{"123:AA-b_c.d", PLACE_PATH,   IN_PATH,  "<123:AA-b_c.d>"},
-	{"a b",		 PLACE_PATH,   IN_PATH,  "<a%20b>"},
-	{"a/b",		 PLACE_PATH,   IN_PATH,  NULL},
-	{"a\\b",	 PLACE_PATH,   IN_PATH,  NULL},
-	{"a?b",		 PLACE_PATH,   IN_PATH,  NULL},
-	{"a#b",		 PLACE_PATH,   IN_PATH,  NULL},
-	{"a;b",		 PLACE_PATH,   IN_PATH,  NULL},		/* a parameter would be cut */
-	{"%2e",		 PLACE_PATH,   IN_PATH,  NULL},		/* whoever decodes twice would see a dot */
-	{"a..b",	 PLACE_PATH,   IN_PATH,  NULL},
-	{"a.b",		 PLACE_PATH,   IN_PATH,  "<a.b>"},
-	{"q\"\\\x01",	 PLACE_JSON,   IN_BODY,  "<q\\\"\\\\\\u0001>"},
-	{"\xc3\xa9",	 PLACE_JSON,   IN_BODY,  "<\xc3\xa9>"},
-	{"\xc3",	 PLACE_JSON,   IN_BODY,  NULL},
-	{"\xff any",	 PLACE_TEXT,   IN_BODY,  "<\xff any>"},
+    {"a+b/c=", PLACE_HEADER, IN_FIELD, "<a+b/c=>"},
+    {"tab\there", PLACE_HEADER, IN_FIELD, "<tab\there>"},
+    {"a\rb", PLACE_HEADER, IN_FIELD, NULL},
+    {"a\nb", PLACE_TEXT, IN_BODY, NULL}, /* no secret with a line break goes anywhere */
+    {"a\x7f", PLACE_HEADER, IN_FIELD, NULL},
+    {"a", PLACE_HEADER, IN_BODY, NULL}, /* a header's rules in a body */
+    {"a", PLACE_LITERAL, ~0u, NULL},
+    {"a", PLACES, ~0u, NULL}, /* one past the last place */
+    {"pass", PLACE_BASIC, IN_FIELD, "<cGFzcw==>"},
+    {"a b&c=d%/", PLACE_QUERY, IN_QUERY, "<a%20b%26c%3Dd%25%2F>"},
+    {"\xc3\xa9~", PLACE_FORM, IN_BODY, "<%C3%A9~>"},
+    {"123:AA-b_c.d", PLACE_PATH, IN_PATH, "<123:AA-b_c.d>"},
+    {"a b", PLACE_PATH, IN_PATH, "<a%20b>"},
+    {"a/b", PLACE_PATH, IN_PATH, NULL},
+    {"a\\b", PLACE_PATH, IN_PATH, NULL},
+    {"a?b", PLACE_PATH, IN_PATH, NULL},
+    {"a#b", PLACE_PATH, IN_PATH, NULL},
+    {"a;b", PLACE_PATH, IN_PATH, NULL}, /* a parameter would be cut */
+    {"%2e", PLACE_PATH, IN_PATH, NULL}, /* whoever decodes twice would see a dot */
+    {"a..b", PLACE_PATH, IN_PATH, NULL},
+    {"a.b", PLACE_PATH, IN_PATH, "<a.b>"},
+    {"q\"\\\x01", PLACE_JSON, IN_BODY, "<q\\\"\\\\\\u0001>"},
+    {"\xc3\xa9", PLACE_JSON, IN_BODY, "<\xc3\xa9>"},
+    {"\xc3", PLACE_JSON, IN_BODY, NULL},
+    {"\xff any", PLACE_TEXT, IN_BODY, "<\xff any>"},
 };
 
 static void
@@ -57,8 +57,8 @@ places_have_rules(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct msg_piece pieces[] = {{.literal = SPAN("<")}, {.slot = SPAN("S"), .place = (uint8_t)cases[i].place},
-		    {.literal = SPAN(">")}};
+		struct msg_piece pieces[] = {{.literal = SPAN("<")},
+		    {.slot = SPAN("S"), .place = (uint8_t)cases[i].place}, {.literal = SPAN(">")}};
 		struct bytes out = {0};
 		struct why why = {0};
 		enum err r;

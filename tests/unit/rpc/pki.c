@@ -79,8 +79,7 @@ holder_make(const char *common_name, const char *const *units, const struct hold
 	name_add(subject, "CN", common_name);
 	for (; units != NULL && *units != NULL; units++)
 		name_add(subject, "OU", *units);
-	X509_set_issuer_name(holder.certificate,
-	    issuer == NULL ? subject : X509_get_subject_name(issuer->certificate));
+	X509_set_issuer_name(holder.certificate, issuer == NULL ? subject : X509_get_subject_name(issuer->certificate));
 	extension(holder.certificate, NID_basic_constraints, issuer == NULL ? "critical,CA:TRUE" : "CA:FALSE");
 	if (names != NULL)
 		extension(holder.certificate, NID_subject_alt_name, names);
@@ -106,10 +105,14 @@ pki_make(struct pki *pki)
 	struct holder stranger = holder_make("stranger", NULL, &other, NULL);
 
 	*pki = (struct pki){
-		.ca = certificate_text(&ca), .other_ca = certificate_text(&other),
-		.server = certificate_text(&server), .server_key = key_text(&server),
-		.client = certificate_text(&client), .client_key = key_text(&client),
-		.stranger = certificate_text(&stranger), .stranger_key = key_text(&stranger),
+	    .ca = certificate_text(&ca),
+	    .other_ca = certificate_text(&other),
+	    .server = certificate_text(&server),
+	    .server_key = key_text(&server),
+	    .client = certificate_text(&client),
+	    .client_key = key_text(&client),
+	    .stranger = certificate_text(&stranger),
+	    .stranger_key = key_text(&stranger),
 	};
 	holder_done(&ca);
 	holder_done(&other);
@@ -122,7 +125,7 @@ void
 pki_free(struct pki *pki)
 {
 	char *const all[] = {pki->ca, pki->other_ca, pki->server, pki->server_key, pki->client, pki->client_key,
-		pki->stranger, pki->stranger_key};
+	    pki->stranger, pki->stranger_key};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);

@@ -5,8 +5,8 @@
 /* PEM texts. */
 struct pki {
 	char *ca, *other_ca;
-	char *server, *server_key; /* for localhost and 127.0.0.1, of ca */
-	char *client, *client_key; /* CN=tester, OU=admins, OU=users, of ca */
+	char *server, *server_key;     /* for localhost and 127.0.0.1, of ca */
+	char *client, *client_key;     /* CN=tester, OU=admins, OU=users, of ca */
 	char *stranger, *stranger_key; /* a client of other_ca */
 };
 

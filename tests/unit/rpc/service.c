@@ -148,13 +148,13 @@ push_logs(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 }
 
 const struct rpc_method service_methods[] = {
-	{PATH("Health"), RPC_UNARY, &openshell__v1__health_request__descriptor, health, NULL},
-	{PATH("GetSandbox"), RPC_UNARY, &openshell__v1__get_sandbox_request__descriptor, get_sandbox, NULL},
-	{PATH("ExecSandbox"), RPC_SERVER_STREAM, &openshell__v1__exec_sandbox_request__descriptor, exec_sandbox, NULL},
-	{PATH("ForwardTcp"), RPC_BIDI, &openshell__v1__tcp_forward_frame__descriptor, forward_tcp, NULL},
-	{PATH("PushSandboxLogs"), RPC_CLIENT_STREAM, &openshell__v1__push_sandbox_logs_request__descriptor, push_logs,
-	    NULL},
-	{0},
+    {PATH("Health"), RPC_UNARY, &openshell__v1__health_request__descriptor, health, NULL},
+    {PATH("GetSandbox"), RPC_UNARY, &openshell__v1__get_sandbox_request__descriptor, get_sandbox, NULL},
+    {PATH("ExecSandbox"), RPC_SERVER_STREAM, &openshell__v1__exec_sandbox_request__descriptor, exec_sandbox, NULL},
+    {PATH("ForwardTcp"), RPC_BIDI, &openshell__v1__tcp_forward_frame__descriptor, forward_tcp, NULL},
+    {PATH("PushSandboxLogs"), RPC_CLIENT_STREAM, &openshell__v1__push_sandbox_logs_request__descriptor, push_logs,
+	NULL},
+    {0},
 };
 
 static enum err

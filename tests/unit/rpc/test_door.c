@@ -54,7 +54,8 @@ try_client(struct rpc_client_config config, unsigned port, struct why *why)
 	if (rpc_client_new(&client, &config, why) != OK)
 		return;
 	assert_int_equal(rpc_unary(client, PATH("Health"), &request.base, &openshell__v1__health_response__descriptor,
-			     5000, &answer, &status), OK);
+			     5000, &answer, &status),
+	    OK);
 	protobuf_c_message_free_unpacked(answer, NULL);
 	rpc_client_free(client);
 }
@@ -73,10 +74,13 @@ static void
 test_mutual_tls(void **state)
 {
 	struct service service = {0};
-	unsigned port = service_open(&service, (struct rpc_server_config){.loop = loop, .certificate_pem = pki.server,
-		.key_pem = pki.server_key, .client_ca_pem = pki.ca});
-	struct rpc_client_config good = {.endpoint = "https://localhost", .ca_pem = pki.ca,
-		.certificate_pem = pki.client, .key_pem = pki.client_key};
+	unsigned port = service_open(&service,
+	    (struct rpc_server_config){
+		.loop = loop, .certificate_pem = pki.server, .key_pem = pki.server_key, .client_ca_pem = pki.ca});
+	struct rpc_client_config good = {.endpoint = "https://localhost",
+	    .ca_pem = pki.ca,
+	    .certificate_pem = pki.client,
+	    .key_pem = pki.client_key};
 	struct rpc_client_config config = good;
 
 	(void)state;
@@ -109,8 +113,9 @@ static void
 test_server_tls(void **state)
 {
 	struct service service = {0};
-	unsigned port = service_open(&service, (struct rpc_server_config){.loop = loop, .certificate_pem = pki.client,
-		.key_pem = pki.client_key}); /* a certificate without names */
+	unsigned port = service_open(&service, (struct rpc_server_config){.loop = loop,
+						   .certificate_pem = pki.client,
+						   .key_pem = pki.client_key}); /* a certificate without names */
 	struct rpc_client_config config = {.endpoint = "https://localhost", .ca_pem = pki.ca};
 
 	(void)state;
@@ -125,8 +130,8 @@ test_server_tls(void **state)
 static void
 test_server_texts(void **state)
 {
-	struct rpc_server_config config = {.loop = loop, .methods = service_methods, .certificate_pem = pki.server,
-		.key_pem = pki.client_key};
+	struct rpc_server_config config = {
+	    .loop = loop, .methods = service_methods, .certificate_pem = pki.server, .key_pem = pki.client_key};
 	struct rpc_server *server = NULL;
 	struct why why = {0};
 
@@ -173,8 +178,8 @@ test_steps(void **state)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
 	expect((struct rpc_client_config){.endpoint = "http://127.0.0.1", .connect_timeout_ms = 20},
 	    ntohs(address.sin_port), "HTTP/2 with 127.0.0.1:");
-	expect((struct rpc_client_config){.endpoint = "https://127.0.0.1", .insecure = true,
-		   .connect_timeout_ms = 20}, ntohs(address.sin_port), "no answer in time");
+	expect((struct rpc_client_config){.endpoint = "https://127.0.0.1", .insecure = true, .connect_timeout_ms = 20},
+	    ntohs(address.sin_port), "no answer in time");
 }
 
 /* A stranger: sends bytes as they are, keeps what comes back. */
@@ -189,8 +194,8 @@ static void
 stranger_ready(void *self, uint32_t events)
 {
 	struct stranger *stranger = self;
-	ssize_t n = recv(stranger->watch.fd, stranger->bytes + stranger->length,
-	    sizeof(stranger->bytes) - stranger->length - 1, 0);
+	ssize_t n = recv(
+	    stranger->watch.fd, stranger->bytes + stranger->length, sizeof(stranger->bytes) - stranger->length - 1, 0);
 
 	(void)events;
 	if (n > 0)
@@ -205,8 +210,8 @@ stranger_ready(void *self, uint32_t events)
 static void
 stranger_open(struct stranger *stranger, unsigned port, struct span bytes)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	*stranger = (struct stranger){0};
@@ -222,8 +227,8 @@ stranger_close(struct stranger *stranger)
 	close(stranger->watch.fd);
 }
 
-#define UNTIL(condition)                                                                                        \
-	while (!(condition))                                                                                    \
+#define UNTIL(condition)                                                                                               \
+	while (!(condition))                                                                                           \
 	assert_int_equal(loop_turn(loop, -1, NULL), OK)
 
 /* Ask, wait until the server has hung up, compare the beginning and the end. */
@@ -263,8 +268,9 @@ test_http1_kept(void **state)
 	struct stranger stranger;
 
 	(void)state;
-	stranger_open(&stranger, port, SPAN("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
-	    "GET /none HTTP/1.1\r\nHost: a\r\nx-request-id: mine\r\nConnection: close\r\n\r\nGET /never"));
+	stranger_open(&stranger, port,
+	    SPAN("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+		 "GET /none HTTP/1.1\r\nHost: a\r\nx-request-id: mine\r\nConnection: close\r\n\r\nGET /never"));
 	UNTIL(stranger.closed);
 	assert_non_null(strstr(stranger.bytes, "fine\nHTTP/1.1 404 Not Found\r\n"));
 	assert_non_null(strstr(stranger.bytes, "x-request-id: mine\r\n"));
@@ -287,8 +293,10 @@ test_garbage(void **state)
 	ask(port, SPAN("GET / HTTP/1.1\r\nHost: a\r\ncontent-length: 3\r\n\r\nabc"), "HTTP/1.1 501 ", "not served\n");
 	ask(port, span_of_bytes(many, HTTP_HEAD_BYTES), "HTTP/1.1 431 ", "too large\n");
 	ask(port, SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnonsense that is no frame"), "", "");
-	ask(port, SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	    "\0\0\4\3\0\0\0\0\1\0\0\0\0"), "", ""); /* no SETTINGS first */
+	ask(port,
+	    SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+		 "\0\0\4\3\0\0\0\0\1\0\0\0\0"),
+	    "", ""); /* no SETTINGS first */
 	expect((struct rpc_client_config){.endpoint = "http://127.0.0.1"}, port, "");
 	free(many);
 	rpc_server_free(service.server);
@@ -298,8 +306,8 @@ static void
 test_garbage_tls(void **state)
 {
 	struct service service = {0};
-	unsigned port = service_open(&service, (struct rpc_server_config){.loop = loop, .certificate_pem = pki.server,
-		.key_pem = pki.server_key});
+	unsigned port = service_open(&service,
+	    (struct rpc_server_config){.loop = loop, .certificate_pem = pki.server, .key_pem = pki.server_key});
 
 	(void)state;
 	ask(port, SPAN("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "", "");
@@ -321,8 +329,9 @@ test_slow_strangers(void **state)
 	ask(port, SPAN("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"), "HTTP/1.1 200", "fine\n"); /* and no second one */
 	rpc_server_free(service.server);
 	service = (struct service){0};
-	port = service_open(&service, (struct rpc_server_config){.loop = loop, .certificate_pem = pki.server,
-		.key_pem = pki.server_key, .handshake_timeout_ms = 20});
+	port = service_open(&service,
+	    (struct rpc_server_config){
+		.loop = loop, .certificate_pem = pki.server, .key_pem = pki.server_key, .handshake_timeout_ms = 20});
 	ask(port, SPAN("\x16\x03\x01"), "", "");
 	rpc_server_free(service.server);
 }
@@ -343,7 +352,10 @@ test_pings(void **state)
 	port = plain_port(&service, (struct rpc_server_config){0});
 	stranger_open(&stranger, port, span_of_bytes(preface, sizeof(preface)));
 	for (size_t i = 0; i < COUNT(pings); i++)
-		memcpy(pings[i], "\0\0\10\6\0\0\0\0\0" "12345678", 17);
+		memcpy(pings[i],
+		    "\0\0\10\6\0\0\0\0\0"
+		    "12345678",
+		    17);
 	assert_int_equal(send(stranger.watch.fd, pings, sizeof(pings), MSG_NOSIGNAL), sizeof(pings));
 	UNTIL(stranger.closed || stranger.length >= sizeof(pings) + 9);
 	assert_false(stranger.closed);
@@ -403,8 +415,11 @@ test_dead_gateway(void **state)
 	socklen_t length = sizeof(address);
 	Openshell__V1__TcpForwardFrame frame = OPENSHELL__V1__TCP_FORWARD_FRAME__INIT;
 	struct rpc_status status = {.code = -1};
-	const struct rpc_stream_config config = {.path = PATH("ForwardTcp"), .self = &status, .message = no_message,
-		.response = &openshell__v1__tcp_forward_frame__descriptor, .ended = stream_ended};
+	const struct rpc_stream_config config = {.path = PATH("ForwardTcp"),
+	    .self = &status,
+	    .message = no_message,
+	    .response = &openshell__v1__tcp_forward_frame__descriptor,
+	    .ended = stream_ended};
 	auto_fd int listener = socket(AF_INET, SOCK_STREAM, 0);
 	struct mute mute = {.fd = -1};
 	struct rpc_client *client;
@@ -417,8 +432,11 @@ test_dead_gateway(void **state)
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
 	assert_int_equal(loop_add(loop, &mute.watch, listener, EPOLLIN, mute_ready, &mute, NULL), OK);
 	snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%u", ntohs(address.sin_port));
-	assert_int_equal(rpc_client_new(&client, &(struct rpc_client_config){.loop = loop, .endpoint = endpoint,
-	    .ping_interval_ms = 10, .ping_timeout_ms = 15}, NULL), OK);
+	assert_int_equal(rpc_client_new(&client,
+			     &(struct rpc_client_config){
+				 .loop = loop, .endpoint = endpoint, .ping_interval_ms = 10, .ping_timeout_ms = 15},
+			     NULL),
+	    OK);
 	assert_int_equal(rpc_stream_open(client, &config, &frame.base, false, &stream, NULL), OK);
 	UNTIL(status.code != -1);
 	assert_int_equal(status.code, 14);
@@ -454,12 +472,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mutual_tls), cmocka_unit_test(test_server_tls),
-		cmocka_unit_test(test_server_texts), cmocka_unit_test(test_steps), cmocka_unit_test(test_http1),
-		cmocka_unit_test(test_http1_kept), cmocka_unit_test(test_garbage), cmocka_unit_test(test_garbage_tls),
-		cmocka_unit_test(test_slow_strangers), cmocka_unit_test(test_pings),
-		cmocka_unit_test(test_connections_max), cmocka_unit_test(test_dead_gateway),
-		cmocka_unit_test(test_unix_socket),
+	    cmocka_unit_test(test_mutual_tls),
+	    cmocka_unit_test(test_server_tls),
+	    cmocka_unit_test(test_server_texts),
+	    cmocka_unit_test(test_steps),
+	    cmocka_unit_test(test_http1),
+	    cmocka_unit_test(test_http1_kept),
+	    cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_garbage_tls),
+	    cmocka_unit_test(test_slow_strangers),
+	    cmocka_unit_test(test_pings),
+	    cmocka_unit_test(test_connections_max),
+	    cmocka_unit_test(test_dead_gateway),
+	    cmocka_unit_test(test_unix_socket),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

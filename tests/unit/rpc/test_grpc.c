@@ -17,17 +17,17 @@ test_frame(void **state)
 		enum grpc_status status;
 		size_t length;
 	} cases[] = {
-		{{"\0\0\0\0\2ab", 7}, OK, 0, 2},
-		{{"\0\0\0\0\2abc", 8}, OK, 0, 2},
-		{{"\0\0\0\0\0", 5}, OK, 0, 0},
-		{{"\0\0\0\0", 4}, ERR_MORE, 0, 0},
-		{{"\0\0\0\0\2a", 6}, ERR_MORE, 0, 0},
-		{{"", 0}, ERR_MORE, 0, 0},
-		{{"\0\0\0\0\144", 5}, ERR_MORE, 0, 0},			/* 100 bytes: the limit */
-		{{"\0\0\0\0\145", 5}, ERR_RANGE, GRPC_OUT_OF_RANGE, 0}, /* one more, refused before it comes */
-		{{"\0\xff\xff\xff\xff", 5}, ERR_RANGE, GRPC_OUT_OF_RANGE, 0},
-		{{"\1\0\0\0\2ab", 7}, ERR_UNIMPLEMENTED, GRPC_UNIMPLEMENTED, 0},
-		{{"\2\0\0\0\2ab", 7}, ERR_SYNTAX, GRPC_INTERNAL, 0},
+	    {{"\0\0\0\0\2ab", 7}, OK, 0, 2},
+	    {{"\0\0\0\0\2abc", 8}, OK, 0, 2},
+	    {{"\0\0\0\0\0", 5}, OK, 0, 0},
+	    {{"\0\0\0\0", 4}, ERR_MORE, 0, 0},
+	    {{"\0\0\0\0\2a", 6}, ERR_MORE, 0, 0},
+	    {{"", 0}, ERR_MORE, 0, 0},
+	    {{"\0\0\0\0\144", 5}, ERR_MORE, 0, 0},		    /* 100 bytes: the limit */
+	    {{"\0\0\0\0\145", 5}, ERR_RANGE, GRPC_OUT_OF_RANGE, 0}, /* one more, refused before it comes */
+	    {{"\0\xff\xff\xff\xff", 5}, ERR_RANGE, GRPC_OUT_OF_RANGE, 0},
+	    {{"\1\0\0\0\2ab", 7}, ERR_UNIMPLEMENTED, GRPC_UNIMPLEMENTED, 0},
+	    {{"\2\0\0\0\2ab", 7}, ERR_SYNTAX, GRPC_INTERNAL, 0},
 	};
 
 	(void)state;
@@ -49,8 +49,13 @@ test_percent(void **state)
 	static const struct {
 		const char *plain, *encoded;
 	} cases[] = {
-		{"", ""}, {"plain words ~", "plain words ~"}, {"100 %", "100 %25"}, {"a\nb", "a%0Ab"},
-		{"ü", "%C3%BC"}, {"日", "%E6%97%A5"}, {"\x7f", "%7F"},
+	    {"", ""},
+	    {"plain words ~", "plain words ~"},
+	    {"100 %", "100 %25"},
+	    {"a\nb", "a%0Ab"},
+	    {"ü", "%C3%BC"},
+	    {"日", "%E6%97%A5"},
+	    {"\x7f", "%7F"},
 	};
 	char bytes[64], back[64];
 
@@ -90,10 +95,21 @@ test_timeout(void **state)
 		enum err want;
 		uint64_t ms;
 	} cases[] = {
-		{"1H", OK, 3600000}, {"2M", OK, 120000}, {"10S", OK, 10000}, {"250m", OK, 250}, {"1500u", OK, 2},
-		{"1n", OK, 1}, {"0n", OK, 0}, {"99999999H", OK, 359999996400000},
-		{"", ERR_SYNTAX, 0}, {"S", ERR_SYNTAX, 0}, {"10", ERR_SYNTAX, 0}, {"-1S", ERR_SYNTAX, 0},
-		{"1x", ERR_SYNTAX, 0}, {"100000000S", ERR_SYNTAX, 0}, {"1 S", ERR_SYNTAX, 0},
+	    {"1H", OK, 3600000},
+	    {"2M", OK, 120000},
+	    {"10S", OK, 10000},
+	    {"250m", OK, 250},
+	    {"1500u", OK, 2},
+	    {"1n", OK, 1},
+	    {"0n", OK, 0},
+	    {"99999999H", OK, 359999996400000},
+	    {"", ERR_SYNTAX, 0},
+	    {"S", ERR_SYNTAX, 0},
+	    {"10", ERR_SYNTAX, 0},
+	    {"-1S", ERR_SYNTAX, 0},
+	    {"1x", ERR_SYNTAX, 0},
+	    {"100000000S", ERR_SYNTAX, 0},
+	    {"1 S", ERR_SYNTAX, 0},
 	};
 
 	(void)state;
@@ -146,8 +162,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frame), cmocka_unit_test(test_percent), cmocka_unit_test(test_percent_edges),
-		cmocka_unit_test(test_timeout), cmocka_unit_test(test_numbers), cmocka_unit_test(test_buffer),
+	    cmocka_unit_test(test_frame),
+	    cmocka_unit_test(test_percent),
+	    cmocka_unit_test(test_percent_edges),
+	    cmocka_unit_test(test_timeout),
+	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_buffer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

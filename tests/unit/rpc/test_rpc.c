@@ -73,8 +73,8 @@ teardown(void **state)
 }
 
 /* Serve until the condition holds; a test that hangs is stopped by meson. */
-#define UNTIL(f, condition)                                                                                     \
-	while (!(condition))                                                                                    \
+#define UNTIL(f, condition)                                                                                            \
+	while (!(condition))                                                                                           \
 	assert_int_equal(loop_turn((f)->loop, -1, NULL), OK)
 
 static enum err
@@ -100,7 +100,8 @@ health(struct fixture *f)
 	ProtobufCMessage *answer;
 
 	assert_int_equal(rpc_unary(f->client, PATH("Health"), &request.base,
-			     &openshell__v1__health_response__descriptor, 0, &answer, &status), OK);
+			     &openshell__v1__health_response__descriptor, 0, &answer, &status),
+	    OK);
 	assert_string_equal(((Openshell__V1__HealthResponse *)answer)->version, "test");
 	protobuf_c_message_free_unpacked(answer, NULL);
 }
@@ -121,9 +122,9 @@ test_errors(void **state)
 		int code;
 		const char *message;
 	} cases[] = {
-		{"demo", OK, 0, ""},
-		{"missing", ERR_NOT_FOUND, 5, "sandbox not found"},
-		{"words", ERR_LIMIT, 8, "Größe 100 % überschritten:\n\t日本"},
+	    {"demo", OK, 0, ""},
+	    {"missing", ERR_NOT_FOUND, 5, "sandbox not found"},
+	    {"words", ERR_LIMIT, 8, "Größe 100 % überschritten:\n\t日本"},
 	};
 	struct rpc_status status;
 
@@ -143,7 +144,8 @@ test_unknown_method(void **state)
 	ProtobufCMessage *answer;
 
 	assert_int_equal(rpc_unary(f->client, PATH("Wish"), &request.base, &openshell__v1__health_response__descriptor,
-			     0, &answer, &status), ERR_UNIMPLEMENTED);
+			     0, &answer, &status),
+	    ERR_UNIMPLEMENTED);
 	assert_string_equal(status.message, "unknown method /openshell.v1.OpenShell/Wish");
 	assert_null(answer);
 }
@@ -264,8 +266,10 @@ exec_open(struct fixture *f, struct reader *reader, const char *count, uint32_t 
 {
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"),
-		.response = &openshell__v1__exec_sandbox_event__descriptor, .self = reader, .message = exec_message,
-		.ended = reader_ended};
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .self = reader,
+	    .message = exec_message,
+	    .ended = reader_ended};
 
 	request.workdir = (char *)count;
 	request.has_timeout_seconds = true;
@@ -331,8 +335,11 @@ forward_open(struct fixture *f, struct reader *reader)
 {
 	Openshell__V1__TcpForwardFrame frame = OPENSHELL__V1__TCP_FORWARD_FRAME__INIT;
 	const struct rpc_stream_config config = {.path = PATH("ForwardTcp"),
-		.response = &openshell__v1__tcp_forward_frame__descriptor, .self = reader, .message = forward_message,
-		.ended = reader_ended, .writable = reader_writable};
+	    .response = &openshell__v1__tcp_forward_frame__descriptor,
+	    .self = reader,
+	    .message = forward_message,
+	    .ended = reader_ended,
+	    .writable = reader_writable};
 
 	assert_int_equal(rpc_stream_open(f->client, &config, &frame.base, false, &reader->stream, NULL), OK);
 }
@@ -414,8 +421,10 @@ test_client_stream(void **state)
 	struct fixture *f = *state;
 	struct reader reader = {0};
 	const struct rpc_stream_config config = {.path = PATH("PushSandboxLogs"),
-		.response = &openshell__v1__push_sandbox_logs_response__descriptor, .self = &reader,
-		.message = any_message, .ended = reader_ended};
+	    .response = &openshell__v1__push_sandbox_logs_response__descriptor,
+	    .self = &reader,
+	    .message = any_message,
+	    .ended = reader_ended};
 
 	assert_int_equal(rpc_stream_open(f->client, &config, &request.base, false, &reader.stream, NULL), OK);
 	for (int i = 0; i < 9; i++)
@@ -478,8 +487,10 @@ test_call_in_callback(void **state)
 	struct fixture *f = *state;
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"),
-		.response = &openshell__v1__exec_sandbox_event__descriptor, .self = f, .message = asking_message,
-		.ended = asking_ended};
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .self = f,
+	    .message = asking_message,
+	    .ended = asking_ended};
 	struct rpc_stream *stream;
 
 	request.workdir = (char *)"100";
@@ -504,8 +515,10 @@ test_cancel_in_callback(void **state)
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	int messages = 0;
 	const struct rpc_stream_config config = {.path = PATH("ExecSandbox"),
-		.response = &openshell__v1__exec_sandbox_event__descriptor, .self = &messages,
-		.message = leaving_message, .ended = reader_ended};
+	    .response = &openshell__v1__exec_sandbox_event__descriptor,
+	    .self = &messages,
+	    .message = leaving_message,
+	    .ended = reader_ended};
 	struct rpc_stream *stream;
 
 	request.workdir = (char *)"100";
@@ -588,22 +601,36 @@ test_latency(void **state)
 	print_message("unary round trip: %.1f us\n", (double)(clock_us() - began) / rounds);
 }
 
-#define BOTH(test)                                                                                              \
-	cmocka_unit_test_setup_teardown(test, setup_tls, teardown),                                             \
+#define BOTH(test)                                                                                                     \
+	cmocka_unit_test_setup_teardown(test, setup_tls, teardown),                                                    \
 	    cmocka_unit_test_setup_teardown(test, setup_plain, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(test_unary), BOTH(test_errors), BOTH(test_unknown_method), BOTH(test_denied),
-		cmocka_unit_test_setup_teardown(test_caller_tls, setup_tls, teardown),
-		cmocka_unit_test_setup_teardown(test_caller_plain, setup_plain, teardown),
-		BOTH(test_deadline), BOTH(test_server_stream), BOTH(test_slow_reader), BOTH(test_slow_reader_leaves),
-		BOTH(test_bidi), BOTH(test_bidi_ended_by_server), BOTH(test_paused_by_server),
-		BOTH(test_client_stream), BOTH(test_call_in_callback), BOTH(test_cancel_in_callback),
-		BOTH(test_interrupted), BOTH(test_too_large), BOTH(test_malformed_text), BOTH(test_drain),
-		BOTH(test_server_dies), BOTH(test_latency),
+	    BOTH(test_unary),
+	    BOTH(test_errors),
+	    BOTH(test_unknown_method),
+	    BOTH(test_denied),
+	    cmocka_unit_test_setup_teardown(test_caller_tls, setup_tls, teardown),
+	    cmocka_unit_test_setup_teardown(test_caller_plain, setup_plain, teardown),
+	    BOTH(test_deadline),
+	    BOTH(test_server_stream),
+	    BOTH(test_slow_reader),
+	    BOTH(test_slow_reader_leaves),
+	    BOTH(test_bidi),
+	    BOTH(test_bidi_ended_by_server),
+	    BOTH(test_paused_by_server),
+	    BOTH(test_client_stream),
+	    BOTH(test_call_in_callback),
+	    BOTH(test_cancel_in_callback),
+	    BOTH(test_interrupted),
+	    BOTH(test_too_large),
+	    BOTH(test_malformed_text),
+	    BOTH(test_drain),
+	    BOTH(test_server_dies),
+	    BOTH(test_latency),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,10 +127,8 @@ test_endpoints(void **state)
 
 		if (gateway_endpoint_check(span_of_text(endpoints[i].endpoint), &why) != endpoints[i].want)
 			fail_msg("%s: %s", endpoints[i].endpoint, why.text);
-		assert_true(span_is(gateway_host(endpoints[i].endpoint), endpoints[i].host) ||
-			    endpoints[i].want != OK);
-		assert_int_equal(
-		    gateway_host_loopback(gateway_host(endpoints[i].endpoint)), endpoints[i].loopback);
+		assert_true(span_is(gateway_host(endpoints[i].endpoint), endpoints[i].host) || endpoints[i].want != OK);
+		assert_int_equal(gateway_host_loopback(gateway_host(endpoints[i].endpoint)), endpoints[i].loopback);
 	}
 }
 
@@ -168,11 +166,8 @@ test_metadata(void **state)
 static void
 test_store(void **state)
 {
-	const struct gateway gateway = {.name = "dev",
-	    .endpoint = "https://h:1",
-	    .auth_mode = "mtls",
-	    .is_remote = true,
-	    .remote_host = "me@h"};
+	const struct gateway gateway = {
+	    .name = "dev", .endpoint = "https://h:1", .auth_mode = "mtls", .is_remote = true, .remote_host = "me@h"};
 	auto_arena struct arena arena = {0};
 	struct gateway back;
 	struct span text;
@@ -208,8 +203,7 @@ test_resolve(void **state)
 	struct why why = {0};
 
 	(void)state;
-	assert_int_equal(
-	    gateway_resolve(&places, &(struct gateway_choice){0}, &arena, &out, &why), ERR_NOT_FOUND);
+	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){0}, &arena, &out, &why), ERR_NOT_FOUND);
 	assert_non_null(strstr(why.text, "gateway select"));
 	assert_null(out.name);
 	put("system/active_gateway", " sys \n");
@@ -223,26 +217,22 @@ test_resolve(void **state)
 	assert_int_equal(gateway_select(&places, "both", NULL), OK);
 	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){0}, &arena, &out, &why), OK);
 	assert_string_equal(out.endpoint, "https://user:2");
-	assert_int_equal(
-	    gateway_resolve(&places, &(struct gateway_choice){.name = "mine"}, &arena, &out, &why), OK);
+	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.name = "mine"}, &arena, &out, &why), OK);
 	assert_string_equal(out.endpoint, "https://user:3");
 	assert_int_equal(
-	    gateway_resolve(&places, &(struct gateway_choice){.name = "nope"}, &arena, &out, &why),
-	    ERR_NOT_FOUND);
+	    gateway_resolve(&places, &(struct gateway_choice){.name = "nope"}, &arena, &out, &why), ERR_NOT_FOUND);
 	assert_string_equal(out.name, "nope");
 	assert_null(out.endpoint);
-	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://user:3"},
-			     &arena, &out, &why),
-	    OK);
+	assert_int_equal(
+	    gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://user:3"}, &arena, &out, &why), OK);
 	assert_string_equal(out.name, "mine");
-	assert_int_equal(gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://other:3"},
-			     &arena, &out, &why),
-	    OK);
+	assert_int_equal(
+	    gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://other:3"}, &arena, &out, &why), OK);
 	assert_string_equal(out.name, "https://other:3");
 	assert_false(out.stored);
 	assert_int_equal(
-	    gateway_resolve(&places, &(struct gateway_choice){.endpoint = "https://other:3", .name = "both"},
-		&arena, &out, &why),
+	    gateway_resolve(
+		&places, &(struct gateway_choice){.endpoint = "https://other:3", .name = "both"}, &arena, &out, &why),
 	    OK);
 	assert_string_equal(out.name, "both");
 	assert_string_equal(out.endpoint, "https://other:3");
@@ -282,8 +272,7 @@ test_last(void **state)
 	(void)state;
 	assert_int_equal(last_sandbox_load(&places, "dev", "default", &arena, &name, NULL), ERR_NOT_FOUND);
 	assert_int_equal(last_sandbox_store(&places, "dev", "default", "demo", NULL), OK);
-	assert_int_equal(
-	    file_read(gateway_file(&places, "dev", "last_sandbox", &arena), &arena, &text, NULL), OK);
+	assert_int_equal(file_read(gateway_file(&places, "dev", "last_sandbox", &arena), &arena, &text, NULL), OK);
 	assert_true(span_is(text, "default\ndemo"));
 	assert_int_equal(last_sandbox_load(&places, "dev", "default", &arena, &name, NULL), OK);
 	assert_string_equal(name, "demo");
@@ -293,8 +282,7 @@ test_last(void **state)
 	last_sandbox_forget(&places, "dev", "default", "demo");
 	assert_int_equal(last_sandbox_load(&places, "dev", "default", &arena, &name, NULL), ERR_NOT_FOUND);
 	assert_int_equal(last_sandbox_store(&places, "https://x:1", "default", "demo", NULL), OK);
-	assert_int_equal(
-	    last_sandbox_load(&places, "https://x:1", "default", &arena, &name, NULL), ERR_NOT_FOUND);
+	assert_int_equal(last_sandbox_load(&places, "https://x:1", "default", &arena, &name, NULL), ERR_NOT_FOUND);
 }
 
 static void
@@ -325,8 +313,7 @@ test_read(void **state)
 	assert_int_equal(file_read("/dev/zero", &arena, &out, &why), ERR_SYSTEM);
 	snprintf(path, sizeof(path), "%s/fifo", directory);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(
-	    file_read(path, &arena, &out, &why), ERR_SYSTEM); /* and does not wait for a writer */
+	assert_int_equal(file_read(path, &arena, &out, &why), ERR_SYSTEM); /* and does not wait for a writer */
 	assert_true(span_is(out, "untouched"));
 }
 

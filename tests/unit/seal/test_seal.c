@@ -38,14 +38,17 @@ sealed_sizes(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
-		struct span key = span_of_bytes(long_text, sizes[i].key), value = span_of_bytes(long_text, sizes[i].value);
+		struct span key = span_of_bytes(long_text, sizes[i].key),
+			    value = span_of_bytes(long_text, sizes[i].value);
 
 		assert_int_equal(sealed_make(broker_key, provider, key, value, box, &why), sizes[i].want);
 		if (sizes[i].want != OK)
 			continue;
 		assert_int_equal(sealed_open(span_of_bytes(box, SEALED_BYTES(key.length, value.length)), broker_key,
-				     broker_secret, room, &out, &why), OK);
-		assert_true(id_equal(out.provider, provider) && span_equal(out.key, key) && span_equal(out.value, value));
+				     broker_secret, room, &out, &why),
+		    OK);
+		assert_true(
+		    id_equal(out.provider, provider) && span_equal(out.key, key) && span_equal(out.value, value));
 	}
 	assert_int_equal(sealed_make((uint8_t[32]){0}, provider, SPAN("K"), SPAN("v"), box, &why), ERR_INVALID);
 }
@@ -102,7 +105,8 @@ sealed_changed(void **unused)
 	    sealed_open(span_of_bytes(box, sizeof(box)), other_key, other_secret, room, &out, &why), ERR_DENIED);
 	for (size_t i = 0; i < sizeof(box); i++) {
 		box[i] ^= 1;
-		assert_int_equal(sealed_open(span_of_bytes(box, sizeof(box)), broker_key, broker_secret, room, &out, &why),
+		assert_int_equal(
+		    sealed_open(span_of_bytes(box, sizeof(box)), broker_key, broker_secret, room, &out, &why),
 		    ERR_DENIED);
 		box[i] ^= 1;
 	}
@@ -148,7 +152,8 @@ stored_whole(void **unused)
 	(void)unused;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		struct span bytes = span_of_bytes(long_text, sizes[i].value);
-		struct span key = span_of_bytes(long_text, sizes[i].key), whole = {(char *)record, STORED_BYTES(bytes.length)};
+		struct span key = span_of_bytes(long_text, sizes[i].key),
+			    whole = {(char *)record, STORED_BYTES(bytes.length)};
 
 		owner.key = key;
 		assert_int_equal(stored_make(&old, &owner, STORED_HANDLE, bytes, record, &why), sizes[i].want);
@@ -159,9 +164,11 @@ stored_whole(void **unused)
 		assert_int_equal(stored_open(&old, &owner, whole, room, &kind, &value, &why), OK);
 		assert_true(kind == STORED_HANDLE && span_equal(value, bytes));
 		assert_int_equal(stored_rewrap(&old, &new, &owner, whole, again, &why), OK);
-		assert_int_equal(stored_open(&old, &owner, span_of_bytes(again, whole.length), room, &kind, &value, &why),
+		assert_int_equal(
+		    stored_open(&old, &owner, span_of_bytes(again, whole.length), room, &kind, &value, &why),
 		    ERR_STATE);
-		assert_int_equal(stored_open(&new, &owner, span_of_bytes(again, whole.length), room, &kind, &value, &why), OK);
+		assert_int_equal(
+		    stored_open(&new, &owner, span_of_bytes(again, whole.length), room, &kind, &value, &why), OK);
 		assert_true(kind == STORED_HANDLE && span_equal(value, bytes));
 	}
 }
@@ -172,8 +179,9 @@ stored_others(void **unused)
 	static uint8_t record[STORED_BYTES(5)], room[sizeof(record)], again[sizeof(record)];
 	struct storage_key key = key_of(1), other = key_of(2), liar = other;
 	struct span whole = {(char *)record, sizeof(record)}, value = SPAN("untouched");
-	const struct stored_owner owner = {provider, SPAN("K")}, others[] = {
-	    {stranger, SPAN("K")}, {provider, SPAN("L")}, {provider, SPAN("KK")}, {provider, SPAN("k")}};
+	const struct stored_owner owner = {provider, SPAN("K")},
+				  others[] = {{stranger, SPAN("K")}, {provider, SPAN("L")}, {provider, SPAN("KK")},
+				      {provider, SPAN("k")}};
 	enum stored_kind kind;
 	struct why why;
 
@@ -191,10 +199,11 @@ stored_others(void **unused)
 		assert_int_not_equal(stored_open(&key, &owner, whole, room, &kind, &value, &why), OK);
 		record[i] ^= 3;
 	}
-	assert_int_equal(stored_open(&key, &owner, span_head(whole, STORED_OVERHEAD - 1), room, &kind, &value, &why),
-	    ERR_SYNTAX);
 	assert_int_equal(
-	    stored_open(&key, &owner, span_of_bytes(long_text, STORED_BYTES_MAX + 1), room, &kind, &value, &why), ERR_SYNTAX);
+	    stored_open(&key, &owner, span_head(whole, STORED_OVERHEAD - 1), room, &kind, &value, &why), ERR_SYNTAX);
+	assert_int_equal(
+	    stored_open(&key, &owner, span_of_bytes(long_text, STORED_BYTES_MAX + 1), room, &kind, &value, &why),
+	    ERR_SYNTAX);
 	assert_true(span_is(value, "untouched"));
 }
 
@@ -225,7 +234,8 @@ ring_whole(void **unused)
 	assert_ptr_equal(ring_find(&ring, first.name), &ring.keys[RING_KEYS_MAX - 1]);
 	ring_trim(&ring);
 	assert_null(ring_find(&ring, first.name));
-	assert_true(ring.count == 1 && sodium_is_zero((uint8_t *)&ring.keys[1], sizeof(ring) - sizeof(size_t) - sizeof(ring.keys[0])));
+	assert_true(ring.count == 1 &&
+		    sodium_is_zero((uint8_t *)&ring.keys[1], sizeof(ring) - sizeof(size_t) - sizeof(ring.keys[0])));
 	ring_write(&ring, &master, bytes);
 	out.count = 99;
 	assert_int_equal(ring_read(span_of_bytes(bytes, RING_BYTES(1)), &wrong, &out, &why), ERR_DENIED);
@@ -243,11 +253,14 @@ ring_whole(void **unused)
 
 static struct span tokens[] = {{"v12_API_KEY", 11}, {"API_KEY", 7}};
 static struct msg_binding bindings[] = {{SPAN("api.example.org"), 443, SPAN("/v1/**")}};
+/* clang-format off */
 static struct msg_secret_entry entries[] = {
     {.slot = {"API_KEY", 7}, .tokens = tokens, .tokens_n = 2, .provider = {"openai", 6}, .value = {"sk-1", 4},
 	.bindings = bindings, .bindings_n = 1, .expires_ms = UINT64_MAX, .redact = true},
     {.slot = {"backend", 7}, .plain = true},
 };
+/* clang-format on */
+/* clang-format off */
 static const struct msg_bundle bundle = {
     .sandbox = {{9}}, .epoch = UINT32_MAX, .revision = UINT64_MAX, .chunk = 255, .chunks = 256, .entries = entries, .entries_n = 2};
 
@@ -285,6 +298,7 @@ bundle_whole(void **unused)
 	assert_int_equal(bundle_box_open(span_of_bytes(box, 39), broker_key, &to, room, &arena, &out, &why), ERR_DENIED);
 	assert_int_equal(bundle_box_make(&bundle, (uint8_t[32]){0}, &from, room, box, &length, &why), ERR_INVALID);
 }
+/* clang-format on */
 
 /* What credentials would never put into a box. */
 static void

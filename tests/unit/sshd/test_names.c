@@ -16,8 +16,18 @@ signals_have_names_and_numbers(void **unused)
 		const char *name;
 		int number;
 	} cases[] = {
-	    {"HUP", SIGHUP}, {"INT", SIGINT}, {"TERM", SIGTERM}, {"KILL", SIGKILL}, {"USR2", SIGUSR2},
-	    {"", 0}, {"SIGTERM", 0}, {"term", 0}, {"TERM ", 0}, {"STOP", 0}, {"9", 0}, {"INT@openssh.com", 0},
+	    {"HUP", SIGHUP},
+	    {"INT", SIGINT},
+	    {"TERM", SIGTERM},
+	    {"KILL", SIGKILL},
+	    {"USR2", SIGUSR2},
+	    {"", 0},
+	    {"SIGTERM", 0},
+	    {"term", 0},
+	    {"TERM ", 0},
+	    {"STOP", 0},
+	    {"9", 0},
+	    {"INT@openssh.com", 0},
 	};
 
 	(void)unused;
@@ -38,10 +48,22 @@ loopback_is_few_names(void **unused)
 		const char *host;
 		bool ok, six;
 	} cases[] = {
-	    {"127.0.0.1", true, false}, {"localhost", true, false}, {"::1", true, true}, {"[::1]", true, true},
-	    {"", false, false}, {"127.0.0.2", false, false}, {"127.1", false, false}, {"0.0.0.0", false, false}, {"::", false, false},
-	    {"localhost.", false, false}, {"LOCALHOST", false, false}, {"localhost.example.org", false, false},
-	    {"::ffff:127.0.0.1", false, false}, {"2130706433", false, false}, {"0x7f.1", false, false}, {"10.200.0.1", false, false},
+	    {"127.0.0.1", true, false},
+	    {"localhost", true, false},
+	    {"::1", true, true},
+	    {"[::1]", true, true},
+	    {"", false, false},
+	    {"127.0.0.2", false, false},
+	    {"127.1", false, false},
+	    {"0.0.0.0", false, false},
+	    {"::", false, false},
+	    {"localhost.", false, false},
+	    {"LOCALHOST", false, false},
+	    {"localhost.example.org", false, false},
+	    {"::ffff:127.0.0.1", false, false},
+	    {"2130706433", false, false},
+	    {"0x7f.1", false, false},
+	    {"10.200.0.1", false, false},
 	};
 	bool six;
 

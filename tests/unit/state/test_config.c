@@ -27,20 +27,20 @@ an_address_is_taken_apart(void **unused)
 		enum err want;
 		const char *host, *hostaddr, *timeout;
 	} cases[] = {
-		{"host=/postgres user=openshell password=pass dbname=o", OK, "/postgres", NULL, "5"},
-		{"postgresql://u:pass@127.0.0.1:5433/o", OK, "127.0.0.1", "127.0.0.1", "5"},
-		{"postgresql://u@[::1]/o?connect_timeout=3", OK, "::1", "::1", "3"},
-		{"host=localhost hostaddr=127.0.0.9", OK, "localhost", "127.0.0.9", "5"},
-		{"host=/a,127.0.0.1,127.0.0.2", OK, "/a,127.0.0.1,127.0.0.2", ",127.0.0.1,127.0.0.2", "5"},
-		{"dbname=o", OK, NULL, NULL, "5"},
-		{"host=/a,/b", OK, "/a,/b", NULL, "5"},
-		{"host=no-such-host.invalid", ERR_NOT_FOUND, NULL, NULL, NULL},
-		{"host=/a sslrootcert=/no/such/file", ERR_NOT_FOUND, NULL, NULL, NULL},
-		{"host=/a sslrootcert=/dev/null", ERR_INVALID, NULL, NULL, NULL},
-		{"host=/a sslkey=/proc/self/status", ERR_SYSTEM, NULL, NULL, NULL}, /* no run_dir to copy it to */
-		{"password=pass nonsense", ERR_INVALID, NULL, NULL, NULL},
-		{"colour=red password=pass", ERR_INVALID, NULL, NULL, NULL},
-		{"postgresql://u:pass@[::1", ERR_INVALID, NULL, NULL, NULL},
+	    {"host=/postgres user=openshell password=pass dbname=o", OK, "/postgres", NULL, "5"},
+	    {"postgresql://u:pass@127.0.0.1:5433/o", OK, "127.0.0.1", "127.0.0.1", "5"},
+	    {"postgresql://u@[::1]/o?connect_timeout=3", OK, "::1", "::1", "3"},
+	    {"host=localhost hostaddr=127.0.0.9", OK, "localhost", "127.0.0.9", "5"},
+	    {"host=/a,127.0.0.1,127.0.0.2", OK, "/a,127.0.0.1,127.0.0.2", ",127.0.0.1,127.0.0.2", "5"},
+	    {"dbname=o", OK, NULL, NULL, "5"},
+	    {"host=/a,/b", OK, "/a,/b", NULL, "5"},
+	    {"host=no-such-host.invalid", ERR_NOT_FOUND, NULL, NULL, NULL},
+	    {"host=/a sslrootcert=/no/such/file", ERR_NOT_FOUND, NULL, NULL, NULL},
+	    {"host=/a sslrootcert=/dev/null", ERR_INVALID, NULL, NULL, NULL},
+	    {"host=/a sslkey=/proc/self/status", ERR_SYSTEM, NULL, NULL, NULL}, /* no run_dir to copy it to */
+	    {"password=pass nonsense", ERR_INVALID, NULL, NULL, NULL},
+	    {"colour=red password=pass", ERR_INVALID, NULL, NULL, NULL},
+	    {"postgresql://u:pass@[::1", ERR_INVALID, NULL, NULL, NULL},
 	};
 
 	static const struct service_config service = {.run_dir = "/nonexistent"};
@@ -112,12 +112,12 @@ a_spec_is_looked_into(void **unused)
 		enum err want;
 		bool driver_config;
 	} cases[] = {
-		{{"", 0}, OK, false},
-		{{"\x32\x00", 2}, OK, false},		/* template {} */
-		{{"\x32\x02\x5a\x00", 4}, OK, true},	/* template { driver_config {} } */
-		{{"\x32\x02\x0a\x00", 4}, OK, false},	/* template { image: "" } */
-		{{"\x32\x05\x5a\x00", 4}, ERR_SYNTAX, false}, /* longer than it is */
-		{{"\xff", 1}, ERR_SYNTAX, false},
+	    {{"", 0}, OK, false},
+	    {{"\x32\x00", 2}, OK, false},		  /* template {} */
+	    {{"\x32\x02\x5a\x00", 4}, OK, true},	  /* template { driver_config {} } */
+	    {{"\x32\x02\x0a\x00", 4}, OK, false},	  /* template { image: "" } */
+	    {{"\x32\x05\x5a\x00", 4}, ERR_SYNTAX, false}, /* longer than it is */
+	    {{"\xff", 1}, ERR_SYNTAX, false},
 	};
 
 	(void)unused;
@@ -144,7 +144,8 @@ a_revision_changes_with_anything_in_force(void **unused)
 	(void)unused;
 	assert_int_equal(config_revision(0, 1, of, &one), revision);
 	assert_int_not_equal(config_revision(0, 2, of, &one), revision);
-	assert_int_not_equal(config_revision(REVISION_GLOBAL, 1, of, &one), revision); /* the gateway's revision 1 is another */
+	assert_int_not_equal(
+	    config_revision(REVISION_GLOBAL, 1, of, &one), revision); /* the gateway's revision 1 is another */
 	assert_int_not_equal(config_revision(0, 1, of, &fewer), revision);
 	assert_int_not_equal(config_revision(REVISION_RETAIN, 1, of, &one), revision); /* its sandboxes are told */
 	assert_int_not_equal(config_revision(0, 1, of, &other), revision);
@@ -157,10 +158,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_address_is_taken_apart),
-		cmocka_unit_test(the_built_in_policy_is_what_it_says),
-		cmocka_unit_test(a_spec_is_looked_into),
-		cmocka_unit_test(a_revision_changes_with_anything_in_force),
+	    cmocka_unit_test(an_address_is_taken_apart),
+	    cmocka_unit_test(the_built_in_policy_is_what_it_says),
+	    cmocka_unit_test(a_spec_is_looked_into),
+	    cmocka_unit_test(a_revision_changes_with_anything_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

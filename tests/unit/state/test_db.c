@@ -39,7 +39,8 @@ setup(void **unused)
 	state.config.log_rows_max = 2000;
 	state.config.log_days = 7;
 	memset(state.config.audit_key.bytes, 5, 32);
-	assert_int_equal(conninfo_read(&state.conninfo, "application_name=test", &state.config.service, &why), OK); /* PGHOST and so on */
+	assert_int_equal(conninfo_read(&state.conninfo, "application_name=test", &state.config.service, &why),
+	    OK); /* PGHOST and so on */
 	state_init(&state, loop);
 	state_start(&state);
 	turn_until_serving();
@@ -129,21 +130,22 @@ each_failure_has_its_name(void **unused)
 		const char *text;
 		enum err want;
 	} cases[] = {
-		{"select 1", OK},
-		{"insert into workspaces values ('default', 0)", ERR_EXISTS},
-		{"insert into workspaces values ('No', 0)", ERR_INVALID},
-		{"insert into workspaces values ('a--b', 0)", ERR_INVALID},
-		{"insert into workspaces values ('aaaaaaaaaabbbbbbbbbb', 0)", ERR_INVALID}, /* 20 bytes */
-		{"insert into workspaces values (null, 0)", ERR_INVALID},
-		{"insert into policies values ('00000000-0000-4000-8000-000000000000', 1, 'a', "
-		 "decode(repeat('00', 32), 'hex'), 'loaded', 0)", ERR_NOT_FOUND},
-		{"insert into policies values ('00000000-0000-4000-8000-000000000000', 1, 'a', '', 'loaded', 0)",
-		    ERR_INVALID},
-		{"update sandboxes set phase = 9", OK}, /* there are none */
-		{"select 1/0", ERR_INVALID},
-		{"selekt", ERR_INTERNAL},
-		{"set statement_timeout = 20; select pg_sleep(10)", ERR_UNAVAILABLE},
-		{"set statement_timeout = 5000", OK},
+	    {"select 1", OK},
+	    {"insert into workspaces values ('default', 0)", ERR_EXISTS},
+	    {"insert into workspaces values ('No', 0)", ERR_INVALID},
+	    {"insert into workspaces values ('a--b', 0)", ERR_INVALID},
+	    {"insert into workspaces values ('aaaaaaaaaabbbbbbbbbb', 0)", ERR_INVALID}, /* 20 bytes */
+	    {"insert into workspaces values (null, 0)", ERR_INVALID},
+	    {"insert into policies values ('00000000-0000-4000-8000-000000000000', 1, 'a', "
+	     "decode(repeat('00', 32), 'hex'), 'loaded', 0)",
+		ERR_NOT_FOUND},
+	    {"insert into policies values ('00000000-0000-4000-8000-000000000000', 1, 'a', '', 'loaded', 0)",
+		ERR_INVALID},
+	    {"update sandboxes set phase = 9", OK}, /* there are none */
+	    {"select 1/0", ERR_INVALID},
+	    {"selekt", ERR_INTERNAL},
+	    {"set statement_timeout = 20; select pg_sleep(10)", ERR_UNAVAILABLE},
+	    {"set statement_timeout = 5000", OK},
 	};
 
 	(void)unused;
@@ -201,14 +203,18 @@ a_lost_connection_is_made_again(void **unused)
 
 	(void)unused;
 	/* ends this very session, and then the other one */
-	assert_int_equal(db_script(&state.db, "select pg_terminate_backend(pg_backend_pid())", DB_ANSWER_MS, NULL, &why),
+	assert_int_equal(
+	    db_script(&state.db, "select pg_terminate_backend(pg_backend_pid())", DB_ANSWER_MS, NULL, &why),
 	    ERR_UNAVAILABLE);
 	assert_false(state.serving);
 	assert_int_equal(state_serving(&state, &why), ERR_UNAVAILABLE);
 	assert_string_equal(why.text, DB_AWAY);
 	turn_until_serving();
-	assert_int_equal(db_script(&state.db, "select pg_terminate_backend(pid) from pg_stat_activity "
-	    "where pid <> pg_backend_pid() and application_name = 'test'", DB_ANSWER_MS, NULL, &why), OK);
+	assert_int_equal(db_script(&state.db,
+			     "select pg_terminate_backend(pid) from pg_stat_activity "
+			     "where pid <> pg_backend_pid() and application_name = 'test'",
+			     DB_ANSWER_MS, NULL, &why),
+	    OK);
 	for (uint64_t until_ms = clock_ms() + 5000; state.serving && clock_ms() < until_ms;)
 		assert_int_equal(loop_turn(loop, 100, &why), OK);
 	assert_false(state.serving);
@@ -281,12 +287,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values_come_back_as_they_went),
-		cmocka_unit_test(each_failure_has_its_name),
-		cmocka_unit_test(what_fails_leaves_nothing),
-		cmocka_unit_test(a_lost_connection_is_made_again),
-		cmocka_unit_test(migrations_run_once),
-		cmocka_unit_test(a_changed_audit_is_found),
+	    cmocka_unit_test(values_come_back_as_they_went),
+	    cmocka_unit_test(each_failure_has_its_name),
+	    cmocka_unit_test(what_fails_leaves_nothing),
+	    cmocka_unit_test(a_lost_connection_is_made_again),
+	    cmocka_unit_test(migrations_run_once),
+	    cmocka_unit_test(a_changed_audit_is_found),
 	};
 
 	if (getenv("PG_RUN_DIR") == NULL) {

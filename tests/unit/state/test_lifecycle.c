@@ -22,24 +22,24 @@ static const struct {
 	enum event event;
 	int after[8];
 } cases[] = {
-	/*                     provisioning ready    error    deleting unknown  stopping stopped  starting */
-	{EVENT_BEGUN,          {P,       NOTHING, NOTHING, NOTHING, U,       NOTHING, NOTHING, T}},
-	{EVENT_RUNNING,        {P,       NOTHING, NOTHING, NOTHING, U,       NOTHING, NOTHING, T}},
-	{EVENT_ENDED,          {P,       P,       NOTHING, NOTHING, P,       S,       NOTHING, P}},
-	{EVENT_ENDED_OFTEN,    {E,       E,       NOTHING, NOTHING, E,       NOTHING, NOTHING, E}},
-	{EVENT_FAILED,         {E,       E,       NOTHING, D,       E,       E,       NOTHING, E}},
-	{EVENT_GONE,           {P,       P,       NOTHING, REMOVED, P,       S,       NOTHING, P}},
-	{EVENT_GONE_OFTEN,     {E,       E,       NOTHING, NOTHING, E,       NOTHING, NOTHING, E}},
-	{EVENT_SESSION_UP,     {P,       NOTHING, NOTHING, NOTHING, U,       NOTHING, NOTHING, T}},
-	{EVENT_SESSION_BACK,   {R,       NOTHING, NOTHING, NOTHING, R,       NOTHING, NOTHING, R}},
-	{EVENT_SESSION_DOWN,   {P,       P,       NOTHING, NOTHING, U,       NOTHING, NOTHING, T}},
-	{EVENT_SESSION_LOST,   {P,       P,       NOTHING, NOTHING, U,       NOTHING, NOTHING, T}},
-	{EVENT_READY,          {R,       R,       NOTHING, NOTHING, R,       NOTHING, NOTHING, R}},
-	{EVENT_UNABLE,         {E,       E,       NOTHING, NOTHING, E,       NOTHING, NOTHING, E}},
-	{EVENT_EXITED,         {E,       E,       NOTHING, NOTHING, E,       NOTHING, NOTHING, E}},
-	{EVENT_STOP,           {REFUSED, G,       REFUSED, REFUSED, REFUSED, G,       S,       REFUSED}},
-	{EVENT_START,          {P,       R,       REFUSED, REFUSED, U,       REFUSED, T,       T}},
-	{EVENT_DELETE,         {D,       D,       D,       D,       D,       D,       D,       D}},
+    /*                     provisioning ready    error    deleting unknown  stopping stopped  starting */
+    {EVENT_BEGUN, {P, NOTHING, NOTHING, NOTHING, U, NOTHING, NOTHING, T}},
+    {EVENT_RUNNING, {P, NOTHING, NOTHING, NOTHING, U, NOTHING, NOTHING, T}},
+    {EVENT_ENDED, {P, P, NOTHING, NOTHING, P, S, NOTHING, P}},
+    {EVENT_ENDED_OFTEN, {E, E, NOTHING, NOTHING, E, NOTHING, NOTHING, E}},
+    {EVENT_FAILED, {E, E, NOTHING, D, E, E, NOTHING, E}},
+    {EVENT_GONE, {P, P, NOTHING, REMOVED, P, S, NOTHING, P}},
+    {EVENT_GONE_OFTEN, {E, E, NOTHING, NOTHING, E, NOTHING, NOTHING, E}},
+    {EVENT_SESSION_UP, {P, NOTHING, NOTHING, NOTHING, U, NOTHING, NOTHING, T}},
+    {EVENT_SESSION_BACK, {R, NOTHING, NOTHING, NOTHING, R, NOTHING, NOTHING, R}},
+    {EVENT_SESSION_DOWN, {P, P, NOTHING, NOTHING, U, NOTHING, NOTHING, T}},
+    {EVENT_SESSION_LOST, {P, P, NOTHING, NOTHING, U, NOTHING, NOTHING, T}},
+    {EVENT_READY, {R, R, NOTHING, NOTHING, R, NOTHING, NOTHING, R}},
+    {EVENT_UNABLE, {E, E, NOTHING, NOTHING, E, NOTHING, NOTHING, E}},
+    {EVENT_EXITED, {E, E, NOTHING, NOTHING, E, NOTHING, NOTHING, E}},
+    {EVENT_STOP, {REFUSED, G, REFUSED, REFUSED, REFUSED, G, S, REFUSED}},
+    {EVENT_START, {P, R, REFUSED, REFUSED, U, REFUSED, T, T}},
+    {EVENT_DELETE, {D, D, D, D, D, D, D, D}},
 };
 
 static int
@@ -97,8 +97,14 @@ static void
 what_a_driver_should_do(void **unused)
 {
 	static const enum want wants[] = {
-		[P] = WANT_RUNNING, [R] = WANT_RUNNING, [E] = WANT_STOPPED, [D] = WANT_DELETED,
-		[U] = WANT_RUNNING, [G] = WANT_STOPPED, [S] = WANT_STOPPED, [T] = WANT_RUNNING,
+	    [P] = WANT_RUNNING,
+	    [R] = WANT_RUNNING,
+	    [E] = WANT_STOPPED,
+	    [D] = WANT_DELETED,
+	    [U] = WANT_RUNNING,
+	    [G] = WANT_STOPPED,
+	    [S] = WANT_STOPPED,
+	    [T] = WANT_RUNNING,
 	};
 
 	(void)unused;
@@ -110,9 +116,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_event_in_each_phase),
-		cmocka_unit_test(each_row_is_sound),
-		cmocka_unit_test(what_a_driver_should_do),
+	    cmocka_unit_test(each_event_in_each_phase),
+	    cmocka_unit_test(each_row_is_sound),
+	    cmocka_unit_test(what_a_driver_should_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,12 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MUST(step)                                                                                              \
-	do {                                                                                                     \
-		if ((step) < 0) {                                                                                \
-			dprintf(2, "box: %s: %s\n", #step, strerror(errno));                                    \
-			_exit(99);                                                                               \
-		}                                                                                                \
+#define MUST(step)                                                                                                     \
+	do {                                                                                                           \
+		if ((step) < 0) {                                                                                      \
+			dprintf(2, "box: %s: %s\n", #step, strerror(errno));                                           \
+			_exit(99);                                                                                     \
+		}                                                                                                      \
 	} while (0)
 
 static void
@@ -34,8 +34,7 @@ bind_in(const char *from, const char *to, unsigned long more)
 		MUST(mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | more, NULL));
 }
 
-static void __attribute__((noreturn))
-inside(const struct box_options *options, int go_fd, int boot_fd, int log_fd)
+static void __attribute__((noreturn)) inside(const struct box_options *options, int go_fd, int boot_fd, int log_fd)
 {
 	char *const argv[] = {(char *)"launcher", NULL}, *const envp[] = {(char *)"LD_PRELOAD=/evil.so", NULL};
 	char byte, path[4096];
@@ -89,8 +88,10 @@ map_ids(const struct box_options *options, pid_t pid)
 {
 	char uids[64], gids[64];
 
-	snprintf(uids, sizeof(uids), "0 %u %u", options->range ? options->range : geteuid(), options->range ? 65536 : 1);
-	snprintf(gids, sizeof(gids), "0 %u %u", options->range ? options->range : getegid(), options->range ? 65536 : 1);
+	snprintf(
+	    uids, sizeof(uids), "0 %u %u", options->range ? options->range : geteuid(), options->range ? 65536 : 1);
+	snprintf(
+	    gids, sizeof(gids), "0 %u %u", options->range ? options->range : getegid(), options->range ? 65536 : 1);
 	if (options->range == 0 && write_map(pid, "setgroups", "deny") < 0)
 		return -1;
 	return write_map(pid, "uid_map", uids) < 0 || write_map(pid, "gid_map", gids) < 0 ? -1 : 0;

@@ -7,8 +7,8 @@
 #include "common/base/span.h"
 
 struct box {
-	pid_t pid;	/* of the supervisor, seen from here */
-	int log_fd;	/* what the sandbox's processes write to standard error */
+	pid_t pid;  /* of the supervisor, seen from here */
+	int log_fd; /* what the sandbox's processes write to standard error */
 };
 
 struct box_options {

@@ -50,8 +50,7 @@ struct options {
 static const char *const default_read[] = {"/usr", "/lib", "/proc", "/dev/urandom", "/app", "/etc", "/var/log"};
 static const char *const default_write[] = {"/tmp", "/dev/null"};
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *format, ...)
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
 {
 	va_list values;
 
@@ -144,7 +143,8 @@ policy(const struct options *o, struct arena *arena)
 	Openshell__Sandbox__V1__ProcessPolicy process = OPENSHELL__SANDBOX__V1__PROCESS_POLICY__INIT;
 	Openshell__Sandbox__V1__NetworkPolicyRule rule = OPENSHELL__SANDBOX__V1__NETWORK_POLICY_RULE__INIT;
 	Openshell__Sandbox__V1__SandboxPolicy__NetworkPoliciesEntry
-	    entry = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT, *entries[] = {&entry};
+	    entry = OPENSHELL__SANDBOX__V1__SANDBOX_POLICY__NETWORK_POLICIES_ENTRY__INIT,
+	    *entries[] = {&entry};
 	struct why why = {0};
 	struct span bytes;
 
@@ -250,7 +250,7 @@ follow(struct box *box)
 	struct pollfd poll_fd = {.fd = box->log_fd, .events = POLLIN};
 
 	while (n < sizeof(log) - 1 && poll(&poll_fd, 1, WAIT_MS) > 0 &&
-	    (got = read(box->log_fd, log + n, sizeof(log) - 1 - n)) > 0) {
+	       (got = read(box->log_fd, log + n, sizeof(log) - 1 - n)) > 0) {
 		if (write(1, log + n, (size_t)got) < 0)
 			return 1;
 		n += (size_t)got;
@@ -302,7 +302,8 @@ main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/workspace", work);
 	if (geteuid() == 0 && chown(path, RANGE, RANGE) < 0)
 		die("%s", path);
-	if (box_start(&(struct box_options){o.bundle, work, geteuid() == 0 ? RANGE : 0, bootstrap(&o, &buffer)}, &box) < 0)
+	if (box_start(&(struct box_options){o.bundle, work, geteuid() == 0 ? RANGE : 0, bootstrap(&o, &buffer)}, &box) <
+	    0)
 		die("box");
 	r = follow(&box);
 	box_stop(&box);

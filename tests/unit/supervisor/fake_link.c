@@ -148,8 +148,11 @@ push(struct fake *fake)
 	memcpy(policy, enrolled.enrolled.policy.at, n);
 	memcpy(policy + n, section, sizeof(section));
 	n += fake->network ? sizeof(section) : 0;
-	m.config_push = (struct msg_config_push){.epoch = 1, .policy = span_of_bytes(policy, n), .policy_version = fake->push,
-	    .config_revision = fake->push, .retain = fake->retain};
+	m.config_push = (struct msg_config_push){.epoch = 1,
+	    .policy = span_of_bytes(policy, n),
+	    .policy_version = fake->push,
+	    .config_revision = fake->push,
+	    .retain = fake->retain};
 	if (peer_tell(fake->supervisor, &m, &why) != OK)
 		tell("BROKEN", span_of_text(why.text));
 }
@@ -242,7 +245,8 @@ exec_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	(void)answer;
 	(void)why;
-	while (fake->output >= 0 && n < sizeof(output) - 1 && (got = read(fake->output, output + n, sizeof(output) - 1 - n)) > 0)
+	while (fake->output >= 0 && n < sizeof(output) - 1 &&
+	       (got = read(fake->output, output + n, sizeof(output) - 1 - n)) > 0)
 		n += (size_t)got;
 	output[n] = '\0';
 	clean_fd(&fake->output);
@@ -251,7 +255,8 @@ exec_exited(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return OK;
 	}
 	if (fake->repeat > 1)
-		snprintf(words, sizeof(words), "%llu", (unsigned long long)((clock_us() - fake->since_us) / fake->repeat));
+		snprintf(
+		    words, sizeof(words), "%llu", (unsigned long long)((clock_us() - fake->since_us) / fake->repeat));
 	else
 		snprintf(words, sizeof(words), "%u %s", m->exec_exited.exit_code, output);
 	tell(fake->repeat > 1 ? "BENCH" : "RUN", span_of_text(words));
@@ -369,6 +374,7 @@ nothing(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
+/* clang-format off */
 static const struct route routes[] = {
 	{LINK_SETUP, link_setup, 0, 0},
 	{SANDBOX_READY, sandbox_ready, 0, 0},
@@ -381,6 +387,7 @@ static const struct route routes[] = {
 	{CHANNEL_GIVE, channel_give, 0, 0},
 	{0},
 };
+/* clang-format on */
 
 static void
 down(void *self, struct peer *peer, const struct why *why)
@@ -402,7 +409,8 @@ main(void)
 	fake.rest = span_of_bytes(fake.script, read_file("/script/commands", fake.script, sizeof(fake.script)));
 	if (loop_new(&fake.loop, &why) != OK)
 		return 1;
-	fake.bus = (struct bus){.loop = fake.loop, .role = ROLE_LINK, .name = "link", .routes = routes, .self = &fake, .peer_down = down};
+	fake.bus = (struct bus){
+	    .loop = fake.loop, .role = ROLE_LINK, .name = "link", .routes = routes, .self = &fake, .peer_down = down};
 	bus_init(&fake.bus);
 	if (channel_open(&fake.bus, ROLE_SUPERVISOR, "supervisor", 3, &fake.supervisor, &why) != OK)
 		return 1;

@@ -25,7 +25,8 @@ static struct {
 } me;
 
 static struct span hang_up[] = {SPAN("sh"), SPAN("-c"),
-    SPAN("trap 'echo hung up >/sandbox/hup.part; mv /sandbox/hup.part /sandbox/hup; exit' HUP; while :; do sleep 0.1; done")};
+    SPAN(
+	"trap 'echo hung up >/sandbox/hup.part; mv /sandbox/hup.part /sandbox/hup; exit' HUP; while :; do sleep 0.1; done")};
 static struct span stubborn[] = {SPAN("sh"), SPAN("-c"), SPAN("trap '' HUP; while :; do sleep 77; done")};
 static struct span plain[] = {SPAN("sleep"), SPAN("78")};
 
@@ -63,7 +64,8 @@ refused(void *self, enum err r, struct msg *answer, const struct why *why)
 static void
 socket_made(void *self, enum err r, struct msg *answer, const struct why *why)
 {
-	const struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_in to = {
+	    .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	(void)why;
 	if (r == OK && answer->fds_n == 1) {

@@ -127,8 +127,12 @@ answer_name(void)
 	char bytes[512], beside[64];
 	struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
 	struct sockaddr_storage from;
-	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1,
-	    .msg_control = beside, .msg_controllen = sizeof(beside)};
+	struct msghdr m = {.msg_name = &from,
+	    .msg_namelen = sizeof(from),
+	    .msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = beside,
+	    .msg_controllen = sizeof(beside)};
 
 	if (recvmsg(me.fds[3], &m, 0) < 0)
 		return;
@@ -155,7 +159,8 @@ socket_ready(void *self, uint32_t events)
 static enum err
 proxy_listen(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
-	static const struct span names[] = {SPAN("198.18.0.1 one.example"), SPAN("198.18.0.2 two.example"), SPAN("198.18.0.1 other.example")};
+	static const struct span names[] = {
+	    SPAN("198.18.0.1 one.example"), SPAN("198.18.0.2 two.example"), SPAN("198.18.0.1 other.example")};
 	struct msg told = {.id = PROXY_NAMES, .proxy_names = {(struct span *)(uintptr_t)names, COUNT(names)}};
 	enum err r = OK;
 	int on = 1;
@@ -193,6 +198,7 @@ channel_give(void *self, struct msg *m, struct msg *answer, struct why *why)
 	return OK;
 }
 
+/* clang-format off */
 static const struct route routes[] = {
 	{POLICYD_SETUP, policyd_setup, 0, 0},
 	{POLICY_LOAD, policy_load, 0, 0},
@@ -203,6 +209,7 @@ static const struct route routes[] = {
 	{CHANNEL_GIVE, channel_give, 0, 0},
 	{0},
 };
+/* clang-format on */
 
 static void
 down(void *self, struct peer *peer, const struct why *why)
@@ -222,8 +229,11 @@ main(int argc, char **argv)
 	log_open(name, LOG_LEVEL_INFO);
 	if (loop_new(&me.loop, &why) != OK)
 		return 1;
-	me.bus = (struct bus){.loop = me.loop, .role = strcmp(name, "proxy") == 0 ? ROLE_PROXY : ROLE_POLICYD, .name = name,
-	    .routes = routes, .peer_down = down};
+	me.bus = (struct bus){.loop = me.loop,
+	    .role = strcmp(name, "proxy") == 0 ? ROLE_PROXY : ROLE_POLICYD,
+	    .name = name,
+	    .routes = routes,
+	    .peer_down = down};
 	bus_init(&me.bus);
 	if (channel_open(&me.bus, ROLE_SUPERVISOR, "supervisor", 3, &me.supervisor, &why) != OK)
 		return 1;

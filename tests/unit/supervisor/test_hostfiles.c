@@ -26,21 +26,16 @@ joined(const struct span *list, size_t n, char *to, size_t size)
 static const struct {
 	const char *text, *want; /* joined by | */
 } resolvers[] = {
-	{"nameserver 10.0.0.1\n",					"10.0.0.1"			},
-	{"nameserver 10.0.0.1",					"10.0.0.1"			}, /* no end of line */
-	{"# one\nsearch corp.example\nnameserver\t 2001:db8::1 \r\n",	"2001:db8::1"			},
-	{" nameserver 1.1.1.1#two\nnameserver 8.8.8.8",		"1.1.1.1|8.8.8.8"		},
-	{"nameserver 1\nnameserver 2\nnameserver 127.0.0.53",		"127.0.0.53"			}, /* not dotted quads */
-	{"nameserver fe80::1%eth0\n",					"127.0.0.1"			}, /* with a scope */
-	{"nameserver ns.example\n",					"127.0.0.1"			},
-	{"nameserver\n",						"127.0.0.1"			},
-	{"nameservers 1.1.1.1\n",					"127.0.0.1"			},
-	{"#nameserver 1.1.1.1\n",					"127.0.0.1"			},
-	{"nameserver 1.1.1.256\n",					"127.0.0.1"			},
-	{"",								"127.0.0.1"			},
-	{"nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\nnameserver 1.1.1.4\nnameserver 1.1.1.5\n"
-	 "nameserver 1.1.1.6\nnameserver 1.1.1.7\nnameserver 1.1.1.8\nnameserver 1.1.1.9\n",
-	    "1.1.1.1|1.1.1.2|1.1.1.3|1.1.1.4|1.1.1.5|1.1.1.6|1.1.1.7|1.1.1.8"				}, /* eight */
+    {"nameserver 10.0.0.1\n", "10.0.0.1"}, {"nameserver 10.0.0.1", "10.0.0.1"}, /* no end of line */
+    {"# one\nsearch corp.example\nnameserver\t 2001:db8::1 \r\n", "2001:db8::1"},
+    {" nameserver 1.1.1.1#two\nnameserver 8.8.8.8", "1.1.1.1|8.8.8.8"},
+    {"nameserver 1\nnameserver 2\nnameserver 127.0.0.53", "127.0.0.53"}, /* not dotted quads */
+    {"nameserver fe80::1%eth0\n", "127.0.0.1"},				 /* with a scope */
+    {"nameserver ns.example\n", "127.0.0.1"}, {"nameserver\n", "127.0.0.1"}, {"nameservers 1.1.1.1\n", "127.0.0.1"},
+    {"#nameserver 1.1.1.1\n", "127.0.0.1"}, {"nameserver 1.1.1.256\n", "127.0.0.1"}, {"", "127.0.0.1"},
+    {"nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\nnameserver 1.1.1.4\nnameserver 1.1.1.5\n"
+     "nameserver 1.1.1.6\nnameserver 1.1.1.7\nnameserver 1.1.1.8\nnameserver 1.1.1.9\n",
+	"1.1.1.1|1.1.1.2|1.1.1.3|1.1.1.4|1.1.1.5|1.1.1.6|1.1.1.7|1.1.1.8"}, /* eight */
 };
 
 static void
@@ -65,18 +60,18 @@ test_resolvers(void **state)
 static const struct {
 	const char *text, *want;
 } hosts[] = {
-	{"127.0.0.1 localhost\n::1 localhost ip6-loopback\n", "127.0.0.1 localhost|::1 localhost|::1 ip6-loopback"},
-	{"10.0.0.1\tDB.Corp.Example\tdb # the database\n",	  "10.0.0.1 db.corp.example|10.0.0.1 db"		   },
-	{"10.0.0.1 a#b c\n",				  "10.0.0.1 a"					   },
-	{"10.0.0.1 " NAME_253,				  "10.0.0.1 " NAME_253				   },
-	{"10.0.0.1 " NAME_253 "e ok",			  "10.0.0.1 ok"					   }, /* one byte too long */
-	{"10.0.0.1 bad/name ok_1-2",			  "10.0.0.1 ok_1-2"				   },
-	{"10.0.0.1\n",					  ""						   },
-	{"10.0.0 short\n0x7f.1 hex\nhost 10.0.0.1\n",	  ""						   },
-	{"fe80::1%lo0 localhost\n",			  ""						   },
-	{"# 10.0.0.1 remark\n",				  ""						   },
-	{"\n\n \n",					  ""						   },
-	{"",						  ""						   },
+    {"127.0.0.1 localhost\n::1 localhost ip6-loopback\n", "127.0.0.1 localhost|::1 localhost|::1 ip6-loopback"},
+    {"10.0.0.1\tDB.Corp.Example\tdb # the database\n", "10.0.0.1 db.corp.example|10.0.0.1 db"},
+    {"10.0.0.1 a#b c\n", "10.0.0.1 a"},
+    {"10.0.0.1 " NAME_253, "10.0.0.1 " NAME_253},
+    {"10.0.0.1 " NAME_253 "e ok", "10.0.0.1 ok"}, /* one byte too long */
+    {"10.0.0.1 bad/name ok_1-2", "10.0.0.1 ok_1-2"},
+    {"10.0.0.1\n", ""},
+    {"10.0.0 short\n0x7f.1 hex\nhost 10.0.0.1\n", ""},
+    {"fe80::1%lo0 localhost\n", ""},
+    {"# 10.0.0.1 remark\n", ""},
+    {"\n\n \n", ""},
+    {"", ""},
 };
 
 static void

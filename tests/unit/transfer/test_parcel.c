@@ -10,12 +10,10 @@
 #include "common/transfer/parcel.h"
 #include "common/transfer/relative.h"
 
-#define ENTRY(kind, again, mode, ns, size, rest)                                                                       \
-	kind again mode "\0\0\0\0\0\0\0\x7"                                                                            \
-			ns size rest
-#define SIZE_0 "\0\0\0\0\0\0\0\0"
-#define SIZE_9 "\0\0\0\0\0\0\0\x9"
-#define B(text)	text, sizeof(text) - 1
+#define ENTRY(kind, again, mode, ns, size, rest) kind again mode "\0\0\0\0\0\0\0\x7" ns size rest
+#define SIZE_0					 "\0\0\0\0\0\0\0\0"
+#define SIZE_9					 "\0\0\0\0\0\0\0\x9"
+#define B(text)					 text, sizeof(text) - 1
 
 static const struct {
 	const char *bytes;
@@ -23,38 +21,37 @@ static const struct {
 	enum err want;
 	size_t used;
 } cases[] = {
-	{B(""),						  ERR_MORE, 0},
-	{B("\1"),					  ERR_MORE, 0},
-	{B("\0"),					  ERR_PROTOCOL, 0},
-	{B("\x0d"),					  ERR_PROTOCOL, 0},	/* one past the last type */
-	{B("\1\0\0\0\1"),				  ERR_MORE, 0},
-	{B("\1\0\0\0\1\1"),				  OK, 6},
-	{B("\1\0\0\0\1\1\1"),				  OK, 6},		/* the next one follows */
-	{B("\1\0\0\0\2\1\1"),				  ERR_PROTOCOL, 0},	/* a byte too many in it */
-	{B("\1\0\0\0\0"),				  ERR_PROTOCOL, 0},	/* one too few */
-	{B("\2\0\0\0\4\0\2no"),				  OK, 9},
-	{B("\2\0\0\0\4\0\3no"),				  ERR_PROTOCOL, 0},	/* a text longer than its parcel */
-	{B("\2\0\0\0\4\0\1no"),				  ERR_PROTOCOL, 0},	/* shorter */
-	{B("\2\0\0\x21\0"),				  ERR_PROTOCOL, 0},	/* longer than any */
-	{B("\3\0\0\0\3\1\0\0"),				  OK, 8},
-	{B("\3\0\0\0\3\2\0\0"),				  ERR_PROTOCOL, 0},	/* a flag of 2 */
-	{B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")),	OK, 35},
-	{B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\2\x00", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")),	ERR_PROTOCOL, 0},	/* mode 01000 */
-	{B("\5\0\0\0\x1e" ENTRY("\0", "\0", "\1\xff", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")),	ERR_PROTOCOL, 0},	/* no kind */
-	{B("\5\0\0\0\x1e" ENTRY("\5", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\2ab\0\0")),	ERR_PROTOCOL, 0},	/* nor such a one: a device, say */
-	{B("\5\0\0\0\x1e" ENTRY("\2", "\0", "\1\xff", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")),	ERR_PROTOCOL, 0},	/* a directory of 9 bytes */
-	{B("\5\0\0\0\x1e" ENTRY("\2", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\2ab\0\0")),	OK, 35},
-	{B("\5\0\0\0\x1e" ENTRY("\4", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\2ab\0\0")),	ERR_PROTOCOL, 0},	/* a link to nothing */
-	{B("\5\0\0\0\x1e" ENTRY("\4", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\1a\0\1b")),	OK, 35},
-	{B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\1a\0\1b")),	ERR_PROTOCOL, 0},	/* a file that leads somewhere */
-	{B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\x3b\x9a\xca\0", SIZE_9, "\0\2ab\0\0")), ERR_PROTOCOL, 0},	/* a whole second of nanoseconds */
-	{B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", "\0\0\x10\0\0\0\0\0", "\0\2ab\0\0")), OK, 35},	/* 16 TiB */
-	{B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", "\0\0\x10\0\0\0\0\1", "\0\2ab\0\0")), ERR_PROTOCOL, 0},
-	{B("\7\0\0\0\1\0\0\0\0\0\0\0\1"),		  OK, 13},		/* the byte itself follows */
-	{B("\7\0\0\0\1\0\0\0\0\0\0\0"),			  ERR_MORE, 0},
-	{B("\7\0\4\0\0\0\0\0\0\0\0\0\1"),		  OK, 13},
-	{B("\7\0\4\0\1\0\0\0\0\0\0\0\1"),		  ERR_PROTOCOL, 0},	/* one more than there may be */
-	{B("\7\0\0\0\0\0\0\0\0\0\0\0\1"),		  ERR_PROTOCOL, 0},	/* none */
+    {B(""), ERR_MORE, 0}, {B("\1"), ERR_MORE, 0}, {B("\0"), ERR_PROTOCOL, 0},
+    {B("\x0d"), ERR_PROTOCOL, 0}, /* one past the last type */
+    {B("\1\0\0\0\1"), ERR_MORE, 0}, {B("\1\0\0\0\1\1"), OK, 6}, {B("\1\0\0\0\1\1\1"), OK, 6}, /* the next one follows */
+    {B("\1\0\0\0\2\1\1"), ERR_PROTOCOL, 0},				      /* a byte too many in it */
+    {B("\1\0\0\0\0"), ERR_PROTOCOL, 0},					      /* one too few */
+    {B("\2\0\0\0\4\0\2no"), OK, 9}, {B("\2\0\0\0\4\0\3no"), ERR_PROTOCOL, 0}, /* a text longer than its parcel */
+    {B("\2\0\0\0\4\0\1no"), ERR_PROTOCOL, 0},				      /* shorter */
+    {B("\2\0\0\x21\0"), ERR_PROTOCOL, 0},				      /* longer than any */
+    {B("\3\0\0\0\3\1\0\0"), OK, 8}, {B("\3\0\0\0\3\2\0\0"), ERR_PROTOCOL, 0}, /* a flag of 2 */
+    {B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")), OK, 35},
+    {B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\2\x00", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")), ERR_PROTOCOL, 0}, /* mode 01000 */
+    {B("\5\0\0\0\x1e" ENTRY("\0", "\0", "\1\xff", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")), ERR_PROTOCOL, 0}, /* no kind */
+    {B("\5\0\0\0\x1e" ENTRY("\5", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\2ab\0\0")), ERR_PROTOCOL,
+	0}, /* nor such a one: a device, say */
+    {B("\5\0\0\0\x1e" ENTRY("\2", "\0", "\1\xff", "\0\0\0\1", SIZE_9, "\0\2ab\0\0")), ERR_PROTOCOL,
+	0}, /* a directory of 9 bytes */
+    {B("\5\0\0\0\x1e" ENTRY("\2", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\2ab\0\0")), OK, 35},
+    {B("\5\0\0\0\x1e" ENTRY("\4", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\2ab\0\0")), ERR_PROTOCOL,
+	0}, /* a link to nothing */
+    {B("\5\0\0\0\x1e" ENTRY("\4", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\1a\0\1b")), OK, 35},
+    {B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", SIZE_0, "\0\1a\0\1b")), ERR_PROTOCOL,
+	0}, /* a file that leads somewhere */
+    {B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\x3b\x9a\xca\0", SIZE_9, "\0\2ab\0\0")), ERR_PROTOCOL,
+	0}, /* a whole second of nanoseconds */
+    {B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", "\0\0\x10\0\0\0\0\0", "\0\2ab\0\0")), OK,
+	35}, /* 16 TiB */
+    {B("\5\0\0\0\x1e" ENTRY("\1", "\0", "\1\xff", "\0\0\0\1", "\0\0\x10\0\0\0\0\1", "\0\2ab\0\0")), ERR_PROTOCOL, 0},
+    {B("\7\0\0\0\1\0\0\0\0\0\0\0\1"), OK, 13}, /* the byte itself follows */
+    {B("\7\0\0\0\1\0\0\0\0\0\0\0"), ERR_MORE, 0}, {B("\7\0\4\0\0\0\0\0\0\0\0\0\1"), OK, 13},
+    {B("\7\0\4\0\1\0\0\0\0\0\0\0\1"), ERR_PROTOCOL, 0}, /* one more than there may be */
+    {B("\7\0\0\0\0\0\0\0\0\0\0\0\1"), ERR_PROTOCOL, 0}, /* none */
 };
 
 static void
@@ -80,8 +77,17 @@ both_ways(void **unused)
 {
 	(void)unused;
 	for (int type = PARCEL_HELLO; type < PARCEL_TYPES; type++) {
-		struct parcel parcel = {.type = (enum parcel_type)type, .version = 1, .kind = PARCEL_FILE, .mode = 0644, .length = 9,
-		    .seconds = (uint64_t)-5, .size = 1ull << 40, .offset = 3, .bytes = 4, .entries = 5, .text = SPAN("a/b")};
+		struct parcel parcel = {.type = (enum parcel_type)type,
+		    .version = 1,
+		    .kind = PARCEL_FILE,
+		    .mode = 0644,
+		    .length = 9,
+		    .seconds = (uint64_t)-5,
+		    .size = 1ull << 40,
+		    .offset = 3,
+		    .bytes = 4,
+		    .entries = 5,
+		    .text = SPAN("a/b")};
 		char bytes[PARCEL_MAX_BYTES], again[PARCEL_MAX_BYTES];
 		size_t n = parcel_write(&parcel, bytes), used = 0;
 		struct parcel out;
@@ -102,13 +108,9 @@ words(void **unused)
 	static const struct {
 		const char *said, *shown;
 	} said[] = {
-		{"d\\x1b: no", "d\\x1b: no"},		   /* made safe once already */
-		{"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
-		{"a\x1b[2J", "a\\x1b[2J"},
-		{"a\nb", "a\\x0ab"},
-		{"\x7f", "\\x7f"},
-		{"\xff", "\\xff"},
-		{"\xc2\x9b", "\\xc2\\x9b"}, /* a terminal may take it for ESC [ */
+	    {"d\\x1b: no", "d\\x1b: no"}, /* made safe once already */
+	    {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"}, {"a\x1b[2J", "a\\x1b[2J"}, {"a\nb", "a\\x0ab"},
+	    {"\x7f", "\\x7f"}, {"\xff", "\\xff"}, {"\xc2\x9b", "\\xc2\\x9b"}, /* a terminal may take it for ESC [ */
 	};
 
 	(void)unused;
@@ -121,8 +123,9 @@ words(void **unused)
 	}
 }
 
-#define NAME_255 "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
-	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
+#define NAME_255                                                                                                       \
+	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"         \
+	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"         \
 	"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
 
 static const struct {
@@ -130,10 +133,24 @@ static const struct {
 	size_t length;
 	bool right;
 } paths[] = {
-	{B("a"), true},		{B("a/b"), true},	{B(".a/..b/c."), true},	 {B("a b\n\xff"), true}, {B(NAME_255), true},
-	{B(""), false},		{B("/a"), false},	{B("a/"), false},	 {B("a//b"), false},	 {B(NAME_255 "n"), false},
-	{B("."), false},	{B("a/."), false},	{B("./a"), false},	 {B(".."), false},	 {B("a/../b"), false},
-	{B("a\0b"), false},	{B("/"), false},	{B("a/.openshell-part-1"), false},
+    {B("a"), true},
+    {B("a/b"), true},
+    {B(".a/..b/c."), true},
+    {B("a b\n\xff"), true},
+    {B(NAME_255), true},
+    {B(""), false},
+    {B("/a"), false},
+    {B("a/"), false},
+    {B("a//b"), false},
+    {B(NAME_255 "n"), false},
+    {B("."), false},
+    {B("a/."), false},
+    {B("./a"), false},
+    {B(".."), false},
+    {B("a/../b"), false},
+    {B("a\0b"), false},
+    {B("/"), false},
+    {B("a/.openshell-part-1"), false},
 };
 
 static void
@@ -178,7 +195,8 @@ order(void **unused)
 static void
 sums(void **unused)
 {
-	static const size_t cuts[] = {0, 1, SUM_PIECE_BYTES - 1, SUM_PIECE_BYTES, SUM_PIECE_BYTES + 1, 3 * SUM_PIECE_BYTES};
+	static const size_t cuts[] = {
+	    0, 1, SUM_PIECE_BYTES - 1, SUM_PIECE_BYTES, SUM_PIECE_BYTES + 1, 3 * SUM_PIECE_BYTES};
 	auto_free char *zeros = calloc(1, 3 * SUM_PIECE_BYTES);
 
 	(void)unused;

@@ -75,18 +75,25 @@ target(void *self, bool single, int *root, const char **name, struct why *why)
 
 /* ---- scripts ---- */
 
+/* clang-format off */
 #define HELLO {.type = PARCEL_HELLO, .version = PARCEL_VERSION}
 #define TREE  {.type = PARCEL_TOTAL}
 #define MANY  HELLO, TREE
 #define DIRECTORY(path) {.type = PARCEL_ENTRY, .kind = PARCEL_DIRECTORY, .mode = 0755, .text = {path, sizeof(path) - 1}}
 #define FILE_OF(path, bytes)                                                                                           \
 	{.type = PARCEL_ENTRY, .kind = PARCEL_FILE, .mode = 0644, .size = bytes, .text = {path, sizeof(path) - 1}}
+/* clang-format off */
 #define LINK(path, to)                                                                                                 \
 	{.type = PARCEL_ENTRY, .kind = PARCEL_LINK, .text = {path, sizeof(path) - 1}, .target = {to, sizeof(to) - 1}}
 #define COMPLETE(path) {.type = PARCEL_ENTRY, .kind = PARCEL_COMPLETE, .mode = 0755, .text = {path, sizeof(path) - 1}}
 #define DATA(at, n)    {.type = PARCEL_DATA, .offset = at, .length = n} /* followed by n bytes of x */
 #define HOLES	       64 /* bytes of them that are allowed here */
-#define SUM(n)	       {.type = PARCEL_SUM, .size = n}		       /* of zeros: never right but by name */
+/* clang-format on */
+#define SUM(n)                                                                                                         \
+	{                                                                                                              \
+		.type = PARCEL_SUM, .size = n                                                                          \
+	} /* of zeros: never right but by name */
+/* clang-format on */
 
 static const struct {
 	const char *what;
@@ -94,34 +101,38 @@ static const struct {
 	enum err want;
 	const char *words;
 } hostile[] = {
-	{"an absolute path",		{MANY, FILE_OF("/tmp/x", 0)}, ERR_INVALID, "absolute"},
-	{"up and out",			{MANY, FILE_OF("../outside/x", 0)}, ERR_INVALID, "\"..\""},
-	{"up inside",			{MANY, DIRECTORY("a"), FILE_OF("a/../../outside/x", 0)}, ERR_INVALID, "\"..\""},
-	{"through a link of its own",	{MANY, LINK("a", "../outside"), FILE_OF("a/x", 0)}, ERR_STATE, "not followed"},
-	{"a directory over a link",	{MANY, LINK("a", "../outside"), DIRECTORY("a")}, ERR_PROTOCOL, "twice"},
-	{"through a link that was here", {MANY, FILE_OF("out/x", 0)}, ERR_STATE, "not followed"},
-	{"into a link that was here",	{MANY, DIRECTORY("out")}, ERR_STATE, "in the way"},
-	{"permissions of what a link leads to", {MANY, COMPLETE("out")}, ERR_STATE, "in the way"},
-	{"twice",			{MANY, DIRECTORY("a"), DIRECTORY("a")}, ERR_PROTOCOL, "twice"},
-	{"backwards",			{MANY, DIRECTORY("b"), DIRECTORY("a")}, ERR_PROTOCOL, "out of order"},
-	{"where nothing is",		{MANY, FILE_OF("no/x", 0)}, ERR_SYSTEM, "No such file"},
-	{"the name of a part",		{MANY, LINK(RELATIVE_PART "1", "x")}, ERR_INVALID, RELATIVE_PART},
-	{"more bytes than it has",	{MANY, FILE_OF("a", 3), DATA(0, 4)}, ERR_PROTOCOL, "not in it"},
-	{"bytes twice",			{MANY, FILE_OF("a", 9), DATA(0, 4), DATA(3, 1)}, ERR_PROTOCOL, "not in it"},
-	{"an end that is not there yet", {MANY, FILE_OF("a", 9), DATA(0, 4), SUM(3)}, ERR_PROTOCOL, "last byte"},
-	{"a wrong sum",			{MANY, FILE_OF("a", 4), DATA(0, 4), SUM(4)}, ERR_STATE, "damaged"},
-	{"as much of holes as may be",	{MANY, FILE_OF("a", 99), DATA(HOLES, 1), SUM(HOLES + 1)}, ERR_STATE, "damaged"},
-	{"too large a hole",		{MANY, FILE_OF("a", 99), DATA(HOLES + 1, 1)}, ERR_LIMIT, "holes"},
-	{"too large a hole at the end",	{MANY, FILE_OF("a", 99), SUM(HOLES + 1)}, ERR_LIMIT, "holes"},
-	{"holes too large in all",	{MANY, FILE_OF("a", 99), DATA(30, 1), DATA(HOLES + 1, 1), SUM(HOLES + 3)}, ERR_LIMIT, "holes"},
-	{"bytes of no file",		{MANY, DATA(0, 4)}, ERR_PROTOCOL, "out of order"},
-	{"no greeting",			{TREE}, ERR_PROTOCOL, "out of order"},
-	{"another version",		{{.type = PARCEL_HELLO, .version = 2}}, ERR_PROTOCOL, "version 2"},
-	{"what a taker says",		{MANY, {.type = PARCEL_TAKEN}}, ERR_PROTOCOL, "out of order"},
-	{"fewer than were sent",	{MANY, DIRECTORY("a"), {.type = PARCEL_END, .entries = 2}}, ERR_PROTOCOL, "1 entries came"},
-	{"more than one file",		{HELLO, {.type = PARCEL_TOTAL, .single = 1}, LINK("a", "x"), LINK("b", "x")}, ERR_PROTOCOL, "one file"},
-	{"a directory for a file",	{HELLO, {.type = PARCEL_TOTAL, .single = 1}, DIRECTORY("a")}, ERR_PROTOCOL, "one file"},
-	{"words with escapes in them",	{MANY, {.type = PARCEL_FAILED, .text = SPAN("\x1b[31m")}}, ERR_CANCELLED, "\\x1b[31m"},
+    {"an absolute path", {MANY, FILE_OF("/tmp/x", 0)}, ERR_INVALID, "absolute"},
+    {"up and out", {MANY, FILE_OF("../outside/x", 0)}, ERR_INVALID, "\"..\""},
+    {"up inside", {MANY, DIRECTORY("a"), FILE_OF("a/../../outside/x", 0)}, ERR_INVALID, "\"..\""},
+    {"through a link of its own", {MANY, LINK("a", "../outside"), FILE_OF("a/x", 0)}, ERR_STATE, "not followed"},
+    {"a directory over a link", {MANY, LINK("a", "../outside"), DIRECTORY("a")}, ERR_PROTOCOL, "twice"},
+    {"through a link that was here", {MANY, FILE_OF("out/x", 0)}, ERR_STATE, "not followed"},
+    {"into a link that was here", {MANY, DIRECTORY("out")}, ERR_STATE, "in the way"},
+    {"permissions of what a link leads to", {MANY, COMPLETE("out")}, ERR_STATE, "in the way"},
+    {"twice", {MANY, DIRECTORY("a"), DIRECTORY("a")}, ERR_PROTOCOL, "twice"},
+    {"backwards", {MANY, DIRECTORY("b"), DIRECTORY("a")}, ERR_PROTOCOL, "out of order"},
+    {"where nothing is", {MANY, FILE_OF("no/x", 0)}, ERR_SYSTEM, "No such file"},
+    {"the name of a part", {MANY, LINK(RELATIVE_PART "1", "x")}, ERR_INVALID, RELATIVE_PART},
+    {"more bytes than it has", {MANY, FILE_OF("a", 3), DATA(0, 4)}, ERR_PROTOCOL, "not in it"},
+    {"bytes twice", {MANY, FILE_OF("a", 9), DATA(0, 4), DATA(3, 1)}, ERR_PROTOCOL, "not in it"},
+    {"an end that is not there yet", {MANY, FILE_OF("a", 9), DATA(0, 4), SUM(3)}, ERR_PROTOCOL, "last byte"},
+    {"a wrong sum", {MANY, FILE_OF("a", 4), DATA(0, 4), SUM(4)}, ERR_STATE, "damaged"},
+    {"as much of holes as may be", {MANY, FILE_OF("a", 99), DATA(HOLES, 1), SUM(HOLES + 1)}, ERR_STATE, "damaged"},
+    {"too large a hole", {MANY, FILE_OF("a", 99), DATA(HOLES + 1, 1)}, ERR_LIMIT, "holes"},
+    {"too large a hole at the end", {MANY, FILE_OF("a", 99), SUM(HOLES + 1)}, ERR_LIMIT, "holes"},
+    {"holes too large in all", {MANY, FILE_OF("a", 99), DATA(30, 1), DATA(HOLES + 1, 1), SUM(HOLES + 3)}, ERR_LIMIT,
+	"holes"},
+    {"bytes of no file", {MANY, DATA(0, 4)}, ERR_PROTOCOL, "out of order"},
+    {"no greeting", {TREE}, ERR_PROTOCOL, "out of order"},
+    {"another version", {{.type = PARCEL_HELLO, .version = 2}}, ERR_PROTOCOL, "version 2"},
+    {"what a taker says", {MANY, {.type = PARCEL_TAKEN}}, ERR_PROTOCOL, "out of order"},
+    {"fewer than were sent", {MANY, DIRECTORY("a"), {.type = PARCEL_END, .entries = 2}}, ERR_PROTOCOL,
+	"1 entries came"},
+    {"more than one file", {HELLO, {.type = PARCEL_TOTAL, .single = 1}, LINK("a", "x"), LINK("b", "x")}, ERR_PROTOCOL,
+	"one file"},
+    {"a directory for a file", {HELLO, {.type = PARCEL_TOTAL, .single = 1}, DIRECTORY("a")}, ERR_PROTOCOL, "one file"},
+    {"words with escapes in them", {MANY, {.type = PARCEL_FAILED, .text = SPAN("\x1b[31m")}}, ERR_CANCELLED,
+	"\\x1b[31m"},
 };
 
 static enum err
@@ -148,7 +159,8 @@ hostile_senders(void **unused)
 {
 	(void)unused;
 	for (size_t i = 0; i < COUNT(hostile); i++) {
-		const struct taker_config config = {.target = target, .self = (char[]){"name"}, .mode = 0777, .holes_max = HOLES};
+		const struct taker_config config = {
+		    .target = target, .self = (char[]){"name"}, .mode = 0777, .holes_max = HOLES};
 		struct taker *taker = taker_new(&config);
 		struct why why = {0};
 		enum err r;
@@ -243,8 +255,10 @@ same(void)
 {
 	char line[256];
 
-	snprintf(line, sizeof(line), "cd %s && diff -r --no-dereference from to && find to -name '.openshell*' | grep -q . && exit 1;"
-	    "l() { (cd $1 && find . -mindepth 1 -printf '%%p %%m %%T@ %%y\\n' | sort); }; [ \"$(l from)\" = \"$(l to)\" ]", top);
+	snprintf(line, sizeof(line),
+	    "cd %s && diff -r --no-dereference from to && find to -name '.openshell*' | grep -q . && exit 1;"
+	    "l() { (cd $1 && find . -mindepth 1 -printf '%%p %%m %%T@ %%y\\n' | sort); }; [ \"$(l from)\" = \"$(l to)\" ]",
+	    top);
 	assert_int_equal(system(line), 0);
 }
 

@@ -8,22 +8,22 @@ static const struct {
 	enum err want;
 	const char *bytes;
 } cases[] = {
-	{"", OK, ""},
-	{"Zg==", OK, "f"},
-	{"Zm8=", OK, "fo"},
-	{"Zm9v", OK, "foo"},
-	{"Zm9vYg==", OK, "foob"},
-	{"Zm9vYmFy", OK, "foobar"},
-	{"+/+/", OK, "\xfb\xff\xbf"},
-	{"Zg=", ERR_SYNTAX, NULL},
-	{"Zg", ERR_SYNTAX, NULL},
-	{"Z===", ERR_SYNTAX, NULL},
-	{"====", ERR_SYNTAX, NULL},
-	{"Zh==", ERR_SYNTAX, NULL}, /* bits left over */
-	{"Zm9=", ERR_SYNTAX, NULL},
-	{"Zg==Zg==", ERR_SYNTAX, NULL},
-	{"Zm9 ", ERR_SYNTAX, NULL},
-	{"Zm-_", ERR_SYNTAX, NULL},
+    {"", OK, ""},
+    {"Zg==", OK, "f"},
+    {"Zm8=", OK, "fo"},
+    {"Zm9v", OK, "foo"},
+    {"Zm9vYg==", OK, "foob"},
+    {"Zm9vYmFy", OK, "foobar"},
+    {"+/+/", OK, "\xfb\xff\xbf"},
+    {"Zg=", ERR_SYNTAX, NULL},
+    {"Zg", ERR_SYNTAX, NULL},
+    {"Z===", ERR_SYNTAX, NULL},
+    {"====", ERR_SYNTAX, NULL},
+    {"Zh==", ERR_SYNTAX, NULL}, /* bits left over */
+    {"Zm9=", ERR_SYNTAX, NULL},
+    {"Zg==Zg==", ERR_SYNTAX, NULL},
+    {"Zm9 ", ERR_SYNTAX, NULL},
+    {"Zm-_", ERR_SYNTAX, NULL},
 };
 
 static void

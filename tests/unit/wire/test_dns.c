@@ -23,48 +23,48 @@ static const struct {
 	uint16_t type;
 	bool recursion, edns;
 } cases[] = {
-	{QUERY("\1\0", NAME A_IN), OK, "api.example.org", 1, true, false},
-	{QUERY("\0\0", "\1a\0\0\x1c\0\1"), OK, "a", 28, false, false},
-	{QUERY("\1\x30", "\4_a-9\0\0\x41\0\1"), OK, "_a-9", 65, true, false}, /* AD and CD */
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN OPT), OK, "api.example.org", 1, true, true},
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x29\4\xd0\0\0\x80\0\0\4\0\12\0\0"), OK, "api.example.org", 1, true,
+    {QUERY("\1\0", NAME A_IN), OK, "api.example.org", 1, true, false},
+    {QUERY("\0\0", "\1a\0\0\x1c\0\1"), OK, "a", 28, false, false},
+    {QUERY("\1\x30", "\4_a-9\0\0\x41\0\1"), OK, "_a-9", 65, true, false}, /* AD and CD */
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN OPT), OK, "api.example.org", 1, true, true},
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x29\4\xd0\0\0\x80\0\0\4\0\12\0\0"), OK, "api.example.org", 1, true,
 	true},
-	{SPAN(""), ERR_INVALID, NULL, 0, false, false},
-	{SPAN("\x12\x34\1\0\0\1\0\0\0\0\0"), ERR_INVALID, NULL, 0, false, false},	/* 11 bytes */
-	{QUERY("\x81\0", NAME A_IN), ERR_INVALID, NULL, 0, false, false},		/* an answer */
-	{QUERY("\x09\0", NAME A_IN), ERR_UNIMPLEMENTED, NULL, 0, false, false},	/* opcode 1 */
-	{QUERY("\x28\0", NAME A_IN), ERR_UNIMPLEMENTED, NULL, 0, false, false},	/* update */
-	{QUERY("\3\0", NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},		/* TC */
-	{QUERY("\1\3", NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},		/* a code */
-	{QUERY("\1\0", NAME "\0\1\0\3"), ERR_UNIMPLEMENTED, NULL, 0, false, false}, /* class CH */
-	{QUERY("\1\0", NAME "\0\1\0"), ERR_SYNTAX, NULL, 0, false, false},
-	{QUERY("\1\0", NAME A_IN "\0"), ERR_SYNTAX, NULL, 0, false, false}, /* a byte behind */
-	{QUERY("\1\0", NAME A_IN OPT), ERR_SYNTAX, NULL, 0, false, false},	/* a record not counted */
-	{QUERY("\1\0", ""), ERR_SYNTAX, NULL, 0, false, false},
-	{QUERY("\1\0", "\3ap"), ERR_SYNTAX, NULL, 0, false, false},
-	{QUERY("\1\0", "\3api"), ERR_SYNTAX, NULL, 0, false, false},	      /* no end */
-	{QUERY("\1\0", "\3api\xc0\x0c" A_IN), ERR_SYNTAX, NULL, 0, false, false}, /* a pointer */
-	{QUERY("\1\0", "\100"
+    {SPAN(""), ERR_INVALID, NULL, 0, false, false},
+    {SPAN("\x12\x34\1\0\0\1\0\0\0\0\0"), ERR_INVALID, NULL, 0, false, false},	/* 11 bytes */
+    {QUERY("\x81\0", NAME A_IN), ERR_INVALID, NULL, 0, false, false},		/* an answer */
+    {QUERY("\x09\0", NAME A_IN), ERR_UNIMPLEMENTED, NULL, 0, false, false},	/* opcode 1 */
+    {QUERY("\x28\0", NAME A_IN), ERR_UNIMPLEMENTED, NULL, 0, false, false},	/* update */
+    {QUERY("\3\0", NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},		/* TC */
+    {QUERY("\1\3", NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},		/* a code */
+    {QUERY("\1\0", NAME "\0\1\0\3"), ERR_UNIMPLEMENTED, NULL, 0, false, false}, /* class CH */
+    {QUERY("\1\0", NAME "\0\1\0"), ERR_SYNTAX, NULL, 0, false, false},
+    {QUERY("\1\0", NAME A_IN "\0"), ERR_SYNTAX, NULL, 0, false, false}, /* a byte behind */
+    {QUERY("\1\0", NAME A_IN OPT), ERR_SYNTAX, NULL, 0, false, false},	/* a record not counted */
+    {QUERY("\1\0", ""), ERR_SYNTAX, NULL, 0, false, false},
+    {QUERY("\1\0", "\3ap"), ERR_SYNTAX, NULL, 0, false, false},
+    {QUERY("\1\0", "\3api"), ERR_SYNTAX, NULL, 0, false, false},	      /* no end */
+    {QUERY("\1\0", "\3api\xc0\x0c" A_IN), ERR_SYNTAX, NULL, 0, false, false}, /* a pointer */
+    {QUERY("\1\0", "\100"
 		   "a\0" A_IN),
 	ERR_SYNTAX, NULL, 0, false, false},			   /* label type 01 */
-	{QUERY("\1\0", "\0" A_IN), ERR_DENIED, NULL, 0, false, false}, /* the root */
-	{QUERY("\1\0", "\3a.b\0" A_IN), ERR_DENIED, NULL, 0, false, false},
-	{QUERY("\1\0", "\3a\0b\0" A_IN), ERR_DENIED, NULL, 0, false, false},
-	{QUERY("\1\0", "\3a b\0" A_IN), ERR_DENIED, NULL, 0, false, false},
-	{QUERY("\1\0", "\2\xc3\xbc\0" A_IN), ERR_DENIED, NULL, 0, false, false},
-	{QUERY("\1\0", LABEL_63 "\1a\0" A_IN), OK, "aaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg.a", 1,
+    {QUERY("\1\0", "\0" A_IN), ERR_DENIED, NULL, 0, false, false}, /* the root */
+    {QUERY("\1\0", "\3a.b\0" A_IN), ERR_DENIED, NULL, 0, false, false},
+    {QUERY("\1\0", "\3a\0b\0" A_IN), ERR_DENIED, NULL, 0, false, false},
+    {QUERY("\1\0", "\3a b\0" A_IN), ERR_DENIED, NULL, 0, false, false},
+    {QUERY("\1\0", "\2\xc3\xbc\0" A_IN), ERR_DENIED, NULL, 0, false, false},
+    {QUERY("\1\0", LABEL_63 "\1a\0" A_IN), OK, "aaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg.a", 1,
 	true, false},
-	{QUERY("\1\0", LABEL_63 LABEL_63 LABEL_63 LABEL_63 "\0" A_IN), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", "\0\0\0\0\0\0\0\0")), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", "\0\2\0\0\0\0\0\0") NAME A_IN NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", "\0\1\0\1\0\0\0\0") NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", "\0\1\0\0\0\1\0\0") NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", "\0\1\0\0\0\0\0\2") NAME A_IN OPT OPT), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\1\0\x29\4\xd0\0\0\0\0\0\0"), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x10\4\xd0\0\0\0\0\0\0"), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x29\4\xd0\0\1\0\0\0\0"), ERR_SYNTAX, NULL, 0, false, false},
-	{SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x29\4\xd0\0\0\0\0\0\1"), ERR_SYNTAX, NULL, 0, false, false},
+    {QUERY("\1\0", LABEL_63 LABEL_63 LABEL_63 LABEL_63 "\0" A_IN), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", "\0\0\0\0\0\0\0\0")), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", "\0\2\0\0\0\0\0\0") NAME A_IN NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", "\0\1\0\1\0\0\0\0") NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", "\0\1\0\0\0\1\0\0") NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", "\0\1\0\0\0\0\0\2") NAME A_IN OPT OPT), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\1\0\x29\4\xd0\0\0\0\0\0\0"), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x10\4\xd0\0\0\0\0\0\0"), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x29\4\xd0\0\1\0\0\0\0"), ERR_SYNTAX, NULL, 0, false, false},
+    {SPAN(HEAD("\1\0", ONE_AND_OPT) NAME A_IN "\0\0\x29\4\xd0\0\0\0\0\0\1"), ERR_SYNTAX, NULL, 0, false, false},
 };
 
 static void

@@ -16,6 +16,7 @@ struct example {
 	const char *shown; /* type, name, fields, #hash, =id; a semicolon between operations */
 };
 
+/* clang-format off */
 static const struct example posts[] = {
 	{"{\"query\":\"{a}\"}", "", OK, "q () a"},
 	{" {\"query\" : \"query A {a} mutation B {b}\", \"operationName\" : \"B\" } ", "x=1", OK, "m (B) b"},
@@ -70,7 +71,9 @@ static const struct example posts[] = {
 	{"{\"query\":\"{a}\"}", "%zz=1", ERR_SYNTAX, NULL},
 	{"{\"query\":\"{a}\"}", "x=query&queryy=1&=query", OK, "q () a"},
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct example gets[] = {
 	{"query={a}", NULL, OK, "q () a"},
 	{"query=%7Ba+b%0A%7D&x=%zz", NULL, OK, "q () a b"}, /* what others say is theirs */
@@ -99,7 +102,9 @@ static const struct example gets[] = {
 	{"x=1", NULL, ERR_SYNTAX, NULL},
 	{"", NULL, ERR_SYNTAX, NULL},
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct example messages[] = {
 	{"{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":{\"query\":\"subscription{s}\"}}", NULL, OK, "s () s"},
 	{"{\"id\":\"1\",\"type\":\"start\",\"payload\":{\"query\":\"{a}\"}}", NULL, OK, "q () a"},
@@ -126,6 +131,7 @@ static const struct example messages[] = {
 	{"ping", NULL, ERR_SYNTAX, NULL},
 	{"", NULL, ERR_SYNTAX, NULL},
 };
+/* clang-format on */
 
 static void
 show(const struct graphql_request *request, struct text *to)

@@ -18,39 +18,39 @@ static const struct {
 	size_t left; /* behind the body */
 	size_t trailers;
 } cases[] = {
-	{"0\r\n\r\n", OK, "", 0, 0},
-	{"5\r\nhello\r\n0\r\n\r\n", OK, "hello", 0, 0},
-	{"5\r\nhello\r\nA\r\n worldwide\r\n0\r\n\r\nGET / HTTP/1.1", OK, "hello worldwide", 14, 0},
-	{"05\r\nhello\r\n000\r\n\r\n", OK, "hello", 0, 0},
-	{"5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", OK, "hello", 0, 0},
-	{"0\r\ngrpc-status: 0\r\nX: y\r\n\r\n", OK, "", 0, 2},
-	{"1;" X252 "\r\n", ERR_MORE, NULL, 0, 0},	/* 256 bytes: the longest line */
-	{"1;" X252 "x\r\n", ERR_RANGE, NULL, 0, 0},
-	{"4000000000000000\r\n", ERR_MORE, NULL, 0, 0},
-	{"4000000000000001\r\n", ERR_RANGE, NULL, 0, 0},
-	{"00000000000000005\r\n", ERR_RANGE, NULL, 0, 0}, /* 17 digits: it may wrap elsewhere */
-	{"", ERR_MORE, NULL, 0, 0},
-	{"5\r", ERR_MORE, NULL, 0, 0},
-	{"5\r\nhello\r\n0\r\n\r", ERR_MORE, NULL, 0, 0},
-	{"5\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5\r\nhello\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5\r\nhelloX\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5\r\nhello\rX0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"0x5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"+5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"-5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{" 5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5 \r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5 ;a\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5,5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"\r\nhello", ERR_SYNTAX, NULL, 0, 0},
-	{";a\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"g\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5;a\rb\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"5;a\x01\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"0\r\n folded: x\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"0\r\nno colon\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
-	{"0\r\na: b\n\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"0\r\n\r\n", OK, "", 0, 0},
+    {"5\r\nhello\r\n0\r\n\r\n", OK, "hello", 0, 0},
+    {"5\r\nhello\r\nA\r\n worldwide\r\n0\r\n\r\nGET / HTTP/1.1", OK, "hello worldwide", 14, 0},
+    {"05\r\nhello\r\n000\r\n\r\n", OK, "hello", 0, 0},
+    {"5;a=b;c=\"d\"\r\nhello\r\n0;x\r\n\r\n", OK, "hello", 0, 0},
+    {"0\r\ngrpc-status: 0\r\nX: y\r\n\r\n", OK, "", 0, 2},
+    {"1;" X252 "\r\n", ERR_MORE, NULL, 0, 0}, /* 256 bytes: the longest line */
+    {"1;" X252 "x\r\n", ERR_RANGE, NULL, 0, 0},
+    {"4000000000000000\r\n", ERR_MORE, NULL, 0, 0},
+    {"4000000000000001\r\n", ERR_RANGE, NULL, 0, 0},
+    {"00000000000000005\r\n", ERR_RANGE, NULL, 0, 0}, /* 17 digits: it may wrap elsewhere */
+    {"", ERR_MORE, NULL, 0, 0},
+    {"5\r", ERR_MORE, NULL, 0, 0},
+    {"5\r\nhello\r\n0\r\n\r", ERR_MORE, NULL, 0, 0},
+    {"5\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5\r\nhello\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5\r\nhelloX\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5\r\nhello\rX0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"0x5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"+5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"-5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {" 5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5 \r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5 ;a\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5,5\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"\r\nhello", ERR_SYNTAX, NULL, 0, 0},
+    {";a\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"g\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5;a\rb\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"5;a\x01\r\nhello\r\n0\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"0\r\n folded: x\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"0\r\nno colon\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
+    {"0\r\na: b\n\r\n\r\n", ERR_SYNTAX, NULL, 0, 0},
 };
 
 struct reading {
@@ -67,8 +67,8 @@ read_on(struct reading *reading, struct span text, size_t n, size_t most, struct
 	while (reading->chunk.state != HTTP_CHUNK_END) {
 		struct span data;
 		size_t used;
-		enum err r = http_chunk_next(&reading->chunk, span_tail(span_head(text, n), reading->at), most, &used, &data,
-		    &reading->trailers, why);
+		enum err r = http_chunk_next(&reading->chunk, span_tail(span_head(text, n), reading->at), most, &used,
+		    &data, &reading->trailers, why);
 
 		if (r != OK)
 			return r;
@@ -128,10 +128,11 @@ test_bounds(void **state)
 	/* trailers over their bound */
 	memset(text, 'x', sizeof(text));
 	chunk = (struct http_chunk){.state = HTTP_CHUNK_TRAILERS};
-	assert_int_equal(http_chunk_next(&chunk, span_of_bytes(text, HTTP_TRAILERS_BYTES - 1), 0, &used, &data, NULL, &why),
+	assert_int_equal(
+	    http_chunk_next(&chunk, span_of_bytes(text, HTTP_TRAILERS_BYTES - 1), 0, &used, &data, NULL, &why),
 	    ERR_MORE);
-	assert_int_equal(http_chunk_next(&chunk, span_of_bytes(text, HTTP_TRAILERS_BYTES), 0, &used, &data, NULL, &why),
-	    ERR_RANGE);
+	assert_int_equal(
+	    http_chunk_next(&chunk, span_of_bytes(text, HTTP_TRAILERS_BYTES), 0, &used, &data, NULL, &why), ERR_RANGE);
 	chunk.state = HTTP_CHUNK_END;
 	assert_int_equal(http_chunk_next(&chunk, SPAN("0"), 0, &used, &data, NULL, &why), ERR_STATE);
 }
@@ -150,7 +151,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases), cmocka_unit_test(test_bounds), cmocka_unit_test(test_written),
+	    cmocka_unit_test(test_cases),
+	    cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,97 +20,99 @@ static const struct {
 	uint64_t length;
 	bool keep_alive;
 } requests[] = {
-	{GET "\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
-	{GET "\r\nGET", OK, 27, HTTP_BODY_NONE, 0, true},	/* a second one behind it is left alone */
-	{"GET /a?b=c%20d HTTP/1.0\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
-	{"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
-	{"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
-	{"HEAD / HTTP/1.1\r\nhOST:a\r\nConnection: close\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
-	{"GET / HTTP/1.1\r\n" HOST "Connection: close\r\nConnection: keep-alive\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
-	{"GET http://a/ HTTP/1.1\r\n" HOST "\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
-	{"GET / HTTP/1.1\r\nHost: [fd00::1]:8080\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
-	{GET "Content-Length: 0\r\nX:\r\nY: \t v \t\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, 0, true},
-	{GET "X: \xc3\xbc\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
-	{POST "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, 5, true}, /* S10 */
-	{POST "content-length: 9223372036854775807\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, INT64_MAX, true},
-	{POST "Transfer-Encoding: Chunked\r\n\r\n", OK, 0, HTTP_BODY_CHUNKED, 0, true},
-	{POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, 1, true},
-	{GET "Connection: upgrade, ,\r\nUpgrade: websocket\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
-	{"", ERR_MORE, 0, 0, 0, false},
-	{"G", ERR_MORE, 0, 0, 0, false},
-	{GET "\r", ERR_MORE, 0, 0, 0, false},
-	/* two readers, two lengths: CL.TE, TE.CL, TE.TE, CL.CL */
-	{POST "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: gzip, chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: chunked, identity\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: xchunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: \"chunked\"\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding: chunked;q=1\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding:\x0b" "chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding:\r\n chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding : chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST " Transfer-Encoding: chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Transfer-Encoding:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 5, 5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: +5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: -1\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 0x5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 05\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 5 5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 9223372036854775808\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{POST "Content-Length: 18446744073709551621\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false}, /* 5, where it wraps */
-	/* two readers, two hosts */
-	{"GET / HTTP/1.1\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1\r\n" HOST HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.0\r\n" HOST "Host: b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false}, /* S33 */
-	{"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1\r\nHost:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "Connection: Host\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "Connection: close, content-length\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "Connection: transfer-encoding\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "Connection: a b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	/* two readers, two lines */
-	{"GET / HTTP/1.1\nHost: a\n\n", ERR_SYNTAX, 0, 0, 0, false}, /* at once: its end would never come */
-	{"GET / HTTP/1.1\r\nHost: a\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1\n" HOST "\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1\r\nHost: a\n\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "X: a\nContent-Length: 3\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "X: a\rContent-Length: 3\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET " folded\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "\tfolded\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "X: a\x7f\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "X: a\x01\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "X: \xff\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false}, /* not UTF-8 */
-	{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET ": a\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "nocolon\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "a b: c\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	/* the first line */
-	{"\x16\x03\x01", ERR_SYNTAX, 0, 0, 0, false}, /* TLS: at once */
-	{"\r\n" GET "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET  / HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET\t/ HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.1 \r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/2.0\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / HTTP/1.10\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET / http/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET /\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"G(T / HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET /\x7f HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{"GET /\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	/* the rest */
-	{POST "Expect: nothing\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "Upgrade: h2c\r\nUpgrade: websocket\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
-	{GET "Upgrade:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
+    {GET "\r\nGET", OK, 27, HTTP_BODY_NONE, 0, true}, /* a second one behind it is left alone */
+    {"GET /a?b=c%20d HTTP/1.0\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
+    {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
+    {"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
+    {"HEAD / HTTP/1.1\r\nhOST:a\r\nConnection: close\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
+    {"GET / HTTP/1.1\r\n" HOST "Connection: close\r\nConnection: keep-alive\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, false},
+    {"GET http://a/ HTTP/1.1\r\n" HOST "\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
+    {"GET / HTTP/1.1\r\nHost: [fd00::1]:8080\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
+    {GET "Content-Length: 0\r\nX:\r\nY: \t v \t\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, 0, true},
+    {GET "X: \xc3\xbc\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
+    {POST "Content-Length: 5\r\nContent-Length: 5\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, 5, true}, /* S10 */
+    {POST "content-length: 9223372036854775807\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, INT64_MAX, true},
+    {POST "Transfer-Encoding: Chunked\r\n\r\n", OK, 0, HTTP_BODY_CHUNKED, 0, true},
+    {POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", OK, 0, HTTP_BODY_LENGTH, 1, true},
+    {GET "Connection: upgrade, ,\r\nUpgrade: websocket\r\n\r\n", OK, 0, HTTP_BODY_NONE, 0, true},
+    {"", ERR_MORE, 0, 0, 0, false},
+    {"G", ERR_MORE, 0, 0, 0, false},
+    {GET "\r", ERR_MORE, 0, 0, 0, false},
+    /* two readers, two lengths: CL.TE, TE.CL, TE.TE, CL.CL */
+    {POST "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: gzip, chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: chunked, identity\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: xchunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: \"chunked\"\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding: chunked;q=1\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding:\x0b"
+	  "chunked\r\n\r\n",
+	ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding:\r\n chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding : chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST " Transfer-Encoding: chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Transfer-Encoding:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 5, 5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: +5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: -1\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 0x5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 05\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 5 5\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 9223372036854775808\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {POST "Content-Length: 18446744073709551621\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false}, /* 5, where it wraps */
+    /* two readers, two hosts */
+    {"GET / HTTP/1.1\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.0\r\n" HOST "Host: b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false}, /* S33 */
+    {"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1\r\nHost:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "Connection: Host\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "Connection: close, content-length\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "Connection: transfer-encoding\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "Connection: a b\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    /* two readers, two lines */
+    {"GET / HTTP/1.1\nHost: a\n\n", ERR_SYNTAX, 0, 0, 0, false}, /* at once: its end would never come */
+    {"GET / HTTP/1.1\r\nHost: a\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1\n" HOST "\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1\r\nHost: a\n\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "X: a\nContent-Length: 3\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "X: a\rContent-Length: 3\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET " folded\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "\tfolded\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "X: a\x7f\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "X: a\x01\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "X: \xff\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false}, /* not UTF-8 */
+    {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET ": a\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "nocolon\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "a b: c\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    /* the first line */
+    {"\x16\x03\x01", ERR_SYNTAX, 0, 0, 0, false}, /* TLS: at once */
+    {"\r\n" GET "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET  / HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET\t/ HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.1 \r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/2.0\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / HTTP/1.10\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET / http/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET /\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"G(T / HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET /\x7f HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {"GET /\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    /* the rest */
+    {POST "Expect: nothing\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "Upgrade: h2c\r\nUpgrade: websocket\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
+    {GET "Upgrade:\r\n\r\n", ERR_SYNTAX, 0, 0, 0, false},
 };
 
 static const struct {
@@ -122,32 +124,32 @@ static const struct {
 	uint64_t length;
 	bool keep_alive;
 } responses[] = {
-	{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 3, true},
-	{"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 3, true},
-	{"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n", false, OK, 200, HTTP_BODY_CHUNKED, 0, true},
-	{"HTTP/1.1 200 OK\r\n\r\n", false, OK, 200, HTTP_BODY_CLOSE, 0, false},
-	{"HTTP/1.0 200 OK\r\n\r\n", false, OK, 200, HTTP_BODY_CLOSE, 0, false},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, OK, 200, HTTP_BODY_NONE, 3, true},
-	{"HTTP/1.1 200 OK\r\n\r\n", true, OK, 200, HTTP_BODY_NONE, 0, true},
-	{"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, OK, 304, HTTP_BODY_NONE, 9, true},
-	{"HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n", false, OK, 204, HTTP_BODY_NONE, 9, true},
-	{"HTTP/1.1 100 Continue\r\n\r\n", false, OK, 100, HTTP_BODY_NONE, 0, true},
-	{"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", false, OK, 101, HTTP_BODY_NONE, 0, true},
-	{"HTTP/1.1 200 \xe9t\xe9\r\nX: \xff\r\nContent-Length: 0\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 0, true},
-	{"HTTP/1.1 200 OK\r\nHost: @@\r\nContent-Length: 0\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 0, true},
-	{"HTTP/1.1 20", false, ERR_MORE, 0, 0, 0, false},
-	{"HTTP/1.1 099 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 600 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 2000 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1  200 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/2 200 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"SSH-2.0-OpenSSH\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 200 O\x01K\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
-	{"HTTP/1.1 200 OK\r\nX: a\n\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 3, true},
+    {"HTTP/1.1 200\r\nContent-Length: 3\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 3, true},
+    {"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n", false, OK, 200, HTTP_BODY_CHUNKED, 0, true},
+    {"HTTP/1.1 200 OK\r\n\r\n", false, OK, 200, HTTP_BODY_CLOSE, 0, false},
+    {"HTTP/1.0 200 OK\r\n\r\n", false, OK, 200, HTTP_BODY_CLOSE, 0, false},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", true, OK, 200, HTTP_BODY_NONE, 3, true},
+    {"HTTP/1.1 200 OK\r\n\r\n", true, OK, 200, HTTP_BODY_NONE, 0, true},
+    {"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, OK, 304, HTTP_BODY_NONE, 9, true},
+    {"HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n", false, OK, 204, HTTP_BODY_NONE, 9, true},
+    {"HTTP/1.1 100 Continue\r\n\r\n", false, OK, 100, HTTP_BODY_NONE, 0, true},
+    {"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", false, OK, 101, HTTP_BODY_NONE, 0, true},
+    {"HTTP/1.1 200 \xe9t\xe9\r\nX: \xff\r\nContent-Length: 0\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 0, true},
+    {"HTTP/1.1 200 OK\r\nHost: @@\r\nContent-Length: 0\r\n\r\n", false, OK, 200, HTTP_BODY_LENGTH, 0, true},
+    {"HTTP/1.1 20", false, ERR_MORE, 0, 0, 0, false},
+    {"HTTP/1.1 099 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 600 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 2000 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1  200 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/2 200 X\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"SSH-2.0-OpenSSH\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 200 O\x01K\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
+    {"HTTP/1.1 200 OK\r\nX: a\n\r\n\r\n", false, ERR_SYNTAX, 0, 0, 0, false},
 };
 
 static struct http_head head, untouched;
@@ -226,9 +228,10 @@ test_responses(void **state)
 static void
 test_hop(void **state)
 {
-	struct span text = SPAN("GET /p HTTP/1.1\r\nX-Mine: 1\r\nHOST:  a:1 \r\nConnection: x-mine, Upgrade\r\nTE: trailers\r\n"
-				"Upgrade: websocket\r\nProxy-Authorization: x\r\nKeep-Alive: 5\r\nContent-Length: 0\r\n"
-				"x-http-method-override: PUT\r\nX: 2\r\n\r\n");
+	struct span text =
+	    SPAN("GET /p HTTP/1.1\r\nX-Mine: 1\r\nHOST:  a:1 \r\nConnection: x-mine, Upgrade\r\nTE: trailers\r\n"
+		 "Upgrade: websocket\r\nProxy-Authorization: x\r\nKeep-Alive: 5\r\nContent-Length: 0\r\n"
+		 "x-http-method-override: PUT\r\nX: 2\r\n\r\n");
 	static const bool hop[] = {true, false, true, true, true, true, true, true, false, false};
 	size_t used;
 
@@ -257,12 +260,14 @@ test_fields(void **state)
 	assert_int_equal(http_fields_parse(SPAN("\r\nrest"), 64, fields, 2, &n, &used, &why), OK);
 	assert_int_equal(n, 0);
 	assert_int_equal(used, 2);
-	assert_int_equal(http_fields_parse(SPAN("grpc-status: 0\r\nHost: b\r\n\r\n"), 64, fields, 2, &n, &used, &why), OK);
+	assert_int_equal(
+	    http_fields_parse(SPAN("grpc-status: 0\r\nHost: b\r\n\r\n"), 64, fields, 2, &n, &used, &why), OK);
 	assert_true(n == 2 && !fields[0].hop && fields[1].hop && span_is(fields[0].value, "0"));
 	assert_int_equal(http_fields_parse(SPAN("\r"), 64, fields, 2, &n, &used, &why), ERR_MORE);
 	assert_int_equal(http_fields_parse(SPAN("a: b\r\n"), 64, fields, 2, &n, &used, &why), ERR_MORE);
 	assert_int_equal(http_fields_parse(SPAN("a: b\r\n\r\n"), 7, fields, 2, &n, &used, &why), ERR_RANGE);
-	assert_int_equal(http_fields_parse(SPAN("a:b\r\na:b\r\na:b\r\n\r\n"), 64, fields, 2, &n, &used, &why), ERR_RANGE);
+	assert_int_equal(
+	    http_fields_parse(SPAN("a:b\r\na:b\r\na:b\r\n\r\n"), 64, fields, 2, &n, &used, &why), ERR_RANGE);
 	assert_int_equal(http_fields_parse(SPAN(" a:b\r\n\r\n"), 64, fields, 2, &n, &used, &why), ERR_SYNTAX);
 	assert_int_equal(http_fields_parse(SPAN("a:b\n\r\n\r\n"), 64, fields, 2, &n, &used, &why), ERR_SYNTAX);
 }
@@ -303,7 +308,8 @@ test_bounds(void **state)
 	memcpy(many + n, "\r\n", 2);
 	assert_int_equal(http_request_parse(span_of_bytes(many, n + 2), HTTP_HEAD_BYTES, &head, &used, &why), OK);
 	memcpy(many + n, "a: b\r\n\r\n", 8);
-	assert_int_equal(http_request_parse(span_of_bytes(many, n + 8), HTTP_HEAD_BYTES, &head, &used, &why), ERR_RANGE);
+	assert_int_equal(
+	    http_request_parse(span_of_bytes(many, n + 8), HTTP_HEAD_BYTES, &head, &used, &why), ERR_RANGE);
 }
 
 static void
@@ -323,9 +329,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests), cmocka_unit_test(test_nul), cmocka_unit_test(test_responses),
-		cmocka_unit_test(test_hop), cmocka_unit_test(test_fields), cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_words),
+	    cmocka_unit_test(test_requests),
+	    cmocka_unit_test(test_nul),
+	    cmocka_unit_test(test_responses),
+	    cmocka_unit_test(test_hop),
+	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,75 +13,75 @@ static const struct {
 	enum err want;
 	enum json_kind kind;
 } cases[] = {
-	{SPAN("null"), OK, JSON_KIND_NULL},
-	{SPAN(" \t\r\ntrue "), OK, JSON_KIND_TRUE},
-	{SPAN("false"), OK, JSON_KIND_FALSE},
-	{SPAN("0"), OK, JSON_KIND_NUMBER},
-	{SPAN("-0.5e+10"), OK, JSON_KIND_NUMBER},
-	{SPAN("1e400"), OK, JSON_KIND_NUMBER}, /* kept as text */
-	{SPAN("\"\""), OK, JSON_KIND_STRING},
-	{SPAN("\"\xc3\xbc \\u00fc \\ud83d\\ude00 \\\" \\\\ \\/ \\b\\f\\n\\r\\t\""), OK, JSON_KIND_STRING},
-	{SPAN("\"\\u0000\""), OK, JSON_KIND_STRING},
-	{SPAN("\"\x7f\""), OK, JSON_KIND_STRING},
-	{SPAN("[]"), OK, JSON_KIND_ARRAY},
-	{SPAN("{ }"), OK, JSON_KIND_OBJECT},
-	{SPAN("[1, [2], {\"a\" : [ ] } ]"), OK, JSON_KIND_ARRAY},
-	{SPAN("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":2}],\"A\":3,\"\":4}"), OK, JSON_KIND_OBJECT},
-	{SPAN(""), ERR_SYNTAX, 0},
-	{SPAN(" "), ERR_SYNTAX, 0},
-	{SPAN("nul"), ERR_SYNTAX, 0},
-	{SPAN("nulL"), ERR_SYNTAX, 0},
-	{SPAN("nullx"), ERR_SYNTAX, 0},
-	{SPAN("null null"), ERR_SYNTAX, 0},
-	{SPAN("null\0"), ERR_SYNTAX, 0},
-	{SPAN("\xef\xbb\xbfnull"), ERR_SYNTAX, 0}, /* byte order mark */
-	{SPAN("NaN"), ERR_SYNTAX, 0},
-	{SPAN("Infinity"), ERR_SYNTAX, 0},
-	{SPAN("-"), ERR_SYNTAX, 0},
-	{SPAN("-Infinity"), ERR_SYNTAX, 0},
-	{SPAN("+1"), ERR_SYNTAX, 0},
-	{SPAN("01"), ERR_SYNTAX, 0},
-	{SPAN("-01"), ERR_SYNTAX, 0},
-	{SPAN("1."), ERR_SYNTAX, 0},
-	{SPAN(".1"), ERR_SYNTAX, 0},
-	{SPAN("1e"), ERR_SYNTAX, 0},
-	{SPAN("1e+-1"), ERR_SYNTAX, 0},
-	{SPAN("0x1"), ERR_SYNTAX, 0},
-	{SPAN("'a'"), ERR_SYNTAX, 0},
-	{SPAN("\""), ERR_SYNTAX, 0},
-	{SPAN("\"\\\""), ERR_SYNTAX, 0},
-	{SPAN("\"\\x41\""), ERR_SYNTAX, 0},
-	{SPAN("\"\\u12\""), ERR_SYNTAX, 0},
-	{SPAN("\"\\u123g\""), ERR_SYNTAX, 0},
-	{SPAN("\"\\ud83d\""), ERR_SYNTAX, 0}, /* a high half alone */
-	{SPAN("\"\\ud83d\\n\""), ERR_SYNTAX, 0},
-	{SPAN("\"\\ud83d\\ud83d\""), ERR_SYNTAX, 0}, /* two of them */
-	{SPAN("\"\\ude00\""), ERR_SYNTAX, 0},	 /* a low half alone */
-	{SPAN("\"a\nb\""), ERR_SYNTAX, 0},
-	{SPAN("\"a\0b\""), ERR_SYNTAX, 0},
-	{SPAN("\"\xff\""), ERR_SYNTAX, 0},
-	{SPAN("\"\xed\xa0\x80\""), ERR_SYNTAX, 0}, /* a surrogate in UTF-8 */
-	{SPAN("\"\xc0\x80\""), ERR_SYNTAX, 0},     /* NUL in two bytes */
-	{SPAN("["), ERR_SYNTAX, 0},
-	{SPAN("]"), ERR_SYNTAX, 0},
-	{SPAN("[1,]"), ERR_SYNTAX, 0},
-	{SPAN("[,1]"), ERR_SYNTAX, 0},
-	{SPAN("[1 2]"), ERR_SYNTAX, 0},
-	{SPAN("[1}"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\"]"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\":1]"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\" 1}"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\":}"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\":1,}"), ERR_SYNTAX, 0},
-	{SPAN("{a:1}"), ERR_SYNTAX, 0},
-	{SPAN("{1:1}"), ERR_SYNTAX, 0},
-	{SPAN("[1]/**/"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\":1,\"a\":1}"), ERR_SYNTAX, 0},
-	{SPAN("{\"a\":1,\"b\":2,\"\\u0061\":3}"), ERR_SYNTAX, 0}, /* the same name, spelled with an escape */
-	{SPAN("[{\"x\":{\"\xc3\xbc\":1,\"\\u00FC\":2}}]"), ERR_SYNTAX, 0},
-	{SPAN("{\"\xf0\x9f\x98\x80\":1,\"\\uD83D\\ude00\":2}"), ERR_SYNTAX, 0},
-	{SPAN("{\"/\":1,\"\\/\":2}"), ERR_SYNTAX, 0},
-	{SPAN("{\"\":1,\"\":2}"), ERR_SYNTAX, 0},
+    {SPAN("null"), OK, JSON_KIND_NULL},
+    {SPAN(" \t\r\ntrue "), OK, JSON_KIND_TRUE},
+    {SPAN("false"), OK, JSON_KIND_FALSE},
+    {SPAN("0"), OK, JSON_KIND_NUMBER},
+    {SPAN("-0.5e+10"), OK, JSON_KIND_NUMBER},
+    {SPAN("1e400"), OK, JSON_KIND_NUMBER}, /* kept as text */
+    {SPAN("\"\""), OK, JSON_KIND_STRING},
+    {SPAN("\"\xc3\xbc \\u00fc \\ud83d\\ude00 \\\" \\\\ \\/ \\b\\f\\n\\r\\t\""), OK, JSON_KIND_STRING},
+    {SPAN("\"\\u0000\""), OK, JSON_KIND_STRING},
+    {SPAN("\"\x7f\""), OK, JSON_KIND_STRING},
+    {SPAN("[]"), OK, JSON_KIND_ARRAY},
+    {SPAN("{ }"), OK, JSON_KIND_OBJECT},
+    {SPAN("[1, [2], {\"a\" : [ ] } ]"), OK, JSON_KIND_ARRAY},
+    {SPAN("{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":2}],\"A\":3,\"\":4}"), OK, JSON_KIND_OBJECT},
+    {SPAN(""), ERR_SYNTAX, 0},
+    {SPAN(" "), ERR_SYNTAX, 0},
+    {SPAN("nul"), ERR_SYNTAX, 0},
+    {SPAN("nulL"), ERR_SYNTAX, 0},
+    {SPAN("nullx"), ERR_SYNTAX, 0},
+    {SPAN("null null"), ERR_SYNTAX, 0},
+    {SPAN("null\0"), ERR_SYNTAX, 0},
+    {SPAN("\xef\xbb\xbfnull"), ERR_SYNTAX, 0}, /* byte order mark */
+    {SPAN("NaN"), ERR_SYNTAX, 0},
+    {SPAN("Infinity"), ERR_SYNTAX, 0},
+    {SPAN("-"), ERR_SYNTAX, 0},
+    {SPAN("-Infinity"), ERR_SYNTAX, 0},
+    {SPAN("+1"), ERR_SYNTAX, 0},
+    {SPAN("01"), ERR_SYNTAX, 0},
+    {SPAN("-01"), ERR_SYNTAX, 0},
+    {SPAN("1."), ERR_SYNTAX, 0},
+    {SPAN(".1"), ERR_SYNTAX, 0},
+    {SPAN("1e"), ERR_SYNTAX, 0},
+    {SPAN("1e+-1"), ERR_SYNTAX, 0},
+    {SPAN("0x1"), ERR_SYNTAX, 0},
+    {SPAN("'a'"), ERR_SYNTAX, 0},
+    {SPAN("\""), ERR_SYNTAX, 0},
+    {SPAN("\"\\\""), ERR_SYNTAX, 0},
+    {SPAN("\"\\x41\""), ERR_SYNTAX, 0},
+    {SPAN("\"\\u12\""), ERR_SYNTAX, 0},
+    {SPAN("\"\\u123g\""), ERR_SYNTAX, 0},
+    {SPAN("\"\\ud83d\""), ERR_SYNTAX, 0}, /* a high half alone */
+    {SPAN("\"\\ud83d\\n\""), ERR_SYNTAX, 0},
+    {SPAN("\"\\ud83d\\ud83d\""), ERR_SYNTAX, 0}, /* two of them */
+    {SPAN("\"\\ude00\""), ERR_SYNTAX, 0},	 /* a low half alone */
+    {SPAN("\"a\nb\""), ERR_SYNTAX, 0},
+    {SPAN("\"a\0b\""), ERR_SYNTAX, 0},
+    {SPAN("\"\xff\""), ERR_SYNTAX, 0},
+    {SPAN("\"\xed\xa0\x80\""), ERR_SYNTAX, 0}, /* a surrogate in UTF-8 */
+    {SPAN("\"\xc0\x80\""), ERR_SYNTAX, 0},     /* NUL in two bytes */
+    {SPAN("["), ERR_SYNTAX, 0},
+    {SPAN("]"), ERR_SYNTAX, 0},
+    {SPAN("[1,]"), ERR_SYNTAX, 0},
+    {SPAN("[,1]"), ERR_SYNTAX, 0},
+    {SPAN("[1 2]"), ERR_SYNTAX, 0},
+    {SPAN("[1}"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\"]"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\":1]"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\" 1}"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\":}"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\":1,}"), ERR_SYNTAX, 0},
+    {SPAN("{a:1}"), ERR_SYNTAX, 0},
+    {SPAN("{1:1}"), ERR_SYNTAX, 0},
+    {SPAN("[1]/**/"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\":1,\"a\":1}"), ERR_SYNTAX, 0},
+    {SPAN("{\"a\":1,\"b\":2,\"\\u0061\":3}"), ERR_SYNTAX, 0}, /* the same name, spelled with an escape */
+    {SPAN("[{\"x\":{\"\xc3\xbc\":1,\"\\u00FC\":2}}]"), ERR_SYNTAX, 0},
+    {SPAN("{\"\xf0\x9f\x98\x80\":1,\"\\uD83D\\ude00\":2}"), ERR_SYNTAX, 0},
+    {SPAN("{\"/\":1,\"\\/\":2}"), ERR_SYNTAX, 0},
+    {SPAN("{\"\":1,\"\":2}"), ERR_SYNTAX, 0},
 };
 
 static void
@@ -275,10 +275,8 @@ batches(void **unused)
 		enum err want;
 		size_t n;
 	} counts[] = {
-		{"[1]", OK, 1},
-		{"[{}, [], null]", OK, 3},
-		{"[]", ERR_SYNTAX, 9},
-		{"[1,2,3,4]", ERR_LIMIT, 9}, /* one past the most */
+	    {"[1]", OK, 1}, {"[{}, [], null]", OK, 3}, {"[]", ERR_SYNTAX, 9},
+	    {"[1,2,3,4]", ERR_LIMIT, 9}, /* one past the most */
 	};
 
 	(void)unused;

@@ -15,19 +15,20 @@ static const struct {
 	enum err want;
 	const char *out;
 } cases[] = {
-	{"{\"model\":\"other\",\"a\":[1, {\"model\":2}]}", model, 1, OK, "{\"model\":\"m\",\"a\":[1, {\"model\":2}]}"},
-	{"{}", model, 1, OK, "{\"model\":\"m\"}"},
-	{" { \"a\" : 1 , \"b\" : {} } ", model, 1, OK, "{\"model\":\"m\",\"a\":1,\"b\":{}}"},
-	{"{\"\\u006dodel\":\"other\"}", model, 1, OK, "{\"model\":\"m\"}"},
-	{"{\"model\":null,\"stream\":true}", vertex, 3, OK, "{\"anthropic_version\":\"vertex-2023-10-16\",\"stream\":true}"},
-	{"{\"anthropic_version\":\"x\",\"context_management\":{\"a\":\"}\"}}", vertex, 3, OK,
-	    "{\"anthropic_version\":\"vertex-2023-10-16\"}"},
-	{"{\"a\":1}", vertex, 2, OK, "{\"a\":1}"},
-	{"{\"model\":1}", vertex, 2, OK, "{}"},
-	{"{\"Model\":\"other\"}", model, 1, ERR_SYNTAX, ""},
-	{"{\"model\":\"a\",\"MODEL\":\"other\"}", model, 1, ERR_SYNTAX, ""},
-	{"[\"model\"]", model, 1, ERR_INVALID, ""},
-	{"\"model\"", model, 1, ERR_INVALID, ""},
+    {"{\"model\":\"other\",\"a\":[1, {\"model\":2}]}", model, 1, OK, "{\"model\":\"m\",\"a\":[1, {\"model\":2}]}"},
+    {"{}", model, 1, OK, "{\"model\":\"m\"}"},
+    {" { \"a\" : 1 , \"b\" : {} } ", model, 1, OK, "{\"model\":\"m\",\"a\":1,\"b\":{}}"},
+    {"{\"\\u006dodel\":\"other\"}", model, 1, OK, "{\"model\":\"m\"}"},
+    {"{\"model\":null,\"stream\":true}", vertex, 3, OK,
+	"{\"anthropic_version\":\"vertex-2023-10-16\",\"stream\":true}"},
+    {"{\"anthropic_version\":\"x\",\"context_management\":{\"a\":\"}\"}}", vertex, 3, OK,
+	"{\"anthropic_version\":\"vertex-2023-10-16\"}"},
+    {"{\"a\":1}", vertex, 2, OK, "{\"a\":1}"},
+    {"{\"model\":1}", vertex, 2, OK, "{}"},
+    {"{\"Model\":\"other\"}", model, 1, ERR_SYNTAX, ""},
+    {"{\"model\":\"a\",\"MODEL\":\"other\"}", model, 1, ERR_SYNTAX, ""},
+    {"[\"model\"]", model, 1, ERR_INVALID, ""},
+    {"\"model\"", model, 1, ERR_INVALID, ""},
 };
 
 static void

@@ -67,33 +67,72 @@ static const struct {
     {"a number", LIST, SPAN("\x08\x05"), OK, NULL},
     {"a number of ten bytes", LIST, SPAN("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), OK, NULL},
     {"a number over 64 bits", LIST, SPAN("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), ERR_SYNTAX, "limit: at byte"},
-    {"a number of eleven bytes", LIST, SPAN("\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), ERR_SYNTAX, "too long"},
+    {"a number of eleven bytes", LIST, SPAN("\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), ERR_SYNTAX,
+	"too long"},
     {"a number cut short", LIST, SPAN("\x08\x80"), ERR_SYNTAX, "truncated"},
     {"a tag alone", LIST, SPAN("\x08"), ERR_SYNTAX, "limit"},
     {"a tag cut short", LIST, SPAN("\x88"), ERR_SYNTAX, "not a field's tag"},
     {"field number 0", LIST, SPAN("\x00\x01"), ERR_SYNTAX, "not a field's tag"},
     {"a tag of six bytes", LIST, SPAN("\x88\x80\x80\x80\x80\x00\x01"), ERR_SYNTAX, "not a field's tag"},
     {"a tag over 32 bits", LIST, SPAN("\xff\xff\xff\xff\x7f\x01"), ERR_SYNTAX, "not a field's tag"},
-    {"text", LIST, SPAN("\x1a\x03" "a=b"), OK, NULL},
-    {"text with NUL", LIST, SPAN("\x1a\x03" "a\0b"), ERR_SYNTAX, "UTF-8"},
+    {"text", LIST,
+	SPAN("\x1a\x03"
+	     "a=b"),
+	OK, NULL},
+    {"text with NUL", LIST,
+	SPAN("\x1a\x03"
+	     "a\0b"),
+	ERR_SYNTAX, "UTF-8"},
     {"text not UTF-8", LIST, SPAN("\x1a\x02\xc0\x80"), ERR_SYNTAX, "UTF-8"},
-    {"text longer than the rest", LIST, SPAN("\x1a\x04" "a=b"), ERR_SYNTAX, "truncated: 4 bytes said, 3 are there"},
-    {"a length of 2^32 - 1", LIST, SPAN("\x1a\xff\xff\xff\xff\x0f" "a"), ERR_SYNTAX, "truncated"},
-    {"a length of six bytes", LIST, SPAN("\x1a\x81\x80\x80\x80\x80\x00" "a"), ERR_SYNTAX, "length"},
+    {"text longer than the rest", LIST,
+	SPAN("\x1a\x04"
+	     "a=b"),
+	ERR_SYNTAX, "truncated: 4 bytes said, 3 are there"},
+    {"a length of 2^32 - 1", LIST,
+	SPAN("\x1a\xff\xff\xff\xff\x0f"
+	     "a"),
+	ERR_SYNTAX, "truncated"},
+    {"a length of six bytes", LIST,
+	SPAN("\x1a\x81\x80\x80\x80\x80\x00"
+	     "a"),
+	ERR_SYNTAX, "length"},
     {"number where text belongs", LIST, SPAN("\x18\x01"), ERR_SYNTAX, "wire type 0 instead of 2"},
     {"text where a number belongs", LIST, SPAN("\x0a\x01\x01"), ERR_SYNTAX, "wire type 2 instead of 0"},
     {"group starts", LIST, SPAN("\x0b\x0c"), ERR_SYNTAX, "wire type 3"},
     {"unknown group", LIST, SPAN("\xfb\x07\xfc\x07"), ERR_SYNTAX, "wire type 3"},
     {"wire type 7", LIST, SPAN("\x0f\x01"), ERR_SYNTAX, "wire type 7"},
-    {"unknown fields of all kinds", LIST, SPAN("\xf8\x07\x01\xf9\x07" "12345678" "\xfa\x07\x01\xff\xfd\x07" "1234"), OK, NULL},
-    {"unknown fixed64 cut", LIST, SPAN("\xf9\x07" "1234567"), ERR_SYNTAX, "truncated"},
-    {"unknown fixed32 cut", LIST, SPAN("\xfd\x07" "123"), ERR_SYNTAX, "truncated"},
-    {"double cut", VALUE, SPAN("\x11" "1234567"), ERR_SYNTAX, "number_value"},
+    {"unknown fields of all kinds", LIST,
+	SPAN("\xf8\x07\x01\xf9\x07"
+	     "12345678"
+	     "\xfa\x07\x01\xff\xfd\x07"
+	     "1234"),
+	OK, NULL},
+    {"unknown fixed64 cut", LIST,
+	SPAN("\xf9\x07"
+	     "1234567"),
+	ERR_SYNTAX, "truncated"},
+    {"unknown fixed32 cut", LIST,
+	SPAN("\xfd\x07"
+	     "123"),
+	ERR_SYNTAX, "truncated"},
+    {"double cut", VALUE,
+	SPAN("\x11"
+	     "1234567"),
+	ERR_SYNTAX, "number_value"},
     {"a singular message twice", SPEC, SPAN("\x0a\x00\x0a\x00"), ERR_SYNTAX, "spec: at byte 4: it may be there once"},
     {"inner text is named by its path", SPEC, SPAN("\x0a\x05\x32\x03\x0a\x01\xff"), ERR_SYNTAX, "spec.template.image"},
-    {"map entries may repeat", SPEC, SPAN("\x1a\x06\x0a\x01" "a" "\x12\x01" "b" "\x1a\x00"), OK, NULL},
-    {"a map's message value twice", &google__protobuf__struct__descriptor, SPAN("\x0a\x07\x0a\x01" "a" "\x12\x00\x12\x00"),
-     ERR_SYNTAX, "fields.value"},
+    {"map entries may repeat", SPEC,
+	SPAN("\x1a\x06\x0a\x01"
+	     "a"
+	     "\x12\x01"
+	     "b"
+	     "\x1a\x00"),
+	OK, NULL},
+    {"a map's message value twice", &google__protobuf__struct__descriptor,
+	SPAN("\x0a\x07\x0a\x01"
+	     "a"
+	     "\x12\x00\x12\x00"),
+	ERR_SYNTAX, "fields.value"},
     {"packed numbers", POINT, SPAN("\x4a\x03\x50\xbb\x03"), OK, NULL},
     {"the same unpacked", POINT, SPAN("\x48\x50\x48\xbb\x03"), OK, NULL},
     {"packed numbers cut", POINT, SPAN("\x4a\x03\x50\xbb\x83"), ERR_SYNTAX, "ports"},
@@ -119,7 +158,14 @@ test_cases(void **state)
 static void
 test_prefixes(void **state)
 {
-	static const char good[] = "\x0a\x0e\x2a\x06\x0a\x01" "A" "\x12\x01" "b" "\x32\x04\x0a\x02" "ab" "\x12\x03" "box";
+	static const char good[] = "\x0a\x0e\x2a\x06\x0a\x01"
+				   "A"
+				   "\x12\x01"
+				   "b"
+				   "\x32\x04\x0a\x02"
+				   "ab"
+				   "\x12\x03"
+				   "box";
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(good); n++) {
@@ -147,14 +193,26 @@ test_values(void **state)
 	struct why why = {0};
 
 	(void)state;
-	assert_int_equal(protobuf_read(SPEC, SPAN("\x12\x03" "box" "\x1a\x06\x0a\x01" "a" "\x12\x01" "b"), &arena, &message,
-	    &why), OK);
+	assert_int_equal(protobuf_read(SPEC,
+			     SPAN("\x12\x03"
+				  "box"
+				  "\x1a\x06\x0a\x01"
+				  "a"
+				  "\x12\x01"
+				  "b"),
+			     &arena, &message, &why),
+	    OK);
 	request = (const Openshell__V1__CreateSandboxRequest *)message;
 	assert_string_equal(request->name, "box");
 	assert_int_equal(request->n_labels, 1);
 	assert_string_equal(request->labels[0]->value, "b");
 	assert_int_equal(protobuf_write(message, &arena, &again, &why), OK);
-	assert_true(span_equal(again, SPAN("\x12\x03" "box" "\x1a\x06\x0a\x01" "a" "\x12\x01" "b")));
+	assert_true(span_equal(again, SPAN("\x12\x03"
+					   "box"
+					   "\x1a\x06\x0a\x01"
+					   "a"
+					   "\x12\x01"
+					   "b")));
 	assert_int_equal(protobuf_read(POINT, SPAN("\x4a\x03\x50\xbb\x03\x48\x16"), &arena, &message, &why), OK);
 	endpoint = (const Openshell__Sandbox__V1__NetworkEndpoint *)message;
 	assert_int_equal(endpoint->n_ports, 3);
@@ -246,7 +304,14 @@ test_many_packed(void **state)
 static void
 test_ceilings(void **state)
 {
-	static const char good[] = "\x0a\x0e\x2a\x06\x0a\x01" "A" "\x12\x01" "b" "\x32\x04\x0a\x02" "ab" "\x12\x03" "box";
+	static const char good[] = "\x0a\x0e\x2a\x06\x0a\x01"
+				   "A"
+				   "\x12\x01"
+				   "b"
+				   "\x32\x04\x0a\x02"
+				   "ab"
+				   "\x12\x03"
+				   "box";
 	enum err r = ERR_LIMIT;
 
 	(void)state;

@@ -12,40 +12,40 @@ static const struct {
 	enum err want;
 	enum first_bytes protocol;
 } firsts[] = {
-	{SPAN(""), ERR_MORE, 0},
-	{SPAN("\x16"), ERR_MORE, 0},
-	{SPAN("\x16\3"), ERR_MORE, 0},
-	{SPAN("\x16\3\1"), OK, FIRST_TLS},
-	{SPAN("\x16\3\4"), OK, FIRST_TLS},
-	{SPAN("\x16\3\5"), OK, FIRST_OTHER},
-	{SPAN("\x16\2"), OK, FIRST_OTHER},
-	{SPAN("\x17\3\3"), OK, FIRST_OTHER},
-	{SPAN("G"), ERR_MORE, 0},
-	{SPAN("GET"), ERR_MORE, 0},
-	{SPAN("GET "), ERR_MORE, 0},
-	{SPAN("GET /"), OK, FIRST_HTTP1},
-	{SPAN("GET http"), OK, FIRST_HTTP1},
-	{SPAN("OPTIONS *"), OK, FIRST_HTTP1},
-	{SPAN("GET key\r\n"), OK, FIRST_OTHER},
-	{SPAN("GET  /"), OK, FIRST_OTHER},
-	{SPAN("GET\0/"), OK, FIRST_OTHER},
-	{SPAN("GET \0"), OK, FIRST_OTHER},
-	{SPAN("get /"), OK, FIRST_OTHER},
-	{SPAN("\r\nGET /"), OK, FIRST_OTHER},
-	{SPAN("GETS"), OK, FIRST_OTHER},
-	{SPAN("UPDATE"), ERR_MORE, 0},
-	{SPAN("UPDATE /"), OK, FIRST_HTTP1},
-	{SPAN("UPDATEREDIRECTREF /"), OK, FIRST_HTTP1},
-	{SPAN("CONNECT {\"a\""), OK, FIRST_OTHER},
-	{SPAN("P"), ERR_MORE, 0},
-	{SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r"), ERR_MORE, 0},
-	{SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), OK, FIRST_HTTP2},
-	{SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4"), OK, FIRST_HTTP2},
-	{SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\rx"), OK, FIRST_OTHER},
-	{SPAN("PRI * HTTP/1"), OK, FIRST_OTHER},
-	{SPAN("SSH-2.0-OpenSSH_9.2p1 D"), OK, FIRST_OTHER},
-	{SPAN("EHLO a"), OK, FIRST_OTHER},
-	{SPAN("\0"), OK, FIRST_OTHER},
+    {SPAN(""), ERR_MORE, 0},
+    {SPAN("\x16"), ERR_MORE, 0},
+    {SPAN("\x16\3"), ERR_MORE, 0},
+    {SPAN("\x16\3\1"), OK, FIRST_TLS},
+    {SPAN("\x16\3\4"), OK, FIRST_TLS},
+    {SPAN("\x16\3\5"), OK, FIRST_OTHER},
+    {SPAN("\x16\2"), OK, FIRST_OTHER},
+    {SPAN("\x17\3\3"), OK, FIRST_OTHER},
+    {SPAN("G"), ERR_MORE, 0},
+    {SPAN("GET"), ERR_MORE, 0},
+    {SPAN("GET "), ERR_MORE, 0},
+    {SPAN("GET /"), OK, FIRST_HTTP1},
+    {SPAN("GET http"), OK, FIRST_HTTP1},
+    {SPAN("OPTIONS *"), OK, FIRST_HTTP1},
+    {SPAN("GET key\r\n"), OK, FIRST_OTHER},
+    {SPAN("GET  /"), OK, FIRST_OTHER},
+    {SPAN("GET\0/"), OK, FIRST_OTHER},
+    {SPAN("GET \0"), OK, FIRST_OTHER},
+    {SPAN("get /"), OK, FIRST_OTHER},
+    {SPAN("\r\nGET /"), OK, FIRST_OTHER},
+    {SPAN("GETS"), OK, FIRST_OTHER},
+    {SPAN("UPDATE"), ERR_MORE, 0},
+    {SPAN("UPDATE /"), OK, FIRST_HTTP1},
+    {SPAN("UPDATEREDIRECTREF /"), OK, FIRST_HTTP1},
+    {SPAN("CONNECT {\"a\""), OK, FIRST_OTHER},
+    {SPAN("P"), ERR_MORE, 0},
+    {SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r"), ERR_MORE, 0},
+    {SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), OK, FIRST_HTTP2},
+    {SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4"), OK, FIRST_HTTP2},
+    {SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\rx"), OK, FIRST_OTHER},
+    {SPAN("PRI * HTTP/1"), OK, FIRST_OTHER},
+    {SPAN("SSH-2.0-OpenSSH_9.2p1 D"), OK, FIRST_OTHER},
+    {SPAN("EHLO a"), OK, FIRST_OTHER},
+    {SPAN("\0"), OK, FIRST_OTHER},
 };
 
 static void
@@ -73,36 +73,36 @@ static const struct {
 	const char *name;
 	bool alpn, h2, http1;
 } hellos[] = {
-	{SPAN(START), OK, "", false, false, false},
-	{SPAN(START "\0\0"), OK, "", false, false, false},
-	{SPAN(START "\0\14" NAME), OK, "a.b", false, false, false},
-	{SPAN(START "\0\33" NAME ALPN("\0\13\0\11\10http/1.1")), OK, "a.b", true, false, true},
-	{SPAN(START "\0\11" ALPN("\0\5\0\3\2h2")), OK, "", true, true, false},
-	{SPAN(START "\0\14" ALPN("\0\10\0\6\2h3\2h2")), OK, "", true, true, false},
-	{SPAN(START "\0\4\xff\1\0\0"), OK, "", false, false, false},	    /* another extension */
-	{SPAN(START "\0\30" NAME NAME), ERR_SYNTAX, NULL, false, false, false}, /* twice */
-	{SPAN(START "\0\10\xff\1\0\0\xff\1\0\0"), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\13" NAME), ERR_SYNTAX, NULL, false, false, false}, /* a byte behind them */
-	{SPAN(START "\0\15" NAME), ERR_SYNTAX, NULL, false, false, false}, /* and one too few */
-	{SPAN(START "\0"), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\14\0\0\0\10\0\6\1\0\3a.B"), ERR_SYNTAX, NULL, false, false, false}, /* no host_name */
-	{SPAN(START "\0\14\0\0\0\10\0\6\0\0\3a.."), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\14\0\0\0\10\0\6\0\0\3a\0b"), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\14\0\0\0\10\0\6\0\0\2a.B"), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\11\0\0\0\5\0\3\0\0\0"), ERR_SYNTAX, NULL, false, false, false}, /* an empty name */
-	{SPAN(START "\0\6\0\0\0\2\0\0"), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\4\0\0\0\0"), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\22\0\0\0\16\0\14\0\0\3a.B\0\0\3a.C"), ERR_SYNTAX, NULL, false, false, false}, /* two names */
-	{SPAN(START "\0\6" ALPN("\0\2\0\0")), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\7" ALPN("\0\3\0\1\0")), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN(START "\0\11" ALPN("\0\5\0\3\3h2")), ERR_SYNTAX, NULL, false, false, false},
-	{SPAN("\2\3" RANDOM "\0\0\2\x13\1\1\0"), ERR_SYNTAX, NULL, false, false, false},		  /* version 2 */
-	{SPAN("\3\3" RANDOM "\0\0\0\1\0"), ERR_SYNTAX, NULL, false, false, false},			  /* no cipher suite */
-	{SPAN("\3\3" RANDOM "\0\0\1\x13\1\0"), ERR_SYNTAX, NULL, false, false, false},		  /* half of one */
-	{SPAN("\3\3" RANDOM "\0\0\2\x13\1\0"), ERR_SYNTAX, NULL, false, false, false},		  /* no compression */
-	{SPAN("\3\3" RANDOM "\x21" RANDOM "x\0\2\x13\1\1\0"), ERR_SYNTAX, NULL, false, false, false}, /* session of 33 */
-	{SPAN("\3\3" RANDOM "\x20" RANDOM "\0\2\x13\1\1\0"), OK, "", false, false, false},
-	{SPAN(""), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START), OK, "", false, false, false},
+    {SPAN(START "\0\0"), OK, "", false, false, false},
+    {SPAN(START "\0\14" NAME), OK, "a.b", false, false, false},
+    {SPAN(START "\0\33" NAME ALPN("\0\13\0\11\10http/1.1")), OK, "a.b", true, false, true},
+    {SPAN(START "\0\11" ALPN("\0\5\0\3\2h2")), OK, "", true, true, false},
+    {SPAN(START "\0\14" ALPN("\0\10\0\6\2h3\2h2")), OK, "", true, true, false},
+    {SPAN(START "\0\4\xff\1\0\0"), OK, "", false, false, false},	    /* another extension */
+    {SPAN(START "\0\30" NAME NAME), ERR_SYNTAX, NULL, false, false, false}, /* twice */
+    {SPAN(START "\0\10\xff\1\0\0\xff\1\0\0"), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\13" NAME), ERR_SYNTAX, NULL, false, false, false}, /* a byte behind them */
+    {SPAN(START "\0\15" NAME), ERR_SYNTAX, NULL, false, false, false}, /* and one too few */
+    {SPAN(START "\0"), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\14\0\0\0\10\0\6\1\0\3a.B"), ERR_SYNTAX, NULL, false, false, false}, /* no host_name */
+    {SPAN(START "\0\14\0\0\0\10\0\6\0\0\3a.."), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\14\0\0\0\10\0\6\0\0\3a\0b"), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\14\0\0\0\10\0\6\0\0\2a.B"), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\11\0\0\0\5\0\3\0\0\0"), ERR_SYNTAX, NULL, false, false, false}, /* an empty name */
+    {SPAN(START "\0\6\0\0\0\2\0\0"), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\4\0\0\0\0"), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\22\0\0\0\16\0\14\0\0\3a.B\0\0\3a.C"), ERR_SYNTAX, NULL, false, false, false}, /* two names */
+    {SPAN(START "\0\6" ALPN("\0\2\0\0")), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\7" ALPN("\0\3\0\1\0")), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN(START "\0\11" ALPN("\0\5\0\3\3h2")), ERR_SYNTAX, NULL, false, false, false},
+    {SPAN("\2\3" RANDOM "\0\0\2\x13\1\1\0"), ERR_SYNTAX, NULL, false, false, false},		  /* version 2 */
+    {SPAN("\3\3" RANDOM "\0\0\0\1\0"), ERR_SYNTAX, NULL, false, false, false},			  /* no cipher suite */
+    {SPAN("\3\3" RANDOM "\0\0\1\x13\1\0"), ERR_SYNTAX, NULL, false, false, false},		  /* half of one */
+    {SPAN("\3\3" RANDOM "\0\0\2\x13\1\0"), ERR_SYNTAX, NULL, false, false, false},		  /* no compression */
+    {SPAN("\3\3" RANDOM "\x21" RANDOM "x\0\2\x13\1\1\0"), ERR_SYNTAX, NULL, false, false, false}, /* session of 33 */
+    {SPAN("\3\3" RANDOM "\x20" RANDOM "\0\2\x13\1\1\0"), OK, "", false, false, false},
+    {SPAN(""), ERR_SYNTAX, NULL, false, false, false},
 };
 
 /* The body as a handshake message in records of at most so many bytes; returns the length. */

@@ -8,21 +8,22 @@ static const struct {
 	bool found;
 	uint64_t input, output;
 } cases[] = {
-	{"{\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":34,\"total_tokens\":46}}", true, 12, 34},
-	{"{\"type\":\"message\",\"usage\" : { \"input_tokens\": 5, \"output_tokens\": 6 }}", true, 5, 6},
-	{"data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n"
-	 "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":77}}\n\n", true, 9, 77},
-	{"data: {\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
-	    true, 1, 2},
-	{"{\"usage\":{\"details\":{\"a\":[1,{}],\"s\":\"}\\\"{\"},\"input_tokens\":3,\"output_tokens\":4}}", true, 3, 4},
-	{"{\"a\":\"\\\"usage\\\":{\\\"input_tokens\\\":3}\"}", false, 0, 0},
-	{"{\"usage\":7}", false, 0, 0},
-	{"{\"usage\":{\"input_tokens\":\"3\"}}", false, 0, 0},
-	{"{\"usage\":{\"input_tokens\":-3}}", false, 0, 0},
-	{"{\"usage\":{\"input_tokens\":3", false, 0, 0},
-	{"{\"usage\":{bad}}", false, 0, 0},
-	{"{\"\"usage\":{\"input_tokens\":3}}", true, 3, 0},
-	{"", false, 0, 0},
+    {"{\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":34,\"total_tokens\":46}}", true, 12, 34},
+    {"{\"type\":\"message\",\"usage\" : { \"input_tokens\": 5, \"output_tokens\": 6 }}", true, 5, 6},
+    {"data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n"
+     "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":77}}\n\n",
+	true, 9, 77},
+    {"data: {\"usage\":null}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n",
+	true, 1, 2},
+    {"{\"usage\":{\"details\":{\"a\":[1,{}],\"s\":\"}\\\"{\"},\"input_tokens\":3,\"output_tokens\":4}}", true, 3, 4},
+    {"{\"a\":\"\\\"usage\\\":{\\\"input_tokens\\\":3}\"}", false, 0, 0},
+    {"{\"usage\":7}", false, 0, 0},
+    {"{\"usage\":{\"input_tokens\":\"3\"}}", false, 0, 0},
+    {"{\"usage\":{\"input_tokens\":-3}}", false, 0, 0},
+    {"{\"usage\":{\"input_tokens\":3", false, 0, 0},
+    {"{\"usage\":{bad}}", false, 0, 0},
+    {"{\"\"usage\":{\"input_tokens\":3}}", true, 3, 0},
+    {"", false, 0, 0},
 };
 
 static void

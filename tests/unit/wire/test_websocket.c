@@ -18,80 +18,80 @@ static const struct {
 	uint16_t code;	  /* 0: all is well, and nothing is left over */
 	bool deflate;
 } cases[] = {
-	{SPAN("\x81\x85" KEY "hello"), "T(hello).", 0, false},
-	{SPAN("\x82\x83" KEY "\0\xff\1"), "B(?\?\?).", 0, false},
-	{SPAN("\x81\x80" KEY), "T().", 0, false},
-	{SPAN("\x01\x82" KEY "he"
+    {SPAN("\x81\x85" KEY "hello"), "T(hello).", 0, false},
+    {SPAN("\x82\x83" KEY "\0\xff\1"), "B(?\?\?).", 0, false},
+    {SPAN("\x81\x80" KEY), "T().", 0, false},
+    {SPAN("\x01\x82" KEY "he"
 	  "\x00\x80" KEY "\x80\x83" KEY "llo"),
 	"T(hello).", 0, false},
-	{SPAN("\x01\x82" KEY "he"
+    {SPAN("\x01\x82" KEY "he"
 	  "\x89\x81" KEY "p"
 	  "\x80\x83" KEY "llo"),
 	"T(heP(p)llo).", 0, false},
-	{SPAN("\x01\x81" KEY "\xe2"
+    {SPAN("\x01\x81" KEY "\xe2"
 	  "\x00\x81" KEY "\x82"
 	  "\x80\x81" KEY "\xac"),
 	"T(??\?).", 0, false},
-	{SPAN("\x8a\x80" KEY "\x81\x81" KEY "a"
+    {SPAN("\x8a\x80" KEY "\x81\x81" KEY "a"
 	  "\x81\x81" KEY "b"),
 	"O()T(a).T(b).", 0, false},
-	{SPAN("\x88\x80" KEY), "C()", 0, false},
-	{SPAN("\x88\x82" KEY "\x03\xe8"), "C(1000)", 0, false},
-	{SPAN("\x88\x84" KEY "\x0f\xa0ok"), "C(4000 ok)", 0, false},
-	{SPAN("\xc1\x83" KEY "abc"), "t(abc).", 0, true},
-	{SPAN("\x41\x82" KEY "\xff\xff"
+    {SPAN("\x88\x80" KEY), "C()", 0, false},
+    {SPAN("\x88\x82" KEY "\x03\xe8"), "C(1000)", 0, false},
+    {SPAN("\x88\x84" KEY "\x0f\xa0ok"), "C(4000 ok)", 0, false},
+    {SPAN("\xc1\x83" KEY "abc"), "t(abc).", 0, true},
+    {SPAN("\x41\x82" KEY "\xff\xff"
 	  "\x80\x81" KEY "c"),
 	"t(?\?c).", 0, true}, /* not looked at before it is inflated */
-	{SPAN("\x81\x83" KEY "abc"), "T(abc).", 0, true},
+    {SPAN("\x81\x83" KEY "abc"), "T(abc).", 0, true},
     /* RFC 6455, 5.1 and 5.2 */
-	{SPAN("\x81\x05hello"), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\xc1\x85" KEY "hello"), "", WEBSOCKET_PROTOCOL, false}, /* RSV1 without permessage-deflate */
-	{SPAN("\xa1\x85" KEY "hello"), "", WEBSOCKET_PROTOCOL, true},
-	{SPAN("\x91\x85" KEY "hello"), "", WEBSOCKET_PROTOCOL, true},
-	{SPAN("\xc9\x80" KEY), "", WEBSOCKET_PROTOCOL, true}, /* on a control frame */
-	{SPAN("\x41\x81" KEY "a"
+    {SPAN("\x81\x05hello"), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\xc1\x85" KEY "hello"), "", WEBSOCKET_PROTOCOL, false}, /* RSV1 without permessage-deflate */
+    {SPAN("\xa1\x85" KEY "hello"), "", WEBSOCKET_PROTOCOL, true},
+    {SPAN("\x91\x85" KEY "hello"), "", WEBSOCKET_PROTOCOL, true},
+    {SPAN("\xc9\x80" KEY), "", WEBSOCKET_PROTOCOL, true}, /* on a control frame */
+    {SPAN("\x41\x81" KEY "a"
 	  "\xc0\x81" KEY "b"),
 	"t(a", WEBSOCKET_PROTOCOL, true}, /* on a continuation */
-	{SPAN("\x83\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x87\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x8b\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x8f\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x81\xfe\0\x7d" KEY), "", WEBSOCKET_PROTOCOL, false},	       /* 125 in two bytes */
-	{SPAN("\x81\xff\0\0\0\0\0\0\xff\xff" KEY), "", WEBSOCKET_PROTOCOL, false}, /* 65535 in eight */
-	{SPAN("\x81\xff\x80\0\0\0\0\0\0\0" KEY), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x83\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x87\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x8b\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x8f\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x81\xfe\0\x7d" KEY), "", WEBSOCKET_PROTOCOL, false},	       /* 125 in two bytes */
+    {SPAN("\x81\xff\0\0\0\0\0\0\xff\xff" KEY), "", WEBSOCKET_PROTOCOL, false}, /* 65535 in eight */
+    {SPAN("\x81\xff\x80\0\0\0\0\0\0\0" KEY), "", WEBSOCKET_PROTOCOL, false},
     /* 5.4 and 5.5 */
-	{SPAN("\x80\x81" KEY "a"), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x00\x81" KEY "a"), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x01\x81" KEY "a"
+    {SPAN("\x80\x81" KEY "a"), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x00\x81" KEY "a"), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x01\x81" KEY "a"
 	  "\x81\x81" KEY "b"),
 	"T(a", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x01\x81" KEY "a"
+    {SPAN("\x01\x81" KEY "a"
 	  "\x02\x81" KEY "b"),
 	"T(a", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x81\x81" KEY "a"
+    {SPAN("\x81\x81" KEY "a"
 	  "\x80\x81" KEY "b"),
 	"T(a).", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x09\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x89\xfe\0\x7e" KEY), "", WEBSOCKET_PROTOCOL, false}, /* a ping of 126 bytes */
-	{SPAN("\x88\x81" KEY "\3"), "", WEBSOCKET_PROTOCOL, false},
-	{SPAN("\x88\x82" KEY "\x03\xe7"), "", WEBSOCKET_PROTOCOL, false}, /* 999 */
-	{SPAN("\x88\x82" KEY "\x03\xec"), "", WEBSOCKET_PROTOCOL, false}, /* 1004 */
-	{SPAN("\x88\x82" KEY "\x03\xed"), "", WEBSOCKET_PROTOCOL, false}, /* 1005 */
-	{SPAN("\x88\x82" KEY "\x03\xf7"), "", WEBSOCKET_PROTOCOL, false}, /* 1015 */
-	{SPAN("\x88\x82" KEY "\x13\x88"), "", WEBSOCKET_PROTOCOL, false}, /* 5000 */
-	{SPAN("\x88\x80" KEY "\x81\x81" KEY "a"), "C()", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x09\x80" KEY), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x89\xfe\0\x7e" KEY), "", WEBSOCKET_PROTOCOL, false}, /* a ping of 126 bytes */
+    {SPAN("\x88\x81" KEY "\3"), "", WEBSOCKET_PROTOCOL, false},
+    {SPAN("\x88\x82" KEY "\x03\xe7"), "", WEBSOCKET_PROTOCOL, false}, /* 999 */
+    {SPAN("\x88\x82" KEY "\x03\xec"), "", WEBSOCKET_PROTOCOL, false}, /* 1004 */
+    {SPAN("\x88\x82" KEY "\x03\xed"), "", WEBSOCKET_PROTOCOL, false}, /* 1005 */
+    {SPAN("\x88\x82" KEY "\x03\xf7"), "", WEBSOCKET_PROTOCOL, false}, /* 1015 */
+    {SPAN("\x88\x82" KEY "\x13\x88"), "", WEBSOCKET_PROTOCOL, false}, /* 5000 */
+    {SPAN("\x88\x80" KEY "\x81\x81" KEY "a"), "C()", WEBSOCKET_PROTOCOL, false},
     /* UTF-8 */
-	{SPAN("\x81\x81" KEY "\xff"), "", WEBSOCKET_NOT_UTF8, false},
-	{SPAN("\x81\x82" KEY "a\xc3"), NULL, WEBSOCKET_NOT_UTF8, false}, /* a letter that has no end */
-	{SPAN("\x81\x83" KEY "\xed\xa0\x80"), NULL, WEBSOCKET_NOT_UTF8, false},
-	{SPAN("\x01\x81" KEY "\xe2"
+    {SPAN("\x81\x81" KEY "\xff"), "", WEBSOCKET_NOT_UTF8, false},
+    {SPAN("\x81\x82" KEY "a\xc3"), NULL, WEBSOCKET_NOT_UTF8, false}, /* a letter that has no end */
+    {SPAN("\x81\x83" KEY "\xed\xa0\x80"), NULL, WEBSOCKET_NOT_UTF8, false},
+    {SPAN("\x01\x81" KEY "\xe2"
 	  "\x80\x81" KEY "a"),
 	"T(?", WEBSOCKET_NOT_UTF8, false},
-	{SPAN("\x88\x83" KEY "\x03\xe8\xff"), "", WEBSOCKET_NOT_UTF8, false},
+    {SPAN("\x88\x83" KEY "\x03\xe8\xff"), "", WEBSOCKET_NOT_UTF8, false},
     /* limits */
-	{SPAN("\x81\xff\0\0\0\0\0\x40\0\1" KEY "a"), "", WEBSOCKET_TOO_BIG, false}, /* 4 MiB and one byte */
-	{SPAN("\x82\xff\0\0\0\0\1\0\0\1" KEY), "", WEBSOCKET_TOO_BIG, false},
-	{SPAN("\x01\x81" KEY "a"
+    {SPAN("\x81\xff\0\0\0\0\0\x40\0\1" KEY "a"), "", WEBSOCKET_TOO_BIG, false}, /* 4 MiB and one byte */
+    {SPAN("\x82\xff\0\0\0\0\1\0\0\1" KEY), "", WEBSOCKET_TOO_BIG, false},
+    {SPAN("\x01\x81" KEY "a"
 	  "\x80\xff\0\0\0\0\0\x40\0\0" KEY "a"),
 	"T(a", WEBSOCKET_TOO_BIG, false},
 };

@@ -14,20 +14,20 @@ static const struct {
 	struct span text;
 } cases[] = {
     /* RFC 7692, 7.2.3.1 to 7.2.3.6 */
-	{SPAN("\xf2\x48\xcd\xc9\xc9\x07\x00"), OK, SPAN("Hello")},
-	{SPAN("\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), OK, SPAN("Hello")},
-	{SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), OK, SPAN("Hello")},
-	{SPAN("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), OK, SPAN("Hello")}, {SPAN("\x00"), OK, SPAN("")},
-	{SPAN(""), ERR_PROTOCOL, SPAN("")},				/* the tail alone is no block */
-	{SPAN("\xf2\x00\x11\x00\x00"), ERR_PROTOCOL, SPAN("")},	/* leans on a message before */
-	{SPAN("\xf2\x48\xcd\xc9\xc9\x07"), ERR_PROTOCOL, SPAN("")}, /* cut off */
-	{SPAN("\xf2\x48\xcd\xc9"), ERR_PROTOCOL, SPAN("")}, {SPAN("\x00\x05\x00\xfa\xff\x48\x65"), ERR_PROTOCOL, SPAN("")},
-	{SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00"), ERR_PROTOCOL, SPAN("")}, /* a last block without its padding */
-	{SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00\x01"), ERR_PROTOCOL, SPAN("")},
-	{SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00"), ERR_PROTOCOL,
+    {SPAN("\xf2\x48\xcd\xc9\xc9\x07\x00"), OK, SPAN("Hello")},
+    {SPAN("\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), OK, SPAN("Hello")},
+    {SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), OK, SPAN("Hello")},
+    {SPAN("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), OK, SPAN("Hello")}, {SPAN("\x00"), OK, SPAN("")},
+    {SPAN(""), ERR_PROTOCOL, SPAN("")},				/* the tail alone is no block */
+    {SPAN("\xf2\x00\x11\x00\x00"), ERR_PROTOCOL, SPAN("")},	/* leans on a message before */
+    {SPAN("\xf2\x48\xcd\xc9\xc9\x07"), ERR_PROTOCOL, SPAN("")}, /* cut off */
+    {SPAN("\xf2\x48\xcd\xc9"), ERR_PROTOCOL, SPAN("")}, {SPAN("\x00\x05\x00\xfa\xff\x48\x65"), ERR_PROTOCOL, SPAN("")},
+    {SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00"), ERR_PROTOCOL, SPAN("")}, /* a last block without its padding */
+    {SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00\x01"), ERR_PROTOCOL, SPAN("")},
+    {SPAN("\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00"), ERR_PROTOCOL,
 	SPAN("")}, /* and another message */
-	{SPAN("\xff\xff\xff"), ERR_PROTOCOL, SPAN("")},
-	{SPAN("\x78\x9c\xf2\x48\xcd\xc9\xc9\x07\x00"), ERR_PROTOCOL, SPAN("")}, /* a zlib head */
+    {SPAN("\xff\xff\xff"), ERR_PROTOCOL, SPAN("")},
+    {SPAN("\x78\x9c\xf2\x48\xcd\xc9\xc9\x07\x00"), ERR_PROTOCOL, SPAN("")}, /* a zlib head */
 };
 
 static void

@@ -52,7 +52,10 @@ static void
 show(const struct yaml_node *node, struct text *out)
 {
 	if (node->kind == YAML_SCALAR) {
-		text_add(out, node->plain && node->text.length > 0 ? "%s" : node->plain ? "'%s'" : "\"%s\"",
+		text_add(out,
+		    node->plain && node->text.length > 0 ? "%s"
+		    : node->plain			 ? "'%s'"
+							 : "\"%s\"",
 		    node->text.at);
 		return;
 	}
@@ -129,7 +132,7 @@ test_places(void **state)
 	assert_int_equal(yaml_flag(node->first->next, &flag, &why), OK);
 	assert_true(flag);
 	assert_int_equal(yaml_flag(node->first->next->next, &flag, &why), ERR_INVALID); /* quoted */
-	assert_int_equal(yaml_flag(yaml_get(root, "one"), &flag, &why), ERR_INVALID);   /* yes is a word */
+	assert_int_equal(yaml_flag(yaml_get(root, "one"), &flag, &why), ERR_INVALID);	/* yes is a word */
 	assert_null(yaml_get(root, "three"));
 	assert_null(yaml_get(node, "two"));
 	yaml_wipe(root);
