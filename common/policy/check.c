@@ -57,6 +57,10 @@ check_binary(const struct check *check, const Binary *binary, size_t i)
 	char field[40];
 	const char *path = text_or(binary->path);
 
+	if (binary->script != NULL) {
+		snprintf(field, sizeof(field), "binaries[%zu].script", i);
+		check_error(check, &binary->script, field, binary->script, "%s", POLICY_SCRIPT_WORDS);
+	}
 	snprintf(field, sizeof(field), "binaries[%zu].path", i);
 	if (*path == '\0')
 		check_error(check, binary, field, NULL, "is missing; write the absolute path of a program");

@@ -84,6 +84,16 @@ binary_in(const Rule *rule, const char *path)
 	return false;
 }
 
+/* Binaries are folded by their path: what else one asks for would be lost, so it is said here (S27). */
+static enum err
+scripts_check(const Rule *from, struct why *why)
+{
+	for (size_t i = 0; i < from->n_binaries; i++)
+		if (from->binaries[i]->script != NULL)
+			return fail(why, ERR_INVALID, "binaries[%zu].script: %s", i, POLICY_SCRIPT_WORDS);
+	return OK;
+}
+
 static bool
 ports_within(const Endpoint *inner, const Endpoint *outer)
 {

@@ -71,6 +71,8 @@ network_policies:
     binaries: [{path: /usr/bin/wrk}, {path: /usr/bin/curl}, {path: /usr/bin/python3}]
 """
 
+IDLE_S = 2  # what a start needed is given back after a second (common/os/rest.h)
+
 HOLD = """
 import asyncio, os, resource, ssl, sys
 n = int(sys.argv[1])
@@ -187,10 +189,13 @@ def main():
         run(*gateway, "start", "--port", str(port), *data)
         run(cli, "sandbox", "create", "--name", "bench", "--policy", put("policy.yaml", POLICY), "--detach", "--", "sleep", "infinity")
         found = peers()
+        time.sleep(IDLE_S)
         row("proxy and policyd, idle, PSS", pss_kib(ours_of("proxy", "policyd")) / 1024, "MiB", 6)
         inside("/usr/bin/curl", "-sS", "https://static.acme.test/small")
         latency_and_rate(found)
         raw_tunnel()
+        time.sleep(IDLE_S)
+        row("proxy and policyd, idle after all these, PSS", pss_kib(ours_of("proxy", "policyd")) / 1024, "MiB", None)
         injected.measure()
         idle_connections(5000)
         reload_time()
