@@ -15,7 +15,7 @@ enum {
 #define POLICY_PROVIDER_PREFIX "_provider_" /* of the names of rules that providers add */
 
 /* S27: asked for, it is refused wherever it comes from; docs/policy.md says why. */
-#define POLICY_SCRIPT_WORDS                                                                                            \
+#define POLICY_SCRIPT_WORDS                                                                                               \
 	"a script's own identity cannot be proved: the kernel tells which interpreter runs, and of which script nothing " \
 	"that the agent could not write; name the interpreter alone, or a program of its own"
 

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "common/base/clean.h"
+#include "common/policy/check.h"
 #include "common/policy/destination.h"
 #include "common/policy/endpoint.h"
 #include "common/policy/range.h"
@@ -31,6 +32,16 @@ blocked_check(const Endpoint *endpoint, struct why *why)
 	return OK;
 }
 
+/* Binaries are folded by their path: what else one asks for would be lost, so it is said here (S27). */
+static enum err
+scripts_check(const Rule *from, struct why *why)
+{
+	for (size_t i = 0; i < from->n_binaries; i++)
+		if (from->binaries[i]->script != NULL)
+			return fail(why, ERR_INVALID, "binaries[%zu].script: %s", i, POLICY_SCRIPT_WORDS);
+	return OK;
+}
+
 static enum err
 incoming_check(const Rule *rule, struct why *why)
 {
@@ -54,7 +65,7 @@ incoming_check(const Rule *rule, struct why *why)
 		if ((r = blocked_check(rule->endpoints[i], why)) != OK)
 			return because(why, r, "endpoint %zu", i);
 	}
-	return OK;
+	return scripts_check(rule, why);
 }
 
 /* ---- the same endpoint elsewhere ---- */
@@ -82,16 +93,6 @@ binary_in(const Rule *rule, const char *path)
 		if (strcmp(text_or(rule->binaries[i]->path), path) == 0)
 			return true;
 	return false;
-}
-
-/* Binaries are folded by their path: what else one asks for would be lost, so it is said here (S27). */
-static enum err
-scripts_check(const Rule *from, struct why *why)
-{
-	for (size_t i = 0; i < from->n_binaries; i++)
-		if (from->binaries[i]->script != NULL)
-			return fail(why, ERR_INVALID, "binaries[%zu].script: %s", i, POLICY_SCRIPT_WORDS);
-	return OK;
 }
 
 static bool

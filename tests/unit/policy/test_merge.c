@@ -260,6 +260,26 @@ each_case(void **state)
 	}
 }
 
+/* S27: a binary that is there already, and is asked for with a script of its own, is not taken for the same. */
+static void
+script(void **state)
+{
+	auto_arena struct arena arena = {0};
+	Openshell__V1__PolicyMergeOperation operation = OPENSHELL__V1__POLICY_MERGE_OPERATION__INIT,
+					    *operations[] = {&operation};
+	struct findings findings = {.arena = &arena};
+	POLICY *base = policy_of(&arena, ""), *first = NULL, *second = NULL;
+	struct why why = {0};
+
+	(void)state;
+	operation_make(0, &arena, &operation);
+	assert_int_equal(policy_merge(base, operations, 1, &findings, &first, &why), OK);
+	operation.add_rule->rule->binaries[0]->script = arena_text(&arena, SPAN("/opt/run.py"));
+	assert_int_equal(policy_merge(first, operations, 1, &findings, &second, &why), ERR_INVALID);
+	assert_non_null(strstr(why.text, "binaries[0].script: a script's own identity cannot be proved"));
+	assert_null(second);
+}
+
 /* All or none; and no more at once than the bound. */
 static void
 several(void **state)
@@ -289,7 +309,8 @@ several(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(each_case), cmocka_unit_test(several)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(each_case), cmocka_unit_test(script), cmocka_unit_test(several)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
