@@ -134,17 +134,31 @@ refused(struct exchange *exchange, const struct msg_verdict *verdict)
 	exchange_refuse(exchange, &refusal);
 }
 
+/* It waits for a way there, longer than the verdict is ours. */
+static void
+untold_keep(struct exchange *exchange)
+{
+	exchange->untold.rule = exchange_copy(exchange, exchange->untold.rule);
+	exchange->untold.code = exchange_copy(exchange, exchange->untold.code);
+	exchange->untold.reason = exchange_copy(exchange, exchange->untold.reason);
+}
+
 static void
 allowed(struct exchange *exchange, const struct msg_verdict *verdict)
 {
-	http_event(exchange->http, exchange, NULL, verdict->what == VERDICT_AUDIT ? EVENT_AUDITED : EVENT_ALLOWED,
-	    verdict->policy, verdict->rule, verdict->code, verdict->reason);
+	exchange->untold.wanted = true;
+	exchange->untold.what = verdict->what == VERDICT_AUDIT ? EVENT_AUDITED : EVENT_ALLOWED;
+	exchange->untold.rule = verdict->rule;
+	exchange->untold.code = verdict->code;
+	exchange->untold.reason = verdict->reason;
 	exchange->messages = exchange->websocket && (verdict->messages || verdict->rewrite_messages);
 	exchange->messages_free = !verdict->messages;
 	exchange->messages_graphql = verdict->messages_graphql;
 	exchange->policy = exchange_copy(exchange, verdict->policy);
 	if (inject_allowed(exchange, verdict))
 		exchange_decide(exchange);
+	if (exchange->untold.wanted)
+		untold_keep(exchange);
 }
 
 /* The body decides: it is read, and the question asked again. */

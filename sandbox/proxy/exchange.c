@@ -4,8 +4,21 @@
 #include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/inject.h"
 #include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/routed.h"
 
 /* ---- the end ---- */
+
+void
+exchange_tell(struct exchange *exchange)
+{
+	if (!exchange->untold.wanted)
+		return;
+	exchange->untold.wanted = false;
+	http_event(exchange->http, exchange, NULL, exchange->untold.what, exchange->policy, exchange->untold.rule,
+	    exchange->untold.code, exchange->untold.reason);
+	if (routed_is(exchange))
+		inject_tell(exchange);
+}
 
 void
 exchange_let_go(struct exchange *exchange)
@@ -25,6 +38,7 @@ exchange_over(struct exchange *exchange)
 {
 	if (exchange->state == EXCHANGE_OVER)
 		return;
+	exchange_tell(exchange);
 	exchange->state = EXCHANGE_OVER;
 	if (exchange->http->reading == exchange)
 		exchange->http->reading = NULL;

@@ -156,7 +156,7 @@ head_words(const struct http *http, const struct exchange *exchange, size_t row)
 }
 
 void
-http_event(struct http *http, const struct exchange *exchange, const char *head, int action, struct span policy,
+http_event(struct http *http, struct exchange *exchange, const char *head, int action, struct span policy,
     struct span rule, struct span code, struct span reason)
 {
 	struct event event = {.class = EVENT_HTTP,
@@ -177,6 +177,7 @@ http_event(struct http *http, const struct exchange *exchange, const char *head,
 				event.head = head_words(http, exchange, i);
 		}
 	if (exchange != NULL) {
+		exchange->untold.wanted &= action != EVENT_DENIED; /* one event of one request */
 		event.method = exchange->request.method;
 		event.path = exchange->target.path;
 	}

@@ -104,6 +104,11 @@ struct exchange {
 	bool messages_free;		 /* they are read for placeholders only, and pass unjudged */
 	bool deflate_offered, deflate;	 /* permessage-deflate, to the server; agreed */
 	struct span policy;
+	struct {
+		bool wanted;
+		uint8_t what; /* ALLOWED or AUDITED */
+		struct span rule, code, reason;
+	} untold;     /* its event, until some of it goes upstream: what is never sent was not allowed */
 	uint8_t look; /* of a body: enum engine_look */
 	bool tool_names;
 	size_t body_max;
@@ -226,7 +231,7 @@ struct http {
 void http_settle(void *http);
 void http_over(struct http *http); /* all of it, at once */
 void http_limit(struct http *http, uint64_t ms);
-void http_event(struct http *http, const struct exchange *exchange, const char *head, int action, struct span policy,
+void http_event(struct http *http, struct exchange *exchange, const char *head, int action, struct span policy,
     struct span rule, struct span code, struct span reason);
 
 /* exchange.c: the front calls */
@@ -244,6 +249,7 @@ void exchange_gone(struct exchange *exchange);	      /* the agent has left it */
 /* exchange.c: backs call */
 void exchange_answer(struct exchange *exchange, const struct http_head *answer);
 void exchange_answer_end(struct exchange *exchange, const struct http_field *trailers, size_t n);
+void exchange_tell(struct exchange *exchange); /* that it was allowed, once: some of it went upstream */
 void exchange_failed(struct exchange *exchange, enum err r, const struct why *why);
 void exchange_retry(struct exchange *exchange, const struct why *why); /* it broke before any byte of an answer */
 void exchange_pump(struct exchange *exchange);			       /* the back has room for its body */

@@ -56,6 +56,7 @@ enum err inject_open(
 /* Does it go by the router? Then inject_send sends it. */
 bool inject_wanted(const struct exchange *exchange);
 void inject_send(struct exchange *exchange);
+void inject_tell(struct exchange *exchange); /* the event of its credentials: some of it went upstream */
 
 /* Some of a body that is not rewritten passes, or (empty) its end; false: it held a known placeholder, and the exchange is refused. */
 bool inject_passes(struct exchange *exchange, struct span bytes);

@@ -47,9 +47,10 @@ is_granted(const struct exchange *exchange)
 }
 
 /* How many are filled, and where: what an operator wants to know of a credential's use. */
-static void
-tell(struct exchange *exchange, const struct inject *inject)
+void
+inject_tell(struct exchange *exchange)
 {
+	const struct inject *inject = exchange->inject;
 	size_t n = inject->path.slots + inject->query.slots + inject->body.slots;
 	char words[96];
 	struct text details = TEXT_OF(words);
@@ -83,7 +84,6 @@ send_it(struct exchange *exchange)
 		inject_refuse(exchange, 403, "credential_injection_failed", why.text);
 		return;
 	}
-	tell(exchange, exchange->inject);
 	routed_send(exchange, &open, NULL);
 	if (open.body == 3)
 		body_send(exchange, &arena);

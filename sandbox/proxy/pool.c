@@ -231,6 +231,7 @@ hand_over(struct exchange *exchange)
 		exchange->back = back;
 		if (back->kind->start(back, exchange)) {
 			exchange->state = EXCHANGE_SENT;
+			exchange_tell(exchange);
 			exchange->request_sent = exchange_empty(exchange);
 			exchange_pump(exchange);
 			return true;

@@ -37,7 +37,7 @@ row_of(struct span code)
 
 /* Where somebody tried what must not be: a finding, without any value. */
 static void
-tell(const struct exchange *exchange, const struct refused *row, struct span reason)
+tell(struct exchange *exchange, const struct refused *row, struct span reason)
 {
 	struct http *http = exchange->http;
 	struct event finding = {.class = EVENT_FINDING,
@@ -72,6 +72,8 @@ routed_failed(struct routed *routed, struct span code, struct span reason, bool 
 	const struct routed_watch *watch = routed->watch;
 	const struct front *front = exchange->http->front;
 
+	if (begun)
+		exchange_tell(exchange);
 	if (exchange->http->tunnel != NULL) {
 		tell(exchange, row_of(code), reason);
 		routed_tunnel_ended(routed, code, reason);
@@ -147,6 +149,7 @@ head_take(struct routed *routed, const struct msg_route_head *in)
 	struct exchange *exchange = routed->exchange;
 	struct http_head answer;
 
+	exchange_tell(exchange);
 	head_of(in, &answer);
 	if (routed->head || exchange->http->tunnel != NULL) {
 		routed_failed(routed, SPAN("upstream_broken"), SPAN("a second answer"), true);

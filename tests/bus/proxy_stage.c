@@ -365,6 +365,12 @@ judge(const char *host, uint16_t port, const struct msg *answer)
 void
 expect_event(const char *text)
 {
+	expect_event_before(text, NULL);
+}
+
+void
+expect_event_before(const char *text, const char *never)
+{
 	for (;;) {
 		struct heard *heard = actor_hear(&link_, LOGS_ADD);
 		bool found = false;
@@ -373,6 +379,8 @@ expect_event(const char *text)
 			struct span line = heard->msg.logs_add.lines[i].message;
 
 			found |= memmem(line.at, line.length, text, strlen(text)) != NULL;
+			if (never != NULL && memmem(line.at, line.length, never, strlen(never)) != NULL)
+				fail_msg("told: " SPAN_FORMAT, SPAN_ARGS(line));
 		}
 		reply_send(&heard->reply, &done);
 		heard_free(heard);

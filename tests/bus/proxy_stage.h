@@ -67,6 +67,7 @@ struct heard *judge_heard(const char *host, uint16_t port);
 void judge(const char *host, uint16_t port, const struct msg *answer);
 
 /* An event with this in its line comes to the link. */
+void expect_event_before(const char *text, const char *never); /* no line has the second up to there */
 void expect_event(const char *text);
 
 /* Who is refused, by CONNECT and in absolute form, hears it in the reference's words. */

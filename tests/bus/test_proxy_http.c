@@ -219,6 +219,34 @@ inspected_requests_pass_through_tls_on_both_sides(void **unused)
 	tls_expect(&world, "GET /x HTTP/1.1\r\n", until_readable);
 	tls_say(&world, "HTTP/1.1 204 No Content\r\n\r\n");
 	tls_expect(&client, "HTTP/1.1 204 No Content\r\n", until_readable);
+	expect_event("ALLOWED L7_REQUEST allow GET up.test:");
+	tls_client_end(&client);
+	tls_client_end(&world);
+}
+
+/* The certificate is refused, nothing of the request was sent: it is denied, and never was allowed. */
+static void
+a_request_that_is_never_sent_is_one_event(void **unused)
+{
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = -1;
+	struct msg yes = judgement(true);
+	struct tls_client client = {0}, world = {0};
+	char request[128];
+
+	(void)unused;
+	yes.connection_judged.inspect = true;
+	fd = tunnel(&yes, server, &far);
+	tls_client_begin(&client, fd, pem_bytes, "up.test", "up.test", "http/1.1");
+	while (tls_client_step(&client) == ERR_MORE)
+		until_readable(fd);
+	snprintf(request, sizeof(request), "GET /x HTTP/1.1\r\nHost: up.test:%u\r\n\r\n", port_of(server));
+	tls_say(&client, request);
+	judge_request("GET", "/x", true);
+	tls_server_begin(&world, far, "other.test");
+	while (tls_client_step(&world) == ERR_MORE)
+		until_readable(far);
+	tls_expect(&client, "HTTP/1.1 502 Bad Gateway\r\n", until_readable);
+	expect_event_before("[MED] DENIED HTTP_REQUEST denied GET up.test:", "L7_REQUEST");
 	tls_client_end(&client);
 	tls_client_end(&world);
 }
@@ -235,6 +263,7 @@ main(int argc, char **argv)
 	    TEST(an_absolute_form_is_forwarded),
 	    TEST(an_absolute_form_that_may_not_be_dialled_is_refused),
 	    TEST(inspected_requests_pass_through_tls_on_both_sides),
+	    TEST(a_request_that_is_never_sent_is_one_event),
 	};
 
 	if (!stage_begin(argc, argv))
