@@ -6,6 +6,7 @@
 #include "common/base/slack.h"
 #include "common/bus/curve.h"
 #include "common/bus/peer.h"
+#include "sandbox/link/journal.h"
 
 /* bus.state: what is served when. */
 enum {
@@ -70,13 +71,10 @@ struct reports {
 
 /* Log lines on their way, numbered: what is missing between two numbers was dropped. */
 struct spool {
-	struct id id;	   /* of this link's numbers */
-	struct list lines; /* stored ones too, until it is sure that the database keeps them */
-	size_t lines_n, bytes;
-	uint64_t next;	 /* number of the next line that comes */
-	uint64_t wanted; /* of the line that state wants; those before it are stored */
-	uint64_t sent;	 /* behind the last line of the call */
-	bool unsure;	 /* something was stored since state was last asked whether it still has it */
+	struct journal lines; /* stored ones too, until it is sure that the database keeps them */
+	uint64_t wanted;      /* of the line that state wants; those before it are stored */
+	uint64_t sent;	      /* behind the last line of the call */
+	bool unsure;	      /* something was stored since state was last asked whether it still has it */
 	uint64_t call;
 	uint32_t delay_ms;
 	struct timer again, ask;

@@ -51,7 +51,6 @@ link_init(struct link *link, struct loop *loop)
 	list_init(&link->flows);
 	list_init(&link->execs);
 	list_init(&link->doors);
-	spool_init(&link->spool);
 	/* The supervisor may remember commands of a link that was here before: numbers must not meet. */
 	randombytes_buf(&link->next_command, sizeof(link->next_command));
 	link->next_command >>= 1;

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sandbox/link/spool.h"
+
 /* Copy a key out of a message, and leave nothing of it in the buffer that it came in. */
 static void
 key_move(void *to, struct span from)
@@ -16,10 +18,11 @@ key_move(void *to, struct span from)
 /*
  * Where to connect, and as whom. Taken once; the connection is made when the jail has been entered.
  *
- * in      link_setup, from the supervisor
+ * in      link_setup, from the supervisor, with the memory for log lines
  * out     enrolled, once it is; as an event when link_setup was one. Where again is set: done, then a config_push if the
  *         configuration is another than the supervisor has
- * errors  ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND: the relay refused this sandbox for good
+ * errors  ERR_DENIED, ERR_CONFLICT, ERR_NOT_FOUND: the relay refused this sandbox for good; ERR_PROTOCOL no memory came,
+ *         or a second one
  */
 enum err
 link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
@@ -27,10 +30,15 @@ link_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct link *link = self;
 	struct setup *setup = &link->setup;
 	const struct msg_link_setup *in = &m->link_setup;
+	enum err r;
 
 	(void)answer;
+	if (m->fds_n != 1)
+		return fail(why, ERR_PROTOCOL, "link_setup came with %zu descriptors", m->fds_n);
 	if (!span_copy(in->relay, setup->relay, sizeof(setup->relay)))
 		return fail(why, ERR_RANGE, "the relay's endpoint has over %zu bytes", sizeof(setup->relay) - 1);
+	if ((r = spool_open(&link->spool, m->fds[0], why)) != OK)
+		return r;
 	memcpy(setup->relay_key, in->relay_key.at, sizeof(setup->relay_key));
 	memcpy(setup->router_key, in->router_key.at, sizeof(setup->router_key));
 	memcpy(setup->router_mac, in->router_mac.at, sizeof(setup->router_mac));

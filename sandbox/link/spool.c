@@ -1,10 +1,11 @@
-/* The spool: each line kept as the encoded message it came in, under a number; sent in batches, one call at a time. */
+/* The spool: each line kept in the journal as the encoded message it came in; sent in batches, one call at a time. */
 #include "sandbox/link/spool.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
+#include "common/base/clean.h"
 #include "common/base/log.h"
+#include "common/bus/channel.h"
 #include "common/bus/codec.h"
 #include "sandbox/link/backoff.h"
 #include "sandbox/link/helpers.h"
@@ -12,49 +13,56 @@
 #define BATCH_LINES 100
 #define ASK_MS	    1000 /* after the last line: longer than a database that dies forgets (3 wal_writer_delay) */
 
-/* One line: a logs_add of one line, encoded. */
-struct line {
-	struct list link;
-	uint64_t number;
-	size_t length;
-	char *bytes;
-};
-
 static void send_next(struct link *link);
 
-void
-spool_init(struct spool *spool)
+/* Number of the next line that comes. */
+static uint64_t
+next_of(const struct spool *spool)
 {
-	list_init(&spool->lines);
-	randombytes_buf(&spool->id, sizeof(spool->id));
-	spool->next = spool->wanted = 1;
+	return spool->lines.head->next;
 }
 
-static struct line *
-first_line(const struct spool *spool)
+/* Each record is a logs_add of one line, encoded. */
+static bool
+line_read(struct span bytes, struct arena *arena, struct msg_log_line *out)
 {
-	return spool->lines_n == 0 ? NULL : list_item(spool->lines.next, struct line, link);
+	struct msg m;
+	struct why why;
+
+	if (msg_decode(bytes, arena, &m, &why) != OK || m.id != LOGS_ADD || m.logs_add.lines_n != 1)
+		return false;
+	*out = m.logs_add.lines[0];
+	return true;
 }
 
-static void
-drop_first(struct spool *spool)
+static bool
+line_good(struct span bytes)
 {
-	struct line *line = first_line(spool);
+	auto_arena struct arena arena = {0};
+	struct msg_log_line line;
 
-	list_remove(&line->link);
-	spool->lines_n--;
-	spool->bytes -= line->length;
-	free(line->bytes);
-	free(line);
+	return line_read(bytes, &arena, &line);
+}
+
+enum err
+spool_open(struct spool *spool, int fd, struct why *why)
+{
+	bool forgot;
+	enum err r = journal_open(&spool->lines, CHANNEL_SPOOL_BYTES, fd, line_good, &forgot, why);
+
+	if (r != OK)
+		return r;
+	if (forgot)
+		log_warning("logs.forgotten", "why=\"the link before this one left what is no spool\"");
+	spool->wanted = spool->lines.head->next; /* state says what it wants */
+	return OK;
 }
 
 static void
 drop_sent(struct spool *spool)
 {
-	const struct line *line;
-
-	while ((line = first_line(spool)) != NULL && line->number < spool->sent)
-		drop_first(spool);
+	while (journal_drop(&spool->lines, spool->sent))
+		continue;
 }
 
 void
@@ -62,30 +70,22 @@ spool_done(struct link *link)
 {
 	loop_timer_stop(link->loop, &link->spool.again);
 	loop_timer_stop(link->loop, &link->spool.ask);
-	while (link->spool.lines_n > 0)
-		drop_first(&link->spool);
+	journal_done(&link->spool.lines);
 }
 
 void
 spool_add(struct spool *spool, const struct msg_log_line *one)
 {
 	struct msg m = {.id = LOGS_ADD, .logs_add = {.lines = (struct msg_log_line *)(uintptr_t)one, .lines_n = 1}};
-	struct line *line = calloc(1, sizeof(*line));
-	size_t room = 0;
+	auto_free char *bytes = NULL;
+	size_t room = 0, length;
 	struct why why;
 
-	if (line == NULL)
-		abort();
-	if (msg_encode(&m, &line->bytes, &room, &line->length, &why) != OK)
+	if (msg_encode(&m, &bytes, &room, &length, &why) != OK)
 		abort(); /* it has been decoded within the same bounds */
-	if ((line->bytes = realloc(line->bytes, line->length)) == NULL)
-		abort();
-	line->number = spool->next++;
-	list_append(&spool->lines, &line->link);
-	spool->lines_n++;
-	spool->bytes += line->length;
-	while (spool->lines_n > SPOOL_LINES_MAX || spool->bytes > SPOOL_BYTES_MAX)
-		drop_first(spool);
+	journal_put(&spool->lines, span_of_bytes(bytes, length));
+	if (spool->lines.records_n > SPOOL_LINES_MAX)
+		journal_drop(&spool->lines, UINT64_MAX);
 }
 
 static void
@@ -112,10 +112,10 @@ wanted(struct link *link, uint64_t next)
 
 	spool->delay_ms = 0;
 	spool->unsure = false;
-	spool->wanted = next < spool->next ? next : spool->next;
+	spool->wanted = next < next_of(spool) ? next : next_of(spool);
 	if (asked && spool->wanted >= spool->sent)
 		drop_sent(spool); /* it has them still */
-	else if (spool->wanted == spool->next)
+	else if (spool->wanted == next_of(spool))
 		loop_timer_set(link->loop, &spool->ask, ASK_MS, ask, link);
 	send_next(link);
 }
@@ -148,21 +148,18 @@ sent(void *self, enum err r, struct msg *answer, const struct why *why)
 static size_t
 gather(const struct spool *spool, struct arena *arena, struct msg_log_line *lines, uint64_t *first)
 {
-	struct line *line;
+	uint64_t at = 0, number;
+	struct span bytes;
 	size_t n = 0;
 
-	list_each(line, &spool->lines, struct line, link) {
-		struct msg m;
-		struct why why;
-
-		if (line->number < spool->wanted)
+	while (n < BATCH_LINES && journal_read(&spool->lines, &at, &number, &bytes)) {
+		if (number < spool->wanted)
 			continue;
 		if (n == 0)
-			*first = line->number;
-		if (n == BATCH_LINES || line->number != *first + n ||
-		    msg_decode(span_of_bytes(line->bytes, line->length), arena, &m, &why) != OK)
+			*first = number;
+		if (number != *first + n || !line_read(bytes, arena, &lines[n]))
 			break;
-		lines[n++] = m.logs_add.lines[0];
+		n++;
 	}
 	return n;
 }
@@ -173,14 +170,14 @@ send_next(struct link *link)
 	struct spool *spool = &link->spool;
 	auto_arena struct arena arena = {0};
 	struct msg_log_line lines[BATCH_LINES];
-	struct msg m = {
-	    .id = LOGS_ADD, .logs_add = {.sandbox = link->setup.sandbox, .lines = lines, .spool = spool->id}};
+	struct msg m = {.id = LOGS_ADD,
+	    .logs_add = {.sandbox = link->setup.sandbox, .lines = lines, .spool = spool->lines.head->id}};
 
 	if (spool->call != 0 || spool->again.place != 0 || !link->enrolment.done ||
-	    (spool->wanted == spool->next && !spool->unsure))
+	    (spool->wanted == next_of(spool) && !spool->unsure))
 		return;
 	loop_timer_stop(link->loop, &spool->ask);
-	m.logs_add.first = spool->next;
+	m.logs_add.first = next_of(spool);
 	m.logs_add.lines_n = gather(spool, &arena, lines, &m.logs_add.first);
 	m.logs_add.since = spool->wanted;
 	spool->sent = m.logs_add.first + m.logs_add.lines_n;
@@ -191,7 +188,7 @@ send_next(struct link *link)
 void
 spool_begin(struct link *link)
 {
-	link->spool.unsure = link->spool.next > 1; /* who knows what became of it meanwhile */
+	link->spool.unsure = next_of(&link->spool) > 1; /* who knows what became of it meanwhile */
 	send_next(link);
 }
 
@@ -219,7 +216,7 @@ spool_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	if (!may_log(link, m->from))
 		return fail(why, ERR_DENIED, "only processes of this sandbox log here");
-	link->spool.next += m->logs_add.dropped;
+	journal_skip(&link->spool.lines, m->logs_add.dropped);
 	for (size_t i = 0; i < m->logs_add.lines_n; i++)
 		spool_add(&link->spool, &m->logs_add.lines[i]);
 	send_next(link);

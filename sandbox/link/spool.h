@@ -5,10 +5,15 @@
 #include "sandbox/link/link.h"
 
 #define SPOOL_LINES_MAX 2000
-#define SPOOL_BYTES_MAX (1u << 20)
 
-void spool_init(struct spool *spool);
-void spool_done(struct link *link);
+/*
+ * Go on with the lines that a link before this one has left, or begin.
+ *
+ * fd      link_setup's memory, borrowed
+ * errors  as journal_open
+ */
+enum err spool_open(struct spool *spool, int fd, struct why *why) must_check;
+void spool_done(struct link *link); /* the lines stay where they are, for the next link */
 
 /* Enrolled: send. Not enrolled any more: keep. */
 void spool_begin(struct link *link);

@@ -27,7 +27,9 @@ tell_setup(struct supervisor *s, struct why *why)
 		.router_mac = span_of_bytes(identity->router_mac, 32),
 		.again = s->configured,
 		.config_revision = s->config.revision,
-		.secrets_revision = s->secrets.good.revision}};
+		.secrets_revision = s->secrets.good.revision},
+	    .fds = {s->spool_fd},
+	    .fds_n = 1};
 
 	return peer_tell(s->link.peer, &m, why);
 }

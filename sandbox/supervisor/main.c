@@ -155,6 +155,7 @@ run(struct supervisor *s, struct why *why)
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
 	if ((r = memfd_fixed("output", STREAM_OUTPUT_BYTES, &s->main.memory_fd, why)) != OK || /* later we may not */
+	    (r = memfd_fixed("spool", CHANNEL_SPOOL_BYTES, &s->spool_fd, why)) != OK ||
 	    (r = memfd_fixed("connects", CHANNEL_CONNECTS_BYTES, &s->way.connects_fd, why)) != OK ||
 	    (r = read_bootstrap(s, why)) != OK || (r = namespace_root(why)) != OK ||
 	    (r = identity_make(&s->identity, &s->boot, why)) != OK || (r = open_loop(s, why)) != OK ||

@@ -50,8 +50,9 @@ struct supervisor {
 	struct walls walls;
 
 	struct kept link;
-	struct way way;		/* policyd and the proxy */
-	struct config config;	/* what policyd decides by */
+	int spool_fd;	      /* where link keeps log lines for the gateway: for the next link; not looked into here */
+	struct way way;	      /* policyd and the proxy */
+	struct config config; /* what policyd decides by */
 	struct secrets secrets; /* and what the router fills in */
 	struct child spawner;
 	struct peer *spawner_peer; /* borrowed; NULL while there is none */

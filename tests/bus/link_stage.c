@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/bus/channel.h"
 #include "common/bus/stream.h"
+#include "common/os/file.h"
 
 struct loop *loop;
 struct actor relay, supervisor;
@@ -16,6 +18,7 @@ char endpoint[128];
 const struct id sandbox = {{5}}, instance = {{6}};
 
 static const char *program;
+static int spool_fd = -1; /* goes from one link to the next, as the supervisor's does */
 
 static struct span walls[] = {{"network=enforced", 16}};
 const struct msg ready = {.id = SANDBOX_READY,
@@ -61,7 +64,9 @@ setup_message(bool again)
 		.token = span_of_bytes(bytes32, 32),
 		.router_key = span_of_bytes(bytes32, 32),
 		.router_mac = span_of_bytes(bytes32, 32),
-		.again = again}};
+		.again = again},
+	    .fds = {spool_fd},
+	    .fds_n = 1};
 }
 
 void
@@ -70,6 +75,8 @@ stage_open(void)
 	struct why why;
 
 	assert_int_equal(loop_new(&loop, &why), OK);
+	clean_fd(&spool_fd);
+	assert_int_equal(memfd_fixed("spool", CHANNEL_SPOOL_BYTES, &spool_fd, &why), OK);
 	actor_init(&relay, loop, ROLE_RELAY, "relay");
 	actor_init(&supervisor, loop, ROLE_SUPERVISOR, "supervisor");
 }

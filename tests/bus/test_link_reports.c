@@ -1,6 +1,7 @@
 /* link: reports and log lines, until they are answered, and the channels of policyd and proxy. */
 #include "tests/unit/test.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -348,6 +349,32 @@ logs_that_were_lost_again_are_sent_again(void **unused)
 	assert_int_equal(expect_lines(5, 6, 1, 0), 1); /* the others were dropped then */
 }
 
+/* A link that is killed has lost none of the lines that it took: the next one asks which are wanted, and has them. */
+static void
+logs_outlive_the_link(void **unused)
+{
+	uint32_t next = 0;
+
+	(void)unused;
+	running();
+	for (uint32_t i = 0; i < 4; i++)
+		log_lines(100, i * 100);
+	heard_free(actor_hear(&relay, LOGS_ADD)); /* nobody answers */
+	child_kill(&child, SIGKILL);
+	actor_wait_down(&relay, 1);
+	actor_done(&supervisor);
+	child_wait(&child);
+	child_done(&child);
+	actor_init(&supervisor, loop, ROLE_SUPERVISOR, "supervisor");
+	start(true);
+	enrol();
+	assert_int_equal(expect_lines(0, 401, 401, 3), 0); /* two were stored after all */
+	log_lines(1, 400);
+	for (next = 2; next < 401;)
+		next += expect_lines(next, next + 1, next + 1, 0);
+	assert_int_equal(next, 401);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -357,6 +384,7 @@ main(int argc, char **argv)
 	    TEST(what_was_applied_is_told_until_answered),
 	    TEST(helpers_log_through_channels_of_their_own),
 	    TEST(helpers_may_do_nothing_else),
+	    TEST(logs_outlive_the_link),
 	    TEST(a_report_is_not_lost_beside_another_under_way),
 	    TEST(secrets_go_up_and_down),
 	    TEST(ready_is_told_again_on_each_connection),

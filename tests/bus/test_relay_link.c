@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/bus/channel.h"
 #include "common/bus/stream.h"
+#include "common/os/file.h"
 #include "tests/bus/relay_stage.h"
 
 #define LONG_BYTES (32u << 20)
@@ -27,7 +28,7 @@ static const struct id sandbox = {{5}}, instance = {{6}};
 static void
 link_start(void)
 {
-	const struct msg m = {.id = LINK_SETUP,
+	struct msg m = {.id = LINK_SETUP,
 	    .link_setup = {.relay = span_of_text(endpoint),
 		.relay_key = span_of_bytes(relay.key, 32),
 		.bus_key = span_of_bytes(bytes32, 32),
@@ -36,10 +37,13 @@ link_start(void)
 		.instance = instance,
 		.token = span_of_bytes(bytes32, 32),
 		.router_key = span_of_bytes(bytes32, 32),
-		.router_mac = span_of_bytes(bytes32, 32)}};
+		.router_mac = span_of_bytes(bytes32, 32)},
+	    .fds_n = 1};
 
+	assert_int_equal(memfd_fixed("spool", CHANNEL_SPOOL_BYTES, &m.fds[0], NULL), OK);
 	supervised_start(&supervisor, &link_child, link_program, "link", ROLE_LINK);
 	tell(supervisor.peer, &m);
+	close(m.fds[0]);
 }
 
 static void
