@@ -15,7 +15,9 @@ network_policies:
 YAML
 main='until [ -e /sandbox/go ]; do sleep 0.02; done
 for port in $(seq 10001 $((10000 + $0))); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; sleep 0.01; done
-touch /sandbox/made; sleep infinity'
+until [ -e /sandbox/on ]; do sleep 0.02; done
+for port in $(seq 20001 20400); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; done
+touch /sandbox/waiting; sleep infinity'
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a sandbox" openshell sandbox create --name box --policy "$work/policy.yaml" --detach -- bash -c "$main" "$count"
 # ports: of JSON lines, what was numbered; DROPPED n for lines that say how many are missing
@@ -70,6 +72,24 @@ same() { cmp -s <(ports <"$work/tail") <(ports <"$work/stored"); }
 wait_for 5 same
 is "--tail showed the same" "$(diff <(ports <"$work/tail") <(ports <"$work/stored"))" ""
 like "... and said that the gateway was away" "$(cat "$work/tail.err")" "The gateway went away"
+
+# ---- link dies while they wait for a gateway that is not there ----
+
+link=$(link_of box) supervisor=$(supervisor_of box)
+openshell sandbox exec -n box -- sh -c '(sleep 0.5; touch /sandbox/on) >/dev/null 2>&1 &' </dev/null
+gateway stop >/dev/null 2>&1
+new_link() { pid=$(pgrep -x link -P "$supervisor") && [ "$pid" != "$link" ]; }
+for at in 0.6 0.4 0.4; do
+	sleep "$at" # somewhere in the middle of them
+	kill -KILL "$link"
+	wait_for 10 new_link
+	link=$pid
+done
+start_gateway >/dev/null
+is_soon "the sandbox runs on" made openshell sandbox exec -n box -- sh -c 'until [ -e /sandbox/waiting ]; do sleep 0.05; done; echo made'
+waited() { logs -n 2000 -o json | ports | awk '$1 > 20000 || $1 == "DROPPED"' | sort >"$work/waited"; cmp -s "$work/waited" <(seq 20001 20400); }
+wait_for 20 waited
+is "400 lines waited while link was killed three times: each once" "$(diff "$work/waited" <(seq 20001 20400) | head -n 5)" ""
 
 succeeds "delete" openshell sandbox delete box
 wait $tail
