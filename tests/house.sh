@@ -14,7 +14,7 @@ common/provider common/base common/wire common/policy openshell
 common/bus common/base common/os proto
 common/seal common/base common/bus proto
 common/rpc common/base common/os common/wire openshell
-common/leg common/base common/os common/policy
+common/leg common/base common/os common/wire common/policy
 common/resolve common/base common/os common/policy
 common/https common/base common/policy common/wire common/leg
 common/service common/base common/os common/wire common/bus
