@@ -38,8 +38,8 @@ boxes() { ls "$data/sandboxes/boxes" 2>/dev/null | wc -l; }
 # Everything that the driver has below it.
 running() { ps -o args= --ppid "$(pid_of driver-local)" | grep -c supervisor; }
 # left WHAT NAMES BOXES SUPERVISORS
-left() { is "$1: nothing is half made" "$(names)|$(boxes)|$(running)" "$2|$3|$4"; }
-elapsed_ms() { echo $((($(date +%s%N) - $1) / 1000000)); }
+state() { echo "$(names)|$(boxes)|$(running)"; }
+left() { is_soon "$1: nothing is half made" "$2|$3|$4" state; }
 
 # ---- no gateway ----
 
@@ -124,7 +124,7 @@ bad_start() {
 	cat >"$work/policy.yaml"
 	refused "$1" 1 "^Error: sandbox $1: $2" openshell sandbox create --name "$1" --policy "$work/policy.yaml" --detach -- sleep infinity
 	is "$1 is in Error" "$(openshell sandbox get "$1" -o json </dev/null | jq -r .phase)" Error
-	like "its log says why" "$(openshell logs "$1" </dev/null)" "$2"
+	like_soon "its log says why" "$2" openshell logs "$1"
 	wait_for 5 sh -c "! pgrep -P '$(pid_of driver-local)'"
 	left "$1" "$1" 1 0
 	succeeds "$1 can be deleted" openshell sandbox delete "$1"
@@ -199,35 +199,36 @@ wait_for 5 test -s "$work/long"
 database=$(pid_of postgres)
 tree="$database $(pgrep -P "$database" | paste -sd' ')"
 kill -STOP $tree
-began=$(date +%s%N)
+# answer_in MS COMMAND...: its answer takes no longer
+answer_in() { local most=$1 from; shift; from=$(now_ms); "$@" >/dev/null 2>&1 </dev/null; took=$(($(now_ms) - from)); [ $took -lt "$most" ]; }
 refused "PostgreSQL stands still: list" 1 "$unavailable" openshell sandbox list
-took=$(elapsed_ms "$began")
-[ "$took" -lt 3000 ] && ok "... within two seconds ($took ms)" || not_ok "... within two seconds" "$took ms"
-began=$(date +%s%N)
+thrice "... within two seconds" answer_in 3000 openshell sandbox list
 refused "create" 1 "$unavailable" openshell sandbox create --name not-now --detach
 refused "delete" 1 "$unavailable" openshell sandbox delete runs
-took=$(elapsed_ms "$began")
-[ "$took" -lt 4000 ] && ok "... and these ($took ms)" || not_ok "... and these" "$took ms"
+thrice "... as soon" answer_in 3000 openshell sandbox delete runs
 seen=$(wc -l <"$work/long")
 wait_for 3 sh -c "[ \$(wc -l <'$work/long') -gt $((seen + 3)) ]" && ok "a running command does not notice" || not_ok "a running command does not notice"
 kill -CONT $tree
 wait_for 5 "$bin/openshell" sandbox list && ok "it goes on, and so do the answers" || not_ok "it goes on, and so do the answers" "$(openshell sandbox list 2>&1)"
 left "PostgreSQL stood still" runs 1 1
 
+# Who would start it again stands still until it was seen to be away.
+parent=$(cat "$data/gateway.pid")
+kill -STOP "$parent"
 kill -KILL "$database"
 refused "PostgreSQL is killed: list" 1 "$unavailable" openshell sandbox list
-began=$(date +%s%N)
-wait_for 5 "$bin/openshell" sandbox list
-took=$(elapsed_ms "$began")
-[ "$took" -lt 3000 ] && ok "it is back ($took ms)" || not_ok "it is back" "$took ms"
+kill -CONT "$parent"
+if within 3000 "$bin/openshell" sandbox list; then ok "it is back ($took ms)"; else not_ok "it is back" "$took ms"; fi
 left "PostgreSQL was killed" runs 1 1
 # Its writer of the log stands still, so that only what was acknowledged can be on the disk.
-writer=$(ps -o pid=,args= --ppid "$(pid_of postgres)" | awk '/walwriter/ { print $1 }')
+writer_comes() { writer=$(ps -o pid=,args= --ppid "$(pid_of postgres)" | awk '/walwriter/ { print $1 }') && [ -n "$writer" ]; }
+wait_for 5 writer_comes
 kill -STOP "$writer"
 succeeds "a sandbox just before PostgreSQL is killed" openshell sandbox create --name just --detach -- sleep infinity
 kill -KILL "$(pid_of postgres)" "$writer"
 wait_for 5 "$bin/openshell" sandbox list
-is "what was acknowledged is there" "$(openshell sandbox list -o json </dev/null | jq -r '.[] | "\(.name)=\(.phase)"' | sort | paste -sd' ')" "just=Ready runs=Ready"
+phases() { openshell sandbox list -o json </dev/null | jq -r '.[] | "\(.name)=\(.phase)"' | sort | paste -sd' '; }
+is_soon "what was acknowledged is there" "just=Ready runs=Ready" phases
 succeeds "exec in it" openshell sandbox exec -n just -- true
 succeeds "delete it" openshell sandbox delete just
 wait_for 5 sh -c "[ \"\$('$bin/openshell' sandbox list --names)\" = runs ]"

@@ -21,7 +21,7 @@ ours() {
 	fi
 }
 processes() { ours | wc -l; }
-mounts() { wc -l </proc/self/mountinfo; }
+mounts() { grep -c "$data/" /proc/self/mountinfo; } # a neighbour mounts, too
 namespaces() { for pid in $(ours) $(pid_of driver-local); do readlink /proc/$pid/ns/* 2>/dev/null; find /proc/$pid/fd -lname '*:\[*\]' -printf '%l\n' 2>/dev/null | grep -E '^(net|mnt|pid|user|ipc|uts|cgroup):'; done | sort -u | wc -l; }
 groups_of_gone() { for id in $gone; do find /sys/fs/cgroup -type d -path "*$id*" 2>/dev/null; done | wc -l; }
 files() { find "$data/sandboxes/boxes" "$data/sandboxes/uids" -mindepth 1 2>/dev/null | wc -l; }
@@ -31,8 +31,10 @@ same() { [ "$(all)" = "$1" ]; }
 
 start_gateway || { not_ok "the gateway starts"; plan; exit 1; }
 "$hold" cycle first 2 >/dev/null
+none_is_left() { [ -z "$(ls "$data/sandboxes/boxes")" ] && ! pgrep -P "$(pid_of driver-local)"; }
+wait_for 30 none_is_left
 before=$(all)
-timeout 150 "$hold" cycle cycle 100 >"$work/times" 2>"$work/error"
+timeout 300 "$hold" cycle cycle 100 >"$work/times" 2>"$work/error"
 is "100 cycles of create, exec and delete" "$(wc -l <"$work/times") $(cat "$work/error")" "100 "
 wait_for 5 same "$before"
 is "nothing is left of them" "$(all)" "$before"

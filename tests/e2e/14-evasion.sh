@@ -58,7 +58,7 @@ kill -STOP "$proxy"
 run sh -c "/sandbox/evade ask-and-go $address 80 5501 api.forge.test && /sandbox/allowed ask-from $address 80 5501 api.forge.test" >"$work/same-ends" &
 wait_for 20 grep -q asked "$work/same-ends"; kill -CONT "$proxy"
 wait $!
-said_gone() { openshell logs demo 2>&1 | grep -q "who opened it is gone"; }
+said_gone() { openshell logs demo -n 2000 2>&1 | grep -q "who opened it is gone"; }
 if wait_for 10 said_gone; then ok "who is gone is not taken for who has the same two ends now"; else not_ok "who is gone is not taken for who has the same two ends now" "$(openshell logs demo 2>&1 | tail -n 5)"; fi
 unlike "what was asked by one who is gone is nobody's" "$(world_seen)" "/open/gone"
 refused "data with the first packet" /sandbox/evade fast-open api.forge.test 80
@@ -80,17 +80,17 @@ run cp /usr/bin/python3 "$forged-2" >/dev/null
 run "$forged-2" -c "
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('93.184.216.34', 9999))
-for i in range(100): # who has sent is found as long as it is there
+for i in range(400): # who has sent is found as long as it is there
     try: s.send(b'x')
     except OSError: pass
     time.sleep(0.1)" >/dev/null &
 sender=$!
-told() { openshell logs demo 2>&1 | grep -qF "$1"; }
+told() { openshell logs demo -n 2000 2>&1 | grep -qF "$1"; }
 for what in 'NET:REFUSE [MED] DENIED TRANSPARENT denied api.forge.test:80 /sandbox/a\x0a' 'FINDING:CREATE [HIGH] DENIED /sandbox/a\x0a' 'BYPASS_DETECT 93.184.216.34:9999 proto=udp binary=/sandbox/a\x0a'; do
 	if wait_for 10 told "$what"; then ok "it is told: $what"; else not_ok "it is told: $what" "$(openshell logs demo 2>&1 | tail -n 12)"; fi
 done
 kill $sender; wait $sender
-unlike "and no line is forged" "$(openshell logs demo 2>&1; openshell logs demo -o json 2>&1)" $'^\\[1\\.0\\]|\e\\[2J'
+unlike "and no line is forged" "$(openshell logs demo -n 2000 2>&1; openshell logs demo -n 2000 -o json 2>&1)" $'^\\[1\\.0\\]|\e\\[2J'
 passes "control: the program of the policy, once more" /sandbox/allowed get api.forge.test 80
 refused "the program replaced after its first use" sh -c 'cat /sandbox/evade >/sandbox/changed; echo changed >>/sandbox/changed; chmod 755 /sandbox/changed; mv /sandbox/changed /sandbox/allowed; /sandbox/allowed get api.forge.test 80'
 

@@ -100,7 +100,8 @@ succeeds "it goes" openshell settings delete --global --yes --key ocsf_json_enab
 succeeds "and a sandbox has" openshell settings set demo --key ocsf_json_enabled --value false
 like "it shows" "$(openshell settings get demo)" "ocsf_json_enabled +false +sandbox"
 
-like "what happened is in the log" "$(openshell logs demo -n 2000)" "Policy reloaded successfully: revision $version"
-is "JSON lines are JSON" "$(openshell logs demo -o json | jq -r 'select(.message | test("revision '$version' is in force")) | .source')" gateway
+like_soon "what happened is in the log" "Policy reloaded successfully: revision $version" openshell logs demo -n 2000
+in_force() { openshell logs demo -n 2000 -o json | jq -r 'select(.message | test("revision '$version' is in force")) | .source'; }
+is_soon "JSON lines are JSON" gateway in_force
 is "the sandbox never left" "$(openshell sandbox get demo -o json | jq -r .phase)" Ready
 plan

@@ -97,7 +97,7 @@ for victim in proxy policyd; do
 	unlike "... and was never sent" "$(world_seen)" '"target": "/closed'
 	like "... control: what is allowed was" "$(world_seen)" '"target": "/open/'
 	is "... with the same policy" "$(openshell policy list demo | awk 'NR == 2 { print $1, $2 }')" "$revision"
-	like "... the log tells" "$(openshell logs demo -n 400)" "$victim.*(ended|started again)"
+	like_soon "... the log tells" "$victim.*(ended|started again)" openshell logs demo -n 2000
 done
 
 # ---- names ----
@@ -110,6 +110,7 @@ sed 's/^/# /' "$work/names"
 at_most "... the proxy grew by KiB" $(($(memory "$proxy") - before_proxy)) 4096
 at_most "... policyd grew by KiB" $(($(memory "$policyd") - before_policyd)) 4096
 is "... names that were given are still answered" "$(openshell sandbox exec -n demo -- env -u ALL_PROXY -u HTTPS_PROXY -u https_proxy curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/small </dev/null)" 200
-like "... a full table is told" "$(openshell logs demo -n 2000 | grep DNS | tail -n 1)" "FINDING:LIMIT.*DNS name without an address"
+last_of_names() { openshell logs demo -n 2000 | grep DNS | tail -n 1; }
+like_soon "... a full table is told" "FINDING:LIMIT.*DNS name without an address" last_of_names
 unlike "... nothing of it went out" "$(world_seen)" 'n[0-9]+.pub.acme.test'
 plan

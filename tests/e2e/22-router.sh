@@ -74,12 +74,12 @@ kill -KILL "$(link_of demo)"
 wait_for 5 works; is "after a death of the link too" $? 0
 
 # ---- a new value ----
-start=$(date +%s%N)
-FORGE_TOKEN=$second succeeds "a new value" openshell provider update forge --credential FORGE_TOKEN
 newest() { [ "$(with)" = 200 ] && [ "$(sent)" = "Bearer $second" ]; }
-wait_for 5 newest; is "is in use, by the placeholder that was there" $? 0
-took=$((($(date +%s%N) - start) / 1000000))
-[ $took -lt 2500 ] && ok "... soon ($took ms with the commands that see it)" || not_ok "... soon" "$took ms"
+changes() {
+	second=$second-
+	FORGE_TOKEN=$second openshell provider update forge --credential FORGE_TOKEN >"$work/said" 2>&1 && within 1000 newest
+}
+thrice "a new value is in use within a second, by the placeholder that was there" changes
 kill -KILL "$(router_of demo)"
 wait_for 3 newest; is "a router that is started again has the new one" $? 0
 

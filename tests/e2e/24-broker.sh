@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 openshell() { timeout 60 "$bin/openshell" "$@"; }
 secret() { echo "tok-$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')"; }
-first=$(secret) second=$(secret)
+first=$(secret)
 cat >"$work/policy.yaml" <<'P'
 version: 1
 network_policies:
@@ -40,7 +40,7 @@ arrived() { tail -n 1 "$WORLD/seen" | jq -r .fields.authorization; }
 called() { echo "$(call "$1") $(arrived)"; }
 is "a call" "$(called demo)" "200 Bearer $first"
 
-is "2,000 calls on one connection of HTTP/2" "$(in_box demo sh -c 'curl -sS --http2 -m 20 -o /dev/null -w "%{http_code}\n" -H "Authorization: Bearer $FORGE_TOKEN" "https://api.forge.test/open/many?n=[1-2000]"' | sort | uniq -c | tr -s ' ')" " 2000 200"
+is "2,000 calls on one connection of HTTP/2" "$(in_box demo sh -c 'curl -sS --http2 -m 45 -o /dev/null -w "%{http_code}\n" -H "Authorization: Bearer $FORGE_TOKEN" "https://api.forge.test/open/many?n=[1-2000]"' | sort | uniq -c | tr -s ' ')" " 2000 200"
 
 # ---- elsewhere ----
 world_forget
@@ -63,13 +63,14 @@ held() {
 	wait_for 5 test -s "$work/held"
 }
 others() { sed '$d' "$work/held" | sort | uniq -c | grep -v ' 200$'; } # the last one may be half written
-until_seen() { local end=$((SECONDS + 10)); until grep -qF "$1" "$WORLD/seen"; do [ $SECONDS -lt $end ] || return 1; sleep 0.01; done; }
 held
-from=$(date +%s%3N)
-FORGE_TOKEN=$second succeeds "a new value" openshell provider update forge --credential FORGE_TOKEN
-until_seen "$second"
-took=$(($(date +%s%3N) - from))
-[ $took -le 1000 ] && ok "... is used by a process that runs after $took ms, the command's own time with it" || not_ok "... is used by a process that runs" "after $took ms"
+changes() { # the command's own time counts
+	local since
+	first=$second second=$(secret) since=$(now_ms)
+	FORGE_TOKEN=$second openshell provider update forge --credential FORGE_TOKEN >"$work/said" 2>&1 && within 1000 grep -qF "$second" "$WORLD/seen"
+}
+second=$first
+thrice "a new value is used within a second by a process that runs" changes
 world_forget
 more() { [ "$(wc -l <"$work/held")" -gt $(($1 + 20)) ]; }
 wait_for 5 more "$(wc -l <"$work/held")"
@@ -106,7 +107,7 @@ away() {
 	is "... what runs keeps what it has" "$(called demo)" "200 Bearer $second"
 	kill -KILL "$(router_of demo)"
 	wait_for 5 back; is "... a router that is started again, too" $? 0
-	more "$before" && ok "... and works on" || not_ok "... and works on"
+	wait_for 5 more "$before"; is "... and works on" $? 0
 }
 # returned NAME: what was waited for comes
 returned() {
@@ -128,9 +129,9 @@ away "it cannot start" two
 like "... the log says why" "$(tail -n 200 "$data/gateway.log")" 'name=credentials .*lets other users at it'
 chmod 400 "$ring"
 returned two
-end=$((SECONDS + 5)) killed=0
-while [ $SECONDS -lt $end ]; do pid=$(pid_of credentials); [ -z "$pid" ] || { kill -KILL "$pid" && killed=$((killed + 1)); }; sleep 0.05; done
-[ $killed -gt 2 ] && ok "it is killed over and over ($killed times)" || not_ok "it is killed over and over" "$killed times"
+runs_again() { pid=$(pid_of credentials); [ -n "$pid" ] && kill -KILL "$pid"; }
+for killed in 1 2 3 4; do wait_for 10 runs_again || not_ok "it is killed over and over" "$killed times"; done
+ok "it is killed over and over ($killed times)"
 serves() { [ -n "$(pid_of credentials)" ]; }
 wait_for 5 serves; is "... and is back" $? 0
 succeeds "... a sandbox can be made" openshell sandbox create --name three --policy "$work/policy.yaml" --provider forge --detach -- sleep infinity

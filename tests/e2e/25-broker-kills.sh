@@ -79,15 +79,6 @@ before=$(keys_in_use)
 succeeds "rotate-key" gateway rotate-key
 rotated "rotate-key" "$before"
 
-# A row that is held is where whoever writes it stands still.
-hold_row() {
-	exec {row}> >(exec env PGPASSWORD="$(cat "$data/keys/postgres.password")" psql -h "$data/run/postgres" -U openshell -d openshell -qAtX >/dev/null 2>&1)
-	echo "begin; select 1 from provider_secrets where key = '$1' for update;" >&$row
-	wait_for 5 held_row
-}
-held_row() { [ "$(sql "select count(*) from pg_locks where relation = 'provider_secrets'::regclass and mode = 'RowShareLock' and granted")" -gt 0 ]; }
-somebody_waits() { [ "$(sql "select count(*) from pg_locks where not granted")" -gt 0 ]; }
-let_row() { echo "rollback;" >&$row; exec {row}>&-; }
 spin() { local end=$((SECONDS + 10)); until "$@"; do [ $SECONDS -lt $end ] || return 1; done; }
 ring_grew() { [ "$(stat -c %s "$ring")" != "$ring_bytes" ]; }
 all_sealed() { grep -q ' old=0 ' "$data/keys/rotation"; }

@@ -2,11 +2,8 @@
 # The storage key is replaced while the gateway runs, whatever is killed meanwhile: no secret is lost, none stays under an old key.
 # And a gateway with keys that are not its store's does not start, says which file is wrong, and has changed nothing.
 . "$(dirname "$0")/lib.sh"
-psql=$(echo /usr/lib/postgresql/*/bin/psql)
 secrets=30
 
-# sql QUERY: one value, from the gateway's own database
-sql() { PGPASSWORD=$(cat "$data/keys/postgres.password") "$psql" -h "$data/run/postgres" -U openshell openshell -qAtc "$1"; }
 newest() { sed -n 's/^newest=\([0-9a-f]*\) .*/\1/p' "$data/keys/rotation"; }
 under() { sql "select coalesce(string_agg(distinct encode(storage_key, 'hex'), ' '), '') from provider_secrets"; }
 count() { sql "select count(*) from provider_secrets"; }
@@ -55,12 +52,14 @@ if [ "$(id -u)" = 0 ]; then
 	is "the ring is as it was" "$(ring_keys) $(newest)" "1 $second"
 fi
 
-# Killed at its first moment: the ring has two keys until another run finishes it.
+# Killed while it waits for a row: the ring has two keys until another run finishes it.
+hold_row SECRET_7
 "$bin/openshell-gateway" rotate-key --data-dir "$data" >"$work/rotate.log" 2>&1 & rotation=$!
-wait_for 10 eval '[ $(ring_keys) = 2 ]'
+wait_for 10 eval '[ $(ring_keys) = 2 ] && somebody_waits'
 kill -9 $rotation 2>/dev/null; wait $rotation 2>/dev/null
 is "killed: both keys are in the ring" "$(ring_keys)" 2
 kill -9 "$(cat "$data/gateway.pid")"
+let_row
 fails_with "without a gateway it says what to do" 1 gateway rotate-key
 like "... in words" "$out" "start it (first|and run rotate-key again)"
 start_gateway && ok "the gateway starts again after kill -9" || not_ok "the gateway starts again after kill -9"

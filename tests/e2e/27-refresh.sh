@@ -2,8 +2,7 @@
 # Renewal from end to end: a real token endpoint, minted in a child, in the sandbox without a change in the agent; and
 # providers while state is killed: each is there whole, or not at all.
 . "$(dirname "$0")/lib.sh"
-tokens=$(free_port)
-python3 - "$tokens" "$work/asked" 2>/dev/null <<'PYTHON' &
+python3 - "$work/port" "$work/asked" 2>/dev/null <<'PYTHON' &
 import http.server, itertools, json, sys, urllib.parse
 count = itertools.count(1)
 class Tokens(http.server.BaseHTTPRequestHandler):
@@ -21,11 +20,15 @@ class Tokens(http.server.BaseHTTPRequestHandler):
         self.wfile.write(answer)
     def log_message(self, *words):
         pass
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Tokens).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", 0), Tokens)
+print(server.server_port, file=open(sys.argv[1], "w"))
+server.serve_forever()
 PYTHON
 server=$!
 end() { kill "$server" 2>/dev/null; finish; }
 trap end EXIT
+wait_for 10 test -s "$work/port"
+tokens=$(cat "$work/port")
 start_gateway || { echo "1..0 # the gateway does not start"; exit 1; }
 cat >"$work/forge.yaml" <<YAML
 id: forge
@@ -65,8 +68,7 @@ is "... and shown" "$(status)" error
 succeeds "with another secret" configure topsecret
 succeeds "a token is minted" openshell provider refresh rotate forge --credential-key FORGE_TOKEN
 is "... is shown" "$(status)" refreshed
-wait_for 1 has_token
-is "the agent has its placeholder within a second" $? 0
+if within 1000 has_token; then ok "the agent has its placeholder within a second ($took ms)"; else not_ok "the agent has its placeholder within a second" "$took ms"; fi
 before=$(token)
 succeeds "minted again" openshell provider refresh rotate forge --credential-key FORGE_TOKEN
 is "... it is the same placeholder" "$(token)" "$before"

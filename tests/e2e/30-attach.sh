@@ -6,7 +6,7 @@ export PATH=$bin:$PATH
 tmux=(tmux -S "$work/tmux" -f /dev/null)
 export -n NO_COLOR
 quietly() { "$@" >/dev/null 2>&1 </dev/null; }
-soon() { timeout 20 "$@"; }
+soon() { timeout 60 "$@"; }
 
 # screen: what the terminal shows. shows PATTERN: does it? wait_screen WHAT PATTERN: ok when it does within some seconds.
 screen() { "${tmux[@]}" capture-pane -p -t "${1:-one}"; }
@@ -87,7 +87,7 @@ like "says with which code it ended" "$out" 'its main process has ended, with ex
 
 # without a terminal
 mkfifo "$work/in"
-timeout 20 openshell sandbox connect pipe <"$work/in" >"$work/out" 2>/dev/null & client=$!
+timeout 60 openshell sandbox connect pipe <"$work/in" >"$work/out" 2>/dev/null & client=$!
 exec 8>"$work/in"
 echo hello >&8
 wait_for 10 grep -q 'got hello' "$work/out"
@@ -124,11 +124,12 @@ wait_for 15 openshell sandbox exec -n web -- python3 -c "import socket; socket.c
 openshell sandbox exec -n web -- cat w/file </dev/null >"$work/file"
 succeeds "forward start -d" soon openshell forward start "$page" web -d
 like "forward list shows it" "$(openshell forward list)" "^web +127.0.0.1 +$page +[0-9]+ +running"
-curl -s -m 15 "http://127.0.0.1:$page/file" >"$work/back"
+curl -s -m 30 "http://127.0.0.1:$page/file" >"$work/back"
 succeeds "a page comes through" cmp "$work/file" "$work/back"
 fails_with "the port is busy" 1 openshell forward start "$page" web -d
 like "and it says so" "$out" "port $page of 127.0.0.1 is in use on this machine"
 succeeds "forward stop" openshell forward stop "$page"
+wait_for 10 eval '! curl -s -o /dev/null "http://127.0.0.1:$page/file"'
 fails_with "nobody listens any more" 7 curl -s "http://127.0.0.1:$page/file"
 like "forward list is empty" "$(openshell forward list 2>&1)" "No active forwards"
 sleep 1000 & other=$!
@@ -142,12 +143,13 @@ quietly soon openshell forward start "$page" web -d
 openshell forward service web --target-port "$page" --local 0 2>"$work/service" & service=$!
 wait_for 10 grep -q Forwarding "$work/service"
 local_port=$(sed -n 's/^Forwarding 127.0.0.1 port \([0-9]*\) .*/\1/p' "$work/service")
-for i in 1 2 3 4 5 6; do curl -s -m 15 "http://127.0.0.1:$local_port/file" | cmp - "$work/file" >/dev/null && echo same; done >"$work/same" 2>&1
+for i in 1 2 3 4 5 6; do curl -s -m 30 "http://127.0.0.1:$local_port/file" | cmp - "$work/file" >/dev/null && echo same; done >"$work/same" 2>&1
 is "forward service: six requests" "$(sort -u "$work/same" | tr '\n' ' ')$(wc -l <"$work/same")" "same 6"
 succeeds "the sandbox is deleted" openshell sandbox delete web
 wait $service; is "forward service ends with it" $? 1
 like "and says why" "$(cat "$work/service")" 'Error: sandbox web: '
-like "its forward is gone too" "$(openshell forward list 2>&1)" "No active forwards"
+like_soon "its forward is gone too" "No active forwards" openshell forward list
+wait_for 10 eval '! curl -s -o /dev/null "http://127.0.0.1:$page/file"'
 fails_with "nothing listens" 7 curl -s "http://127.0.0.1:$page/file"
 
 # ssh-proxy: the server speaks first; a half close is passed on, and its answer still comes

@@ -84,7 +84,7 @@ while True:
     c.sendall(d)
     c.close()'
 exec 7< <($ssh -S "$work/control" "$host" "python3 -c '$serve'" </dev/null)
-read -r -t 10 -u 7 inside
+read -r -t 30 -u 7 inside
 here_port=$(free_port)
 socks_port=$(free_port)
 $ssh -S "$work/control" -O forward -L "127.0.0.1:$here_port:127.0.0.1:$inside" "$host" >/dev/null
@@ -101,7 +101,7 @@ is "standard input and output forwarded (-W)" "$($ssh -W "localhost:$inside" "$h
 fails_with "nothing but loopback is reached" 255 $ssh -W "10.200.0.1:3128" "$host"
 exec 8< <(exec python3 -c "$serve")
 server=$!
-read -r -t 10 -u 8 back_port
+read -r -t 30 -u 8 back_port
 outer=$($ssh -S "$work/control" -O forward -R "0:127.0.0.1:$back_port" "$host" 2>/dev/null)
 is "a port forwarded back (-R)" "$($ssh -S "$work/control" "$host" "python3 -c '$send' 127.0.0.1 $outer" <"$work/blob" | sha256sum)" "$sum"
 kill $server
@@ -131,7 +131,7 @@ SCRIPT
 editor=$!
 wait_for 10 grep -q listeningOn "$work/editor"
 inside=$(sed -n 's/.*listeningOn==\([0-9]*\)==.*/\1/p' "$work/editor")
-is "an editor's server, through SOCKS (-D)" "$(curl -s --max-time 10 --socks5-hostname "127.0.0.1:$socks_port" "http://localhost:$inside/hello")" "editor /hello"
+is "an editor's server, through SOCKS (-D)" "$(curl -s --max-time 30 --socks5-hostname "127.0.0.1:$socks_port" "http://localhost:$inside/hello")" "editor /hello"
 kill $editor
 is "which goes on when the editor has left" "$(printf 'GET /again HTTP/1.0\r\n\r\n' | $ssh -W "127.0.0.1:$inside" "$host" | tail -n 1)" "editor /again"
 $ssh -S "$work/control" -O exit "$host" 2>/dev/null

@@ -34,7 +34,7 @@ fails_with "a sandbox that is not there" 1 openshell service expose nobody 80
 like "... says so" "$out" 'sandbox not found'
 fails_with "a port that is none" 2 openshell service expose demo 65536
 fails_with "a name that is none" 1 openshell service expose demo 80 a--b
-like "the sandbox's log tells of it" "$(openshell logs demo 2>&1)" 'CONFIG:service_endpoint_created demo--web port:8001'
+like_soon "the sandbox's log tells of it" 'CONFIG:service_endpoint_created demo--web port:8001' openshell logs demo -n 2000
 
 # ---- requests ----
 wait_for 10 ends_as / 200; is "it is reached" "$(http /)" "hello from first"
@@ -62,8 +62,9 @@ for version in --http1.1 --http2; do
 	is "$version: an answer before the end of the request" "$(head -c 3000000 /dev/zero | https /early $version -X POST --data-binary @- -o /dev/null -w '%{http_code}' | tail -c 3)" 413
 done
 like "a body that was announced is waited for" "$(head -c 100000 /dev/zero | http /sum -H 'Expect: 100-continue' --data-binary @-)" '^100000 '
-events=$(http /events -N | while read -r word number at; do [ "$word" = data: ] && awk -v n="$number" -v now="$EPOCHREALTIME" -v at="$at" 'BEGIN { print n, now - at < 0.25 }'; done | tr '\n' ,)
-is "events come when they happen" "$events" "0 1,1 1,2 1,"
+# each happens when the one before has come
+events=$(http /events -N | while read -r word number; do [ "$word" = data: ] && echo "$number" && http "/came/$number" >/dev/null; done | tr '\n' ,)
+is "events come when they happen" "$events" "0,1,2,"
 
 # ---- WebSocket ----
 succeeds "a third service" openshell service expose demo 8002 ws
@@ -116,14 +117,12 @@ for i in range(20):
     s.sendall(b"GET /big/500000000 HTTP/1.1\r\nHost: %s\r\n\r\n" % sys.argv[2].encode())
     held.append(s)
 print("held", flush=True)
-time.sleep(60)
+time.sleep(600)
 P
 slow=$!
 wait_for 5 grep -q held "$work/slow.log"
-began=$(date +%s%N)
-for _ in 1 2 3 4 5 6 7 8 9 10; do http / >/dev/null; done
-took=$((($(date +%s%N) - began) / 1000000))
-[ $took -lt 2000 ] && ok "twenty readers that stop hold nobody else ($took ms for ten requests)" || not_ok "twenty readers that stop hold nobody else" "$took ms"
+ten_requests() { local from; from=$(now_ms); for _ in 1 2 3 4 5 6 7 8 9 10; do http / >/dev/null; done; took=$(($(now_ms) - from)); [ $took -lt 2000 ]; }
+thrice "twenty readers that stop hold nobody else: ten requests" ten_requests
 grown=$(($(awk '/VmRSS/ { print $2 }' "/proc/$api/status") - before))
 [ $grown -lt 30000 ] && ok "... and little memory ($grown KiB)" || not_ok "... and little memory" "$grown KiB"
 kill $slow; wait $slow 2>/dev/null
@@ -134,7 +133,7 @@ is "state dies: what is known is served" "$(http / -m 10)" "hello from first"
 wait_for 10 openshell sandbox get demo
 http /hang -o /dev/null -w '%{http_code}' >"$work/hang" &
 hang=$!
-sleep 0.3 # it is asked: nothing tells from outside
+wait_for 10 openshell sandbox exec -n demo -- test -e /sandbox/hangs </dev/null
 kill -9 "$(pid_of relay)"
 wait $hang
 is "the relay dies: who waits is told" "$(tail -c 3 "$work/hang")" 502

@@ -60,6 +60,7 @@ world_begin() {
 	read -r -t 30 _ <"$WORLD/ready" || { echo "# the stand-ins did not start" >&2; sed 's/^/# /' "$WORLD/upstream.log" >&2; exit 1; }
 	/usr/bin/python3 "$world_here/world/tree.py" "$WORLD"
 	nginx -p "$WORLD" -c "$WORLD/nginx.conf" >"$WORLD/nginx.log" 2>&1 || { sed 's/^/# /' "$WORLD/nginx.log" >&2; exit 1; }
+	until [ -s "$WORLD/nginx.pid" ]; do sleep 0.05; done # which is written by the one that goes on
 	cat "$WORLD/nginx.pid" >>"$WORLD/pids"
 }
 

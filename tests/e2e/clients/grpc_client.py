@@ -11,7 +11,7 @@ with grpc.secure_channel("grpc.example.com:443", grpc.ssl_channel_credentials(ro
     name = "/inventory.Items/" + method
     try:
         if method == "Watch":
-            for answer in channel.unary_stream(name)(text, timeout=10):
+            for answer in channel.unary_stream(name)(text, timeout=30):
                 print(answer.decode())
         elif method == "Chat":
             def ask():  # the next question only when the answer to the last one came: neither side may wait for an end
@@ -20,11 +20,11 @@ with grpc.secure_channel("grpc.example.com:443", grpc.ssl_channel_credentials(ro
                     turn.acquire()
             import threading
             turn = threading.Semaphore(0)
-            for answer in channel.stream_stream(name)(ask(), timeout=10):
+            for answer in channel.stream_stream(name)(ask(), timeout=30):
                 print(answer.decode())
                 turn.release()
         else:
-            print(channel.unary_unary(name)(text, timeout=10).decode())
+            print(channel.unary_unary(name)(text, timeout=30).decode())
     except grpc.RpcError as e:
         print(e.code().name, e.details())
         sys.exit(1)

@@ -4,6 +4,7 @@ import asyncio, hashlib, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PIECE = b"0123456789abcdef" * 4096
+came = [threading.Event() for _ in range(3)]  # who reads /events tells of each
 
 
 class App(BaseHTTPRequestHandler):
@@ -42,9 +43,13 @@ class App(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
             for i in range(3):
-                self.wfile.write(b"data: %d %f\n\n" % (i, time.time()))
-                time.sleep(0.3)
+                self.wfile.write(b"data: %d\n\n" % i)
+                if not came[i].wait(20):
+                    break
             self.close_connection = True
+        elif self.path.startswith("/came/"):
+            came[int(self.path[6:])].set()
+            self.whole(b"")
         elif self.path.startswith("/big/"):
             left = int(self.path[5:])
             self.send_response(200)
@@ -57,6 +62,7 @@ class App(BaseHTTPRequestHandler):
             self.send_response(204)
             self.end_headers()
         elif self.path == "/hang":
+            open("/sandbox/hangs", "w").close()
             time.sleep(60)
         else:
             self.whole(b"hello from %s\n" % self.server.name.encode())
