@@ -38,16 +38,8 @@ emit(struct policyd *policyd, struct span message, struct span *fields, size_t f
 	    .message = show_fit(message, 8192),
 	    .fields = fields,
 	    .fields_n = fields_n};
-	struct msg m = {.id = LOGS_ADD,
-	    .logs_add = {.sandbox = policyd->sandbox, .lines = &line, .lines_n = 1, .dropped = policyd->events.lost}};
-	struct why why;
 
-	if (policyd->link == NULL || !allowed_now(policyd) || peer_tell(policyd->link, &m, &why) != OK) {
-		policyd->events.lost += policyd->events.lost < UINT32_MAX;
-		return false;
-	}
-	policyd->events.lost = 0;
-	return true;
+	return lines_tell(&policyd->events.lines, allowed_now(policyd) ? policyd->link : NULL, policyd->sandbox, &line);
 }
 
 static struct span
@@ -236,6 +228,6 @@ event_dropped_watch(struct policyd *policyd)
 	uint64_t now[DROPPED_KINDS];
 
 	dropped_now(policyd, now);
-	if (now[0] + now[1] + now[2] + policyd->events.lost > 0 && policyd->events.timer.place == 0)
+	if (now[0] + now[1] + now[2] + policyd->events.lines.lost > 0 && policyd->events.timer.place == 0)
 		loop_timer_set(policyd->loop, &policyd->events.timer, DROPPED_AFTER_MS, dropped_report, policyd);
 }

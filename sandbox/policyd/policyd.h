@@ -2,7 +2,7 @@
 #ifndef SANDBOX_POLICYD_POLICYD_H
 #define SANDBOX_POLICYD_POLICYD_H
 
-#include "common/bus/peer.h"
+#include "common/bus/lines.h"
 #include "common/policy/engine.h"
 #include "sandbox/policyd/notify.h"
 #include "sandbox/policyd/owners.h"
@@ -84,7 +84,7 @@ struct policyd {
 		struct timer timer;
 		uint64_t second; /* which one it is, and how many lines it had */
 		unsigned in_second;
-		uint32_t lost;	  /* lines that could not be sent */
+		struct lines lines;
 		uint64_t told[3]; /* of what was dropped: records, unnoted, bypasses */
 	} events;
 };

@@ -46,6 +46,7 @@ link_greet(void *self, struct why *why)
 	s->link.told = true;
 	way_introduce(s, &s->link);
 	linkage_stdio(s);
+	lines_tell(&s->lines, s->link.peer, s->boot.sandbox, NULL);
 	linkage_report(s);
 	config_report(s);
 	secrets_report(s);
@@ -161,8 +162,6 @@ linkage_say(struct supervisor *s, const char *level, const char *format, ...)
 	    .source = SPAN("sandbox"),
 	    .level = span_of_text(level),
 	    .target = SPAN("supervisor")};
-	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = s->boot.sandbox, .lines = &line, .lines_n = 1}};
-	struct why why;
 	va_list values;
 
 	va_start(values, format);
@@ -170,6 +169,5 @@ linkage_say(struct supervisor *s, const char *level, const char *format, ...)
 	va_end(values);
 	line.message = span_of_text(words);
 	log_info("sandbox.event", "level=%s words=\"%s\"", level, log_quote(line.message));
-	if (s->link.peer != NULL && peer_tell(s->link.peer, &m, &why) != OK)
-		log_warning("link.untold", "why=\"%s\"", why.text);
+	lines_tell(&s->lines, s->link.peer, s->boot.sandbox, &line);
 }

@@ -2,7 +2,7 @@
 #ifndef SANDBOX_SUPERVISOR_SUPERVISOR_H
 #define SANDBOX_SUPERVISOR_SUPERVISOR_H
 
-#include "common/bus/peer.h"
+#include "common/bus/lines.h"
 #include "common/os/child.h"
 #include "common/policy/files.h"
 #include "sandbox/supervisor/boxed.h"
@@ -50,6 +50,7 @@ struct supervisor {
 	struct walls walls;
 
 	struct kept link;
+	struct lines lines;   /* logged through it */
 	int spool_fd;	      /* where link keeps log lines for the gateway: for the next link; not looked into here */
 	struct way way;	      /* policyd and the proxy */
 	struct config config; /* what policyd decides by */
