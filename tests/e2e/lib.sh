@@ -93,7 +93,7 @@ hold_row() {
 }
 held_row() { [ "$(sql "select count(*) from pg_locks where relation = 'provider_secrets'::regclass and mode = 'RowShareLock' and granted")" -gt 0 ]; }
 somebody_waits() { [ "$(sql "select count(*) from pg_locks where not granted")" -gt 0 ]; }
-let_row() { exec {row}>&-; }
+let_row() { (echo "rollback;" >&$row) 2>/dev/null; exec {row}>&-; } # whoever runs meanwhile holds its end of the pipe, too
 
 # Processes of a sandbox by its name, as the driver has recorded its box.
 supervisor_of() { awk '$1 == "started" { print $3 }' "$data/sandboxes/boxes/$(openshell sandbox get "$1" -o json | jq -r .id)/box" 2>/dev/null; }
