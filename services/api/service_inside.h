@@ -15,7 +15,9 @@ struct target {
 	struct list waiting; /* struct exchange, by lookup */
 	uint64_t number;     /* of the route; state tells by it that all may be otherwise */
 	uint64_t question;   /* to state, not answered */
-	struct peer *state;  /* referenced */
+	bool known,
+	    doubtful; /* it was answered; by a state that is gone: asked anew, and gone by while the new one cannot say */
+	struct peer *state; /* referenced */
 	struct api *api;
 	char label[SERVICE_LABEL_BYTES + 1];
 	struct id sandbox;

@@ -25,7 +25,7 @@ bool services_claim(void *self, struct span host);
 void services_http(void *self, struct rpc_call *call, struct span method, struct span path);
 void services_input(void *self, struct rpc_call *call);
 
-/* state is back: what was known before may be otherwise. While it was away, that was gone by. */
+/* state is back: what was known before may be otherwise. While it is away, or cannot say yet, that is gone by. */
 void services_state_up(struct api *api);
 
 /* At the end, after the server's calls. */

@@ -76,11 +76,16 @@ answered(void *self, enum err r, struct msg *answer, const struct why *why)
 		target->sandbox = routed->sandbox;
 		target->port = routed->port;
 		target->phase = routed->phase;
+		target->known = true;
+		target->doubtful = false;
 		tell(target, 0, NULL);
 		return;
 	}
 	if (r == ERR_NOT_FOUND) {
 		tell(target, 404, "Service endpoint not found");
+	} else if (target->known) {
+		tell(target, 0, NULL);
+		return;
 	} else {
 		log_warning("service.route", "of=%s error=%s why=\"%s\"", target->label, err_name(r), why->text);
 		tell(target, 500, "Service endpoint lookup failed");
@@ -88,10 +93,23 @@ answered(void *self, enum err r, struct msg *answer, const struct why *why)
 	target_free(target);
 }
 
+static void
+ask(struct target *target, struct peer *state, const struct service_name *name)
+{
+	struct msg question = {.id = SERVICE_ROUTE};
+
+	peer_ref(state);
+	peer_unref(target->state);
+	target->state = state;
+	question.service_route =
+	    (struct msg_service_route){target->number, name->workspace, name->sandbox, name->service};
+	target->api->services.asked_n++;
+	target->question = peer_call(state, &question, CALL_DEADLINE_MS, answered, target);
+}
+
 static struct target *
 target_new(struct api *api, struct peer *state, const struct service_name *name)
 {
-	struct msg question = {.id = SERVICE_ROUTE};
 	struct target *target = calloc(1, sizeof(*target));
 
 	if (target == NULL)
@@ -102,10 +120,6 @@ target_new(struct api *api, struct peer *state, const struct service_name *name)
 	list_init(&target->waiting);
 	list_append(&api->services.targets, &target->link);
 	api->services.targets_n++;
-	question.service_route =
-	    (struct msg_service_route){target->number, name->workspace, name->sandbox, name->service};
-	api->services.asked_n++;
-	target->question = peer_call(state, &question, CALL_DEADLINE_MS, answered, target);
 	return target;
 }
 
@@ -117,12 +131,17 @@ target_find(struct exchange *exchange, const struct service_name *name)
 	struct peer *state;
 	struct why why;
 
-	if (target == NULL) {
-		if (api->services.asked_n >= ASKED_MAX || api_peer(api, ROLE_STATE, &state, &why) != OK) {
+	if (target == NULL || (target->doubtful && target->question == 0)) {
+		bool asks = api->services.asked_n < ASKED_MAX && api_peer(api, ROLE_STATE, &state, &why) == OK;
+
+		if (target == NULL && !asks) {
 			exchange_refused(exchange, 500, "Service endpoint lookup failed");
 			return;
 		}
-		target = target_new(api, state, name);
+		if (target == NULL)
+			target = target_new(api, state, name);
+		if (asks)
+			ask(target, state, name);
 	}
 	list_remove(&target->link); /* used last */
 	list_append(&api->services.targets, &target->link);
@@ -157,8 +176,7 @@ services_state_up(struct api *api)
 	struct target *target;
 
 	list_each(target, &api->services.targets, struct target, link)
-		if (target->question == 0)
-			target_free(target);
+		target->doubtful |= target->question == 0;
 }
 
 void

@@ -264,6 +264,37 @@ told_once_that_it_changed(void **unused)
 	web_close();
 }
 
+/* What a state said that is gone is gone by as long as the new one cannot say; then it is asked. */
+static void
+known_while_state_is_away(void **unused)
+{
+	struct actor before;
+
+	(void)unused;
+	stale();
+	web_open();
+	web_say(GET);
+	routed(1);
+	web_answered("HTTP/1.1 412 ", "Sandbox is not ready");
+	before = state;
+	actor_done(&state);
+	web_say(GET);
+	web_answered("HTTP/1.1 412 ", "Sandbox is not ready");
+	state = before;
+	actor_restart(&state, ROLE_STATE, "state");
+	until_healthy();
+	web_say(GET);
+	actor_refuse(&state, SERVICE_ROUTE, ERR_UNAVAILABLE, "the database does not answer");
+	web_answered("HTTP/1.1 412 ", "Sandbox is not ready");
+	web_say(GET);
+	routed(1);
+	web_answered("HTTP/1.1 412 ", "Sandbox is not ready");
+	web_say(GET);
+	web_answered("HTTP/1.1 412 ", "Sandbox is not ready");
+	nothing_asked(&state, SERVICE_ROUTE);
+	web_close();
+}
+
 static void
 refused_without_asking(void **unused)
 {
@@ -607,6 +638,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(calls),
 	    cmocka_unit_test(requests_pass),
 	    cmocka_unit_test(told_once_that_it_changed),
+	    cmocka_unit_test(known_while_state_is_away),
 	    cmocka_unit_test(refused_without_asking),
 	    cmocka_unit_test(hostile_answers),
 	    cmocka_unit_test(bodies_go_in),
