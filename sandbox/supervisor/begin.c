@@ -163,6 +163,18 @@ say_walls(struct supervisor *s)
 		    s, strstr(s->walls.text[i], "=enforced") != NULL ? "INFO" : "WARN", "wall %s", s->walls.text[i]);
 }
 
+/* Who goes out is looked at, unless the operator has said otherwise: then the sandbox says so. */
+static void
+identity_wall(struct supervisor *s)
+{
+	if (!s->boot.binaries_free)
+		wall_enforced(&s->walls, "binary_identity");
+	else
+		wall_absent(&s->walls, "binary_identity",
+		    "switched off by the operator (network_binary_identity: relaxed): every program may go where the policy lets any "
+		    "go");
+}
+
 static void
 walls_built(void *self, enum err r, struct msg *answer, const struct why *why)
 {
@@ -179,6 +191,7 @@ walls_built(void *self, enum err r, struct msg *answer, const struct why *why)
 	walls_add(&s->walls, s->boot.walls, s->boot.walls_n);
 	walls_add(&s->walls, answer->spawner_ready.walls, answer->spawner_ready.walls_n);
 	check_namespaces(s);
+	identity_wall(s);
 	say_walls(s);
 	if (walls_required(&s->walls, s->files.hard_requirement, &failed) != OK || seal(s, &failed) != OK) {
 		finish_failed(s, "WallNotEnforced", &failed);

@@ -137,7 +137,11 @@ proxy_greet(void *self, struct why *why)
 		.resolvers = way->files.resolvers,
 		.resolvers_n = way->files.resolvers_n,
 		.hosts = way->files.hosts,
-		.hosts_n = way->files.hosts_n}};
+		.hosts_n = way->files.hosts_n,
+		.upstream_proxy = s->boot.upstream_proxy,
+		.upstream_direct = s->boot.upstream_direct,
+		.upstream_login = s->boot.upstream_login,
+		.upstream_by_name = s->boot.upstream_by_name}};
 
 	(void)why;
 	lseek(way->anchors, 0, SEEK_SET); /* the one before has read it */
@@ -206,7 +210,9 @@ policyd_equip(struct supervisor *s)
 	struct msg m = {.id = POLICYD_SETUP,
 	    .fds = {way->fds[LISTENER], way->fds[NETWORK_SOCK_DIAG], way->fds[NETWORK_REFUSALS], way->connects_fd},
 	    .fds_n = 4,
-	    .policyd_setup = {.sandbox = s->boot.sandbox, .spawner = (uint32_t)s->spawner.pid}};
+	    .policyd_setup = {.sandbox = s->boot.sandbox,
+		.spawner = (uint32_t)s->spawner.pid,
+		.binaries_free = s->boot.binaries_free}};
 
 	peer_call(way->policyd.peer, &m, READY_WAIT_MS, policyd_is_set_up, s);
 	way->policyd.told = true;

@@ -8,6 +8,12 @@ const struct setting config_rows[] = {
 	config, relay_dir, 1, 1023, NULL, "directory of the relay's socket; becomes /run/openshell/relay in a box"),
     TEXT_SETTING(config, spiffe_workload_socket, 0, 1023, "",
 	"socket of the SPIFFE Workload API; its directory becomes /run/openshell/spiffe in a box; empty: none"),
+    FLAG_SETTING(
+	config, binaries_free, "false", "sandboxes are told to let every program go where a policy lets any go"),
+    TEXT_SETTING(config, upstream_proxy, 0, 300, "", "http://HOST:PORT of the proxy that TLS goes out by; empty: none"),
+    TEXT_SETTING(config, upstream_direct, 0, 2000, "", "whom it is not asked for, parted by commas"),
+    TEXT_SETTING(config, upstream_login_file, 0, 1023, "", "file of its login, USER:PASSWORD; empty: none"),
+    FLAG_SETTING(config, upstream_by_name, "false", "it is asked for names instead of addresses"),
     TEXT_SETTING(config, relay, 1, 255, "ipc:///run/openshell/relay/sandbox", "the relay's endpoint, seen from a box"),
     KEY_SETTING(config, relay_key, "CURVE public key of the relay"),
     KEY_SETTING(config, box_secret, "X25519 secret key; claims are boxed for its public half"),

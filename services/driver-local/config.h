@@ -12,6 +12,9 @@ struct config {
 	char bundle[SERVICE_PATH_BYTES]; /* absolute */
 	char relay_dir[SERVICE_PATH_BYTES];
 	char spiffe_workload_socket[SERVICE_PATH_BYTES]; /* absolute; empty: none */
+	bool binaries_free;
+	char upstream_proxy[301], upstream_direct[2001], upstream_login_file[SERVICE_PATH_BYTES]; /* empty: none */
+	bool upstream_by_name;
 	char relay[ENDPOINT_BYTES];
 	uint8_t relay_key[32];
 	struct secret box_secret;
