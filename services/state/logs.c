@@ -1,4 +1,6 @@
 /* Logs: stored lines read by their filters, and their retention in days. */
+#include <string.h>
+
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -21,15 +23,25 @@ log_line_read(const struct rows *rows, int row, struct arena *arena, struct msg_
 }
 
 static bool
-line_passes(const struct msg_logs_get *in, const struct rows *rows, int row)
+filters_pass(const struct msg_logs_get *in, const struct msg_log_line *line)
 {
 	bool source = in->sources_n == 0;
 
 	for (size_t i = 0; i < in->sources_n; i++)
-		source |= span_equal(in->sources[i], rows_span(rows, row, 2)) ||
-			  (in->sources[i].length == 0 && span_is(rows_span(rows, row, 2), "gateway"));
-	return source && rows_number(rows, row, 1) >= in->since_ms &&
-	       (in->level.length == 0 || log_rank(rows_span(rows, row, 3)) <= log_rank(in->level));
+		source |= span_equal(in->sources[i], line->source) ||
+			  (in->sources[i].length == 0 && span_is(line->source, "gateway"));
+	return source && line->time_ms >= in->since_ms &&
+	       (in->level.length == 0 || log_rank(line->level) <= log_rank(in->level));
+}
+
+/* Of a row no more is looked at than the filters want. */
+static bool
+line_passes(const struct msg_logs_get *in, const struct rows *rows, int row)
+{
+	const struct msg_log_line line = {
+	    .time_ms = rows_number(rows, row, 1), .source = rows_span(rows, row, 2), .level = rows_span(rows, row, 3)};
+
+	return filters_pass(in, &line);
 }
 
 size_t
@@ -62,8 +74,49 @@ lines_pick(const struct msg_logs_get *in, const struct rows *rows, struct arena 
 	return OK;
 }
 
+/* How many lines that were asked for have been removed: 0 where the oldest of those that are kept were not all wanted. */
+static enum err
+removed_count(
+    struct state *state, const struct msg_logs_get *in, const struct rows *kept, uint64_t *out, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	uint32_t n = (uint32_t)kept->n;
+	enum err r;
+
+	*out = 0;
+	if (in->after != 0 || n > state->config.log_rows_max || (n == in->lines && n < state->config.log_rows_max) ||
+	    (n > 0 && in->since_ms > rows_number(kept, (int)n - 1, 1)))
+		return OK;
+	args_id(&args, in->sandbox);
+	if ((r = db_run(&state->db, SQL_LOGS_REMOVED, &args, &rows, why)) == OK && rows.n == 1)
+		*out = rows_number(&rows, 0, 0);
+	return r;
+}
+
+/* In front of the others, if it passes the filters: a line of the gateway's. */
+static enum err
+removed_say(const struct msg_logs_get *in, uint64_t removed, struct arena *arena, struct msg_logs *out)
+{
+	struct msg_log_line line = {.time_ms = out->lines_n > 0 ? out->lines[0].time_ms : (uint64_t)clock_wall_ms(),
+	    .source = SPAN("gateway"),
+	    .level = SPAN("INFO"),
+	    .target = SPAN("state"),
+	    .message =
+		span_of_text(arena_format(arena, "%llu older log lines were removed", (unsigned long long)removed))};
+
+	if (removed == 0 || !filters_pass(in, &line))
+		return OK;
+	if (line.message.at == NULL)
+		return ERR_LIMIT;
+	memmove(out->lines + 1, out->lines, out->lines_n++ * sizeof(*out->lines));
+	out->lines[0] = line;
+	return OK;
+}
+
 /*
- * The newest stored lines that pass the filters; the number counts before the filters.
+ * The newest stored lines that pass the filters; the number counts before the filters. Who asks for more than there are is
+ * told in a first line how many older ones have been removed.
  *
  * in      logs_get, from api
  * out     logs, cut at the old end where they would be too long for one message
@@ -77,6 +130,7 @@ logs_get(void *self, struct msg *m, struct msg *answer, struct why *why)
 	struct args args = {0};
 	auto_rows box = {0};
 	auto_rows rows = {0};
+	uint64_t removed;
 	enum err r;
 
 	args_id(&args, in->sandbox);
@@ -86,12 +140,14 @@ logs_get(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return fail(why, ERR_NOT_FOUND, "sandbox not found");
 	args_number(&args, in->lines < state->config.log_rows_max ? in->lines : state->config.log_rows_max);
 	args_number(&args, in->after);
-	if ((r = db_run(&state->db, SQL_LOGS_GET, &args, &rows, why)) != OK)
+	if ((r = db_run(&state->db, SQL_LOGS_GET, &args, &rows, why)) != OK ||
+	    (r = removed_count(state, in, &rows, &removed, why)) != OK)
 		return r;
 	answer->id = LOGS;
 	answer->logs.total = (uint32_t)rows.n;
 	answer->logs.newest = rows.n == 0 ? in->after : rows_number(&rows, 0, 0);
-	if (lines_pick(in, &rows, m->arena, &answer->logs) != OK)
+	if (lines_pick(in, &rows, m->arena, &answer->logs) != OK ||
+	    removed_say(in, removed, m->arena, &answer->logs) != OK)
 		return fail(why, ERR_LIMIT, "the lines are too long for an answer");
 	return OK;
 }

@@ -98,16 +98,6 @@ lines_say(const struct batch *batch, struct why *why)
 	return db_run(&batch->state->db, SQL_LOGS_SAY, &args, NULL, why);
 }
 
-static enum err
-drops_count(const struct batch *batch, struct why *why)
-{
-	struct args args = {0};
-
-	args_id(&args, batch->sandbox);
-	args_number(&args, batch->dropped);
-	return batch->dropped == 0 ? OK : db_run(&batch->state->db, SQL_LOGS_DROPPED, &args, NULL, why);
-}
-
 /* What was lost before them is a line of its own. */
 static enum err
 drops_say(struct batch *batch, struct why *why)
@@ -127,7 +117,7 @@ drops_say(struct batch *batch, struct why *why)
 				     (unsigned long long)batch->dropped));
 	if ((r = lines_add(&said, why)) != OK)
 		return r;
-	return said.stored == 0 ? fail(why, ERR_NOT_FOUND, "sandbox not found") : drops_count(batch, why);
+	return said.stored == 0 ? fail(why, ERR_NOT_FOUND, "sandbox not found") : OK;
 }
 
 /* ---- numbered lines ---- */

@@ -381,6 +381,7 @@ logs_are_kept_filtered_and_followed(void **unused)
 		   close = {.id = WATCH_CLOSE, .watch_close = {18}},
 		   stray = {.id = LOGS_ADD, .logs_add = {id_new(), NULL, 0, 3}};
 	const struct msg_log_line *line;
+	char words[64];
 	struct outcome outcome;
 	struct heard *heard;
 
@@ -411,12 +412,25 @@ logs_are_kept_filtered_and_followed(void **unused)
 	assert_int_equal(outcome.msg.logs.total, 4);
 	outcome_done(&outcome);
 
+	logs(&outcome, id, 100, "");
+	snprintf(words, sizeof(words), "%u older log lines were removed", outcome.msg.logs.total + 50);
+	assert_int_equal(outcome.msg.logs.lines_n, outcome.msg.logs.total); /* none yet */
+	outcome_done(&outcome);
 	add_lines(id, 100, 0, "INFO");
 	add_lines(id, 50, 0, "ERROR");
 	logs(&outcome, id, 10000, "");
 	assert_int_equal(outcome.msg.logs.total, 100); /* log_rows_max */
-	assert_true(span_is(outcome.msg.logs.lines[0].level, "INFO"));
-	assert_true(span_is(outcome.msg.logs.lines[99].level, "ERROR"));
+	assert_int_equal(outcome.msg.logs.lines_n, 101);
+	assert_true(span_is(outcome.msg.logs.lines[0].message, words));
+	assert_true(span_is(outcome.msg.logs.lines[1].level, "INFO"));
+	assert_true(span_is(outcome.msg.logs.lines[100].level, "ERROR"));
+	outcome_done(&outcome);
+	logs(&outcome, id, 100, "WARN"); /* that line is filtered as others are */
+	assert_int_equal(outcome.msg.logs.lines_n, 50);
+	outcome_done(&outcome);
+	logs(&outcome, id, 99, "");
+	assert_int_equal(outcome.msg.logs.lines_n, 99);
+	assert_true(span_is(outcome.msg.logs.lines[0].message, "a line"));
 	outcome_done(&outcome);
 	assert_int_equal(ask_now(relay.peer, &stray), ERR_NOT_FOUND);
 	assert_null(actor_heard(&api, WATCH_LOG)); /* it was closed */
