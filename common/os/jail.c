@@ -207,26 +207,28 @@ paths_allow(struct landlock *landlock, const char *const *paths, enum landlock_a
 	return r == OK ? OK : ERR_SYSTEM;
 }
 
+/* What may be read and written, looked up while we still may walk there: a program may lie in a private directory. */
 static enum err
-files_restrict(const struct jail *jail, struct why *why)
+files_look_up(const struct jail *jail, struct landlock *out, struct why *why)
 {
 	const uint32_t net = PROMISE_INET | PROMISE_BUS | PROMISE_GIVEN;
 	uint32_t walls = LANDLOCK_ABSTRACT;
-	struct landlock landlock = {.fd = -1};
 	enum err r;
 
 	if (jail->no_landlock)
 		return OK;
 	walls |= (jail->promises & net) == 0 ? LANDLOCK_TCP : 0;
 	walls |= (jail->promises & PROMISE_KILL) == 0 ? LANDLOCK_SIGNAL : 0;
-	if ((r = landlock_begin(&landlock, walls, why)) != OK)
+	if ((r = landlock_begin(out, walls, why)) != OK ||
+	    (r = paths_allow(out, jail->read_paths, LANDLOCK_READ, why)) != OK)
 		return r;
-	if ((r = paths_allow(&landlock, jail->read_paths, LANDLOCK_READ, why)) != OK ||
-	    (r = paths_allow(&landlock, jail->write_paths, LANDLOCK_WRITE, why)) != OK) {
-		close(landlock.fd);
-		return r;
-	}
-	return landlock_end(&landlock, why);
+	return paths_allow(out, jail->write_paths, LANDLOCK_WRITE, why);
+}
+
+static enum err
+files_restrict(struct landlock *landlock, struct why *why)
+{
+	return landlock->fd < 0 ? OK : landlock_end(landlock, why);
 }
 
 /* Prove it: with no path at all not even the root directory opens. */
@@ -245,13 +247,14 @@ files_check(const struct jail *jail, struct why *why)
 static enum err
 steps(const struct jail *jail, struct why *why)
 {
+	struct landlock landlock = {.fd = -1}; /* whoever fails here ends, and it with him */
 	enum err r;
 
 	if ((r = alone(why)) != OK || (r = close_others(jail, why)) != OK || (r = jail_root(jail->root, why)) != OK ||
-	    (r = bounding_drop(jail->capabilities, why)) != OK || (r = ids_set(jail, why)) != OK ||
-	    (r = capabilities_drop(jail->capabilities, why)) != OK || (r = no_way_back(jail, why)) != OK ||
-	    (r = limits_set(jail, why)) != OK || (r = files_restrict(jail, why)) != OK ||
-	    (r = files_check(jail, why)) != OK)
+	    (r = files_look_up(jail, &landlock, why)) != OK || (r = bounding_drop(jail->capabilities, why)) != OK ||
+	    (r = ids_set(jail, why)) != OK || (r = capabilities_drop(jail->capabilities, why)) != OK ||
+	    (r = no_way_back(jail, why)) != OK || (r = limits_set(jail, why)) != OK ||
+	    (r = files_restrict(&landlock, why)) != OK || (r = files_check(jail, why)) != OK)
 		return r;
 	return promise_keep(jail->promises, why);
 }

@@ -25,10 +25,11 @@ struct jail {
 };
 
 /*
- * Enter it, in this order: close other descriptors; new root; bounding set; groups, gid, uid; prove that root cannot
- * be regained; capability sets; not dumpable; limits, no core; no_new_privs; Landlock; seccomp. One thread only may
- * exist. As an ordinary user the root is changed inside a user namespace of its own, and the ids stay. Steps that
- * cannot be enforced fail; nothing is skipped quietly. Afterwards a system call that was not promised answers EPERM.
+ * Enter it, in this order: close other descriptors; new root; look up what may be read and written (we may still walk
+ * there); bounding set; groups, gid, uid; prove that root cannot be regained; capability sets; not dumpable; limits, no
+ * core; no_new_privs; Landlock; seccomp. One thread only may exist. As an ordinary user the root is changed inside a user
+ * namespace of its own, and the ids stay. Steps that cannot be enforced fail; nothing is skipped quietly. Afterwards a
+ * system call that was not promised answers EPERM.
  *
  * So: a loop (its epoll descriptor) is made after this, what was opened before has to lie in keep_from to keep_to,
  * and what the process starts lives under the same list. A user who keeps "/" keeps a bounding set too (dropping it takes

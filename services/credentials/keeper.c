@@ -70,7 +70,7 @@ keeper_ended(void *self, uint32_t events)
 	struct credentials *credentials = self;
 
 	(void)events;
-	credentials->failed = fail(&credentials->why, ERR_UNAVAILABLE, "the keeper of fetches ended");
+	credentials->failed = fail(&credentials->why, ERR_UNAVAILABLE, "the keeper of fetches ended: the log says why");
 	loop_remove(credentials->loop, &credentials->keeper);
 	loop_stop(credentials->loop);
 }

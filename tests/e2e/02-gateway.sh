@@ -146,6 +146,18 @@ succeeds "stop" gateway stop --sandboxes
 fails_with "not where others could reach it" 1 gateway start --port "$port" --disable-tls --bind-address 0.0.0.0
 like "... says why" "$out" "without TLS would let anyone in"
 
+# ---- a clone in /root: a tree that nobody but root may walk in ----
+
+if [ "$(id -u)" = 0 ]; then
+	mkdir -m 700 "$work/closed"
+	mkdir "$work/closed/build"
+	closed=$work/closed/build/bin
+	succeeds "start from a private directory" unshare -m sh -c "mount --bind '${bin%/*}' '$work/closed/build' && exec '$closed/openshell-gateway' start --port $port --data-dir '$data'"
+	is "... each process serves" "$(gateway status -o json 2>/dev/null | jq -r '[.processes[] | select(.state != "running")] | length')" 0
+	succeeds "... a sandbox too" openshell sandbox create --name private --no-keep -- true
+	succeeds "stop" gateway stop --sandboxes
+fi
+
 # ---- the end ----
 
 succeeds "reset" gateway reset --yes
