@@ -9,7 +9,7 @@
 #define NONCE_BYTES 24
 #define KEY_BYTES   (NONCE_BYTES + 32 + 16)
 
-#define RETIRED_AT  6 /* in kind: how many of the keys, from the end, are retired master keys */
+#define RETIRED_AT 6 /* in kind: how many of the keys, from the end, are retired master keys */
 
 static const uint8_t kind[KIND_BYTES] = {'o', 's', 'r', 'i', 'n', 'g', 0, 1};
 
@@ -95,8 +95,8 @@ ring_write(const struct ring *ring, const struct secret *master, uint8_t *out)
 
 		about(i, count, ring->retired_n, bound);
 		randombytes_buf(at, NONCE_BYTES);
-		crypto_aead_xchacha20poly1305_ietf_encrypt(at + NONCE_BYTES, NULL, key_at(ring, i)->bytes, 32, bound,
-		    sizeof(bound), NULL, at, key.bytes);
+		crypto_aead_xchacha20poly1305_ietf_encrypt(
+		    at + NONCE_BYTES, NULL, key_at(ring, i)->bytes, 32, bound, sizeof(bound), NULL, at, key.bytes);
 	}
 }
 

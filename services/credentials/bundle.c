@@ -27,8 +27,8 @@ entry_of(const struct msg_bundle_item *item, struct span value)
 }
 
 static enum err
-bundle_box(const struct credentials *credentials, const struct msg_bundle *bundle, struct span router_key,
-    struct arena *arena, struct span *out, struct why *why)
+bundle_box(const struct root *root, const struct msg_bundle *bundle, struct span router_key, struct arena *arena,
+    struct span *out, struct why *why)
 {
 	auto_room struct room room = {0};
 	size_t size = bundle_clear_bytes(bundle), length = 0;
@@ -39,7 +39,7 @@ bundle_box(const struct credentials *credentials, const struct msg_bundle *bundl
 		return fail(why, ERR_LIMIT, "no room for a box of %zu bytes", size);
 	room_open(&room, size);
 	r = bundle_box_make(
-	    bundle, (const uint8_t *)router_key.at, &credentials->keys.box, room_take(&room, size), box, &length, why);
+	    bundle, (const uint8_t *)router_key.at, &root->box, room_take(&room, size), box, &length, why);
 	if (r == OK)
 		*out = span_of_bytes(box, length);
 	return r;
@@ -59,12 +59,15 @@ bundle_opened(struct credentials *credentials, struct msg *m, const struct span 
 	    .chunks = in->chunks,
 	    .entries = entries,
 	    .entries_n = in->items_n};
+	const struct root *root = claim_root(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac);
 	enum err r;
 
 	(void)reply;
+	if (root == NULL)
+		return fail(why, ERR_DENIED, NOT_VOUCHED);
 	for (size_t i = 0; i < in->items_n; i++)
 		entries[i] = entry_of(&in->items[i], values[i]);
-	if ((r = bundle_box(credentials, &bundle, in->router_key, m->arena, &answer->bundle_sealed.box, why)) == OK)
+	if ((r = bundle_box(root, &bundle, in->router_key, m->arena, &answer->bundle_sealed.box, why)) == OK)
 		answer->id = BUNDLE_SEALED;
 	return r;
 }
@@ -85,7 +88,7 @@ bundle_seal(void *self, struct msg *m, struct msg *answer, struct why *why)
 	const struct msg_bundle_seal *in = &m->bundle_seal;
 	struct wanted wanted[OPENED_MAX];
 
-	if (!claim_vouches(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac))
+	if (claim_root(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac) == NULL)
 		return fail(why, ERR_DENIED, NOT_VOUCHED);
 	for (size_t i = 0; i < in->items_n; i++)
 		wanted[i] = (struct wanted){

@@ -18,6 +18,7 @@ enum err
 claim_make(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct credentials *credentials = self;
+	const struct root *root = &credentials->keys.roots[0];
 	const struct msg_claim_make *in = &m->claim_make;
 	uint8_t *box = arena_alloc(m->arena, CLAIM_BOX_BYTES);
 	auto_secret struct secret claim;
@@ -28,14 +29,14 @@ claim_make(void *self, struct msg *m, struct msg *answer, struct why *why)
 	}
 	if (box == NULL)
 		return fail(why, ERR_LIMIT, "no room for a claim");
-	keys_claim(&credentials->keys, in->sandbox, in->epoch, &claim);
+	root_claim(root, in->sandbox, in->epoch, &claim);
 	randombytes_buf(box, crypto_box_NONCEBYTES);
 	if (crypto_box_easy(box + crypto_box_NONCEBYTES, claim.bytes, sizeof(claim.bytes), box,
-		(const uint8_t *)in->box_key.at, credentials->keys.box.bytes) != 0)
+		(const uint8_t *)in->box_key.at, root->box.bytes) != 0)
 		return fail(why, ERR_INVALID, "box_key is not an X25519 key");
 	answer->id = CLAIM_MADE;
 	answer->claim_made.claim_box = span_of_bytes(box, CLAIM_BOX_BYTES);
-	answer->claim_made.credentials_key = span_of_bytes(credentials->keys.box_public, 32);
+	answer->claim_made.credentials_key = span_of_bytes(root->box_public, 32);
 	return OK;
 }
 
@@ -52,23 +53,31 @@ claim_check(void *self, struct msg *m, struct msg *answer, struct why *why)
 	const struct credentials *credentials = self;
 	const struct msg_claim_check *in = &m->claim_check;
 
-	if (!claim_vouches(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac))
+	if (claim_root(credentials, in->sandbox, in->epoch, in->router_key, in->router_mac) == NULL)
 		return fail(why, ERR_DENIED, NOT_VOUCHED);
 	answer->id = DONE;
 	return OK;
 }
 
-bool
-claim_vouches(const struct credentials *credentials, struct id sandbox, uint32_t epoch, struct span router_key,
-    struct span router_mac)
+static bool
+root_vouches(const struct root *root, struct id sandbox, uint32_t epoch, struct span router_key, struct span router_mac)
 {
 	auto_secret struct secret claim, mac;
-	bool same;
 
-	keys_claim(&credentials->keys, sandbox, epoch, &claim);
+	root_claim(root, sandbox, epoch, &claim);
 	claim_mac(&claim, sandbox, epoch, (const uint8_t *)router_key.at, mac.bytes);
-	same = sodium_memcmp(mac.bytes, router_mac.at, sizeof(mac.bytes)) == 0;
-	if (!same)
-		log_warning("claim.refused", "sandbox=%s epoch=%u", id_text(sandbox), epoch);
-	return same;
+	return sodium_memcmp(mac.bytes, router_mac.at, sizeof(mac.bytes)) == 0;
+}
+
+const struct root *
+claim_root(const struct credentials *credentials, struct id sandbox, uint32_t epoch, struct span router_key,
+    struct span router_mac)
+{
+	const struct keys *keys = &credentials->keys;
+
+	for (size_t i = 0; i < keys->roots_n; i++)
+		if (root_vouches(&keys->roots[i], sandbox, epoch, router_key, router_mac))
+			return &keys->roots[i];
+	log_warning("claim.refused", "sandbox=%s epoch=%u", id_text(sandbox), epoch);
+	return NULL;
 }

@@ -7,6 +7,8 @@ const char *const store_words[] = {"postgres", "vault", "kubernetes", NULL};
 const struct setting credentials_settings[] = {
 	TEXT_SETTING(config, master_key_file, 1, SERVICE_PATH_BYTES - 1, NULL,
 	    "file of the master key: 32 random bytes, closed to other users"),
+	TEXT_SETTING(config, master_key_next_file, 0, SERVICE_PATH_BYTES - 1, "",
+	    "file of the master key that a rotation puts in its place; it need not be there"),
 	TEXT_SETTING(config, ring_file, 1, SERVICE_PATH_BYTES - 1, NULL,
 	    "file of the storage keys, sealed with the master key"),
 	KEY_SETTING(config, driver_key, "X25519 key of the driver: claims are boxed for it alone, whatever state says"),

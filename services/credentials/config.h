@@ -11,6 +11,7 @@ extern const char *const store_words[];
 struct config {
 	struct service_config service;
 	char master_key_file[SERVICE_PATH_BYTES];
+	char master_key_next_file[SERVICE_PATH_BYTES]; /* "": none */
 	char ring_file[SERVICE_PATH_BYTES];
 	char progress_file[SERVICE_PATH_BYTES]; /* "": none */
 	uint8_t driver_key[32];			/* X25519: the one that claims are boxed for */

@@ -29,8 +29,9 @@ struct credentials {
 
 extern const struct route credentials_routes[]; /* routes.c */
 
-/* claim.c: does the claim of this start vouch for that router's key? In constant time; a refusal is logged. */
-bool claim_vouches(const struct credentials *credentials, struct id sandbox, uint32_t epoch, struct span router_key,
-    struct span router_mac);
+/* claim.c: which master key's claim of this start vouches for that router's key? In constant time; NULL: none, which is
+ * logged. */
+const struct root *claim_root(const struct credentials *credentials, struct id sandbox, uint32_t epoch,
+    struct span router_key, struct span router_mac);
 
 #endif

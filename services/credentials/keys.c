@@ -3,7 +3,6 @@
 
 #include <sodium.h>
 
-#include "common/seal/key_file.h"
 #include "common/seal/master.h"
 
 /* Refused by a small RLIMIT_MEMLOCK: swap then may see it; a core image never does. */
@@ -13,36 +12,36 @@ keys_lock(struct keys *keys)
 	(void)!sodium_mlock(keys, sizeof(*keys));
 }
 
-static enum err
-ring_load(struct keys *keys, const char *path, struct why *why)
+static void
+root_set(struct keys *keys, const struct secret *master)
 {
-	uint8_t bytes[RING_BYTES_MAX];
-	size_t length;
-	enum err r;
+	struct root *root = &keys->roots[keys->roots_n++];
 
-	if ((r = key_file_read(path, 1, sizeof(bytes), bytes, &length, why)) != OK)
-		return because(why, r, "ring_file");
-	if ((r = ring_read(span_of_bytes(bytes, length), &keys->master, &keys->ring, why)) != OK)
-		return because(why, r, "ring_file %s", path);
-	return OK;
+	root->master = *master;
+	root_derive(root);
 }
 
 enum err
-keys_load(struct keys *keys, const char *master_path, const char *ring_path, struct why *why)
+keys_load(struct keys *keys, const struct ring_files *files, struct why *why)
 {
+	auto_secret struct secret master = {0};
+	bool is_next;
 	enum err r;
 
 	keys_lock(keys);
-	if ((r = key_file_secret(master_path, &keys->master, why)) != OK)
-		return because(why, r, "master_key_file");
-	keys_derive(keys);
-	return ring_load(keys, ring_path, why);
+	if ((r = ring_file_read(files, &master, &is_next, &keys->ring, why)) != OK)
+		return r;
+	keys->roots_n = 0;
+	root_set(keys, &master);
+	for (size_t i = 0; i < keys->ring.retired_n; i++)
+		root_set(keys, &keys->ring.retired[i]);
+	return OK;
 }
 
 void
-keys_derive(struct keys *keys)
+root_derive(struct root *root)
 {
-	master_box(&keys->master, &keys->box, keys->box_public);
+	master_box(&root->master, &root->box, root->box_public);
 }
 
 void
@@ -63,12 +62,12 @@ hash_start(crypto_generichash_state *state, struct id sandbox, uint32_t epoch)
 }
 
 void
-keys_claim(const struct keys *keys, struct id sandbox, uint32_t epoch, struct secret *out)
+root_claim(const struct root *root, struct id sandbox, uint32_t epoch, struct secret *out)
 {
 	static const char label[] = "claim";
 	crypto_generichash_state state;
 
-	crypto_generichash_init(&state, keys->master.bytes, sizeof(keys->master.bytes), sizeof(out->bytes));
+	crypto_generichash_init(&state, root->master.bytes, sizeof(root->master.bytes), sizeof(out->bytes));
 	crypto_generichash_update(&state, (const uint8_t *)label, sizeof(label) - 1);
 	hash_start(&state, sandbox, epoch);
 	crypto_generichash_final(&state, out->bytes, sizeof(out->bytes));

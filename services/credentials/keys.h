@@ -1,4 +1,4 @@
-/* Keys: the master key, what is derived from it, and the storage keys. Apart, so that nothing else sees the master key. */
+/* Keys: the master keys, what is derived from them, and the storage keys. Apart, so that nothing else sees a master key. */
 #ifndef CREDENTIALS_KEYS_H
 #define CREDENTIALS_KEYS_H
 
@@ -7,33 +7,41 @@
 #include "common/base/err.h"
 #include "common/base/id.h"
 #include "common/base/secret.h"
-#include "common/seal/ring.h"
+#include "common/seal/ring_file.h"
 
-/* Held locked in memory where the system allows it; wiped by keys_done. */
-struct keys {
+/* A master key and what is derived from it. */
+struct root {
 	struct secret master;
 	struct secret box; /* X25519, derived: the same after each start */
 	uint8_t box_public[32];
+};
+
+#define ROOTS_MAX (1 + RING_RETIRED_MAX)
+
+/* Held locked in memory where the system allows it; wiped by keys_done. */
+struct keys {
+	struct root
+	    roots[ROOTS_MAX]; /* the one in force, then retired ones, newest first: claims may still be of those */
+	size_t roots_n;
 	struct ring ring; /* storage keys, newest first */
 };
 
 /*
- * Read the master key (32 bytes) and the ring of storage keys that is sealed with it (common/seal/ring.h), both made by the
+ * Read the master key (32 bytes) and the ring of storage keys that is sealed with it (common/seal/ring_file.h), made by the
  * gateway and readable by their owner alone.
  *
- * errors  ERR_NOT_FOUND, ERR_SYSTEM one cannot be read; ERR_INVALID another size, not a regular file, or others may read
- *         it; ERR_SYNTAX, ERR_DENIED the ring is none, or of another master key
+ * errors  as ring_file_read
  */
-enum err keys_load(struct keys *keys, const char *master_path, const char *ring_path, struct why *why) must_check;
+enum err keys_load(struct keys *keys, const struct ring_files *files, struct why *why) must_check;
 
 /* Derive the box key from the master key that is in place. */
-void keys_derive(struct keys *keys);
+void root_derive(struct root *root);
 
 void keys_done(struct keys *keys);
 
 /* The claim of one start of a sandbox: BLAKE2b keyed with the master key, over "claim", sandbox, epoch
  * (big-endian). */
-void keys_claim(const struct keys *keys, struct id sandbox, uint32_t epoch, struct secret *out);
+void root_claim(const struct root *root, struct id sandbox, uint32_t epoch, struct secret *out);
 
 /* What a router proves its key with: BLAKE2b keyed with the claim, over sandbox, epoch (big-endian), router
  * key. */

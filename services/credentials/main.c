@@ -56,6 +56,7 @@ static enum err
 serve(struct credentials *credentials, struct why *why)
 {
 	const struct config *config = credentials->config;
+	const struct ring_files files = {config->master_key_file, config->master_key_next_file, config->ring_file};
 	struct loop *loop = credentials->loop;
 	enum err r;
 
@@ -63,8 +64,8 @@ serve(struct credentials *credentials, struct why *why)
 	retained_init(credentials);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
-	    (r = keys_load(&credentials->keys, config->master_key_file, config->ring_file, why)) == OK &&
-	    (r = progress_open(credentials, why)) == OK && (r = keeper_start(credentials, why)) == OK &&
+	    (r = keys_load(&credentials->keys, &files, why)) == OK && (r = progress_open(credentials, why)) == OK &&
+	    (r = keeper_start(credentials, why)) == OK &&
 	    (r = service_jail(&credentials_jail, &config->service, why)) == OK &&
 	    (r = keeper_watch(credentials, why)) == OK && (r = join(credentials, why)) == OK &&
 	    (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)

@@ -13,16 +13,25 @@
 
 /* ---- secrets_store ---- */
 
+/* Who sealed it may have learnt our key before the master key was replaced. */
+static enum err
+box_open(const struct keys *keys, struct span box, uint8_t *room, struct sealed *out, struct why *why)
+{
+	enum err r = ERR_DENIED;
+
+	for (size_t i = 0; i < keys->roots_n && r == ERR_DENIED; i++)
+		r = sealed_open(box, keys->roots[i].box_public, keys->roots[i].box.bytes, room, out, why);
+	return r;
+}
+
 static enum err
 secret_open(const struct credentials *credentials, struct id provider, const struct msg_sealed_secret *secret,
     struct room *room, struct kept *out, struct why *why)
 {
-	const struct keys *keys = &credentials->keys;
 	struct sealed sealed;
 	enum err r;
 
-	if ((r = sealed_open(secret->box, keys->box_public, keys->box.bytes, room_take(room, secret->box.length),
-		 &sealed, why)) != OK)
+	if ((r = box_open(&credentials->keys, secret->box, room_take(room, secret->box.length), &sealed, why)) != OK)
 		return r;
 	if (!id_equal(sealed.provider, provider) || !span_equal(sealed.key, secret->key))
 		return fail(why, ERR_DENIED, "it was sealed for another provider or key");

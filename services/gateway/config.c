@@ -38,6 +38,9 @@ const struct setting config_settings[] = {
     ROW(master_key_file, SETTING_TEXT, 0, 511, "", "master-key-file", "OPENSHELL_MASTER_KEY_FILE",
 	"The master key of stored secrets: 32 random bytes, closed to other users. Default: made at the first start, "
 	"keys/credentials.master in the data directory."),
+    ROW(master_key_next_file, SETTING_TEXT, 0, 511, "", "master-key-next-file", "OPENSHELL_MASTER_KEY_NEXT_FILE",
+	"With master_key_file: the master key that rotate-key puts in its place. Whichever of the two opens the storage keys "
+	"counts."),
     {"secret_store", SETTING_WORD, SETTING_FIELD(config, secret_store), 0, 0, "postgres",
 	"Where the values of stored secrets are kept: sealed in the database, in HashiCorp Vault (KV version 2), or in "
 	"Kubernetes Secrets.",
@@ -235,7 +238,8 @@ paths_absolute(struct config *config, struct why *why)
 	} paths[] = {{config->data_dir, "data_dir"}, {config->tls_dir, "tls_dir"}, {config->tls_cert, "tls_cert"},
 	    {config->tls_key, "tls_key"}, {config->tls_client_ca, "tls_client_ca"}, {config->client_dir, "client_dir"},
 	    {config->libexec_dir, "libexec_dir"}, {config->bundle, "bundle"}, {config->postgres_dir, "postgres_dir"},
-	    {config->master_key_file, "master_key_file"}, {config->secret_store_token_file, "secret_store_token_file"},
+	    {config->master_key_file, "master_key_file"}, {config->master_key_next_file, "master_key_next_file"},
+	    {config->secret_store_token_file, "secret_store_token_file"},
 	    {config->authorities_file, "authorities_file"}, {config->spiffe_workload_socket, "spiffe_workload_socket"}};
 	char before[CONFIG_PATH_BYTES], here[PATH_MAX];
 

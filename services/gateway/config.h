@@ -31,7 +31,8 @@ struct config {
 	char secret_store_address[CONFIG_PATH_BYTES], secret_store_mount[128], secret_store_namespace[64],
 	    secret_store_auth[32], secret_store_auth_mount[128], secret_store_role[128],
 	    secret_store_token_file[CONFIG_PATH_BYTES], authorities_file[CONFIG_PATH_BYTES];
-	char master_key_file[CONFIG_PATH_BYTES]; /* "": made at the first start, in DATA/keys */
+	char master_key_file[CONFIG_PATH_BYTES];      /* "": made at the first start, in DATA/keys */
+	char master_key_next_file[CONFIG_PATH_BYTES]; /* "": none */
 	struct setting_texts drivers;
 	enum log_level log_level;
 	char libexec_dir[CONFIG_PATH_BYTES];

@@ -1,15 +1,19 @@
 /* Keys: files of 32 bytes, the ring of storage keys, and X25519 pairs. */
 #include "services/gateway/keys.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/os/file.h"
 #include "common/seal/key_file.h"
 #include "common/seal/master.h"
+#include "common/seal/ring_file.h"
 #include "services/gateway/file.h"
+#include "services/gateway/progress.h"
 #include "services/gateway/ssl.h"
 
 static void
@@ -47,6 +51,22 @@ keys_master_path(const struct config *config, char to[PATH_BYTES])
 	if (config->master_key_file[0] == '\0')
 		return key_path_into(config, "credentials.master", to);
 	snprintf(to, PATH_BYTES, "%s", config->master_key_file);
+	return to;
+}
+
+/* Is the master key the configuration's, which is never written by us? */
+static bool
+master_given(const struct config *config)
+{
+	return config->master_key_file[0] != '\0';
+}
+
+const char *
+keys_next_path(const struct config *config, char to[PATH_BYTES])
+{
+	if (!master_given(config))
+		return key_path_into(config, "credentials.master.next", to);
+	snprintf(to, PATH_BYTES, "%s", config->master_key_next_file);
 	return to;
 }
 
@@ -94,26 +114,75 @@ keys_ring_save(const struct config *config, const struct secret *master, const s
 	char path[PATH_BYTES];
 
 	ring_write(ring, master, bytes);
-	return file_replace(
-	    keys_ring_path(config, path), 0400, span_of_bytes(bytes, RING_BYTES(ring->count)), true, why);
+	return file_replace(keys_ring_path(config, path), 0400,
+	    span_of_bytes(bytes, RING_BYTES(ring->count + ring->retired_n)), true, why);
 }
 
 enum err
 keys_ring_load(const struct config *config, struct secret *master, struct ring *ring, struct why *why)
 {
-	uint8_t bytes[RING_BYTES_MAX];
-	char path[PATH_BYTES];
-	size_t length;
+	char paths[3][PATH_BYTES];
+	const struct ring_files files = {
+	    keys_master_path(config, paths[0]), keys_next_path(config, paths[1]), keys_ring_path(config, paths[2])};
+	bool is_next;
 	enum err r;
 
 	if (sodium_init() < 0)
 		return fail(why, ERR_SYSTEM, "libsodium cannot start");
 	if ((r = master_load(config, master, why)) != OK ||
-	    (r = key_file_read(keys_ring_path(config, path), 1, sizeof(bytes), bytes, &length, why)) != OK)
+	    (r = ring_file_read(&files, master, &is_next, ring, why)) != OK)
 		return r;
-	if ((r = ring_read(span_of_bytes(bytes, length), master, ring, why)) != OK)
-		return because(why, r, "the storage keys %s", path);
+	return is_next ? keys_next_settle(config, master, why) : OK;
+}
+
+enum err
+keys_next_master(const struct config *config, const struct secret *master, struct secret *out, struct why *why)
+{
+	char path[PATH_BYTES];
+	enum err r;
+
+	keys_next_path(config, path);
+	if (!master_given(config)) { /* one that is there already was never used: it would have opened the ring */
+		random_bytes(out->bytes, sizeof(out->bytes));
+		return file_replace(path, 0600, span_of_bytes(out->bytes, sizeof(out->bytes)), true, why);
+	}
+	if (path[0] == '\0')
+		return fail(why, ERR_NOT_FOUND, "no master_key_next_file is configured");
+	if ((r = key_file_secret(path, out, why)) != OK)
+		return r == ERR_NOT_FOUND ? because(why, ERR_INVALID, "master_key_next_file")
+					  : because(why, r, "master_key_next_file");
+	return sodium_memcmp(out->bytes, master->bytes, sizeof(out->bytes)) == 0
+		   ? fail(why, ERR_NOT_FOUND, "the next master key is in place")
+		   : OK;
+}
+
+enum err
+keys_next_settle(const struct config *config, const struct secret *master, struct why *why)
+{
+	char path[PATH_BYTES];
+	enum err r;
+
+	if (master_given(config))
+		return OK;
+	if ((r = file_replace(keys_master_path(config, path), 0600, span_of_bytes(master->bytes, sizeof(master->bytes)),
+		 true, why)) != OK)
+		return r;
+	if (unlink(keys_next_path(config, path)) < 0 && errno != ENOENT)
+		return fail_errno(why, ERR_SYSTEM, "unlink %s", path);
 	return OK;
+}
+
+/* No sandbox's claim is of a master key before this one, and nobody else has learnt its keys yet: they are forgotten. */
+static enum err
+retired_release(const struct config *config, const struct secret *master, struct ring *ring, struct why *why)
+{
+	struct rotation now;
+
+	if (ring->retired_n == 0 || rotation_look(config, &now, NULL) != OK || now.claims > 0 ||
+	    memcmp(now.newest, ring->keys[0].name, sizeof(now.newest)) != 0)
+		return OK;
+	ring_release(ring);
+	return keys_ring_save(config, master, ring, why);
 }
 
 /* The first storage key is made with the master key; and the pair that secrets are sealed for is derived from that. */
@@ -124,6 +193,8 @@ master_prepare(struct keys *keys, const struct config *config, struct why *why)
 	auto_secret struct secret box;
 	enum err r = keys_ring_load(config, &keys->master, &ring, why);
 
+	if (r == OK)
+		r = retired_release(config, &keys->master, &ring, why);
 	if (r == ERR_NOT_FOUND && !file_exists(key_path(config, "credentials.ring")) &&
 	    (r = master_load(config, &keys->master, why)) == OK && (r = ring_add(&ring, why)) == OK)
 		r = keys_ring_save(config, &keys->master, &ring, why);

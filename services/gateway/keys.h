@@ -32,13 +32,31 @@ enum err keys_load(struct keys *keys, const struct config *config, struct why *w
 
 void keys_wipe(struct keys *keys);
 
-/* Where the master key and the ring of storage keys are. */
+/* Where the master key, the one that a rotation puts in its place ("": none is configured), and the ring of storage keys are. */
 const char *keys_master_path(const struct config *config, char to[PATH_BYTES]);
+const char *keys_next_path(const struct config *config, char to[PATH_BYTES]);
 const char *keys_ring_path(const struct config *config, char to[PATH_BYTES]);
 
-/* Read both; they are the caller's to wipe. ERR_NOT_FOUND there is no ring yet; otherwise as keys_load. */
+/*
+ * Read both; they are the caller's to wipe. A rotation of our own master key that was interrupted once the ring was sealed with
+ * the next one is finished: the next one takes the other's place.
+ *
+ * errors  ERR_NOT_FOUND there is no ring yet; otherwise as keys_load
+ */
 enum err keys_ring_load(
     const struct config *config, struct secret *master, struct ring *ring, struct why *why) must_check;
+
+/*
+ * The master key that is to take the place of this one: made in DATA/keys, or the configured one.
+ *
+ * out     OK: the caller's to wipe
+ * errors  ERR_NOT_FOUND master_key_file is configured and no next one, or that one is in place already; as key_file_secret
+ */
+enum err keys_next_master(
+    const struct config *config, const struct secret *master, struct secret *out, struct why *why) must_check;
+
+/* The ring is sealed with the next master key: one of our own goes to the place of the one before. */
+enum err keys_next_settle(const struct config *config, const struct secret *master, struct why *why) must_check;
 
 /* Replace the ring at once and for good: whoever reads it sees the old one or the new one. */
 enum err keys_ring_save(

@@ -1,4 +1,4 @@
-/* Rotation: the ring gets a key, credentials starts again with it, state has its records sealed anew, the ring is trimmed. */
+/* Rotation: the ring gets a key and, where it is ours or a next one is given, another master key, credentials starts again with it, state has its records sealed anew, the ring is trimmed. */
 #include "services/gateway/rotate.h"
 
 #include <errno.h>
@@ -17,53 +17,11 @@
 #include "services/gateway/file.h"
 #include "services/gateway/keys.h"
 #include "services/gateway/lock.h"
+#include "services/gateway/progress.h"
 
 #define LOOK_EVERY_MS 100
 #define POKE_EVERY_MS 10000 /* a gateway that was just starting did not heed the signal */
 #define QUIET_MS      2000  /* longer than a write that was under way takes, so that none comes after the last look */
-
-static const char *const progress_name = "keys/rotation";
-
-/* "key=" at the beginning of what is left, and its value. */
-static bool
-word_take(struct span *rest, const char *key, struct span *value)
-{
-	struct span word = span_cut(rest, ' ');
-
-	if (!span_starts(word, span_of_text(key)))
-		return false;
-	*value = span_tail(word, strlen(key));
-	return true;
-}
-
-enum err
-rotation_parse(struct span line, struct rotation *out, struct why *why)
-{
-	struct span rest = span_cut(&line, '\n'), newest, old, quiet;
-	struct rotation rotation;
-	enum err r;
-
-	if (!word_take(&rest, "newest=", &newest) || !word_take(&rest, "old=", &old) ||
-	    !word_take(&rest, "quiet_ms=", &quiet) || !hex_read(newest, rotation.newest, sizeof(rotation.newest)))
-		return fail(why, ERR_SYNTAX, "not the progress of a rotation");
-	if ((r = number_parse(old, 0, UINT64_MAX, &rotation.old, why)) != OK ||
-	    (r = number_parse(quiet, 0, UINT64_MAX, &rotation.quiet_ms, why)) != OK)
-		return fail(why, ERR_SYNTAX, "not the progress of a rotation");
-	*out = rotation;
-	return OK;
-}
-
-static enum err
-look(const struct config *config, struct rotation *out, struct why *why)
-{
-	char line[128];
-	size_t length;
-	enum err r;
-
-	if ((r = file_read(data_path(config, progress_name), line, sizeof(line), &length, why)) != OK)
-		return r;
-	return rotation_parse(span_of_bytes(line, length), out, why);
-}
 
 /* credentials starts again and reads the ring. */
 static enum err
@@ -98,7 +56,8 @@ wait_quiet(const struct config *config, const uint8_t newest[8], struct why *why
 	enum err r;
 
 	for (;;) {
-		bool seen = look(config, &now, NULL) == OK && memcmp(now.newest, newest, sizeof(now.newest)) == 0;
+		bool seen =
+		    rotation_look(config, &now, NULL) == OK && memcmp(now.newest, newest, sizeof(now.newest)) == 0;
 
 		if (seen)
 			shown(&last, now.old);
@@ -113,43 +72,71 @@ wait_quiet(const struct config *config, const uint8_t newest[8], struct why *why
 	}
 }
 
+/* The next master key, where there is one: what was sealed or claimed with this one stays good until nobody needs it. */
 static enum err
-key_add(const struct config *config, const struct secret *master, struct ring *ring, struct why *why)
+master_replace(const struct config *config, struct secret *master, struct ring *ring, bool *replaced, struct why *why)
 {
+	auto_secret struct secret next = {0};
+	enum err r = keys_next_master(config, master, &next, why);
+
+	*replaced = false;
+	if (r == ERR_NOT_FOUND)
+		return OK;
+	if (r != OK || (r = ring_retire(ring, master, why)) != OK)
+		return r;
+	*master = next;
+	*replaced = true;
+	return OK;
+}
+
+/* One file, replaced at once, holds the new storage key and says which master key counts. */
+static enum err
+key_add(const struct config *config, struct secret *master, struct ring *ring, struct why *why)
+{
+	bool replaced;
 	enum err r;
 
 	if (ring->count > 1) {
 		printf("Going on with a rotation that was interrupted.\n");
 		return OK;
 	}
-	if ((r = ring_add(ring, why)) != OK)
+	if ((r = ring_add(ring, why)) != OK || (r = master_replace(config, master, ring, &replaced, why)) != OK ||
+	    (r = keys_ring_save(config, master, ring, why)) != OK)
 		return r;
-	return keys_ring_save(config, master, ring, why);
-}
-
-/* What an earlier credentials wrote must not count. */
-static enum err
-progress_forget(const struct config *config, struct why *why)
-{
-	if (truncate(data_path(config, progress_name), 0) < 0 && errno != ENOENT)
-		return fail_errno(why, ERR_SYSTEM, "%s", data_path(config, progress_name));
-	return OK;
+	return replaced ? keys_next_settle(config, master, why) : OK;
 }
 
 static enum err
-ring_rotate(const struct config *config, struct why *why)
+ring_rotate(const struct config *config, struct ring *ring, struct why *why)
 {
 	auto_secret struct secret master = {0};
-	auto_ring struct ring ring = {0};
 	enum err r;
 
-	if ((r = keys_ring_load(config, &master, &ring, why)) != OK || (r = progress_forget(config, why)) != OK ||
-	    (r = key_add(config, &master, &ring, why)) != OK || (r = wait_quiet(config, ring.keys[0].name, why)) != OK)
+	if ((r = keys_ring_load(config, &master, ring, why)) != OK || (r = rotation_forget(config, why)) != OK ||
+	    (r = key_add(config, &master, ring, why)) != OK || (r = wait_quiet(config, ring->keys[0].name, why)) != OK)
 		return r;
-	ring_trim(&ring);
-	if ((r = keys_ring_save(config, &master, &ring, why)) != OK)
+	ring_trim(ring);
+	if ((r = keys_ring_save(config, &master, ring, why)) != OK)
 		return r;
 	return poke(config, why); /* so that the older keys leave its memory, too */
+}
+
+static void
+done_say(const struct config *config, const struct ring *ring)
+{
+	printf("All stored secrets are sealed under a new storage key; the one before is gone.\n");
+	if (ring->retired_n > 0)
+		printf(
+		    "The master key is a new one. %s kept, sealed, for the sandboxes that started with %s, and forgotten when\n"
+		    "the gateway starts without such sandboxes. Back up the new one: the backup of the old one opens nothing\n"
+		    "that is stored from here on.\n",
+		    ring->retired_n == 1 ? "The one before is" : "Those before are",
+		    ring->retired_n == 1 ? "it" : "them");
+	if (config->master_key_file[0] != '\0' && config->master_key_next_file[0] == '\0')
+		printf("The master key is yours and has stayed: to replace it, set master_key_next_file.\n");
+	if (config->master_key_next_file[0] != '\0')
+		printf("%s is the master key now: name it in master_key_file, and take master_key_next_file out.\n",
+		    config->master_key_next_file);
 }
 
 /* The ring is replaced by a file of whoever runs this, which the gateway is to read: root's would shut out a user's gateway. */
@@ -170,6 +157,7 @@ owner_check(int keys, struct why *why)
 enum err
 rotate_run(const struct config *config, struct why *why)
 {
+	auto_ring struct ring ring = {0};
 	auto_fd int lock = -1;
 	pid_t pid;
 	enum err r;
@@ -186,7 +174,7 @@ rotate_run(const struct config *config, struct why *why)
 		return r;
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
 		return fail(why, ERR_BUSY, "another rotate-key is running");
-	if ((r = ring_rotate(config, why)) == OK)
-		printf("All stored secrets are sealed under a new storage key; the one before is gone.\n");
+	if ((r = ring_rotate(config, &ring, why)) == OK)
+		done_say(config, &ring);
 	return r;
 }

@@ -126,6 +126,7 @@ credentials_yaml(const struct service_source *source, struct text *out)
 
 	add_peer(out, "state", "state", &source->keys->state, "", "/state/bus");
 	add_text(out, "master_key_file", keys_master_path(source->config, path));
+	add_text(out, "master_key_next_file", keys_next_path(source->config, path));
 	add_text(out, "ring_file", keys_ring_path(source->config, path));
 	add_text(out, "progress_file", data_path(source->config, "keys/rotation"));
 	add_key(out, "driver_key", source->keys->driver_box.key);

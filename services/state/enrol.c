@@ -22,7 +22,7 @@ struct ticketing {
 	struct reply reply;
 	struct id sandbox;
 	uint32_t epoch;
-	uint8_t hash[32];
+	uint8_t hash[32], credentials_key[32];
 };
 
 static enum err
@@ -36,6 +36,7 @@ ticket_store(void *arg, struct why *why)
 	args_id(&args, t->sandbox);
 	args_number(&args, t->epoch);
 	args_bytes(&args, span_of_bytes(t->hash, sizeof(t->hash)));
+	args_bytes(&args, span_of_bytes(t->credentials_key, sizeof(t->credentials_key)));
 	if ((r = db_run(&t->state->db, SQL_TICKET_SAVE, &args, &rows, why)) != OK)
 		return r;
 	if (rows.touched == 0)
@@ -76,6 +77,7 @@ claim_came(void *self, enum err r, struct msg *claim, const struct why *because_
 		answer.ticket_given.token = span_of_bytes(token.bytes, sizeof(token.bytes));
 		answer.ticket_given.claim_box = claim->claim_made.claim_box;
 		answer.ticket_given.credentials_key = claim->claim_made.credentials_key;
+		memcpy(t->credentials_key, claim->claim_made.credentials_key.at, sizeof(t->credentials_key));
 		r = db_transaction(&t->state->db, LAZY, ticket_store, t, &why);
 	}
 	if (r == OK)

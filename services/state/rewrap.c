@@ -129,16 +129,34 @@ rewrap_kick(struct state *state)
 		loop_timer_set(state->loop, &state->rewrapping, 0, next, state);
 }
 
-/* The first fingerprint that was ever told is the one that counts. */
+/* Was it the master key before this one that is remembered? Only who has both can say that one took the other's place. */
 static enum err
-fingerprint(struct state *state, struct span told, struct arena *arena, struct span *kept, struct why *why)
+fingerprint_next(struct state *state, const struct msg_keys_have *in, struct why *why)
+{
+	enum err r = OK;
+
+	for (size_t i = 1; i < in->roots_n && r == OK; i++) {
+		struct args args = {0};
+
+		args_bytes(&args, in->fingerprint);
+		args_bytes(&args, in->roots[i].fingerprint);
+		r = db_run(&state->db, SQL_FINGERPRINT_NEXT, &args, NULL, why);
+	}
+	return r;
+}
+
+/* The first fingerprint that was ever told is the one that counts, until credentials has replaced its master key. */
+static enum err
+fingerprint(
+    struct state *state, const struct msg_keys_have *in, struct arena *arena, struct span *kept, struct why *why)
 {
 	struct args args = {0};
 	auto_rows rows = {0};
 	enum err r;
 
-	args_bytes(&args, told);
+	args_bytes(&args, in->fingerprint);
 	if ((r = db_run(&state->db, SQL_FINGERPRINT_KEEP, &args, NULL, why)) != OK ||
+	    (r = fingerprint_next(state, in, why)) != OK ||
 	    (r = db_run(&state->db, SQL_FINGERPRINT, NULL, &rows, why)) != OK)
 		return r;
 	return rows.n == 1 ? arena_span(arena, rows_span(&rows, 0, 0), kept) : OK;
@@ -180,6 +198,24 @@ drops_add(struct state *state, struct arena *arena, struct msg_keys_used *out, s
 	return r;
 }
 
+/* How many starts count whose claims are of a master key that was replaced. */
+static enum err
+claims_old(struct state *state, const struct msg_keys_have *in, struct span kept, uint64_t *out, struct why *why)
+{
+	struct args oldest = {0}, newest = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	if (in->roots_n == 0 || !span_equal(kept, in->fingerprint))
+		return OK; /* an older release, or with the wrong keys: what it has is not what claims are of */
+	args_bytes(&oldest, in->roots[in->roots_n - 1].credentials_key);
+	args_bytes(&newest, in->roots[0].credentials_key);
+	if ((r = db_run(&state->db, SQL_CLAIMS_NAME, &oldest, NULL, why)) == OK &&
+	    (r = db_run(&state->db, SQL_CLAIMS_OLD, &newest, &rows, why)) == OK)
+		*out = rows_number(&rows, 0, 0);
+	return r;
+}
+
 /*
  * Which storage keys there are: what lies under the older ones is sealed again from here on.
  *
@@ -199,7 +235,8 @@ keys_have(void *self, struct msg *m, struct msg *answer, struct why *why)
 	memcpy(state->newest_key, in->newest.at, sizeof(state->newest_key));
 	state->newest_known =
 	    true; /* from here on nothing is kept under another: what is counted below is all there is */
-	if ((r = fingerprint(state, in->fingerprint, m->arena, &answer->keys_used.fingerprint, why)) != OK ||
+	if ((r = fingerprint(state, in, m->arena, &answer->keys_used.fingerprint, why)) != OK ||
+	    (r = claims_old(state, in, answer->keys_used.fingerprint, &answer->keys_used.claims, why)) != OK ||
 	    (r = db_run(&state->db, SQL_KEYS_USED, NULL, &rows, why)) != OK)
 		return r;
 	state->older_keys_n = 0;

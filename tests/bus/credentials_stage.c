@@ -33,7 +33,7 @@ stage_ring_save(void)
 {
 	uint8_t bytes[RING_BYTES_MAX];
 
-	ring_write(&stage.keys.ring, &stage.keys.master, bytes);
+	ring_write(&stage.keys.ring, &stage.keys.roots[0].master, bytes);
 	stage_file("ring", bytes, RING_BYTES(stage.keys.ring.count), 0400);
 }
 
@@ -143,10 +143,10 @@ stage_setup(void **unused)
 	daemon_keys(&stage.daemon);
 	if (sodium_is_zero(stage.driver_key, sizeof(stage.driver_key)))
 		randombytes_buf(stage.driver_key, sizeof(stage.driver_key));
-	randombytes_buf(stage.keys.master.bytes, sizeof(stage.keys.master.bytes));
-	keys_derive(&stage.keys);
+	randombytes_buf(stage.keys.roots[0].master.bytes, sizeof(stage.keys.roots[0].master.bytes));
+	root_derive(&stage.keys.roots[0]);
 	assert_int_equal(ring_add(&stage.keys.ring, &why), OK);
-	stage_file("master.key", stage.keys.master.bytes, 32, 0600);
+	stage_file("master.key", stage.keys.roots[0].master.bytes, 32, 0600);
 	stage_ring_save();
 	actor_init(&stage.state, stage.loop, ROLE_STATE, "state");
 	actor_join(&stage.state, ROLE_CREDENTIALS, "credentials", stage.daemon.key);

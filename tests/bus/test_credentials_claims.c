@@ -26,10 +26,10 @@ claim_of(uint32_t epoch, struct secret *claim)
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, OK);
 	assert_int_equal(outcome.msg.id, CLAIM_MADE);
-	assert_memory_equal(outcome.msg.claim_made.credentials_key.at, stage.keys.box_public, 32);
+	assert_memory_equal(outcome.msg.claim_made.credentials_key.at, stage.keys.roots[0].box_public, 32);
 	box = (const uint8_t *)outcome.msg.claim_made.claim_box.at;
 	assert_int_equal(
-	    crypto_box_open_easy(claim->bytes, box + 24, 48, box, stage.keys.box_public, box_secret.bytes), 0);
+	    crypto_box_open_easy(claim->bytes, box + 24, 48, box, stage.keys.roots[0].box_public, box_secret.bytes), 0);
 	outcome_done(&outcome);
 }
 
@@ -40,7 +40,7 @@ a_claim_opens_with_the_drivers_key(void **unused)
 
 	(void)unused;
 	claim_of(7, &claim);
-	keys_claim(&stage.keys, sandbox, 7, &want);
+	root_claim(&stage.keys.roots[0], sandbox, 7, &want);
 	assert_memory_equal(claim.bytes, want.bytes, 32);
 	claim_of(7, &again); /* nothing is stored, and the same comes out */
 	assert_memory_equal(claim.bytes, again.bytes, 32);
@@ -176,7 +176,7 @@ a_wrong_master_key_stops_the_start(void **unused)
 		assert_non_null(strstr(stage.daemon.words, cases[i].words));
 		stage_wait_failed();
 	}
-	stage_file("master.key", stage.keys.master.bytes, 32, 0600);
+	stage_file("master.key", stage.keys.roots[0].master.bytes, 32, 0600);
 	stage_start_well();
 }
 

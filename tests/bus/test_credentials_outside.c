@@ -110,7 +110,7 @@ store(const char *const *values, size_t n, struct id attempt, struct outcome *ou
 
 	for (size_t i = 0; i < n; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "KEY_%zu", i);
-		assert_int_equal(sealed_make(stage.keys.box_public, provider, span_of_text(keys[i]),
+		assert_int_equal(sealed_make(stage.keys.roots[0].box_public, provider, span_of_text(keys[i]),
 				     span_of_text(values[i]), boxes[i], &why),
 		    OK);
 		secrets[i] = (struct msg_sealed_secret){
@@ -136,7 +136,7 @@ bundled(const struct msg_secret_record *records, size_t n, const char *const *va
 	struct why why;
 	enum err r;
 
-	keys_claim(&stage.keys, sandbox, 1, &claim);
+	root_claim(&stage.keys.roots[0], sandbox, 1, &claim);
 	claim_mac(&claim, sandbox, 1, router_key, mac);
 	for (size_t i = 0; i < n; i++)
 		items[i] = (struct msg_bundle_item){.slot = records[i].key,
@@ -147,8 +147,8 @@ bundled(const struct msg_secret_record *records, size_t n, const char *const *va
 	outcome_wait(&outcome);
 	snprintf(words, size, "%.200s", outcome.why.text);
 	if ((r = outcome.r) == OK) {
-		assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret,
-				     room, &arena, &out, &why),
+		assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.roots[0].box_public,
+				     &router_secret, room, &arena, &out, &why),
 		    OK);
 		for (size_t i = 0; i < n; i++)
 			assert_true(span_is(out.entries[i].value, values[i]));

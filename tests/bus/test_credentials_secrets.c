@@ -28,7 +28,7 @@ sealed(struct id of, const char *sealed_key, const char *key, uint8_t *box)
 	int n = snprintf(value, sizeof(value), "value-%s", sealed_key);
 	struct why why;
 
-	assert_int_equal(sealed_make(stage.keys.box_public, of, span_of_text(sealed_key),
+	assert_int_equal(sealed_make(stage.keys.roots[0].box_public, of, span_of_text(sealed_key),
 			     span_of_bytes(value, (size_t)n), box, &why),
 	    OK);
 	return (struct msg_sealed_secret){span_of_text(key), span_of_bytes(box, SEALED_BYTES(strlen(sealed_key), n))};
@@ -119,7 +119,7 @@ bundle(struct msg_bundle_item *items, size_t n, uint8_t mac[32])
 {
 	struct secret claim;
 
-	keys_claim(&stage.keys, sandbox, 5, &claim);
+	root_claim(&stage.keys.roots[0], sandbox, 5, &claim);
 	claim_mac(&claim, sandbox, 5, router_key, mac);
 	return (struct msg){.id = BUNDLE_SEAL,
 	    .bundle_seal = {sandbox, 5, span_of_bytes(router_key, 32), span_of_bytes(mac, 32), 12, 1, 3, items, n}};
@@ -146,8 +146,8 @@ a_bundle_opens_for_its_router(void **unused)
 	ask(&outcome, stage.state.peer, &m);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, OK);
-	assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.box_public, &router_secret, room,
-			     &arena, &out, &why),
+	assert_int_equal(bundle_box_open(outcome.msg.bundle_sealed.box, stage.keys.roots[0].box_public, &router_secret,
+			     room, &arena, &out, &why),
 	    OK);
 	assert_true(id_equal(out.sandbox, sandbox) && out.epoch == 5 && out.revision == 12 && out.chunk == 1 &&
 		    out.chunks == 3);
@@ -265,7 +265,7 @@ keys_that_are_not_the_stores(void **unused)
 	stage_start();
 	assert_non_null(strstr(stage.daemon.words, "failed: the database belongs to another master key"));
 	stage_wait_failed();
-	master_print(&stage.keys.master, print);
+	master_print(&stage.keys.roots[0].master, print);
 	stage.print = span_of_bytes(print, sizeof(print));
 	stage_start_well();
 	/* A database that is changed under a running one, too. */

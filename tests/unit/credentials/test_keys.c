@@ -32,17 +32,17 @@ vectors(void **unused)
 
 	(void)unused;
 	for (uint8_t i = 0; i < 32; i++) {
-		keys.master.bytes[i] = i;
+		keys.roots[0].master.bytes[i] = i;
 		router[i] = (uint8_t)(0xff - i);
 	}
-	keys_derive(&keys);
-	expect(keys.box.bytes, "a46a19e4e39332439ffa64e609379b91b0cb01386ef997939e3d34daaf0958b7");
-	keys_claim(&keys, sandbox, 0x01020304, &claim);
+	root_derive(&keys.roots[0]);
+	expect(keys.roots[0].box.bytes, "a46a19e4e39332439ffa64e609379b91b0cb01386ef997939e3d34daaf0958b7");
+	root_claim(&keys.roots[0], sandbox, 0x01020304, &claim);
 	expect(claim.bytes, "16a2fb4c6572a73d04cca5480378756bfe210b07d5ff6328cfe2a2c5a8acfc85");
 	claim_mac(&claim, sandbox, 0x01020304, router, mac);
 	expect(mac, "4ecc35e650b4f2811d485f29136113194a201927e28cf45e51d0de79586e994d");
-	crypto_scalarmult_base(mac, keys.box.bytes);
-	assert_memory_equal(mac, keys.box_public, 32);
+	crypto_scalarmult_base(mac, keys.roots[0].box.bytes);
+	assert_memory_equal(mac, keys.roots[0].box_public, 32);
 	keys_done(&keys);
 	for (size_t i = 0; i < sizeof(keys); i++)
 		assert_int_equal(((uint8_t *)&keys)[i], 0);
@@ -67,15 +67,15 @@ each_part_counts(void **unused)
 	uint8_t mac[32], mac_changed[32];
 
 	(void)unused;
-	randombytes_buf(keys.master.bytes, 32);
+	randombytes_buf(keys.roots[0].master.bytes, 32);
 	stranger.bytes[15] ^= 0x80;
-	keys_claim(&keys, sandbox, 1, &claim);
-	keys_claim(&keys, sandbox, 2, &changed);
+	root_claim(&keys.roots[0], sandbox, 1, &claim);
+	root_claim(&keys.roots[0], sandbox, 2, &changed);
 	assert_memory_not_equal(claim.bytes, changed.bytes, 32);
-	keys_claim(&keys, stranger, 1, &changed);
+	root_claim(&keys.roots[0], stranger, 1, &changed);
 	assert_memory_not_equal(claim.bytes, changed.bytes, 32);
-	keys.master.bytes[0] ^= 1;
-	keys_claim(&keys, sandbox, 1, &changed);
+	keys.roots[0].master.bytes[0] ^= 1;
+	root_claim(&keys.roots[0], sandbox, 1, &changed);
 	assert_memory_not_equal(claim.bytes, changed.bytes, 32);
 	claim_mac(&claim, sandbox, 1, router, mac);
 	claim_mac(&claim, sandbox, 2, router, mac_changed);
@@ -107,6 +107,7 @@ files(void **unused)
 	};
 	static const char bytes[33] = "0123456789abcdef0123456789abcdef";
 	char directory[] = "/tmp/openshell-keys-XXXXXX", path[64], other[64];
+	const struct ring_files from = {path, "", other}, in_directory = {directory, "", other};
 	uint8_t ring_bytes[RING_BYTES_MAX];
 	struct ring ring = {0};
 	struct why why;
@@ -115,37 +116,37 @@ files(void **unused)
 	assert_non_null(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/key", directory);
 	snprintf(other, sizeof(other), "%s/ring", directory);
-	memcpy(keys.master.bytes, bytes, 32);
+	memcpy(keys.roots[0].master.bytes, bytes, 32);
 	assert_int_equal(ring_add(&ring, &why), OK);
-	ring_write(&ring, &keys.master, ring_bytes);
+	ring_write(&ring, &keys.roots[0].master, ring_bytes);
 	file_make(other, ring_bytes, RING_BYTES(1), 0400);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		file_make(path, bytes, cases[i].length, cases[i].mode);
-		assert_int_equal(keys_load(&keys, path, other, &why), cases[i].want);
+		assert_int_equal(keys_load(&keys, &from, &why), cases[i].want);
 		if (cases[i].want == OK)
-			assert_true(memcmp(keys.master.bytes, bytes, 32) == 0 && keys.ring.count == 1);
+			assert_true(memcmp(keys.roots[0].master.bytes, bytes, 32) == 0 && keys.ring.count == 1);
 		else
 			assert_non_null(strstr(why.text, path));
 		unlink(path);
 	}
-	assert_int_equal(keys_load(&keys, path, other, &why), ERR_NOT_FOUND);
+	assert_int_equal(keys_load(&keys, &from, &why), ERR_NOT_FOUND);
 	file_make(path, bytes, 32, 0600);
 	if (chown(path, 12345, (gid_t)-1) ==
 	    0) { /* another user could read it, and put another there; without root: no such file */
-		assert_int_equal(keys_load(&keys, path, other, &why), ERR_INVALID);
+		assert_int_equal(keys_load(&keys, &from, &why), ERR_INVALID);
 		assert_non_null(strstr(why.text, "belongs to user 12345"));
 	}
 	unlink(path);
-	assert_int_equal(keys_load(&keys, directory, other, &why), ERR_INVALID);
+	assert_int_equal(keys_load(&keys, &in_directory, &why), ERR_INVALID);
 	assert_int_equal(symlink("/dev/null", path), 0);
-	assert_int_equal(keys_load(&keys, path, other, &why), ERR_SYSTEM); /* never through a symbolic link */
+	assert_int_equal(keys_load(&keys, &from, &why), ERR_SYSTEM); /* never through a symbolic link */
 	unlink(path);
 	file_make(path, "another key of thirty-two bytes.", 32, 0600);
-	assert_int_equal(keys_load(&keys, path, other, &why), ERR_DENIED);
+	assert_int_equal(keys_load(&keys, &from, &why), ERR_DENIED);
 	assert_non_null(strstr(why.text, "the master key is not the one"));
 	unlink(other);
 	file_make(other, bytes, 32, 0600);
-	assert_int_equal(keys_load(&keys, path, other, &why), ERR_SYNTAX);
+	assert_int_equal(keys_load(&keys, &from, &why), ERR_SYNTAX);
 	unlink(other);
 	unlink(path);
 	rmdir(directory);
