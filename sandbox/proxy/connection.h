@@ -54,6 +54,10 @@ struct connection {
 	struct address *pinned; /* in memory: the addresses that the destination rule let through */
 	size_t pinned_n;
 	struct leg *dialled; /* connected already; the first upstream_open takes it */
+	bool hello;	     /* its first bytes are TLS that is not opened here */
+	bool onward;	     /* TLS to there goes by the operator's proxy (onward.h); known with pinned */
+	struct address *via; /* in memory: that proxy's addresses, where they were needed */
+	size_t via_n;
 };
 
 /*

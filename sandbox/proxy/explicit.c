@@ -115,6 +115,19 @@ connect_dialled(void *self, enum err r, struct leg *leg, const struct why *why)
 		sniff_begin(connection);
 }
 
+/* Its addresses are judged. What goes by the operator's proxy is sent on its way when it has begun to speak TLS. */
+static void
+connect_pinned(void *self, enum err r, struct leg *leg, const struct why *why)
+{
+	struct connection *connection = self;
+
+	connection->dialling = 0;
+	if (r != OK || connection->onward)
+		connect_dialled(connection, r, leg, why);
+	else
+		connection->dialling = upstream_open(connection, false, NULL, connect_dialled, connection);
+}
+
 static void
 connect_admitted(struct connection *connection, enum err r, const struct why *why)
 {
@@ -122,6 +135,8 @@ connect_admitted(struct connection *connection, enum err r, const struct why *wh
 		refuse_admission(connection, r, why);
 	else if (connection->judged.credentials && connection->judged.tls_skip)
 		sniff_begin(connection); /* which refuses it; the agent is not told that its way is open */
+	else if (connection->proxy->onward != NULL)
+		connection->dialling = upstream_pin(connection, connect_pinned, connection);
 	else
 		connection->dialling = upstream_open(connection, false, NULL, connect_dialled, connection);
 }

@@ -3,6 +3,7 @@
 
 #include "common/base/clean.h"
 #include "sandbox/proxy/inject.h"
+#include "sandbox/proxy/onward.h"
 #include "sandbox/proxy/proxy.h"
 
 #define LITERAL_BYTES 65536 /* of one piece */
@@ -160,25 +161,43 @@ fields_put(struct building *b, struct why *why)
 /* ---- the rest of the head ---- */
 
 static enum err
-addresses_put(struct building *b, struct why *why)
+addresses_put(
+    struct arena *arena, const struct address *from, size_t n, struct span **out, size_t *out_n, struct why *why)
 {
-	const struct connection *connection = b->exchange->http->connection;
-	struct span *list = arena_array(b->arena, connection->pinned_n + 1, sizeof(*list));
+	struct span *list = arena_array(arena, n + 1, sizeof(*list));
 
 	if (list == NULL)
 		return too_large(why);
-	for (size_t i = 0; i < connection->pinned_n; i++) {
-		const struct address *address = &connection->pinned[i];
-		char *text = arena_alloc(b->arena, ADDRESS_BYTES);
+	for (size_t i = 0; i < n; i++) {
+		char *text = arena_alloc(arena, ADDRESS_BYTES);
 
 		if (text == NULL ||
-		    inet_ntop(address->length == 4 ? AF_INET : AF_INET6, address->bytes, text, ADDRESS_BYTES) == NULL)
+		    inet_ntop(from[i].length == 4 ? AF_INET : AF_INET6, from[i].bytes, text, ADDRESS_BYTES) == NULL)
 			return too_large(why);
 		list[i] = span_of_text(text);
 	}
-	b->open->addresses = list;
-	b->open->addresses_n = connection->pinned_n;
+	*out = list;
+	*out_n = n;
 	return OK;
+}
+
+/* Where it goes, and whether by the operator's proxy. */
+static enum err
+way_put(struct building *b, struct why *why)
+{
+	const struct connection *connection = b->exchange->http->connection;
+	const struct onward *onward = connection->proxy->onward;
+	enum err r;
+
+	if ((r = addresses_put(b->arena, connection->pinned, connection->pinned_n, &b->open->addresses,
+		 &b->open->addresses_n, why)) != OK ||
+	    !connection->onward)
+		return r;
+	b->open->upstream_port = onward->proxy.port;
+	b->open->upstream_login = span_of_bytes(onward->login, onward->login_n);
+	b->open->upstream_by_name = onward->by_name;
+	return addresses_put(
+	    b->arena, connection->via, connection->via_n, &b->open->upstream_proxy, &b->open->upstream_proxy_n, why);
 }
 
 static void
@@ -219,7 +238,7 @@ inject_open(struct exchange *exchange, struct arena *arena, struct msg_route_ope
 		 &open->path_n, why)) != OK ||
 	    (r = pieces_put(&b, inject == NULL ? NULL : &inject->query, exchange->target.query, &open->query,
 		 &open->query_n, why)) != OK ||
-	    (r = addresses_put(&b, why)) != OK)
+	    (r = way_put(&b, why)) != OK)
 		return r;
 	return fields_put(&b, why);
 }

@@ -132,7 +132,7 @@ inject_send(struct exchange *exchange)
 		inject_refuse(exchange, 403, "credential_injection_failed", "credentials are put in over TLS only");
 	else if (inject == NULL)
 		inject_refuse(exchange, 403, "credential_injection_failed", "the request is too large");
-	else if (connection->pinned_n > 0)
+	else if (connection->pinned_n > 0 && (!connection->onward || connection->via_n > 0))
 		send_it(exchange);
 	else {
 		exchange->state = EXCHANGE_WAITING;

@@ -22,6 +22,7 @@ enum {
 #define HANDSHAKE_MS 10000
 #define FIRST_MS     120000 /* idle before the first request */
 #define SNIFF_MS     100    /* for the rest of what tells a protocol */
+#define SILENT_MS    1000   /* for a TLS client to begin, where the way depends on it */
 
 struct names;
 struct resolver;
@@ -33,6 +34,7 @@ struct dns;
 struct backends;
 struct tokens;
 struct metadata;
+struct onward;
 
 /* What the Google metadata emulator answers. */
 struct metadata_told {
@@ -64,6 +66,7 @@ struct proxy {
 	struct pipes pipes;
 	struct tls *tls;
 	struct resolver *resolver;
+	struct onward *onward; /* NULL: none */
 	struct names *names;
 	struct judge *judge;
 	struct events *events;

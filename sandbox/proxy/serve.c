@@ -11,6 +11,7 @@
 #include "sandbox/proxy/linger.h"
 #include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/names.h"
+#include "sandbox/proxy/onward.h"
 #include "common/resolve/resolve.h"
 #include "sandbox/proxy/routed.h"
 #include "sandbox/proxy/routes.h"
@@ -84,6 +85,7 @@ proxy_done(struct proxy *proxy)
 	judge_free(proxy->judge);
 	events_free(proxy->events);
 	resolver_free(proxy->resolver);
+	onward_free(proxy->onward);
 	names_free(proxy->names);
 	backends_free(proxy->backends);
 	tls_free(proxy->tls);

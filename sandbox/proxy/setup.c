@@ -13,6 +13,7 @@
 #include "sandbox/proxy/events.h"
 #include "sandbox/proxy/metadata.h"
 #include "sandbox/proxy/names.h"
+#include "sandbox/proxy/onward.h"
 #include "sandbox/proxy/proxy.h"
 #include "common/resolve/resolve.h"
 #include "sandbox/proxy/tls.h"
@@ -62,7 +63,8 @@ proxy_setup(void *self, struct msg *m, struct msg *answer, struct why *why)
 
 	if ((r = authority_make(in, &ca, why)) != OK)
 		return r;
-	if ((r = resolver_new(
+	if ((r = onward_new(in, &proxy->onward, why)) != OK ||
+	    (r = resolver_new(
 		 proxy->loop, in->resolvers, in->resolvers_n, in->hosts, in->hosts_n, &proxy->resolver, why)) != OK ||
 	    (r = answer_ready(ca, m, answer, why)) != OK) {
 		ca_free(ca);

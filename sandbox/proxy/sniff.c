@@ -7,6 +7,7 @@
 #include "common/wire/tls_hello.h"
 #include "sandbox/proxy/admit.h"
 #include "sandbox/proxy/event.h"
+#include "sandbox/proxy/onward.h"
 #include "sandbox/proxy/peek.h"
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/raw.h"
@@ -116,7 +117,10 @@ serve_other(struct connection *connection)
 static void
 decided(struct connection *connection, enum first_bytes what)
 {
-	if (what == FIRST_TLS)
+	connection->hello = what == FIRST_TLS && connection->judged.tls_skip;
+	if (connection->judged.tls_skip)
+		serve_raw(connection);
+	else if (what == FIRST_TLS)
 		tls_begin(connection);
 	else if (what == FIRST_HTTP1)
 		serve_http(connection);
@@ -150,7 +154,8 @@ sniff_begin(struct connection *connection)
 {
 	struct why why;
 
-	if (connection->judged.tls_skip) {
+	if (connection->judged.tls_skip &&
+	    (connection->judged.credentials || !onward_undecided(connection, connection->proxy->onward))) {
 		serve_raw(connection);
 		return;
 	}

@@ -1,6 +1,7 @@
 /* Sniffing where nothing is inspected: the server is dialled early, and if it speaks first it is no HTTP. */
 #include <sys/epoll.h>
 
+#include "sandbox/proxy/onward.h"
 #include "sandbox/proxy/proxy.h"
 #include "sandbox/proxy/sniff_inside.h"
 
@@ -42,14 +43,40 @@ dialled(void *self, enum err r, struct leg *leg, const struct why *why)
 		leg_watch(leg, EPOLLIN, server_first, connection);
 }
 
+static void
+dial_early(struct connection *connection)
+{
+	connection->dialling = upstream_open(connection, connection->tls, NULL, dialled, connection);
+}
+
+/* TLS would go by the operator's proxy, all else directly: who says nothing waits for the server, and is no TLS client. */
+static void
+pinned(void *self, enum err r, struct leg *leg, const struct why *why)
+{
+	struct connection *connection = self;
+
+	(void)leg, (void)why;
+	connection->dialling = 0;
+	if (r != OK)
+		dial_failed(connection);
+	else if (!connection->sniffing)
+		return;
+	else if (connection->onward)
+		loop_timer_set(connection->proxy->loop, &connection->timer, SILENT_MS, first_late, connection);
+	else
+		dial_early(connection);
+}
+
 /* Where nothing is inspected the server may be the first to speak. */
 void
 listen_to_server(struct connection *connection)
 {
-	if (connection->judged.inspect)
+	if (connection->judged.inspect && !connection->judged.tls_skip)
 		return;
 	if (connection->dialled != NULL && leg_tls(connection->dialled) == connection->tls)
 		leg_watch(connection->dialled, EPOLLIN, server_first, connection);
+	else if (!connection->tls && onward_undecided(connection, connection->proxy->onward))
+		connection->dialling = upstream_pin(connection, pinned, connection);
 	else
-		connection->dialling = upstream_open(connection, connection->tls, NULL, dialled, connection);
+		dial_early(connection);
 }

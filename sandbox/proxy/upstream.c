@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/leg/dial.h"
+#include "sandbox/proxy/onward.h"
 #include "sandbox/proxy/proxy.h"
 #include "common/resolve/resolve.h"
 #include "sandbox/proxy/tls.h"
@@ -18,7 +19,8 @@ struct upstream {
 	void *self;
 	uint64_t resolving;
 	uint64_t until_ms;
-	struct dial *dial; /* NULL: none is under way */
+	struct dial *dial;   /* NULL: none is under way */
+	struct chain *chain; /* the same by the operator's proxy */
 	struct timer timer;
 	struct leg *leg; /* in its handshake, or to be given */
 };
@@ -31,6 +33,7 @@ upstream_free(struct upstream *upstream)
 	resolve_cancel(proxy->resolver, upstream->resolving);
 	loop_timer_stop(upstream->loop, &upstream->timer);
 	dial_cancel(upstream->dial);
+	chain_cancel(upstream->chain);
 	leg_close(upstream->leg);
 	free(upstream);
 }
@@ -88,6 +91,8 @@ connected(struct upstream *upstream, struct leg *leg)
 
 /* ---- dialling ---- */
 
+static void dial_pinned(struct upstream *upstream);
+
 static void
 dialled(void *self, enum err r, int fd, size_t which, const struct why *why)
 {
@@ -97,6 +102,7 @@ dialled(void *self, enum err r, int fd, size_t which, const struct why *why)
 
 	(void)which;
 	upstream->dial = NULL;
+	upstream->chain = NULL;
 	if (r == OK) {
 		connected(upstream, leg_new(upstream->loop, fd));
 		return;
@@ -105,17 +111,65 @@ dialled(void *self, enum err r, int fd, size_t which, const struct why *why)
 	upstream_done(upstream, r, &copy);
 }
 
-/* Its addresses are judged: connect to one of them, in their order. */
+/* By the operator's proxy; what it is asked for are the addresses that were judged. */
+static void
+dial_onward(struct upstream *upstream)
+{
+	const struct connection *connection = upstream->connection;
+	struct chain_way way = onward_way(connection->proxy->onward, connection);
+
+	upstream->chain = chain_begin(upstream->loop, &way, connection->pinned, connection->pinned_n, connection->port,
+	    CHAIN_MS, dialled, upstream);
+}
+
+static void
+proxy_resolved(void *self, enum err r, const struct address *addresses, size_t n, const struct why *said)
+{
+	struct upstream *upstream = self;
+	struct connection *connection = upstream->connection;
+	struct why why = *said;
+
+	upstream->resolving = 0;
+	loop_timer_stop(upstream->loop, &upstream->timer);
+	if (r == OK && (connection->via = arena_array(&connection->memory, n, sizeof(*addresses))) == NULL)
+		r = fail(&why, ERR_LIMIT, "no memory is left for %zu addresses", n);
+	if (r != OK) {
+		upstream_done(upstream, because(&why, ERR_UNAVAILABLE, "the upstream proxy"), &why);
+		return;
+	}
+	memcpy(connection->via, addresses, n * sizeof(*addresses));
+	connection->via_n = n;
+	dial_pinned(upstream);
+}
+
+static void
+proxy_late(void *self)
+{
+	struct upstream *upstream = self;
+	struct why why;
+
+	resolve_cancel(upstream->connection->proxy->resolver, upstream->resolving);
+	proxy_resolved(upstream, fail(&why, ERR_TIMEOUT, "no answer"), NULL, 0, &why);
+}
+
+/* Its addresses are judged: connect to one of them, in their order; TLS perhaps by the operator's proxy. */
 static void
 dial_pinned(struct upstream *upstream)
 {
 	const struct connection *connection = upstream->connection;
+	struct proxy *proxy = connection->proxy;
+	bool onward = connection->onward && (upstream->tls || connection->tls || connection->hello);
 	uint64_t now = clock_ms();
 	uint32_t left_ms = upstream->until_ms > now ? (uint32_t)(upstream->until_ms - now) : 0;
 	struct why why = {0};
 
-	if (upstream->pin)
+	if (onward && connection->via_n == 0) {
+		loop_timer_set(upstream->loop, &upstream->timer, DIAL_MS, proxy_late, upstream);
+		upstream->resolving = resolve(proxy->resolver, proxy->onward->proxy.host, proxy_resolved, upstream);
+	} else if (upstream->pin)
 		upstream_done(upstream, OK, &why);
+	else if (onward)
+		dial_onward(upstream);
 	else
 		upstream->dial = dial_begin(upstream->loop, connection->pinned, connection->pinned_n, connection->port,
 		    left_ms, dialled, upstream);
@@ -141,6 +195,7 @@ pin(struct connection *connection, const struct address *addresses, size_t n, st
 		return fail(why, ERR_LIMIT, "no memory is left for %zu addresses", n);
 	memcpy(connection->pinned, addresses, n * sizeof(*addresses));
 	connection->pinned_n = n;
+	onward_choose(connection);
 	return OK;
 }
 
@@ -217,6 +272,7 @@ upstream_open(struct connection *connection, bool tls, const char *alpn,
 
 	if (upstream == NULL)
 		upstream = upstream_new(connection);
+	upstream->pin = false; /* an early one was for its addresses alone, perhaps */
 	upstream->tls = tls;
 	upstream->alpn = alpn;
 	upstream->done = done;

@@ -37,6 +37,13 @@ struct request {
 	size_t fields_n;
 	struct address addresses[REQUEST_ADDRESSES_MAX];
 	size_t addresses_n;
+	struct {
+		struct address at[REQUEST_ADDRESSES_MAX];
+		size_t n; /* 0: it is dialled */
+		uint16_t port;
+		struct span login;
+		bool by_name;
+	} via; /* the operator's proxy, which is asked for a way there */
 	struct span backend;
 	struct span uses[REQUEST_USES_MAX]; /* by which names: tokens, or the backend's */
 	size_t uses_n;

@@ -241,6 +241,22 @@ read_addresses(const struct msg_route_open *in, struct request *out, struct why 
 	return out->addresses_n > 0 ? OK : fail(why, ERR_INVALID, "there is no address to dial");
 }
 
+/* By whom it goes there; what is not TLS, and so not verified, goes by nobody. */
+static enum err
+read_via(const struct msg_route_open *in, struct request *out, struct why *why)
+{
+	if (in->upstream_proxy_n == 0)
+		return OK;
+	if (!in->tls || in->upstream_port == 0 || in->upstream_proxy_n > REQUEST_ADDRESSES_MAX)
+		return fail(why, ERR_INVALID, "a proxy for what is not TLS, or without a port");
+	for (size_t i = 0; i < in->upstream_proxy_n; i++)
+		if (!address_parse(in->upstream_proxy[i], &out->via.at[out->via.n++]))
+			return fail(why, ERR_INVALID, "an address of a proxy that is none");
+	out->via.port = in->upstream_port;
+	out->via.by_name = in->upstream_by_name;
+	return arena_span(&out->memory, in->upstream_login, &out->via.login);
+}
+
 /* ---- the target ---- */
 
 /* Is what the bindings are compared with what upstream will read? Slots stand for letters here. */
@@ -474,7 +490,7 @@ read_plain(const struct msg_route_open *in, struct request *out, struct why *why
 	if (in->upgrade && in->body != REQUEST_EMPTY)
 		return fail(why, ERR_INVALID, "an upgrade with a body");
 	if ((r = read_host(in, out, why)) != OK || (r = read_addresses(in, out, why)) != OK ||
-	    (r = check_path(in, why)) != OK)
+	    (r = read_via(in, out, why)) != OK || (r = check_path(in, why)) != OK)
 		return r;
 	return check_query(in, why);
 }

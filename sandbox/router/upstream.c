@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/clean.h"
+#include "common/leg/chain.h"
 #include "common/leg/tls_client.h"
 
 static void serve_waiting(struct router *router);
@@ -20,7 +21,9 @@ upstream_dead(struct upstream *upstream)
 		return;
 	loop_timer_stop(router->loop, &upstream->idle);
 	dial_cancel(upstream->dial);
+	chain_cancel(upstream->chain);
 	upstream->dial = NULL;
+	upstream->chain = NULL;
 	upstream->state = UPSTREAM_DEAD;
 	router->upstreams_n--;
 	list_remove(&upstream->link);
@@ -219,6 +222,7 @@ connected(void *self, enum err r, int fd, size_t which, const struct why *why)
 	SSL *ssl;
 
 	upstream->dial = NULL;
+	upstream->chain = NULL;
 	if (r != OK) {
 		because(&copy, r, "%s:%u", upstream->host, upstream->port);
 		dial_failed(upstream, r, &copy);
@@ -242,6 +246,11 @@ static void
 dial_for(struct errand *errand)
 {
 	const struct request *request = &errand->request;
+	const struct chain_way way = {.proxy = request->via.at,
+	    .proxy_n = request->via.n,
+	    .port = request->via.port,
+	    .host = request->via.by_name ? request->host : NULL,
+	    .login = request->via.login};
 	struct upstream *upstream = calloc(1, sizeof(*upstream));
 
 	if (upstream == NULL || (upstream->host = strdup(request->host)) == NULL)
@@ -253,8 +262,12 @@ dial_for(struct errand *errand)
 	memcpy(upstream->addresses, request->addresses, sizeof(request->addresses));
 	list_append(&errand->router->upstreams, &upstream->link);
 	errand->router->upstreams_n++;
-	upstream->dial = dial_begin(errand->router->loop, request->addresses, request->addresses_n, request->port,
-	    UPSTREAM_DIAL_MS, connected, upstream);
+	if (request->via.n == 0)
+		upstream->dial = dial_begin(errand->router->loop, request->addresses, request->addresses_n,
+		    request->port, UPSTREAM_DIAL_MS, connected, upstream);
+	else
+		upstream->chain = chain_begin(errand->router->loop, &way, request->addresses, request->addresses_n,
+		    request->port, CHAIN_MS, connected, upstream);
 }
 
 /* How many connections to its place there are, and how many errands wait for one. */

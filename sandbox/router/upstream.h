@@ -34,7 +34,8 @@ struct upstream {
 	struct address address; /* that it is connected to */
 	struct address addresses[REQUEST_ADDRESSES_MAX];
 	struct dial *dial;
-	struct leg *leg; /* in its handshake */
+	struct chain *chain; /* the same by the operator's proxy */
+	struct leg *leg;     /* in its handshake */
 	struct side side;
 	const struct upstream_kind *kind;
 	bool used;  /* it has served before */
