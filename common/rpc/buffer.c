@@ -21,11 +21,10 @@ wiped_free(void *at)
 static void
 buffer_grow(struct buffer *buffer, size_t needed)
 {
-	size_t room = buffer->room == 0 ? ROOM_MIN : buffer->room;
+	size_t twice = buffer->room * 2, least = (needed + ROOM_MIN - 1) / ROOM_MIN * ROOM_MIN;
+	size_t room = least > twice ? least : twice;
 	char *larger;
 
-	while (room < needed)
-		room *= 2;
 	if ((larger = malloc(room)) == NULL)
 		abort();
 	if (buffer->length > 0)
@@ -73,6 +72,15 @@ buffer_take(struct buffer *buffer, size_t n)
 	if (buffer->room > ROOM_KEPT && (buffer->room > ROOM_BUSY || buffer->most < buffer->room / 4))
 		buffer_done(buffer);
 	buffer->most = 0;
+}
+
+void
+buffer_keep(struct buffer *buffer, size_t n)
+{
+	if (n >= buffer->length)
+		return;
+	explicit_bzero(buffer->at + buffer->start + n, buffer->length - n);
+	buffer->length = n;
 }
 
 void

@@ -26,6 +26,9 @@ buffer_span(const struct buffer *buffer)
 /* Drop the first n bytes. */
 void buffer_take(struct buffer *buffer, size_t n);
 
+/* Drop all but the first n bytes. */
+void buffer_keep(struct buffer *buffer, size_t n);
+
 void buffer_done(struct buffer *buffer);
 
 /* free(3) of memory that may have held a secret. */

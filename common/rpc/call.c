@@ -49,6 +49,16 @@ call_wake(struct rpc_call *call)
 }
 
 void
+call_sent(struct rpc_call *call)
+{
+	if (!call->starved || call->out.length > call->queue_max / 2)
+		return;
+	call->starved = false;
+	call->room_again = true;
+	call_wake(call);
+}
+
+void
 call_header(struct rpc_call *call, struct span name, struct span value)
 {
 	struct rpc_field *header = &call->headers[call->headers_n];
@@ -80,7 +90,7 @@ call_end(struct rpc_call *call, int status, const char *words)
 		config->cancelled(config->self, call);
 	}
 	if (call->overflow)
-		buffer_done(&call->out);
+		buffer_keep(&call->out, call->promised);
 	call_status(call, status, words);
 }
 

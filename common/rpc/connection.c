@@ -12,8 +12,9 @@
 
 #include "common/rpc/tls.h"
 
-#define PREFACE	  ((struct span){NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN})
-#define LINGER_MS 1000 /* for the client to read our last words before the socket is closed */
+#define PREFACE	     ((struct span){NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN})
+#define UNSENT_BYTES 131072 /* that wait in the kernel for a client that does not read: else it takes MiB of them */
+#define LINGER_MS    1000   /* for the client to read our last words before the socket is closed */
 
 static void connection_work(void *self);
 
@@ -256,7 +257,7 @@ enum err
 rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	int yes = 1;
+	int yes = 1, unsent = UNSENT_BYTES;
 	enum err r;
 
 	if (connection == NULL)
@@ -268,6 +269,7 @@ rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 	list_append(&server->connections, &connection->link);
 	server->connections_n++;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* a Unix socket has no such thing */
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	peer_name(connection, fd);
 	loop_timer_set(
 	    server->config.loop, &connection->limit, server->config.handshake_timeout_ms, limit_passed, connection);

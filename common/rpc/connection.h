@@ -69,6 +69,7 @@ struct rpc_call {
 	void *state;
 	struct timer deadline;
 	struct buffer in, out;
+	size_t promised;   /* bytes of out that a DATA frame's head speaks of already */
 	size_t queue_max;  /* bytes of out from which there is no room */
 	size_t dropped;	   /* that came after its answer was whole */
 	size_t unconsumed; /* bytes of in that still fill the client's window */
@@ -145,6 +146,7 @@ void call_status(struct rpc_call *call, int status, const char *words);
 struct rpc_call *call_new(struct connection *connection, int32_t stream);
 void call_header(struct rpc_call *call, struct span name, struct span value);
 void call_wake(struct rpc_call *call);
+void call_sent(struct rpc_call *call);	  /* something of out went: is there room again? */
 void call_advance(struct rpc_call *call); /* tell the owner what there is to tell; may free the call */
 void call_free(struct rpc_call *call);
 void call_end(struct rpc_call *call, int status, const char *words); /* the server ends it by itself */

@@ -4,6 +4,20 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define PAGE_BYTES  4096ul
+#define LARGE_BYTES 16384
+
+/* The pages that lie wholly in a large piece cost nothing before they are written to: nghttp2 wants 16 KiB for each session and uses a few bytes. */
+static void
+pages_drop(char *at, size_t size)
+{
+	uintptr_t page = PAGE_BYTES - 1, first = ((uintptr_t)at + page) & ~page, end = ((uintptr_t)at + size) & ~page;
+
+	if (end > first)
+		(void)madvise(at + (first - (uintptr_t)at), end - first, MADV_DONTNEED);
+}
 
 static void *
 memory_allocate(size_t size, void *self)
@@ -13,6 +27,8 @@ memory_allocate(size_t size, void *self)
 	(void)self;
 	if (at == NULL && size > 0)
 		abort();
+	if (size >= LARGE_BYTES)
+		pages_drop(at, size);
 	return at;
 }
 
@@ -81,16 +97,18 @@ bool
 frames_send(nghttp2_session *session, struct pump *pump)
 {
 	const uint8_t *at;
-	ssize_t n = 1;
+	ssize_t n = 0;
 
-	while (n > 0 && pump->state == PUMP_OPEN) {
-		while (pump->out.length < PUMP_QUEUE_BYTES && (n = nghttp2_session_mem_send(session, &at)) > 0)
+	while (pump->state == PUMP_OPEN) {
+		while (pump->out.length < pump_record(pump) && (n = nghttp2_session_mem_send(session, &at)) > 0)
 			buffer_add(&pump->out, span_of_bytes(at, (size_t)n));
+		if (n < 0 || pump->out.length == 0)
+			return n == 0;
 		pump_flush(pump);
 		if (pump->out.length > 0)
 			return true; /* the rest when the socket takes more */
 	}
-	return n >= 0;
+	return true;
 }
 
 static nghttp2_nv

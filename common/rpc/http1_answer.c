@@ -186,18 +186,14 @@ http1_send(struct connection *connection)
 	if (list_empty(&connection->calls))
 		return;
 	call = list_item(connection->calls.next, struct rpc_call, link);
-	while (call->out.length > 0 && connection->pump.out.length < PUMP_QUEUE_BYTES &&
+	while (call->out.length > 0 && connection->pump.out.length < pump_record(&connection->pump) &&
 	       connection->pump.state == PUMP_OPEN) {
-		piece = span_head(buffer_span(&call->out), PUMP_QUEUE_BYTES);
+		piece = span_head(buffer_span(&call->out), pump_record(&connection->pump));
 		buffer_add(&connection->pump.out, piece);
 		buffer_take(&call->out, piece.length);
 		pump_flush(&connection->pump);
 	}
-	if (call->starved && call->out.length <= call->queue_max / 2) {
-		call->starved = false;
-		call->room_again = true;
-		call_wake(call);
-	}
+	call_sent(call);
 	if (call->begun && call->finished && !call->closed && call->out.length == 0)
 		answer_over(call);
 }

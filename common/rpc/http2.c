@@ -9,6 +9,7 @@
 
 #define CONNECTION_WINDOW (4 << 20)  /* all streams together; each is bounded by WINDOW_BYTES */
 #define DROPPED_MAX	  (16 << 20) /* of a request whose answer is whole */
+#define FRAME_HEAD_BYTES  9	     /* of HTTP/2 (RFC 9113, 4.1) */
 #define MESSAGE_WORDS	  12288	     /* percent-encoding makes three of one */
 
 static struct rpc_call *
@@ -105,6 +106,65 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	return 0;
 }
 
+static void
+trailers_submit(nghttp2_session *session, struct rpc_call *call)
+{
+	char status[16], words[MESSAGE_WORDS] = "";
+	struct text message = TEXT_OF(words);
+	nghttp2_nv fields[2];
+
+	snprintf(status, sizeof(status), "%d", call->status);
+	grpc_percent_encode(&message, span_of_text(call->status_words));
+	fields[0] = frames_field("grpc-status", span_of_text(status));
+	fields[1] = frames_field("grpc-message", text_span(&message));
+	nghttp2_submit_trailer(session, call->stream, fields, message.length == 0 ? 1 : 2);
+}
+
+/* nghttp2 asks how long the next piece of a response is: with its frame no longer than a record. */
+static ssize_t
+out_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size, uint32_t *flags,
+    nghttp2_data_source *source, void *self)
+{
+	const struct connection *connection = self;
+	struct rpc_call *call = call_of(session, stream);
+	size_t most = pump_record(&connection->pump) - FRAME_HEAD_BYTES;
+
+	(void)source, (void)to;
+	if (call == NULL || (call->out.length == 0 && !call->finished))
+		return NGHTTP2_ERR_DEFERRED;
+	call->promised = span_head(buffer_span(&call->out), size < most ? size : most).length;
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (call->finished && call->out.length == call->promised) {
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (!call->is_http) {
+			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+			trailers_submit(session, call);
+		}
+	}
+	return (ssize_t)call->promised;
+}
+
+/* nghttp2 has made the head of a DATA frame: both go to the pump at once. What was promised may be gone: then the stream is reset. */
+static int
+on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t length,
+    nghttp2_data_source *source, void *self)
+{
+	struct connection *connection = self;
+	struct rpc_call *call = call_of(session, frame->hd.stream_id);
+
+	(void)source;
+	if (call == NULL || length > call->out.length)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (connection->pump.out.length >= pump_record(&connection->pump))
+		return NGHTTP2_ERR_WOULDBLOCK;
+	buffer_add(&connection->pump.out, span_of_bytes(head, FRAME_HEAD_BYTES));
+	buffer_add(&connection->pump.out, span_head(buffer_span(&call->out), length));
+	buffer_take(&call->out, length);
+	call->promised = 0;
+	call_sent(call);
+	return 0;
+}
+
 bool
 http2_open(struct connection *connection)
 {
@@ -124,6 +184,7 @@ http2_open(struct connection *connection)
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
 	r = frames_session(&connection->session, true, callbacks, connection);
 	if (r == 0)
 		r = nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings, settings_n);
@@ -152,50 +213,6 @@ http2_ping(struct connection *connection)
 	if (connection->session != NULL)
 		nghttp2_submit_ping(connection->session, NGHTTP2_FLAG_NONE, NULL);
 	connection_wake(connection);
-}
-
-static void
-trailers_submit(nghttp2_session *session, struct rpc_call *call)
-{
-	char status[16], words[MESSAGE_WORDS] = "";
-	struct text message = TEXT_OF(words);
-	nghttp2_nv fields[2];
-
-	snprintf(status, sizeof(status), "%d", call->status);
-	grpc_percent_encode(&message, span_of_text(call->status_words));
-	fields[0] = frames_field("grpc-status", span_of_text(status));
-	fields[1] = frames_field("grpc-message", text_span(&message));
-	nghttp2_submit_trailer(session, call->stream, fields, message.length == 0 ? 1 : 2);
-}
-
-/* nghttp2 asks for the next piece of a response. */
-static ssize_t
-out_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size, uint32_t *flags,
-    nghttp2_data_source *source, void *self)
-{
-	struct rpc_call *call = call_of(session, stream);
-	struct span piece;
-
-	(void)source, (void)self;
-	if (call == NULL || (call->out.length == 0 && !call->finished))
-		return NGHTTP2_ERR_DEFERRED;
-	piece = span_head(buffer_span(&call->out), size);
-	if (piece.length > 0)
-		memcpy(to, piece.at, piece.length);
-	buffer_take(&call->out, piece.length);
-	if (call->starved && call->out.length <= call->queue_max / 2) {
-		call->starved = false;
-		call->room_again = true;
-		call_wake(call);
-	}
-	if (call->finished && call->out.length == 0) {
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		if (!call->is_http) {
-			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-			trailers_submit(session, call);
-		}
-	}
-	return (ssize_t)piece.length;
 }
 
 void

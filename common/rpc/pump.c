@@ -10,8 +10,8 @@
 
 #include "common/rpc/tls.h"
 
-#define READ_BYTES 16384 /* a TLS record holds no more, so none is left behind inside OpenSSL */
-#define READS_MAX  16	 /* in one turn of the loop: others want to be served too */
+#define READ_BYTES PUMP_LARGE_BYTES /* a TLS record holds no more, so none is left behind inside OpenSSL */
+#define READS_MAX  16		    /* in one turn of the loop: others want to be served too */
 
 static bool
 try_again(int number)
@@ -126,6 +126,23 @@ pump_receive(struct pump *pump, char *to, size_t size)
 	return 0;
 }
 
+static void
+record_set(struct pump *pump)
+{
+	SSL_set_max_send_fragment(pump->ssl, pump_record(pump));
+	SSL_set_split_send_fragment(pump->ssl, pump_record(pump));
+}
+
+static void
+sent(struct pump *pump, size_t n)
+{
+	bool was_small = pump->sent < PUMP_SMALL_UNTIL;
+
+	pump->sent += n;
+	if (was_small && pump->sent >= PUMP_SMALL_UNTIL && pump->ssl != NULL)
+		record_set(pump);
+}
+
 /*
  * Bytes sent; 0: none now. A broken way out is not yet the end: the other side's last words (a TLS alert that tells
  * what it did not like) may wait to be read, so reading finds the end.
@@ -137,12 +154,15 @@ pump_send(struct pump *pump, struct span bytes)
 	ssize_t n;
 
 	ERR_clear_error();
+	bytes = span_head(bytes, pump_record(pump));
 	if (pump->ssl == NULL)
 		n = send(pump->fd, bytes.at, bytes.length, MSG_NOSIGNAL);
 	else
-		n = SSL_write(pump->ssl, bytes.at, (int)span_head(bytes, READ_BYTES).length);
-	if (n > 0)
+		n = SSL_write(pump->ssl, bytes.at, (int)bytes.length);
+	if (n > 0) {
+		sent(pump, (size_t)n);
 		return (size_t)n;
+	}
 	waits = pump->ssl == NULL ? plain_waits(pump, n) : tls_waits(pump, (int)n);
 	pump->read_wants_write = false;
 	pump->broken = !waits;
@@ -237,6 +257,7 @@ pump_open(struct pump *pump, struct loop *loop, int fd, SSL *ssl, void (*bytes)(
 		BIO *bio = bio_new(pump);
 
 		SSL_set_bio(ssl, bio, bio);
+		record_set(pump);
 	}
 	/* EPOLLOUT: a connected socket is writable, so a client's handshake begins in the first turn. */
 	return loop_add(loop, &pump->watch, fd, ssl == NULL ? EPOLLIN : EPOLLIN | EPOLLOUT, pump_ready, pump, why);

@@ -6,7 +6,13 @@
 #include "common/rpc/buffer.h"
 #include "common/rpc/openssl.h"
 
-#define PUMP_QUEUE_BYTES 65536 /* put no more than about this into out before pump_flush */
+/*
+ * What is sent begins in small records: a peer that stops reading soon leaves little behind, here and in OpenSSL (which
+ * keeps a whole record that the socket did not take). The longer it reads the larger they are.
+ */
+#define PUMP_SMALL_BYTES 4096
+#define PUMP_LARGE_BYTES 16384	    /* most that a TLS record holds */
+#define PUMP_SMALL_UNTIL (1u << 20) /* so much is sent in small ones */
 
 enum pump_state { PUMP_HANDSHAKE, PUMP_OPEN, PUMP_CLOSED };
 
@@ -17,6 +23,7 @@ struct pump {
 	int fd;
 	SSL *ssl;	   /* NULL: plaintext */
 	struct buffer out; /* bytes for pump_flush to send */
+	uint64_t sent;
 	enum pump_state state;
 	struct why why; /* when PUMP_CLOSED: the reason */
 	bool read_wants_write, ended, broken, held;
@@ -32,6 +39,13 @@ struct pump {
  */
 enum err pump_open(struct pump *pump, struct loop *loop, int fd, SSL *ssl, void (*bytes)(void *, struct span),
     void (*changed)(void *), void *self, struct why *why) must_check;
+
+/* Bytes of the records that are sent now; put no more than about this into out before pump_flush. */
+static inline size_t
+pump_record(const struct pump *pump)
+{
+	return pump->sent < PUMP_SMALL_UNTIL ? PUMP_SMALL_BYTES : PUMP_LARGE_BYTES;
+}
 
 /* Send what is in out, as far as the socket takes it; the rest goes by itself. Calls nothing back. */
 void pump_flush(struct pump *pump);

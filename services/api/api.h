@@ -44,6 +44,7 @@ struct api {
 	struct arena builtins_arena;
 	struct list watches[API_BUCKETS], passages[API_BUCKETS];
 	size_t passages_n, passages_most;
+	uint64_t credit_bytes;		   /* passage_life.c: given to all passages beyond their first windows */
 	struct list forwards[API_BUCKETS]; /* by sandbox: forward.c */
 	struct services services;
 	struct timer patience; /* for state and relay, before the first caller is let in */

@@ -180,7 +180,7 @@ looked_up(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 	command->work = (struct work){.api = ask->work.api, .call = call, .gone = gone, .writable = writable};
 	command->tty = beginning->start.tty;
 	rpc_set_state(call, &command->work);
-	rpc_set_queue(call, passage_queue(ask->work.api));
+	passage_set_queue(call);
 	rpc_begin(call);
 	command->passage = passage_open(ask->work.api, &beginning->start, &owner, command);
 }

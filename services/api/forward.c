@@ -154,7 +154,7 @@ checked(struct ask *ask, enum err r, struct msg *answer, struct why *why)
 	forward->work = (struct work){.api = api, .call = call, .gone = gone, .writable = writable};
 	list_append(&api->forwards[forward->sandbox.bytes[0] % API_BUCKETS], &forward->link);
 	rpc_set_state(call, &forward->work);
-	rpc_set_queue(call, passage_queue(api));
+	passage_set_queue(call);
 	rpc_begin(call);
 	forward->passage =
 	    passage_door(api, forward->sandbox, forward->door, forward->host, forward->port, &owner, forward);

@@ -1,7 +1,7 @@
 /*
  * passage: a stream of bytes between one owner in api and the inside of a sandbox, through the relay: a command's
- * channels (exec_start) or a door's (door_open). Nothing is buffered beyond the credit: 32 MiB shared by all that are
- * open.
+ * channels (exec_start) or a door's (door_open). Nothing is buffered beyond the credit: 8 KiB for each channel, and
+ * 16 MiB shared by those that have taken much.
  */
 #ifndef API_PASSAGE_H
 #define API_PASSAGE_H
@@ -65,9 +65,8 @@ void passage_read(struct passage *passage);
 /* The owner goes, and hears nothing more: a command is killed, a door closed. */
 void passage_leave(struct passage *passage);
 
-/* Credit of a channel of which so many bytes have been taken; how much to queue to a slow reader (rpc_set_queue). */
-uint32_t passage_window(const struct api *api, uint64_t used);
-size_t passage_queue(const struct api *api);
+/* Queue little to the owner's caller beyond what the passage itself keeps. */
+void passage_set_queue(struct rpc_call *call);
 
 /* The relay is away: all passages through it end. */
 void passage_peer_down(struct api *api, const struct peer *peer);

@@ -79,8 +79,7 @@ used(struct passage *passage, uint8_t channel, size_t length)
 
 	if (passage->dead)
 		return;
-	in->window_bytes = passage_window(passage->api, in->used);
-	if (stream_used(in, length, &why) != OK)
+	if (passage_used(passage, in, length, &why) != OK)
 		log_debug("passage.ungranted", "why=\"%s\"", why.text); /* the relay is gone: its end ends all */
 }
 

@@ -22,6 +22,7 @@ struct passage {
 	struct stream_in from[2]; /* channels 1 and 2 */
 	bool told[2];		  /* the owner knows of the end of 1 and 2 */
 	struct list kept;	  /* bytes that the owner had no room for */
+	uint64_t credit_bytes;	  /* its part of api.credit_bytes */
 	bool exited;		  /* the command ended; the owner hears it after the last byte */
 	uint16_t exit_code;
 	struct why why; /* why it cannot go on: told by again */
@@ -59,6 +60,9 @@ enum err passage_breach(struct passage *passage, enum err r, const struct why *w
 
 /* Signal the command, close the door: the relay is to forget it. */
 void passage_stop(struct passage *passage);
+
+/* So many bytes of that channel are gone: as many may come, or more, as far as all together may have. */
+enum err passage_used(struct passage *passage, struct stream_in *in, size_t length, struct why *why) must_check;
 
 /* passage_flow.c: tell the owner what has come, as far as it takes it. */
 void passage_pump(struct passage *passage);

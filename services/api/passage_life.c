@@ -11,36 +11,60 @@
 #define RETRY_FIRST_MS	  20
 #define RETRY_MOST_MS	  1000
 #define START_PATIENCE_MS (CALL_DEADLINE_MS + 2000) /* the relay's own answer about its deadline comes first */
-#define ALL_WINDOWS_BYTES (32u << 20)
-#define WINDOW_FIRST	  (32u << 10)
-#define WINDOW_EARNED	  64 /* that part of what was taken: clients take some MiB before they stall */
-#define QUEUE_LEAST	  (32u << 10)
-#define QUEUE_MOST	  (64u << 10)
+#define WINDOW_FIRST	  (8u << 10)		    /* that everybody has */
+#define WINDOW_EARNED	  32	      /* that part of what was taken: sockets take some 100 KiB before they stall */
+#define WINDOWS_MOST	  (16u << 20) /* that all have together, beyond their first */
+#define WINDOW_PART	  8	      /* of what is left of that, at most */
+#define QUEUE_BYTES	  4096
 #define MANY		  64 /* so many passages leave holes in the heap */
 
-/* A part of the memory that all share. */
-static size_t
-share(const struct api *api, size_t least, size_t most)
+static uint64_t
+least(uint64_t a, uint64_t b)
 {
-	size_t part = ALL_WINDOWS_BYTES / (api->passages_n + 1);
-
-	return part > most ? most : part < least ? least : part;
+	return a < b ? a : b;
 }
 
-/* It grows with what has been taken: who stalls soon holds little. */
-uint32_t
-passage_window(const struct api *api, uint64_t used)
+/* It grows with what has been taken, as long as there is some left: who stalls soon holds little, who stalls late a part. */
+static uint32_t
+window(const struct api *api, uint64_t used)
 {
-	uint64_t earned = used / WINDOW_EARNED < WINDOW_FIRST ? WINDOW_FIRST : used / WINDOW_EARNED;
-	size_t most = share(api, WINDOW_FIRST, PASSAGE_WINDOW_BYTES);
+	uint64_t left = api->credit_bytes < WINDOWS_MOST ? WINDOWS_MOST - api->credit_bytes : 0;
+	uint64_t most = least(WINDOW_FIRST + left / WINDOW_PART, PASSAGE_WINDOW_BYTES);
 
-	return (uint32_t)(earned < most ? earned : most);
+	return (uint32_t)(used / WINDOW_EARNED < WINDOW_FIRST ? WINDOW_FIRST : least(used / WINDOW_EARNED, most));
 }
 
-size_t
-passage_queue(const struct api *api)
+/* Bytes beyond the first window that may come on this channel, or are kept here. */
+static uint64_t
+extra(const struct stream_in *in)
 {
-	return share(api, QUEUE_LEAST, QUEUE_MOST);
+	uint64_t may_come = (in->ended ? in->got : in->granted) - in->used;
+
+	return may_come > WINDOW_FIRST ? may_come - WINDOW_FIRST : 0;
+}
+
+static void
+credit_count(struct passage *passage, uint64_t now)
+{
+	passage->api->credit_bytes += now - passage->credit_bytes;
+	passage->credit_bytes = now;
+}
+
+enum err
+passage_used(struct passage *passage, struct stream_in *in, size_t length, struct why *why)
+{
+	enum err r;
+
+	in->window_bytes = window(passage->api, in->used);
+	r = stream_used(in, length, why);
+	credit_count(passage, extra(&passage->from[0]) + extra(&passage->from[1]));
+	return r;
+}
+
+void
+passage_set_queue(struct rpc_call *call)
+{
+	rpc_set_queue(call, QUEUE_BYTES);
 }
 
 /* ---- its end ---- */
@@ -64,6 +88,7 @@ passage_free(struct passage *passage)
 	struct api *api = passage->api;
 
 	passage_drop(passage);
+	credit_count(passage, 0);
 	loop_timer_stop(api->loop, &passage->again);
 	if (passage->question != 0)
 		call_cancel(passage->relay, passage->question);
@@ -172,8 +197,8 @@ channels_open(struct passage *passage, struct why *why)
 	for (uint8_t i = 0; i < 2; i++)
 		stream_out_init(&passage->to[i], passage->relay, passage->numbered.number, i == 0 ? 0 : 3);
 	for (uint8_t i = 0; r == OK && i < outputs; i++)
-		r = stream_in_open(&passage->from[i], passage->relay, passage->numbered.number, (uint8_t)(i + 1),
-		    passage_window(passage->api, 0), why);
+		r = stream_in_open(
+		    &passage->from[i], passage->relay, passage->numbered.number, (uint8_t)(i + 1), WINDOW_FIRST, why);
 	return r;
 }
 

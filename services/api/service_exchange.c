@@ -6,9 +6,8 @@
 #include "services/api/service_head.h"
 #include "services/api/service_inside.h"
 
-#define READY	    2		 /* phase of sandbox_row */
-#define PIECE_BYTES (32u << 10)	 /* of a request's body at once */
-#define QUEUE_BYTES (128u << 10) /* to one slow reader */
+#define READY	    2		/* phase of sandbox_row */
+#define PIECE_BYTES (32u << 10) /* of a request's body at once */
 #define UNREACHABLE "Service endpoint is not reachable"
 
 static void
@@ -365,7 +364,7 @@ services_http(void *self, struct rpc_call *call, struct span method, struct span
 			abort();
 		exchange->work = (struct work){.api = api, .call = call, .gone = gone, .writable = writable};
 		rpc_set_state(call, &exchange->work);
-		rpc_set_queue(call, QUEUE_BYTES);
+		passage_set_queue(call);
 		target_find(exchange, &name);
 	}
 }

@@ -13,6 +13,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/clock.h"
+#include "common/bus/stream.h"
 #include "common/wire/protobuf.h"
 
 const char *program;
@@ -371,6 +372,41 @@ stream_credit(uint64_t stream, uint8_t channel, uint64_t limit)
 	const struct msg m = {.id = STREAM_GRANT, .stream_grant = {stream, channel, limit}};
 
 	tell(relay.peer, &m);
+}
+
+static void
+feed_hear(struct feed *feed)
+{
+	struct heard *heard;
+
+	while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
+		if (heard->msg.stream_grant.stream == feed->stream && heard->msg.stream_grant.channel == 1)
+			feed->limit = heard->msg.stream_grant.limit;
+		heard_free(heard);
+	}
+}
+
+void
+feed_until(struct feed *feed, uint64_t all, size_t piece, unsigned quiet_ms)
+{
+	static const char bytes[STREAM_CHUNK_BYTES];
+	uint64_t until = clock_ms() + quiet_ms;
+	struct why why;
+
+	while (feed->sent < all && clock_ms() < until) { /* that no credit comes can only be waited out */
+		uint64_t room = feed->limit - feed->sent, n = all - feed->sent;
+
+		n = n > room ? room : n;
+		n = n > piece ? piece : n;
+		if (n > 0) {
+			stream_bytes(feed->stream, 1, feed->sent, bytes, n);
+			feed->sent += n;
+			until = clock_ms() + quiet_ms;
+		} else {
+			assert_int_equal(loop_turn(loop, 5, &why), OK);
+		}
+		feed_hear(feed);
+	}
 }
 
 void

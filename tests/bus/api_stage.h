@@ -75,6 +75,14 @@ void stream_over(uint64_t stream, uint8_t channel, uint64_t offset);
 void stream_credit(uint64_t stream, uint8_t channel, uint64_t limit);
 void exec_exit(uint64_t stream, uint16_t code);
 
+/* Channel 1 of a stream into api: what was written, and how far its credit goes. */
+struct feed {
+	uint64_t stream, sent, limit;
+};
+
+/* Write as much as there is credit for, in pieces of at most that size, until so many bytes have gone, or none for quiet_ms. */
+void feed_until(struct feed *feed, uint64_t all, size_t piece, unsigned quiet_ms);
+
 /* A bidirectional call that has sent its first message. */
 struct got *talk(const char *path, const ProtobufCMessage *first, const ProtobufCMessageDescriptor *response);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/bus/stream.h"
 #include "tests/bus/api_stage.h"
 
 #define FORWARD OPENSHELL "ForwardTcp"
@@ -305,37 +306,20 @@ forward_runs(void **unused)
 static void
 forward_back_pressure(void **unused)
 {
-	enum { ALL = 4 << 20, PIECE = 32768 };
-	static char bytes[PIECE];
-	uint64_t sent = 0, limit = 0, stalled, total = 0, stream;
+	enum { ALL = 4 << 20 };
+	uint64_t stream, total = 0;
 	struct got *got = forward_open(session_a, &stream);
-	struct heard *heard;
-	struct why why;
+	struct feed feed = {stream, 0, granted};
 
 	(void)unused;
 	got->paused = true;
-	limit = granted;
-	while (sent < ALL) {
-		stalled =
-		    clock_ms() + (got->paused ? 200 : PATIENCE_MS); /* that no credit comes can only be waited out */
-		while (limit < sent + PIECE && clock_ms() < stalled) {
-			assert_int_equal(loop_turn(loop, 20, &why), OK);
-			while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
-				limit = heard->msg.stream_grant.limit;
-				heard_free(heard);
-			}
-		}
-		if (limit < sent + PIECE && got->paused) {
-			assert_in_range(sent, 1 << 20, 3 << 20); /* windows and queues, and no more */
-			got->paused = false;
-			rpc_stream_resume(got->stream);
-			continue;
-		}
-		assert_true(limit >= sent + PIECE);
-		stream_bytes(stream, 1, sent, bytes, PIECE);
-		sent += PIECE;
-	}
-	assert_false(got->paused);
+	feed_until(&feed, 1 << 20, STREAM_CHUNK_BYTES, PATIENCE_MS);
+	feed_until(&feed, ALL, STREAM_CHUNK_BYTES, 200);
+	assert_in_range(feed.sent, 1 << 20, 2 << 20); /* the reader's window, and little more */
+	got->paused = false;
+	rpc_stream_resume(got->stream);
+	feed_until(&feed, ALL, STREAM_CHUNK_BYTES, PATIENCE_MS);
+	assert_int_equal(feed.sent, ALL);
 	stream_over(stream, 1, ALL);
 	got_ended(got, 0, NULL);
 	for (size_t i = 0; i < got->n; i++)

@@ -114,41 +114,24 @@ exec_runs(void **unused)
 static void
 exec_back_pressure(void **unused)
 {
-	enum { ALL = 4 << 20, PIECE = 32768 };
+	enum { ALL = 4 << 20 };
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
-	static char bytes[PIECE];
-	uint64_t sent = 0, limit = 0, stalled, total = 0;
-	struct heard *heard;
+	struct feed feed = {0};
+	uint64_t total = 0;
 	struct got *got;
 	uint64_t stream;
-	struct why why;
 
 	(void)unused;
 	got = exec_ask(&request, 2);
 	got->paused = true;
-	stream = exec_started();
-	while (sent < ALL) {
-		stalled =
-		    clock_ms() + (got->paused ? 200 : PATIENCE_MS); /* that no credit comes can only be waited out */
-		while (limit < sent + PIECE && clock_ms() < stalled) {
-			assert_int_equal(loop_turn(loop, 20, &why), OK);
-			while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
-				if (heard->msg.stream_grant.channel == 1)
-					limit = heard->msg.stream_grant.limit;
-				heard_free(heard);
-			}
-		}
-		if (limit < sent + PIECE && got->paused) {
-			assert_in_range(sent, 1 << 20, 3 << 20); /* windows and queues, and no more */
-			got->paused = false;
-			rpc_stream_resume(got->stream);
-			continue;
-		}
-		assert_true(limit >= sent + PIECE);
-		stream_bytes(stream, 1, sent, bytes, PIECE);
-		sent += PIECE;
-	}
-	assert_false(got->paused);
+	feed.stream = stream = exec_started();
+	feed_until(&feed, 1 << 20, STREAM_CHUNK_BYTES, PATIENCE_MS);
+	feed_until(&feed, ALL, STREAM_CHUNK_BYTES, 200);
+	assert_in_range(feed.sent, 1 << 20, 2 << 20); /* the reader's window, and little more */
+	got->paused = false;
+	rpc_stream_resume(got->stream);
+	feed_until(&feed, ALL, STREAM_CHUNK_BYTES, PATIENCE_MS);
+	assert_int_equal(feed.sent, ALL);
 	stream_over(stream, 1, ALL);
 	stream_over(stream, 2, 0);
 	exec_exit(stream, 0);
@@ -267,43 +250,14 @@ memory_of_api(void)
 	return kb;
 }
 
-/* As much as a reader's credit lets through, from an offset on byte by byte, and more is not to come: sent. */
-static uint64_t
-fill(uint64_t stream, uint64_t bytewise)
-{
-	static char bytes[STREAM_CHUNK_BYTES];
-	uint64_t sent = 0, limit = 0, until = clock_ms() + PATIENCE_MS;
-	struct heard *heard;
-	struct why why;
-
-	while (clock_ms() < until) { /* that no more credit comes can only be waited out */
-		size_t piece = sent < bytewise ? 16384 : 1;
-
-		if (sent + piece <= limit) {
-			stream_bytes(stream, 1, sent, bytes, piece);
-			sent += piece;
-			if (sent >= 1 << 20 || sent >= bytewise)
-				until = clock_ms() + 15;
-			continue;
-		}
-		assert_int_equal(loop_turn(loop, 5, &why), OK);
-		while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
-			if (heard->msg.stream_grant.stream == stream && heard->msg.stream_grant.channel == 1)
-				limit = heard->msg.stream_grant.limit;
-			heard_free(heard);
-		}
-	}
-	return sent;
-}
-
 /* Readers that stall cost little each, their commands wait, nobody else does; and all of it is given back. */
 static void
 exec_many_stall(void **unused)
 {
-	enum { READERS = 66, EACH_KB = 256 };
+	enum { READERS = 66, EACH_KB = 64 };
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	unsigned long before = memory_of_api();
-	uint64_t streams[READERS];
+	struct feed feeds[READERS] = {0};
 	struct got *got[READERS];
 	struct heard *heard;
 
@@ -311,9 +265,10 @@ exec_many_stall(void **unused)
 	for (size_t i = 0; i < READERS; i++) {
 		got[i] = exec_ask(&request, 2);
 		got[i]->paused = true;
-		streams[i] = exec_started();
-		assert_in_range(
-		    fill(streams[i], UINT64_MAX), 1 << 20, 2 << 20); /* the reader's own window, and little more */
+		feeds[i].stream = exec_started();
+		feed_until(&feeds[i], 1 << 20, 16384, PATIENCE_MS);
+		feed_until(&feeds[i], 2 << 20, 16384, 15);
+		assert_in_range(feeds[i].sent, 1 << 20, (2 << 20) - 1); /* the reader's own window, and little more */
 	}
 	if (MEMORY_TELLS && memory_of_api() > before + READERS * EACH_KB)
 		fail_msg("%lu kB, and %lu before", memory_of_api(), before);
@@ -323,7 +278,7 @@ exec_many_stall(void **unused)
 		got_free(got[i]);
 		heard = actor_hear(&relay, EXEC_SIGNAL);
 		heard_free(heard);
-		exec_exit(streams[i], 137);
+		exec_exit(feeds[i].stream, 137);
 	}
 	health_and_user(NULL);
 	UNTIL(loop, !MEMORY_TELLS || memory_of_api() < before + 8192);
@@ -333,18 +288,19 @@ exec_many_stall(void **unused)
 static void
 exec_stall_bytewise(void **unused)
 {
-	enum { READERS = 4, EACH_KB = 512 };
+	enum { READERS = 8, EACH_KB = 768 };
 	Openshell__V1__ExecSandboxRequest request = OPENSHELL__V1__EXEC_SANDBOX_REQUEST__INIT;
 	unsigned long before = memory_of_api();
-	uint64_t streams[READERS];
+	struct feed feeds[READERS] = {0};
 	struct got *got[READERS];
 
 	(void)unused;
 	for (size_t i = 0; i < READERS; i++) {
 		got[i] = exec_ask(&request, 2);
 		got[i]->paused = true;
-		streams[i] = exec_started();
-		(void)fill(streams[i], 960 << 10);
+		feeds[i].stream = exec_started();
+		feed_until(&feeds[i], 1020 << 10, 16384, PATIENCE_MS);
+		feed_until(&feeds[i], 2 << 20, 1, 15);
 	}
 	health_and_user(NULL);
 	if (MEMORY_TELLS && memory_of_api() > before + READERS * EACH_KB)
@@ -353,7 +309,7 @@ exec_stall_bytewise(void **unused)
 		rpc_stream_cancel(got[i]->stream);
 		got_free(got[i]);
 		heard_free(actor_hear(&relay, EXEC_SIGNAL));
-		exec_exit(streams[i], 137);
+		exec_exit(feeds[i].stream, 137);
 	}
 }
 

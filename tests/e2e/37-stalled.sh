@@ -31,8 +31,8 @@ if wait_for 60 opened; then ok "$all readers read the beginning and stop"; else 
 is "... their commands run on" "$(writers)" "$all"
 still() { local before; before=$(ticks); sleep 0.5; [ $(($(ticks) - before)) -le 3 ]; }
 if wait_for 10 still; then ok "... and write no more: api, relay and link rest"; else not_ok "... and write no more" "$(ticks)"; fi
-grown "api, with all of them" "$api" "$before_api" $((all * 400 + 4096))
-grown "relay" "$relay" "$before_relay" $((all * 16 + 4096))
+grown "api, with all of them" "$api" "$before_api" $((all * 88 + 2048))
+grown "relay" "$relay" "$before_relay" $((all * 8 + 2048))
 grown "link" "$link" "$before_link" $((readers * 32 + 4096))
 began=$(date +%s%N)
 is "another reader of the same sandbox gets all it asked for" "$(openshell sandbox exec -n box1 -- head -c 50M /dev/zero </dev/null | wc -c)" 52428800
@@ -43,6 +43,6 @@ for i in $(seq "$boxes"); do eval "exec $((10 + i))>&-"; done
 wait "${crowds[@]}"
 none() { [ "$(writers)" = 0 ]; }
 if wait_for 15 none; then ok "their clients gone, the commands end"; else not_ok "their clients gone, the commands end" "$(writers) are left"; fi
-back() { [ $(($(memory "$api") - before_api)) -le 8192 ] && [ $(($(memory "$link") - before_link)) -le 8192 ]; }
+back() { [ $(($(memory "$api") - before_api)) -le 4096 ] && [ $(($(memory "$link") - before_link)) -le 8192 ]; }
 if wait_for 5 back; then ok "... and the memory is given back"; else not_ok "... and the memory is given back" "api $before_api, now $(memory "$api"); link $before_link, now $(memory "$link")"; fi
 plan
