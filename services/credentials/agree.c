@@ -8,9 +8,9 @@
 #include "common/base/text.h"
 #include "common/seal/master.h"
 
-#define ASK_AGAIN_MS 500   /* while the ring has older keys */
-#define ASK_ROOTS_MS 10000 /* while it has older master keys alone */
-#define LINE_BYTES   120   /* of the file for rotate-key: written over itself, so always as long */
+#define ASK_AGAIN_MS 500  /* while the ring has older keys */
+#define ASK_ROOTS_MS 2000 /* while it has older master keys alone */
+#define LINE_BYTES   120  /* of the file for rotate-key: written over itself, so always as long */
 
 static void agree_ask(void *self);
 

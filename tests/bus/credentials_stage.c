@@ -34,7 +34,7 @@ stage_ring_save(void)
 	uint8_t bytes[RING_BYTES_MAX];
 
 	ring_write(&stage.keys.ring, &stage.keys.roots[0].master, bytes);
-	stage_file("ring", bytes, RING_BYTES(stage.keys.ring.count), 0400);
+	stage_file("ring", bytes, RING_BYTES(stage.keys.ring.count + stage.keys.ring.retired_n), 0400);
 }
 
 bool

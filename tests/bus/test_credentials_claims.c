@@ -180,6 +180,41 @@ a_wrong_master_key_stops_the_start(void **unused)
 	stage_start_well();
 }
 
+/* The master key is replaced while a sandbox runs: its claim stays good, a new one is of the new key. */
+static void
+claims_of_a_retired_master_key(void **unused)
+{
+	const struct root before = stage.keys.roots[0];
+	struct secret old, fresh;
+	uint8_t router[32], mac[32];
+	struct why why;
+
+	(void)unused;
+	randombytes_buf(router, sizeof(router));
+	claim_of(7, &old);
+	claim_mac(&old, sandbox, 7, router, mac);
+	stage_stop();
+	assert_int_equal(ring_retire(&stage.keys.ring, &before.master, &why), OK);
+	randombytes_buf(stage.keys.roots[0].master.bytes, 32);
+	root_derive(&stage.keys.roots[0]);
+	stage_file("master.key", stage.keys.roots[0].master.bytes, 32, 0600);
+	stage_ring_save();
+	stage_start_well();
+	assert_int_equal(stage.had.roots_n, 2);
+	assert_int_equal(check(sandbox, 7, router, mac), OK);
+	assert_int_equal(check(sandbox, 8, router, mac), ERR_DENIED);
+	claim_of(7, &fresh);
+	assert_memory_not_equal(fresh.bytes, old.bytes, 32);
+	claim_mac(&fresh, sandbox, 7, router, mac);
+	assert_int_equal(check(sandbox, 7, router, mac), OK);
+	stage_stop();
+	ring_release(&stage.keys.ring); /* nobody is left: what it vouched for counts no more */
+	stage_ring_save();
+	stage_start_well();
+	claim_mac(&old, sandbox, 7, router, mac);
+	assert_int_equal(check(sandbox, 7, router, mac), ERR_DENIED);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -191,6 +226,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_key_of_small_order_is_refused),
 	    cmocka_unit_test(other_messages_are_refused),
 	    cmocka_unit_test(malformed_bytes_cost_the_link),
+	    cmocka_unit_test(claims_of_a_retired_master_key),
 	    cmocka_unit_test(a_wrong_master_key_stops_the_start),
 	};
 
