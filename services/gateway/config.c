@@ -11,6 +11,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "common/policy/forward_proxy.h"
 
 #define RUN_DIR_MAX 80 /* a Unix socket's path has at most 107 bytes, and run/sandboxes/relay follows */
 
@@ -20,6 +21,7 @@
 	}
 
 const char *const config_secret_stores[] = {"postgres", "vault", "kubernetes", NULL};
+const char *const config_identities[] = {"required", "relaxed", NULL};
 const char *const config_failure_modes[] = {"fail_closed", "retain_last_valid", NULL};
 
 const struct setting config_settings[] = {
@@ -101,6 +103,22 @@ const struct setting config_settings[] = {
     ROW(spiffe_workload_socket, SETTING_TEXT, 0, 511, "", "spiffe-workload-socket", "OPENSHELL_SPIFFE_WORKLOAD_SOCKET",
 	"Socket of a SPIFFE Workload API, for profiles with a token_grant. Its directory is shown to the one process of a sandbox "
 	"that fetches tokens: nothing else should be in it. Default: none."),
+    {"network_binary_identity", SETTING_WORD, SETTING_FIELD(config, network_binary_identity), 0, 0, "required",
+	"Whether a policy's programs count: with relaxed, every program may go where the policy lets any go; each sandbox says so "
+	"in its status.",
+	config_identities, NULL, "network-binary-identity", "OPENSHELL_NETWORK_BINARY_IDENTITY"},
+    ROW(https_proxy, SETTING_TEXT, 1, 299, "", "https-proxy", NULL,
+	"Proxy that sandboxes' TLS goes out by, as http://HOST:PORT: asked with CONNECT, for addresses that were judged first. Default: "
+	"none."),
+    ROW(no_proxy, SETTING_TEXT, 1, 2000, "", "no-proxy", NULL,
+	"With https_proxy: whom it is not asked for, parted by commas: *, domains, addresses, ADDRESS/BITS, each with :PORT or "
+	"without."),
+    ROW(proxy_auth_file, SETTING_TEXT, 1, 511, "", "proxy-auth-file", NULL,
+	"With https_proxy: file of its login, one line USER:PASSWORD; read at each start of a sandbox."),
+    ROW(proxy_auth_allow_insecure, SETTING_FLAG, 0, 1, "false", "proxy-auth-allow-insecure", NULL,
+	"Must be true with proxy_auth_file: the login goes to the proxy in clear."),
+    ROW(proxy_connect_by_hostname, SETTING_FLAG, 0, 1, "false", "proxy-connect-by-hostname", NULL,
+	"With https_proxy: ask it for names. It then looks them up itself, and may come to other addresses than were judged."),
     ROW(log_rows_max, SETTING_NUMBER, 100, 100000, "2000", "log-rows-max", NULL,
 	"Log lines that are kept for each sandbox."),
     ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
@@ -240,7 +258,8 @@ paths_absolute(struct config *config, struct why *why)
 	    {config->libexec_dir, "libexec_dir"}, {config->bundle, "bundle"}, {config->postgres_dir, "postgres_dir"},
 	    {config->master_key_file, "master_key_file"}, {config->master_key_next_file, "master_key_next_file"},
 	    {config->secret_store_token_file, "secret_store_token_file"},
-	    {config->authorities_file, "authorities_file"}, {config->spiffe_workload_socket, "spiffe_workload_socket"}};
+	    {config->authorities_file, "authorities_file"}, {config->spiffe_workload_socket, "spiffe_workload_socket"},
+	    {config->proxy_auth_file, "proxy_auth_file"}};
 	char before[CONFIG_PATH_BYTES], here[PATH_MAX];
 
 	for (size_t i = 0; i < COUNT(paths); i++) {
@@ -289,6 +308,50 @@ check_store(const struct config *config, struct why *why)
 	if (strcmp(config->secret_store_auth, "kubernetes") == 0 && config->secret_store_role[0] == '\0')
 		return fail(why, ERR_INVALID, "secret_store_auth kubernetes needs secret_store_role");
 	return OK;
+}
+
+static enum err
+check_login(const struct config *config, struct why *why)
+{
+	struct span login;
+	size_t length;
+	char *text;
+	enum err r;
+
+	if (config->proxy_auth_file[0] == '\0')
+		return OK;
+	if (!config->proxy_auth_allow_insecure)
+		return fail(why, ERR_INVALID,
+		    "proxy_auth_file needs proxy_auth_allow_insecure: true, for the login goes to the proxy in clear");
+	if ((r = settings_file(config->proxy_auth_file, &text, &length, why)) != OK)
+		return because(why, r, "proxy_auth_file");
+	r = forward_login_parse(span_of_bytes(text, length), &login, why);
+	explicit_bzero(text, length);
+	free(text);
+	return r == OK ? OK : because(why, r, "proxy_auth_file");
+}
+
+/* Never a proxy that is left out because something about it is wrong. */
+static enum err
+check_proxy(const struct config *config, struct why *why)
+{
+	struct forward_proxy proxy;
+	enum err r;
+
+	if (config->https_proxy[0] == '\0') {
+		const char *alone = config->no_proxy[0] != '\0'		 ? "no_proxy"
+				    : config->proxy_auth_file[0] != '\0' ? "proxy_auth_file"
+				    : config->proxy_auth_allow_insecure	 ? "proxy_auth_allow_insecure"
+				    : config->proxy_connect_by_hostname	 ? "proxy_connect_by_hostname"
+									 : NULL;
+
+		return alone == NULL ? OK : fail(why, ERR_INVALID, "%s needs https_proxy", alone);
+	}
+	if ((r = forward_proxy_parse(span_of_text(config->https_proxy), &proxy, why)) != OK)
+		return because(why, r, "https_proxy");
+	if ((r = forward_exceptions_check(span_of_text(config->no_proxy), why)) != OK)
+		return because(why, r, "no_proxy");
+	return check_login(config, why);
 }
 
 /* It becomes a directory in gateways/ and a word in JSON. */
@@ -343,7 +406,8 @@ config_check(struct config *config, struct why *why)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
 	if ((r = check_tls(config, why)) != OK || (r = check_relay(config->relay_endpoint, why)) != OK ||
 	    (r = check_name(config->gateway_name, why)) != OK || (r = check_store(config, why)) != OK ||
-	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK)
+	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK ||
+	    (r = check_proxy(config, why)) != OK)
 		return r;
 	if (strlen(config->data_dir) + strlen("/run") > RUN_DIR_MAX)
 		return fail(why, ERR_RANGE, "data_dir has %zu bytes, at most %zu fit before the names of its sockets",

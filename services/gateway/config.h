@@ -43,13 +43,17 @@ struct config {
 	uint32_t sandbox_pids_max, sandbox_cpu_milli; /* of each; cpu and memory 0: no limit */
 	uint64_t sandbox_memory_bytes;
 	char spiffe_workload_socket[CONFIG_PATH_BYTES]; /* absolute; "": none */
+	unsigned network_binary_identity;		/* place among config_identities */
+	char https_proxy[300], no_proxy[2001];		/* "": none */
+	char proxy_auth_file[CONFIG_PATH_BYTES];	/* "": none */
+	bool proxy_auth_allow_insecure, proxy_connect_by_hostname;
 	uint32_t log_rows_max, log_days, ssh_session_ttl_secs;
 	unsigned policy_validation_failure_mode; /* place among config_failure_modes */
 	char relay_endpoint[128];		 /* "": sandboxes of this machine alone */
 };
 
 extern const struct setting config_settings[];
-extern const char *const config_failure_modes[], *const config_secret_stores[];
+extern const char *const config_identities[], *const config_failure_modes[], *const config_secret_stores[];
 
 /* What a command line says besides settings. */
 struct invocation {

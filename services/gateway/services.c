@@ -167,6 +167,11 @@ driver_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "bundle", config->bundle);
 	add_text(out, "relay_dir", data_path(config, "run/sandboxes"));
 	add_text(out, "spiffe_workload_socket", config->spiffe_workload_socket);
+	text_add(out, "binaries_free: %s\n", config->network_binary_identity == 0 ? "false" : "true");
+	add_text(out, "upstream_proxy", config->https_proxy);
+	add_text(out, "upstream_direct", config->no_proxy);
+	add_text(out, "upstream_login_file", config->proxy_auth_file);
+	text_add(out, "upstream_by_name: %s\n", config->proxy_connect_by_hostname ? "true" : "false");
 	text_add(out, "relay: \"ipc:///relay\"\n"); /* link has that directory for its root */
 	add_key(out, "relay_key", source->keys->relay.key);
 	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
