@@ -8,7 +8,7 @@ libprotobuf-dev libjansson-dev libcmocka-dev zlib1g-dev libssh-dev openssh-sftp-
 run='postgresql'
 show='curl/curl python3/python3'
 test='clang clang-format llvm libclang-rt-14-dev bubblewrap jq curl python3 python3-venv strace procps iproute2 nftables netcat-openbsd git openssl nginx-light python3-requests
-python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget openssh-client rsync tmux'
+python3-websockets python3-grpcio python3-pip nodejs/node npm/npm golang-go/go default-jdk-headless/keytool wget openssh-client rsync tmux tinyproxy-bin'
 bench='wrk haproxy squid-openssl mitmproxy openssh-server docker.io'
 
 wanted=

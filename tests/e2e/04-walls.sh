@@ -106,7 +106,7 @@ is "... which ends with 143" "$?" 143
 
 # What the walls say of themselves.
 walls=$(openshell sandbox get walls 2>&1)
-for wall in user_namespace mount_view pid_namespace ipc_namespace uts_namespace network capabilities no_new_privs seccomp landlock rlimits; do
+for wall in user_namespace mount_view pid_namespace ipc_namespace uts_namespace network binary_identity capabilities no_new_privs seccomp landlock rlimits; do
 	like "wall $wall is enforced" "$walls" "$wall.*[Ee]nforced"
 done
 like "cgroups are reported, whatever they are" "$walls" "cgroup_pids.*([Ee]nforced|[Pp]artial|[Aa]bsent)"

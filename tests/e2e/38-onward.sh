@@ -1,0 +1,87 @@
+#!/bin/bash
+# A company's proxy (tinyproxy): TLS goes out by it, asked for judged addresses; and programs that an operator does not tell apart.
+. "$(dirname "$0")/world.sh"
+. "$(dirname "$0")/lib.sh"
+
+# The proxy of the company, which lets in who knows the word.
+cat >"$work/tinyproxy.conf" <<T
+Port 3128
+Listen 93.184.216.46
+Timeout 60
+MaxClients 50
+LogFile "$work/tinyproxy.log"
+LogLevel Connect
+PidFile "$work/tinyproxy.pid"
+BasicAuth robot not-a-secret
+ConnectPort 443
+T
+: >"$work/tinyproxy.log"
+tinyproxy -d -c "$work/tinyproxy.conf" >"$work/tinyproxy.out" 2>&1 &
+tinyproxy=$!
+stop_proxy() { kill "$tinyproxy" 2>/dev/null; wait "$tinyproxy" 2>/dev/null; }
+trap 'stop_proxy; finish' EXIT
+wait_for 10 bash -c 'exec 3<>/dev/tcp/93.184.216.46/3128' && ok "the company's proxy answers" || not_ok "the company's proxy answers" "$(cat "$work/tinyproxy.out")"
+world_name proxy.corp.test 93.184.216.46
+asked() { grep -o 'CONNECT [0-9a-z][^ ]*' "$work/tinyproxy.log" | sort -u | tr '\n' ';'; }
+forget() { : >"$work/tinyproxy.log"; }
+
+cat >"$work/policy.yaml" <<'P'
+version: 1
+network_policies:
+  static:
+    endpoints:
+      - {host: static.acme.test, ports: [80, 443], protocol: rest, enforcement: enforce, access: read-only}
+      - {host: h1.acme.test, port: 443, tls: skip}
+      - {host: any.acme.test, ports: [22, 443]}
+      - {host: untrusted.acme.test, port: 443, protocol: rest, enforcement: enforce, access: read-only}
+      - {host: internal.acme.test, port: 443, protocol: rest, enforcement: enforce, access: read-only}
+      - {host: "*.store.test", port: 443, protocol: rest, enforcement: enforce, access: read-only}
+    binaries:
+      - {path: /usr/bin/curl}
+P
+world_name inner.store.test 10.20.9.9
+printf 'robot:not-a-secret\n' >"$work/login"
+start_gateway --https-proxy http://proxy.corp.test:3128 --no-proxy '10.20.9.0/24:443, elsewhere.test' --proxy-auth-file "$work/login" \
+	--proxy-auth-allow-insecure --network-binary-identity relaxed && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
+succeeds "a sandbox" openshell sandbox create --name demo --policy "$work/policy.yaml" --detach -- sleep infinity
+run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 50 -- "$@" 2>&1 </dev/null; }
+bare() { run env -u ALL_PROXY -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy "$@"; }
+logs() { openshell logs demo -n 2000; }
+
+for way in run bare; do
+	case $way in run) with="with proxy variables" ;; bare) with="without" ;; esac
+	forget
+	is "TLS that is inspected, $with" "$($way curl -sS https://static.acme.test/small)" small
+	like_soon "... goes by the company's proxy, which is asked for the address" "^CONNECT 93.184.216.36:443;$" asked
+	forget
+	is "TLS that nobody opens, $with" "$($way curl -sS -k -o /dev/null -w '%{http_code}' https://h1.acme.test/)" 200
+	like_soon "... too" "^CONNECT 93.184.216.34:443;$" asked
+	forget
+	is "HTTP in clear, $with" "$($way curl -sS http://static.acme.test/small)" small
+	is "TLS to an address that is excepted, $with" "$($way curl -sS -o /dev/null -w '%{http_code}' https://internal.acme.test/)" 200
+	is "an inner address behind a name that no rule lists itself, $with" "$($way curl -sS -o /dev/null -w '%{http_code}' https://inner.store.test/ | tail -c 3)" \
+		"$([ $way = run ] && echo 000 || echo 403)"
+	is "... the proxy is asked for none of these" "$(asked)" ""
+done
+like "a server that speaks first" "$(bare sh -c 'echo hello | timeout 30 nc -N any.acme.test 22')" "^SSH-2.0-standin"
+is "the far server's certificate counts" "$(run curl -sS -o /dev/null -w '%{http_code}' https://untrusted.acme.test/)" 502
+
+# Who it was is told and decides nothing.
+is "a program that the policy does not list" "$(bare wget -q -O - https://static.acme.test/small)" small
+like "the sandbox says so" "$(openshell sandbox get demo)" "binary_identity +Absent: switched off by the operator"
+like_soon "... and its log" "wall binary_identity=absent" logs
+is "what the policy lists to nobody stays closed" "$(run curl -sS -o /dev/null -w '%{http_connect}' https://elsewhere.test/ | tail -c 3)" 403
+
+# What it refuses is refused, and never dialled in its place.
+printf 'robot:another\n' >"$work/login"
+succeeds "a sandbox with another login" openshell sandbox create --name wrong --policy "$work/policy.yaml" --detach -- sleep infinity
+world_forget
+is "a login that the proxy does not take" "$(timeout 60 "$bin/openshell" sandbox exec -n wrong -- curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/small 2>&1 </dev/null)" 502
+like_soon "... and why" "DENIED HTTP_REQUEST denied GET static.acme.test:443/small .*the upstream proxy answered 401" openshell logs wrong -n 2000
+: >"$work/login"
+fails_with "a login that is none: the sandbox does not start" 1 openshell sandbox create --name none --policy "$work/policy.yaml" --detach -- sleep infinity
+stop_proxy
+is "the proxy is away" "$(run curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/other)" 502
+is "nothing was sent another way" "$(world_seen | grep -v '"dns"' | grep -c static.acme.test)" 0
+unlike "no login in any log" "$(logs; cat "$data/gateway.log")" "not-a-secret"
+plan
