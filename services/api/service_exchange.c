@@ -6,7 +6,6 @@
 #include "services/api/service_head.h"
 #include "services/api/service_inside.h"
 
-#define READY	    2		/* phase of sandbox_row */
 #define PIECE_BYTES (32u << 10) /* of a request's body at once */
 #define UNREACHABLE "Service endpoint is not reachable"
 
@@ -28,13 +27,28 @@ answer(struct rpc_call *call, int status, const char *words)
 	rpc_http_answer(call, status, "text/plain; charset=utf-8", span_of_text(words));
 }
 
+/* Without an answer of the service's: told so, or cut where one has begun. */
+static void
+exchange_over(struct exchange *exchange, int status, const char *words)
+{
+	struct rpc_call *call = exchange->work.call;
+	bool begun = exchange->begun;
+
+	exchange_free(exchange);
+	rpc_set_state(call, NULL);
+	if (begun)
+		rpc_http_abort(call);
+	else
+		answer(call, status, words);
+}
+
 void
 exchange_refused(struct exchange *exchange, int status, const char *words)
 {
-	struct rpc_call *call = exchange->work.call;
-
-	exchange_free(exchange);
-	answer(call, status, words);
+	if (exchange->upstream != NULL)
+		log_info("service.withdrawn", "sandbox=%s port=%u begun=%d", id_text(exchange->sandbox), exchange->port,
+		    exchange->begun);
+	exchange_over(exchange, status, words);
 }
 
 /* ---- its end ---- */
@@ -58,17 +72,9 @@ finish(struct exchange *exchange)
 static void
 broken(struct exchange *exchange, const struct why *why)
 {
-	struct rpc_call *call = exchange->work.call;
-	bool begun = exchange->begun;
-
 	log_info("service.broken", "sandbox=%s port=%u begun=%d why=%s", id_text(exchange->sandbox), exchange->port,
-	    begun, log_quote(span_of_text(why->text)));
-	exchange_free(exchange);
-	rpc_set_state(call, NULL);
-	if (begun)
-		rpc_http_abort(call);
-	else
-		answer(call, 502, UNREACHABLE);
+	    exchange->begun, log_quote(span_of_text(why->text)));
+	exchange_over(exchange, 502, UNREACHABLE);
 }
 
 /* ---- the request's way in ---- */
@@ -254,7 +260,7 @@ exchange_routed(struct exchange *exchange, const struct target *target)
 
 	exchange->sandbox = target->sandbox;
 	exchange->port = target->port;
-	if (target->phase != READY) {
+	if (target->phase != TARGET_READY) {
 		exchange_refused(exchange, 412, "Sandbox is not ready");
 		return;
 	}

@@ -91,6 +91,15 @@ name_read(struct span label, struct service_name *out, struct why *why)
 	return OK;
 }
 
+void
+service_name_copy(const struct service_name *from, struct service_name *to)
+{
+	*to = *from;
+	to->workspace.at = to->label + (from->workspace.at - from->label);
+	to->sandbox.at = to->label + (from->sandbox.at - from->label);
+	to->service.at = from->service.length == 0 ? NULL : to->label + (from->service.at - from->label);
+}
+
 enum err
 service_host_parse(
     struct span authority, const struct service_domains *domains, struct service_name *out, struct why *why)
@@ -112,10 +121,7 @@ service_host_parse(
 		return fail(why, ERR_SYNTAX, "a label of %zu bytes", label.length);
 	if ((r = name_read(label, &name, why)) != OK)
 		return r;
-	*out = name;
-	out->workspace.at = out->label + (name.workspace.at - name.label);
-	out->sandbox.at = out->label + (name.sandbox.at - name.label);
-	out->service.at = name.service.length == 0 ? NULL : out->label + (name.service.at - name.label);
+	service_name_copy(&name, out);
 	return OK;
 }
 

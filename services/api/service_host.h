@@ -21,6 +21,8 @@ struct service_name {
 	struct span workspace, sandbox, service; /* service may be empty */
 };
 
+void service_name_copy(const struct service_name *from, struct service_name *to);
+
 /* "*.a.example", "b.example", "*.openshell.localhost": the wildcards' domains in their order, ours last. */
 void service_domains_read(const char *const *names, size_t n, struct service_domains *out);
 

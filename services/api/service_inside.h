@@ -7,19 +7,22 @@
 #include "services/api/api.h"
 #include "services/api/passage.h"
 
+#define TARGET_READY 2 /* phase of service_routed, as in sandbox_row */
+
 struct exchange;
 
 /* Where a service's requests go, as state said; in the order of use. */
 struct target {
 	struct list link;    /* in services.targets */
-	struct list waiting; /* struct exchange, by lookup */
+	struct list waiting; /* struct exchange, by lookup: for the answer */
+	struct list users;   /* the same: they go by it */
 	uint64_t number;     /* of the route; state tells by it that all may be otherwise */
 	uint64_t question;   /* to state, not answered */
 	bool known,
 	    doubtful; /* it was answered; by a state that is gone: asked anew, and gone by while the new one cannot say */
 	struct peer *state; /* referenced */
 	struct api *api;
-	char label[SERVICE_LABEL_BYTES + 1];
+	struct service_name name;
 	struct id sandbox;
 	uint16_t port;
 	uint8_t phase;
@@ -41,7 +44,7 @@ struct upstream {
 /* One request and its answer. */
 struct exchange {
 	struct work work;
-	struct list lookup; /* in target.waiting */
+	struct list lookup; /* in target.waiting, then target.users */
 	struct upstream *upstream;
 	struct id sandbox;
 	uint16_t port;
@@ -66,7 +69,7 @@ struct exchange {
 
 /* exchange_routed or exchange_refused follows, maybe at once. */
 void target_find(struct exchange *exchange, const struct service_name *name);
-void target_forget(struct exchange *exchange); /* it waits no more */
+void target_forget(struct exchange *exchange); /* it is over */
 
 /* ---- service_upstream.c ---- */
 
@@ -78,7 +81,7 @@ void upstream_release(struct upstream *upstream, bool keep);
 
 /* ---- service_exchange.c: what an exchange hears ---- */
 void exchange_routed(struct exchange *exchange, const struct target *target);
-void exchange_refused(struct exchange *exchange, int status, const char *words);
+void exchange_refused(struct exchange *exchange, int status, const char *words); /* cut, when it has begun */
 void exchange_opened(struct exchange *exchange);
 void exchange_room(struct exchange *exchange);
 bool exchange_data(struct exchange *exchange, struct span bytes);		  /* false: no room now */

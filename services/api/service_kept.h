@@ -3,6 +3,7 @@
 #define API_SERVICE_KEPT_H
 
 #include "common/base/list.h"
+#include "common/os/loop.h"
 #include "services/api/service_host.h"
 
 struct api;
@@ -14,6 +15,7 @@ struct services {
 	bool tls;		   /* what the printed address says */
 	uint16_t port;		   /* of our listener */
 	struct list targets, idle; /* service_target.c, service_upstream.c */
+	struct timer again;	   /* targets that are in use and in doubt are asked for anew */
 	size_t targets_n, asked_n, idle_n;
 };
 

@@ -394,7 +394,7 @@ feed_until(struct feed *feed, uint64_t all, size_t piece, unsigned quiet_ms)
 	struct why why;
 
 	while (feed->sent < all && clock_ms() < until) { /* that no credit comes can only be waited out */
-		uint64_t room = feed->limit - feed->sent, n = all - feed->sent;
+		uint64_t room = feed->limit > feed->sent ? feed->limit - feed->sent : 0, n = all - feed->sent;
 
 		n = n > room ? room : n;
 		n = n > piece ? piece : n;

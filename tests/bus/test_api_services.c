@@ -100,9 +100,9 @@ web_answered(const char *status, const char *end)
 static uint64_t route; /* the last that was asked for */
 
 static void
-routed(uint8_t phase)
+routed_to(uint8_t phase, uint16_t where)
 {
-	const struct msg answer = {.id = SERVICE_ROUTED, .service_routed = {sandbox, phase, 8000}};
+	const struct msg answer = {.id = SERVICE_ROUTED, .service_routed = {sandbox, phase, where}};
 	struct heard *heard = actor_hear(&state, SERVICE_ROUTE);
 
 	assert_true(span_is(heard->msg.service_route.workspace, "default"));
@@ -110,6 +110,12 @@ routed(uint8_t phase)
 	route = heard->msg.service_route.route;
 	reply_send(&heard->reply, &answer);
 	heard_free(heard);
+}
+
+static void
+routed(uint8_t phase)
+{
+	routed_to(phase, 8000);
 }
 
 /* What was told before has been read at either end: a question and its answer have passed behind it. */
@@ -264,6 +270,19 @@ told_once_that_it_changed(void **unused)
 	web_close();
 }
 
+/* For the tests that follow. */
+static void
+ready_again(void)
+{
+	stale();
+	web_open();
+	web_say(GET);
+	routed(2);
+	actor_refuse(&relay, DOOR_OPEN, ERR_STATE, "nothing listens");
+	web_answered("HTTP/1.1 502 ", "Service endpoint is not reachable");
+	web_close();
+}
+
 /* What a state said that is gone is gone by as long as the new one cannot say; then it is asked. */
 static void
 known_while_state_is_away(void **unused)
@@ -293,6 +312,7 @@ known_while_state_is_away(void **unused)
 	web_answered("HTTP/1.1 412 ", "Sandbox is not ready");
 	nothing_asked(&state, SERVICE_ROUTE);
 	web_close();
+	ready_again();
 }
 
 static void
@@ -441,33 +461,88 @@ bodies_go_in(void **unused)
 }
 
 static void
+websocket_ask(void)
+{
+	web_open();
+	web_say(
+	    "GET /ws HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n");
+}
+
+/* It is open, and something has come through it: its stream. */
+static uint64_t
+websocket_opens(uint64_t *at)
+{
+	char head[4096];
+	uint64_t stream = door(1 << 20);
+
+	inside(head, sizeof(head), "\r\n\r\n");
+	assert_non_null(strstr(head, "connection: upgrade\r\nupgrade: websocket\r\n"));
+	assert_non_null(strstr(head, "sec-websocket-key: k\r\n"));
+	says(stream, at,
+	    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Accept: a\r\n\r\nfirst");
+	web_answered(
+	    "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+	    "\r\n\r\nfirst");
+	return stream;
+}
+
+static void
+websocket_ended(void)
+{
+	UNTIL(loop, web_has(NULL));
+	web_close();
+	heard_free(actor_hear(&relay, DOOR_CLOSED));
+}
+
+static void
 websockets(void **unused)
 {
 	char head[4096];
 	uint64_t stream, at = 0;
 
 	(void)unused;
-	web_open();
-	web_say(
-	    "GET /ws HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n");
-	stream = door(1 << 20);
-	inside(head, sizeof(head), "\r\n\r\n");
-	assert_non_null(strstr(head, "connection: upgrade\r\nupgrade: websocket\r\n"));
-	assert_non_null(strstr(head, "sec-websocket-key: k\r\n"));
-	says(stream, &at,
-	    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Accept: a\r\n\r\nfirst");
-	web_answered(
-	    "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
-	    "\r\n\r\nfirst");
+	websocket_ask();
+	stream = websocket_opens(&at);
 	web_say("from the client");
 	inside(head, sizeof(head), "from the client");
 	says(stream, &at, "and back");
 	UNTIL(loop, web_has("and back"));
 	stream_over(stream, 1, at);
-	UNTIL(loop, web_has(NULL));
-	web_close();
-	heard_free(actor_hear(&relay, DOOR_CLOSED));
+	websocket_ended();
+}
+
+/* It lives as long as its service leads there: not deleted, not elsewhere, the sandbox not stopped. */
+static void
+websockets_go_with_their_service(void **unused)
+{
+	static const struct {
+		enum err r;
+		uint8_t phase;
+		uint16_t port;
+	} cases[] = {{ERR_NOT_FOUND, 0, 0}, {OK, 2, 8001}, {OK, 1, 8000}};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		uint64_t stream, at = 0;
+
+		stale();
+		websocket_ask();
+		routed(2);
+		stream = websocket_opens(&at);
+		stale();
+		actor_refuse(&state, SERVICE_ROUTE, ERR_UNAVAILABLE, "the database does not answer");
+		routed(2); /* asked again, though nobody wants to go there */
+		says(stream, &at, "still there");
+		UNTIL(loop, web_has("still there"));
+		stale();
+		if (cases[i].r == OK)
+			routed_to(cases[i].phase, cases[i].port);
+		else
+			actor_refuse(&state, SERVICE_ROUTE, cases[i].r, "service endpoint not found");
+		websocket_ended();
+	}
+	ready_again();
 }
 
 /* ---- HTTP/2's WebSocket ---- */
@@ -531,41 +606,21 @@ websockets_of_http2(void **unused)
 static void
 slow_and_gone(void **unused)
 {
-	static char piece[32768];
 	char head[4096];
-	uint64_t stream, at = 0, limit = 0;
+	struct feed feed = {0};
 	struct heard *heard;
 
 	(void)unused;
-	memset(piece, 'x', sizeof(piece));
 	web_open_idle();
 	web_say(GET);
-	stream = door(4096);
+	feed.stream = door(4096);
 	inside(head, sizeof(head), "\r\n\r\n");
-	while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL)
-		heard_free(heard);
-	says(stream, &at, "HTTP/1.1 200 OK\r\n\r\n");
-	limit = 32768;
-	for (int quiet = 0; quiet < 3;) { /* as much as api takes, until it takes no more */
-		while (limit - at >= sizeof(piece)) {
-			stream_bytes(stream, 1, at, piece, sizeof(piece));
-			at += sizeof(piece);
-		}
-		settled();
-		quiet++;
-		while ((heard = actor_heard(&relay, STREAM_GRANT)) != NULL) {
-			if (heard->msg.stream_grant.stream == stream && heard->msg.stream_grant.limit > limit) {
-				limit = heard->msg.stream_grant.limit;
-				quiet = 0;
-			}
-			heard_free(heard);
-		}
-		assert_in_range(at, 0, 64u << 20);
-	}
-	assert_in_range(at, 1, 16u << 20); /* the sockets' buffers, and ours */
+	says(feed.stream, &feed.sent, "HTTP/1.1 200 OK\r\n\r\n");
+	feed_until(&feed, 64u << 20, 32768, 300);	  /* as much as api takes, until it takes no more */
+	assert_in_range(feed.sent, 16u << 10, 16u << 20); /* the sockets' buffers, and ours */
 	web_close();
 	heard = actor_hear(&relay, DOOR_CLOSED);
-	assert_int_equal(heard->msg.door_closed.stream, stream);
+	assert_int_equal(heard->msg.door_closed.stream, feed.stream);
 	heard_free(heard);
 }
 
@@ -643,6 +698,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(hostile_answers),
 	    cmocka_unit_test(bodies_go_in),
 	    cmocka_unit_test(websockets),
+	    cmocka_unit_test(websockets_go_with_their_service),
 	    cmocka_unit_test(websockets_of_http2),
 	    cmocka_unit_test(slow_and_gone),
 	    cmocka_unit_test(once_more),
