@@ -3,33 +3,18 @@
 # processes say to each other, and core images. Each place where it is meant to be is looked at too, or the search would prove nothing.
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/forge.sh"
 if [ "$(id -u)" != 0 ]; then skip_ok "the search for a canary" "an ordinary user cannot read the memory of processes that are not dumpable"; plan; exit 0; fi
 canary=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
 printf %s "$canary" >"$work/canary"
 scan() { python3 "$here/tests/e2e/scan.py" "$@"; }
-cat >"$work/policy.yaml" <<'P'
-version: 1
-network_policies:
-  forge:
-    endpoints: [{host: api.forge.test, port: 443, protocol: rest, enforcement: enforce, access: read-write}]
-    binaries: [{path: /usr/bin/curl}]
-P
-cat >"$work/profile.yaml" <<'P'
-id: forge
-display_name: Forge
-category: source_control
-credentials:
-  - {name: token, env_vars: [FORGE_TOKEN], required: true, auth_style: bearer, header_name: authorization}
-endpoints:
-  - {host: api.forge.test, port: 443, path: "/**", protocol: rest, access: read-write, enforcement: enforce}
-binaries: [/usr/bin/curl]
-P
+forge_policy
+forge_profile "/**"
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a profile" openshell provider profile import --file "$work/profile.yaml"
 FORGE_TOKEN=$canary succeeds "a provider holds the canary" openshell provider create --name forge --type forge --credential FORGE_TOKEN
 succeeds "a sandbox with it" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --detach -- sleep infinity
-run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 50 -- "$@" 2>&1 </dev/null; }
-call() { run curl -sS -m 20 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $(placeholder)" "https://api.forge.test/bytes/256"; }
+call() { status -H "Authorization: Bearer $(placeholder)" "https://api.forge.test/bytes/256"; }
 placeholder() { run printenv FORGE_TOKEN; }
 like "the agent sees a placeholder" "$(placeholder)" '^openshell:resolve:env:v[0-9]+_FORGE_TOKEN$'
 is "a call with it" "$(call)" 200

@@ -3,35 +3,16 @@
 # on the way (router, proxy, link, gateway) loses or changes what a running sandbox has.
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/forge.sh"
 first=one-$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n') second=two-$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')
-cat >"$work/policy.yaml" <<'P'
-version: 1
-network_policies:
-  forge:
-    endpoints:
-      - {host: api.forge.test, port: 443, protocol: rest, enforcement: enforce, access: read-write}
-      - {host: static.acme.test, port: 443, protocol: rest, enforcement: enforce, access: read-write}
-    binaries: [{path: /usr/bin/curl}]
-P
-cat >"$work/profile.yaml" <<'P'
-id: forge
-display_name: Forge
-category: source_control
-credentials:
-  - {name: token, env_vars: [FORGE_TOKEN], required: true, auth_style: bearer, header_name: authorization}
-endpoints:
-  - {host: api.forge.test, port: 443, path: "/bytes/**", protocol: rest, access: read-write, enforcement: enforce}
-binaries: [/usr/bin/curl]
-P
+forge_policy static.acme.test
+forge_profile "/bytes/**"
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a profile" openshell provider profile import --file "$work/profile.yaml"
 FORGE_TOKEN=$first succeeds "a provider" openshell provider create --name forge --type forge --credential FORGE_TOKEN
 succeeds "a sandbox without it" openshell sandbox create --name demo --policy "$work/policy.yaml" --detach -- sleep infinity
-run() { timeout 60 "$bin/openshell" sandbox exec -n "${box:-demo}" --timeout 50 -- "$@" 2>&1 </dev/null; }
 router_of() { pgrep -x router -P "$(supervisor_of "$1")"; }
-status() { run curl -sS -m 10 -o /dev/null -w '%{http_code}' "$@"; }
 with() { status -H "Authorization: Bearer $placeholder" "https://${2:-api.forge.test}${1:-/bytes/256}"; }
-sent() { world_seen | jq -r 'select(.fields.authorization != null) | .fields.authorization' | tail -n 1; }
 works() { [ "$(with)" = 200 ]; }
 is "no secrets, no router" "$(router_of demo)" ""
 succeeds "it is attached" openshell sandbox provider attach demo forge

@@ -3,6 +3,7 @@
 # how soon a new value is used.
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/forge.sh"
 openshell() { timeout 60 "$bin/openshell" "$@"; }
 secret() { echo "tok-$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')"; }
 first=$(secret)
@@ -15,23 +16,13 @@ network_policies:
       - {host: rw.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full}
     binaries: [{path: /usr/bin/curl}]
 P
-cat >"$work/forge.yaml" <<'P'
-id: forge
-display_name: Forge
-category: source_control
-credentials:
-  - {name: token, env_vars: [FORGE_TOKEN], required: true, auth_style: bearer, header_name: authorization}
-endpoints:
-  - {host: api.forge.test, port: 443, path: "/open/**", protocol: rest, access: read-write, enforcement: enforce}
-binaries: [/usr/bin/curl]
-P
+forge_profile "/open/**"
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
-succeeds "a profile" openshell provider profile import -f "$work/forge.yaml"
+succeeds "a profile" openshell provider profile import -f "$work/profile.yaml"
 FORGE_TOKEN=$first succeeds "a provider" openshell provider create --name forge --type forge --credential FORGE_TOKEN
 succeeds "a sandbox with it" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --detach -- sleep infinity
 
 in_box() { local name=$1; shift; timeout 60 "$bin/openshell" sandbox exec -n "$name" --timeout 50 -- "$@" 2>&1 </dev/null; }
-status() { in_box demo curl -sS -m 20 -o /dev/null -w '%{http_code}' "$@"; }
 token=$(in_box demo printenv FORGE_TOKEN)
 like "the agent has a placeholder" "$token" '^openshell:resolve:env:v[0-9]+_FORGE_TOKEN$'
 # call NAME: what a command of that sandbox gets, and what arrived

@@ -3,27 +3,15 @@
 # that takes; the router puts it into requests of where it is bound, and nothing is sent without it when there is none.
 . "$(dirname "$0")/world.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/forge.sh"
 world_name tokens.acme.test 93.184.216.46
 mkfifo "$WORLD/spiffe-ready"
 /usr/bin/python3 "$(dirname "$0")/world/spiffe.py" "$WORLD" >"$WORLD/spiffe.log" 2>&1 &
 spiffe=$!
 end() { kill "$spiffe" 2>/dev/null; finish; }
 trap end EXIT
-cat >"$work/policy.yaml" <<'P'
-version: 1
-network_policies:
-  forge:
-    endpoints:
-      - {host: api.forge.test, port: 443, protocol: rest, enforcement: enforce, access: read-write}
-      - {host: pkgs.acme.test, port: 443, protocol: rest, enforcement: enforce, access: read-write}
-    binaries: [{path: /usr/bin/curl}]
-P
-cat >"$work/profile.yaml" <<'P'
-id: forge
-display_name: Forge
-category: source_control
-credentials:
-  - name: token
+forge_policy pkgs.acme.test
+forge_profile "/bytes/**" '  - name: token
     required: true
     auth_style: bearer
     header_name: authorization
@@ -32,37 +20,30 @@ credentials:
       audience: forge
       scopes: [read, write]
       audience_overrides:
-        - {host: api.forge.test, path: "/bytes/512", audience: forge-deep, scopes: [deep]}
-endpoints:
-  - {host: api.forge.test, port: 443, path: "/bytes/**", protocol: rest, access: read-write, enforcement: enforce}
-binaries: [/usr/bin/curl]
-P
+        - {host: api.forge.test, path: "/bytes/512", audience: forge-deep, scopes: [deep]}'
 read -r -t 30 _ <"$WORLD/spiffe-ready" || { echo "# the SPIFFE stand-in did not start" >&2; sed 's/^/# /' "$WORLD/spiffe.log" >&2; exit 1; }
 start_gateway --spiffe-workload-socket "$WORLD/spiffe/api.sock" && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
 succeeds "a profile with a token grant" openshell provider profile import --file "$work/profile.yaml"
 succeeds "a provider, for which nothing is stored" openshell provider create --name forge --type forge --runtime-credentials
 succeeds "a sandbox with it" openshell sandbox create --name demo --policy "$work/policy.yaml" --provider forge --detach -- sleep infinity
-run() { timeout 60 "$bin/openshell" sandbox exec -n demo --timeout 50 -- "$@" 2>&1 </dev/null; }
-get() { run curl -sS -m 20 -o /dev/null -w '%{http_code}' "$@"; }
-sent() { world_seen | jq -r 'select(.fields != null) | .fields.authorization // "none"' | tail -n 1; }
 asked() { [ -f "$WORLD/exchanged" ] && wc -l <"$WORLD/exchanged" || echo 0; }
 last() { tail -n 1 "$WORLD/exchanged" | jq -r "$1"; }
 
 # ---- a token is had, and kept ----
 is "nothing was asked for before it is needed" "$(asked)" 0
-is "a request without any credential" "$(get https://api.forge.test/bytes/256)" 200
+is "a request without any credential" "$(status https://api.forge.test/bytes/256)" 200
 is "... arrives with a token" "$(sent)" "Bearer tok-1.forge"
 is "... that was had for the sandbox's identity" "$(last '"\(.grant_type) \(.audience) \(.scope) \(.client_id)"')" "client_credentials forge read write null"
 is "... which was made out for the token server" "$(cat "$WORLD/fetched")" "https://tokens.acme.test:8443/token"
-is "what the agent writes there is replaced" "$(get -H 'Authorization: Bearer mine' https://api.forge.test/bytes/256)" 200
+is "what the agent writes there is replaced" "$(status -H 'Authorization: Bearer mine' https://api.forge.test/bytes/256)" 200
 is "... by the token that is known already" "$(sent) $(asked)" "Bearer tok-1.forge 1"
-is "HTTP/1.1 and a body too" "$(get --http1.1 -d text https://api.forge.test/bytes/300)" 200
+is "HTTP/1.1 and a body too" "$(status --http1.1 -d text https://api.forge.test/bytes/300)" 200
 is "... the same" "$(sent) $(asked)" "Bearer tok-1.forge 1"
-is "where another audience is wanted" "$(get https://api.forge.test/bytes/512)" 200
+is "where another audience is wanted" "$(status https://api.forge.test/bytes/512)" 200
 is "... it is another token" "$(sent) $(last .scope)" "Bearer tok-2.forge-deep deep"
-like "where no grant goes" "$(get https://pkgs.acme.test/bytes/256)" '^(200|404)$' 
+like "where no grant goes" "$(status https://pkgs.acme.test/bytes/256)" '^(200|404)$' 
 is "... no token goes either" "$(sent)" none
-is "nor outside of its path" "$(get https://api.forge.test/open/x >/dev/null; sent)" none
+is "nor outside of its path" "$(status https://api.forge.test/open/x >/dev/null; sent)" none
 is_soon "the processes that fetched are gone" 0 pgrep -c -x grant -P "$(supervisor_of demo)"
 is "the agent sees neither the socket nor a variable" "$(run sh -c 'ls /run/openshell 2>/dev/null; env | grep -ic spiffe')" 0
 like_soon "the log tells of it" 'token=granted' openshell logs demo -n 2000
@@ -71,16 +52,16 @@ like_soon "the log tells of it" 'token=granted' openshell logs demo -n 2000
 anew() { # what the router knows is forgotten with each new set of secrets
 	openshell sandbox provider detach demo forge >/dev/null 2>&1 && openshell sandbox provider attach demo forge >/dev/null 2>&1
 }
-gone() { get https://api.forge.test/bytes/256 >/dev/null; [ "$(sent)" = none ]; }
+gone() { status https://api.forge.test/bytes/256 >/dev/null; [ "$(sent)" = none ]; }
 fails() { run curl -sS -m 20 https://api.forge.test/bytes/256 | grep -q token_grant_failed; }
-works() { get https://api.forge.test/bytes/256 >/dev/null; [[ $(sent) == Bearer\ tok-* ]]; }
+works() { status https://api.forge.test/bytes/256 >/dev/null; [[ $(sent) == Bearer\ tok-* ]]; }
 succeeds "it is detached" openshell sandbox provider detach demo forge
 wait_for 5 gone; is "detached, requests go without a token" $? 0
 : >"$WORLD/deny"
 succeeds "it is attached again, and there is no identity" openshell sandbox provider attach demo forge
 wait_for 5 fails; is "... requests are answered here" $? 0
 world_forget
-is "... with 502" "$(get https://api.forge.test/bytes/256)" 502
+is "... with 502" "$(status https://api.forge.test/bytes/256)" 502
 is "... and go nowhere" "$(world_seen | jq -r 'select(.fields != null)' | wc -l)" 0
 like_soon "... and the log says why" 'no identity for this sandbox: no identity issued' openshell logs demo -n 2000
 rm "$WORLD/deny"
