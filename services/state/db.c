@@ -14,6 +14,7 @@
 
 #define PAUSE_FIRST_MS 40
 #define PAUSE_MAX_MS   500
+#define LOST_PAUSE_MS  20
 
 static const char session_setup[] = DB_LIMITS ";"
 					      "set idle_in_transaction_session_timeout = 10000;"
@@ -217,7 +218,7 @@ static const struct {
 };
 
 static enum err
-failed(const PGresult *result, const char *what, struct why *why)
+failed(struct db *db, const PGresult *result, const char *what, struct why *why)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *words = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -225,6 +226,7 @@ failed(const PGresult *result, const char *what, struct why *why)
 
 	if (state == NULL)
 		return fail(why, ERR_UNAVAILABLE, DB_AWAY);
+	db->again = strcmp(state, "40P01") == 0 || strcmp(state, "40001") == 0;
 	while (strncmp(state, sqlstates[i].prefix, strlen(sqlstates[i].prefix)) != 0)
 		i++;
 	if (sqlstates[i].code == ERR_INTERNAL || sqlstates[i].code == ERR_INVALID)
@@ -286,7 +288,7 @@ answer_take(struct db *db, const char *what, uint32_t wait_ms, struct rows *out,
 				got.result = NULL;
 			}
 		} else if (r == OK)
-			r = failed(got.result, what, why);
+			r = failed(db, got.result, what, why);
 	}
 	return fail(why, ERR_UNAVAILABLE, DB_AWAY);
 }
@@ -309,8 +311,8 @@ prepare(struct db *db, enum sql sql, const struct args *args, struct why *why)
 	return OK;
 }
 
-enum err
-db_run(struct db *db, enum sql sql, const struct args *args, struct rows *out, struct why *why)
+static enum err
+run_once(struct db *db, enum sql sql, const struct args *args, struct rows *out, struct why *why)
 {
 	static const int binary[DB_ARGS_MAX] = {[0 ... DB_ARGS_MAX - 1] = 1};
 	enum err r;
@@ -327,6 +329,29 @@ db_run(struct db *db, enum sql sql, const struct args *args, struct rows *out, s
 		return fail(why, ERR_UNAVAILABLE, DB_AWAY);
 	}
 	return answer_take(db, statement_names[sql], DB_ANSWER_MS, out, why);
+}
+
+/* It lost to another process, is undone, and has tries left: the other is let by first. */
+static bool
+lost(struct db *db, enum err r, const char *what, unsigned tries)
+{
+	if (r == OK || !db->up || !db->again || tries >= DB_TRIES)
+		return false;
+	db->again = false;
+	log_info("database.again", "what=%s try=%u", what, tries + 1);
+	(void)poll(NULL, 0, (int)(LOST_PAUSE_MS * tries));
+	return true;
+}
+
+enum err
+db_run(struct db *db, enum sql sql, const struct args *args, struct rows *out, struct why *why)
+{
+	bool alone = db->up && PQtransactionStatus(db->conn) == PQTRANS_IDLE;
+	enum err r = run_once(db, sql, args, out, why);
+
+	for (unsigned tries = 1; alone && lost(db, r, statement_names[sql], tries); tries++)
+		r = run_once(db, sql, args, out, why);
+	return r;
 }
 
 enum err
@@ -350,14 +375,15 @@ db_script(struct db *db, const char *text, uint32_t wait_ms, struct rows *out, s
 	return answer_take(db, "script", wait_ms, out, why);
 }
 
-enum err
-db_transaction(
+static enum err
+transaction_once(
     struct db *db, enum durability durability, enum err (*work)(void *arg, struct why *why), void *arg, struct why *why)
 {
 	enum err r;
 
 	if (!db->up)
 		return fail(why, ERR_UNAVAILABLE, DB_AWAY);
+	db->again = false;
 	assert(PQtransactionStatus(db->conn) == PQTRANS_IDLE); /* no transaction within a transaction */
 	if ((r = db_run(db, SQL_BEGIN, NULL, NULL, why)) != OK)
 		return r;
@@ -371,5 +397,16 @@ db_transaction(
 		return r;
 	if (db_run(db, SQL_ROLLBACK, NULL, NULL, NULL) != OK && db->up)
 		db_drop(db, "a transaction could not be undone");
+	return r;
+}
+
+enum err
+db_transaction(
+    struct db *db, enum durability durability, enum err (*work)(void *arg, struct why *why), void *arg, struct why *why)
+{
+	enum err r = transaction_once(db, durability, work, arg, why);
+
+	for (unsigned tries = 1; lost(db, r, "transaction", tries); tries++)
+		r = transaction_once(db, durability, work, arg, why);
 	return r;
 }

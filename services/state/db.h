@@ -12,6 +12,7 @@
 #define DB_LIMITS     "set statement_timeout = 1500; set lock_timeout = 1500"
 #define DB_ANSWER_MS  2000 /* we give up on the server */
 #define DB_CONNECT_MS 5000
+#define DB_TRIES      4 /* of what lost to another process: each loss takes a second (deadlock_timeout) */
 #define DB_ARGS_MAX   24
 #define DB_LATE	      "the database did not answer in time: try again in a moment"
 #define DB_AWAY	      "the database does not answer: try again in a moment"
@@ -36,7 +37,9 @@ struct db {
 	struct timer timer; /* dialling: its deadline; down: when to dial next */
 	uint32_t pause_ms;
 	char why[256]; /* why it is down */
-	bool refused;  /* the server itself said no (password, database name), which waiting does not mend */
+	bool
+	    again; /* the last statement lost to another process (deadlock, serialization): from the start it may go well */
+	bool refused; /* the server itself said no (password, database name), which waiting does not mend */
 	void (*came)(void *self, struct db *db); /* it is up: before any other use */
 	void (*went)(void *self, struct db *db);
 	void (*noticed)(void *self, const char *words); /* a NOTIFY; NULL: does not listen */
@@ -83,7 +86,7 @@ struct rows {
 void rows_free(struct rows *rows);
 
 /*
- * Run a statement.
+ * Run a statement. Alone, outside a transaction, it is run again as db_transaction is.
  *
  * args    NULL: it has no parameters
  * out     NULL: what it answers is of no interest
@@ -104,7 +107,11 @@ enum durability {
 	LAZY,	 /* what comes again by itself */
 };
 
-/* Run work(arg) in a transaction: committed when it answers OK, undone otherwise. */
+/*
+ * Run work(arg) in a transaction: committed when it answers OK, undone otherwise. Where it lost to another process that uses the
+ * database (two that lock the same rows in another order: SQLSTATE 40P01, 40001), all of it is run again, DB_TRIES times at
+ * most: what work leaves outside the database it sets anew each time.
+ */
 enum err db_transaction(struct db *db, enum durability durability, enum err (*work)(void *arg, struct why *why),
     void *arg, struct why *why) must_check;
 

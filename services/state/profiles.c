@@ -225,6 +225,7 @@ remove_one(void *arg, struct why *why)
 	auto_rows rows = {0};
 	enum err r;
 
+	it->removed = false;
 	args_text(&args, it->remove->profile_id);
 	args_text(&args, it->workspace);
 	if ((r = db_run(&it->state->db, SQL_PROFILE_LOCK, &args, &rows, why)) != OK || rows.n == 0 ||

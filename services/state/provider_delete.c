@@ -44,6 +44,7 @@ remove_all(void *arg, struct why *why)
 
 	args_text(&args, removal->in->workspace);
 	args_text(&args, removal->in->name);
+	removal->deleted = false;
 	if ((r = db_run(db, SQL_PROVIDER_LOCK_NAMED, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
 	provider = rows_id(&rows, 0, 0);

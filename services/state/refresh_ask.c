@@ -115,6 +115,7 @@ end_work(void *arg, struct why *why)
 	struct id provider;
 	enum err r;
 
+	it->deleted = false;
 	if ((r = provider_hold(it->state, it->in->workspace, it->in->provider, &provider, why)) != OK)
 		return r;
 	args_id(&args, provider);

@@ -325,6 +325,8 @@ read_all(void *arg, struct why *why)
 	struct reading *it = arg;
 	enum err r;
 
+	rows_free(&it->out->rows); /* of a run before */
+	*it->out = (struct secrets_set){0};
 	if ((r = lock(it, why)) != OK || (r = router_read(it, why)) != OK ||
 	    (r = plan_read(it->state, it->sandbox, it->arena, &it->planned, why)) != OK ||
 	    (r = generations(it, why)) != OK || (r = items_fill(it, why)) != OK || (r = routes_fill(it, why)) != OK)
@@ -339,7 +341,7 @@ secrets_read(struct state *state, struct id sandbox, uint32_t epoch, struct aren
 	struct reading it = {.state = state, .sandbox = sandbox, .epoch = epoch, .arena = arena, .out = out};
 	enum err r;
 
-	*out = (struct secrets_set){0};
+	*out = (struct secrets_set){0}; /* before read_all, which frees what is there */
 	r = db_transaction(&state->db, LAZY, read_all, &it, why);
 	rows_free(&it.slots);
 	if (r != OK)
