@@ -24,10 +24,13 @@
 #define TURN_MESSAGES	 256 /* of one socket before the others get their turn */
 #define RECONNECT_MS	 20
 #define RECONNECT_MAX_MS 1000
-#define SRCFD_NONE	 (-1)
-#define ROUTING_BYTES	 16
-#define SILENT_MS	 15000 /* from connecting to the first message; the CURVE handshake alone has 10 s */
-#define SILENT_MAX	 1000  /* connections at a time that have said nothing yet */
+#define CONNECT_MS	 1500 /* a cable that was cut is back: the next try comes within 2 s */
+#define UNHEARD_MS                                                                                                     \
+	4000 /* bytes that nobody acknowledges end a TCP connection; less than the pauses between retransmissions grow to */
+#define SRCFD_NONE    (-1)
+#define ROUTING_BYTES 16
+#define SILENT_MS     15000 /* from connecting to the first message; the CURVE handshake alone has 10 s */
+#define SILENT_MAX    1000  /* connections at a time that have said nothing yet */
 
 struct socket {
 	struct curve *curve;
@@ -754,6 +757,7 @@ set_common(struct curve *curve, void *zmq)
 	       set_number(zmq, ZMQ_IPV6, 1) && set_number(zmq, ZMQ_TCP_KEEPALIVE, 1) &&
 	       set_number(zmq, ZMQ_TCP_KEEPALIVE_IDLE, 20) && set_number(zmq, ZMQ_TCP_KEEPALIVE_INTVL, 5) &&
 	       set_number(zmq, ZMQ_TCP_KEEPALIVE_CNT, 4) && set_number(zmq, ZMQ_HANDSHAKE_IVL, 10000) &&
+	       set_number(zmq, ZMQ_TCP_MAXRT, UNHEARD_MS) && set_number(zmq, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) &&
 	       zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &longest, sizeof(longest)) == 0 &&
 	       zmq_setsockopt(zmq, ZMQ_CURVE_SECRETKEY, curve->secret.bytes, 32) == 0;
 }

@@ -130,6 +130,8 @@ const struct setting config_settings[] = {
 	config_failure_modes, NULL, "policy-validation-failure-mode", NULL},
     ROW(relay_endpoint, SETTING_TEXT, 0, 127, "", "relay-endpoint", "OPENSHELL_RELAY_ENDPOINT",
 	"Where sandboxes may dial the relay besides its local socket, as tcp://0.0.0.0:17671. Default: nowhere."),
+    ROW(relay_endpoint_only, SETTING_FLAG, 0, 1, "false", "relay-endpoint-only", NULL,
+	"The sandboxes of this machine dial relay_endpoint too: as those of another one would."),
     ROW(postgres_dir, SETTING_TEXT, 0, 511, "", "postgres-dir", "OPENSHELL_POSTGRES_DIR",
 	"Where initdb and postgres are. Default: the newest under /usr/lib/postgresql, then PATH."),
     ROW(postgres_user, SETTING_TEXT, 1, 32, "postgres", "postgres-user", NULL,
@@ -366,14 +368,16 @@ check_name(const char *name, struct why *why)
 
 /* "tcp://ADDRESS:PORT": the relay binds it, so the address is a number. */
 static enum err
-check_relay(const char *endpoint, struct why *why)
+check_relay(const struct config *config, struct why *why)
 {
-	struct span host = span_of_text(endpoint), port;
+	struct span host = span_of_text(config->relay_endpoint), port;
 	char address[64];
 	uint64_t number;
 	size_t colon;
 	enum err r;
 
+	if (host.length == 0 && config->relay_endpoint_only != 0)
+		return fail(why, ERR_INVALID, "relay_endpoint_only: there is no relay_endpoint");
 	if (host.length == 0)
 		return OK;
 	if (host.length <= 6 || memcmp(host.at, "tcp://", 6) != 0)
@@ -404,7 +408,7 @@ config_check(struct config *config, struct why *why)
 			    log_quote(span_of_text(config->drivers.at[i])));
 	if (config->drivers.count > 1)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
-	if ((r = check_tls(config, why)) != OK || (r = check_relay(config->relay_endpoint, why)) != OK ||
+	if ((r = check_tls(config, why)) != OK || (r = check_relay(config, why)) != OK ||
 	    (r = check_name(config->gateway_name, why)) != OK || (r = check_store(config, why)) != OK ||
 	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK ||
 	    (r = check_proxy(config, why)) != OK)

@@ -50,6 +50,7 @@ struct config {
 	uint32_t log_rows_max, log_days, ssh_session_ttl_secs;
 	unsigned policy_validation_failure_mode; /* place among config_failure_modes */
 	char relay_endpoint[128];		 /* "": sandboxes of this machine alone */
+	bool relay_endpoint_only;		 /* these dial it as well */
 };
 
 extern const struct setting config_settings[];

@@ -172,7 +172,8 @@ driver_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "upstream_direct", config->no_proxy);
 	add_text(out, "upstream_login_file", config->proxy_auth_file);
 	text_add(out, "upstream_by_name: %s\n", config->proxy_connect_by_hostname ? "true" : "false");
-	text_add(out, "relay: \"ipc:///relay\"\n"); /* link has that directory for its root */
+	/* link has that directory for its root */
+	add_text(out, "relay", config->relay_endpoint_only != 0 ? config->relay_endpoint : "ipc:///relay");
 	add_key(out, "relay_key", source->keys->relay.key);
 	add_key(out, "box_secret", source->keys->driver_box.secret.bytes);
 	text_add(out, "sandbox_uid_base: %u\nsandboxes_max: %u\n", config->sandbox_uid_base, config->sandboxes_max);

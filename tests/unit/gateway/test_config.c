@@ -66,6 +66,8 @@ static const struct {
     {"tls_cert: /x\ntls_key: /y\ntls_client_ca: /z\n", {0}, OK, ""},
     {"tls_cert: /x\ntls_key: /y\ntls_client_ca: /z\ndisable_tls: true\n", {0}, ERR_INVALID, "exclude each other"},
     {"relay_endpoint: tcp://0.0.0.0:17671\n", {0}, OK, ""},
+    {"relay_endpoint: tcp://0.0.0.0:17671\nrelay_endpoint_only: true\n", {0}, OK, ""},
+    {"relay_endpoint_only: true\n", {0}, ERR_INVALID, "there is no relay_endpoint"},
     {"relay_endpoint: tcp://0.0.0.0:65536\n", {0}, ERR_RANGE, "relay_endpoint: port: 65536 is not within"},
     {"relay_endpoint: tcp://relay.example:17671\n", {0}, ERR_INVALID, "no numeric IPv4 address"},
     {"relay_endpoint: tcp://0.0.0.0\n", {0}, ERR_INVALID, "no numeric IPv4 address"},
@@ -175,7 +177,8 @@ test_paths(void **state)
 	assert_string_equal(config.data_dir, want);
 	config_endpoint(&config, endpoint, sizeof(endpoint));
 	assert_string_equal(endpoint, "https://[::1]:17670");
-	assert_string_equal(data_path(&config, "x"), strcat(want, "/x"));
+	snprintf(want, sizeof(want), "%s/d/x", here);
+	assert_string_equal(data_path(&config, "x"), want);
 }
 
 /* docs/configuration.md holds the table that --settings-doc prints, row for row. */
