@@ -55,6 +55,12 @@ struct connection {
 	char peer[128];
 };
 
+/* Of a body, in the call's arena. */
+struct call_trailers {
+	struct rpc_field *at; /* NULL: none yet */
+	size_t n, bytes;
+};
+
 struct rpc_call {
 	struct connection *connection;
 	struct list link, ready;
@@ -65,6 +71,7 @@ struct rpc_call {
 	struct span method_name, path; /* of HTTP */
 	struct rpc_field headers[HEADERS_MAX];
 	size_t headers_n, headers_bytes;
+	struct call_trailers trailers_in, trailers_out;
 	const struct rpc_method *method; /* NULL: plain HTTP */
 	void *state;
 	struct timer deadline;
@@ -125,13 +132,17 @@ void http1_queue(struct rpc_call *call, struct span bytes);
 void http1_end(struct rpc_call *call);
 void http1_abort(struct rpc_call *call);
 void http1_continue(struct connection *connection);
+void http1_interim(struct connection *connection, int status, const struct rpc_field *fields, size_t n);
 void http2_begin_fields(
     struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n, uint64_t length);
-void http2_continue(struct rpc_call *call);
+void http2_interim(struct rpc_call *call, int status, const struct rpc_field *fields, size_t n);
 void http2_abort(struct rpc_call *call);
 
 /* http.c: a request's host; empty: none, or two that differ. */
 struct span call_host(const struct rpc_call *call);
+
+/* http.c: one more, copied; those beyond the bounds are dropped. */
+void call_trailer(struct rpc_call *call, struct call_trailers *trailers, struct span name, struct span value);
 
 /* peek.c: on a port of TLS that takes plaintext too, wait for the first byte. */
 bool peek_wanted(const struct rpc_server *server, int fd);

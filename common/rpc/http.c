@@ -49,6 +49,46 @@ rpc_http_take(struct rpc_call *call, size_t n)
 }
 
 void
+call_trailer(struct rpc_call *call, struct call_trailers *trailers, struct span name, struct span value)
+{
+	if (trailers->at == NULL)
+		trailers->at = arena_array(&call->arena, HTTP_TRAILERS_MAX, sizeof(*trailers->at));
+	if (trailers->at == NULL || trailers->n == HTTP_TRAILERS_MAX ||
+	    name.length + value.length > HTTP_TRAILERS_BYTES - trailers->bytes)
+		return;
+	if (arena_span(&call->arena, name, &trailers->at[trailers->n].name) != OK ||
+	    arena_span(&call->arena, value, &trailers->at[trailers->n].value) != OK)
+		return;
+	trailers->bytes += name.length + value.length;
+	trailers->n++;
+}
+
+const struct rpc_field *
+rpc_http_trailers(const struct rpc_call *call, size_t *n)
+{
+	*n = call->trailers_in.n;
+	return call->trailers_in.at;
+}
+
+bool
+rpc_http_expects(const struct rpc_call *call)
+{
+	return call->expects;
+}
+
+void
+rpc_http_interim(struct rpc_call *call, int status, const struct rpc_field *fields, size_t n)
+{
+	if (call->begun || call->finished || call->closed || call->old)
+		return;
+	if (call->stream == 0)
+		http1_interim(call->connection, status, fields, n);
+	else
+		http2_interim(call, status, fields, n);
+	connection_wake(call->connection);
+}
+
+void
 rpc_http_continue(struct rpc_call *call)
 {
 	if (!call->expects || call->begun || call->finished || call->closed)
@@ -57,7 +97,7 @@ rpc_http_continue(struct rpc_call *call)
 	if (call->stream == 0)
 		http1_continue(call->connection);
 	else
-		http2_continue(call);
+		http2_interim(call, 100, NULL, 0);
 	connection_wake(call->connection);
 }
 
@@ -106,10 +146,12 @@ rpc_http_send(struct rpc_call *call, struct span bytes)
 }
 
 void
-rpc_http_end(struct rpc_call *call)
+rpc_http_end(struct rpc_call *call, const struct rpc_field *trailers, size_t n)
 {
 	if (!call->begun || call->finished || call->closed)
 		return;
+	for (size_t i = 0; i < n; i++)
+		call_trailer(call, &call->trailers_out, trailers[i].name, trailers[i].value);
 	call->finished = true;
 	if (call->stream == 0)
 		http1_end(call);

@@ -49,6 +49,7 @@ static enum err
 piece_take(struct connection *connection, struct rpc_call *call, size_t room, size_t *used, struct span *data)
 {
 	struct span bytes = buffer_span(&connection->head);
+	struct http_trailers trailers = {.fields_n = 0};
 	struct why why;
 	enum err r;
 
@@ -59,7 +60,9 @@ piece_take(struct connection *connection, struct rpc_call *call, size_t room, si
 		connection->body_left -= data->length;
 		call->input_ended = connection->body_left == 0;
 	} else if (call->framing != FRAMING_RAW) {
-		r = http_chunk_next(&connection->chunk, bytes, room, used, data, NULL, &why);
+		r = http_chunk_next(&connection->chunk, bytes, room, used, data, &trailers, &why);
+		for (size_t i = 0; i < trailers.fields_n; i++)
+			call_trailer(call, &call->trailers_in, trailers.fields[i].name, trailers.fields[i].value);
 		call->input_ended = connection->chunk.state == HTTP_CHUNK_END;
 		return r;
 	}

@@ -12,6 +12,8 @@ status_words(int status)
 		const char *words;
 	} rows[] = {
 	    {101, "Switching Protocols"},
+	    {102, "Processing"},
+	    {103, "Early Hints"},
 	    {200, "OK"},
 	    {201, "Created"},
 	    {202, "Accepted"},
@@ -113,6 +115,19 @@ field_add(struct buffer *out, struct span name, struct span value)
 	buffer_add(out, SPAN("\r\n"));
 }
 
+/* Straight to the pump, as 100 Continue: nothing of the answer is queued before it has begun. */
+void
+http1_interim(struct connection *connection, int status, const struct rpc_field *fields, size_t n)
+{
+	char bytes[64];
+
+	snprintf(bytes, sizeof(bytes), "HTTP/1.1 %d %s\r\n", status, status_words(status));
+	buffer_add(&connection->pump.out, span_of_text(bytes));
+	for (size_t i = 0; i < n; i++)
+		field_add(&connection->pump.out, fields[i].name, fields[i].value);
+	buffer_add(&connection->pump.out, SPAN("\r\n"));
+}
+
 static void
 framing_add(struct rpc_call *call, uint64_t length)
 {
@@ -163,8 +178,12 @@ http1_queue(struct rpc_call *call, struct span bytes)
 void
 http1_end(struct rpc_call *call)
 {
-	if (call->framing == FRAMING_CHUNKED)
-		buffer_add(&call->out, SPAN("0\r\n\r\n"));
+	if (call->framing == FRAMING_CHUNKED) {
+		buffer_add(&call->out, SPAN("0\r\n"));
+		for (size_t i = 0; i < call->trailers_out.n; i++)
+			field_add(&call->out, call->trailers_out.at[i].name, call->trailers_out.at[i].value);
+		buffer_add(&call->out, SPAN("\r\n"));
+	}
 	/* What is left of a body would be taken for the next request. */
 	call->last |= !call->input_ended || call->framing == FRAMING_RAW;
 }

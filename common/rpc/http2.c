@@ -38,6 +38,9 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	(void)flags, (void)self;
 	if (call != NULL && !call->headers_done)
 		call_header(call, span_of_bytes(name, name_length), span_of_bytes(value, value_length));
+	else if (call != NULL && call->claimed)
+		call_trailer(
+		    call, &call->trailers_in, span_of_bytes(name, name_length), span_of_bytes(value, value_length));
 	return 0;
 }
 
@@ -120,6 +123,26 @@ trailers_submit(nghttp2_session *session, struct rpc_call *call)
 	nghttp2_submit_trailer(session, call->stream, fields, message.length == 0 ? 1 : 2);
 }
 
+static nghttp2_nv
+own_field(const struct rpc_field *field)
+{
+	nghttp2_nv out = frames_field("", field->value);
+
+	out.name = (uint8_t *)(uintptr_t)field->name.at;
+	out.namelen = field->name.length;
+	return out;
+}
+
+static void
+http_trailers_submit(nghttp2_session *session, struct rpc_call *call)
+{
+	nghttp2_nv fields[HTTP_TRAILERS_MAX];
+
+	for (size_t i = 0; i < call->trailers_out.n; i++)
+		fields[i] = own_field(&call->trailers_out.at[i]);
+	nghttp2_submit_trailer(session, call->stream, fields, call->trailers_out.n);
+}
+
 /* nghttp2 asks how long the next piece of a response is: with its frame no longer than a record. */
 static ssize_t
 out_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size, uint32_t *flags,
@@ -136,9 +159,12 @@ out_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size, uin
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
 	if (call->finished && call->out.length == call->promised) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		if (!call->is_http) {
+		if (!call->is_http || call->trailers_out.n > 0) {
 			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-			trailers_submit(session, call);
+			if (call->is_http)
+				http_trailers_submit(session, call);
+			else
+				trailers_submit(session, call);
 		}
 	}
 	return (ssize_t)call->promised;
@@ -246,11 +272,8 @@ http2_begin_fields(struct rpc_call *call, int http_status, const struct rpc_fiel
 	snprintf(status, sizeof(status), "%d", http_status);
 	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)length);
 	out[out_n++] = frames_field(":status", span_of_text(status));
-	for (size_t i = 0; i < n && out_n <= HTTP_FIELDS_MAX; i++) {
-		out[out_n] = frames_field("", fields[i].value);
-		out[out_n].name = (uint8_t *)(uintptr_t)fields[i].name.at;
-		out[out_n++].namelen = fields[i].name.length;
-	}
+	for (size_t i = 0; i < n && out_n <= HTTP_FIELDS_MAX; i++)
+		out[out_n++] = own_field(&fields[i]);
 	if (length != RPC_HTTP_UNKNOWN)
 		out[out_n++] = frames_field("content-length", span_of_text(bytes));
 	nghttp2_submit_response(
@@ -258,11 +281,17 @@ http2_begin_fields(struct rpc_call *call, int http_status, const struct rpc_fiel
 }
 
 void
-http2_continue(struct rpc_call *call)
+http2_interim(struct rpc_call *call, int http_status, const struct rpc_field *fields, size_t n)
 {
-	nghttp2_nv status = frames_field(":status", SPAN("100"));
+	nghttp2_nv out[HTTP_FIELDS_MAX + 1];
+	char status[16];
+	size_t out_n = 0;
 
-	nghttp2_submit_headers(call->connection->session, NGHTTP2_FLAG_NONE, call->stream, NULL, &status, 1, NULL);
+	snprintf(status, sizeof(status), "%d", http_status);
+	out[out_n++] = frames_field(":status", span_of_text(status));
+	for (size_t i = 0; i < n && out_n <= HTTP_FIELDS_MAX; i++)
+		out[out_n++] = own_field(&fields[i]);
+	nghttp2_submit_headers(call->connection->session, NGHTTP2_FLAG_NONE, call->stream, NULL, out, out_n, NULL);
 }
 
 void

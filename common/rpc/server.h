@@ -158,7 +158,16 @@ bool rpc_http_upgrade(const struct rpc_call *call);
 struct span rpc_http_body(const struct rpc_call *call, bool *ended);
 void rpc_http_take(struct rpc_call *call, size_t n); /* the client may send as many more */
 
-/* Somebody listens: a client that waits for 100 Continue may send. */
+/* Trailers behind the body, once it has ended: at most 32, 8 KiB. */
+const struct rpc_field *rpc_http_trailers(const struct rpc_call *call, size_t *n);
+
+/* Does the client wait for 100 Continue with its body? */
+bool rpc_http_expects(const struct rpc_call *call);
+
+/* An answer before the answer, but 100 and 101: early hints. HTTP/1.0 has none. */
+void rpc_http_interim(struct rpc_call *call, int status, const struct rpc_field *fields, size_t n);
+
+/* A client that waits for 100 Continue may send. */
 void rpc_http_continue(struct rpc_call *call);
 
 /*
@@ -172,8 +181,8 @@ void rpc_http_begin(struct rpc_call *call, int status, const struct rpc_field *f
 /* More of it; rpc_room says how much before the reader is slower than we are. The caller keeps to the length. */
 void rpc_http_send(struct rpc_call *call, struct span bytes);
 
-/* That was all. The call is dead after it. */
-void rpc_http_end(struct rpc_call *call);
+/* That was all; trailers go where there is a place for them, in chunks or HTTP/2. The call is dead after it. */
+void rpc_http_end(struct rpc_call *call, const struct rpc_field *trailers, size_t n);
 
 /* It cannot be brought to its end: the client sees that it is cut. The call is dead after it. */
 void rpc_http_abort(struct rpc_call *call);

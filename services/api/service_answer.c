@@ -33,6 +33,26 @@ begin(struct exchange *exchange, const struct http_head *head, struct why *why)
 	return OK;
 }
 
+/* An answer before the answer: it goes on to the client, who may wait for it. */
+static enum err
+interim(struct exchange *exchange, const struct http_head *head, struct why *why)
+{
+	struct rpc_call *call = exchange->work.call;
+	struct rpc_field fields[HTTP_FIELDS_MAX];
+	size_t n;
+	enum err r;
+
+	if (++exchange->interim > INTERIM_MAX)
+		return fail(why, ERR_PROTOCOL, "%d interim answers", INTERIM_MAX);
+	if (head->status == 100) {
+		rpc_http_continue(call);
+		return OK;
+	}
+	if ((r = service_answer_fields(head, rpc_arena(call), fields, &n, why)) == OK)
+		rpc_http_interim(call, (int)head->status, fields, n);
+	return r;
+}
+
 static enum err
 head_read(struct exchange *exchange, struct why *why)
 {
@@ -49,10 +69,9 @@ head_read(struct exchange *exchange, struct why *why)
 		exchange->raw = true;
 		exchange->sent = false; /* from here on bytes both ways */
 	} else if (head.status < 200) {
-		if (++exchange->interim > INTERIM_MAX)
-			return fail(why, ERR_PROTOCOL, "%d interim answers", INTERIM_MAX);
-		buffer_take(&exchange->from, used);
-		return OK;
+		if ((r = interim(exchange, &head, why)) == OK)
+			buffer_take(&exchange->from, used);
+		return r;
 	}
 	if (seems_open(exchange, head.status))
 		return fail(why, ERR_PROTOCOL, "it answers %u and opens no WebSocket", head.status);
@@ -68,11 +87,15 @@ static enum err
 piece_pass(struct exchange *exchange, bool *over, struct why *why)
 {
 	struct span bytes = buffer_span(&exchange->from), data = bytes;
+	struct http_trailers trailers = {.fields_n = 0};
 	size_t used;
 	enum err r = OK;
 
 	if (exchange->answer == HTTP_BODY_CHUNKED) {
-		r = http_chunk_next(&exchange->chunk, bytes, bytes.length, &used, &data, NULL, why);
+		r = http_chunk_next(&exchange->chunk, bytes, bytes.length, &used, &data, &trailers, why);
+		if (r == OK)
+			r = service_answer_trailers(
+			    &trailers, rpc_arena(exchange->work.call), exchange->trailers, &exchange->trailers_n, why);
 		if (r != OK && r != ERR_MORE)
 			return r;
 		*over = exchange->chunk.state == HTTP_CHUNK_END;

@@ -63,9 +63,9 @@ finish(struct exchange *exchange)
 	exchange->upstream = NULL;
 	if (upstream != NULL)
 		upstream_release(upstream, keep);
-	exchange_free(exchange);
 	rpc_set_state(call, NULL);
-	rpc_http_end(call);
+	rpc_http_end(call, exchange->trailers, exchange->trailers_n);
+	exchange_free(exchange);
 }
 
 /* The answer cannot be brought to its end, or never began. */
@@ -78,6 +78,21 @@ broken(struct exchange *exchange, const struct why *why)
 }
 
 /* ---- the request's way in ---- */
+
+static void
+body_last(struct exchange *exchange)
+{
+	char room[HTTP_TRAILERS_BYTES + 4 * HTTP_TRAILERS_MAX + 1];
+	struct text text = TEXT_OF(room);
+	size_t n, fields_n;
+	const struct rpc_field *trailers = rpc_http_trailers(exchange->work.call, &n),
+			       *fields = rpc_http_fields(exchange->work.call, &fields_n);
+
+	service_trailers_write(trailers, n, fields, fields_n, &text);
+	buffer_add(&exchange->to, SPAN("0\r\n"));
+	buffer_add(&exchange->to, text_span(&text));
+	buffer_add(&exchange->to, SPAN("\r\n"));
+}
 
 /* More of the body into exchange->to. false: none is there. */
 static bool
@@ -102,7 +117,7 @@ body_next(struct exchange *exchange)
 		return piece.length > 0;
 	exchange->sent = true;
 	if (chunked)
-		buffer_add(&exchange->to, SPAN("0\r\n\r\n"));
+		body_last(exchange);
 	else if (exchange->raw)
 		passage_end(exchange->upstream->passage, 0);
 	return chunked;
@@ -130,8 +145,6 @@ exchange_room(struct exchange *exchange)
 void
 exchange_opened(struct exchange *exchange)
 {
-	if (exchange->body != HTTP_BODY_NONE)
-		rpc_http_continue(exchange->work.call);
 	pump(exchange);
 }
 
@@ -209,7 +222,9 @@ body_find(struct exchange *exchange)
 {
 	struct rpc_call *call = exchange->work.call;
 	bool ended;
-	size_t here = rpc_http_body(call, &ended).length;
+	size_t here = rpc_http_body(call, &ended).length, trailers_n;
+
+	(void)rpc_http_trailers(call, &trailers_n);
 
 	exchange->body = HTTP_BODY_CHUNKED;
 	if (exchange->upgrade || (ended && here == 0))
@@ -218,7 +233,7 @@ body_find(struct exchange *exchange)
 		return;
 	if (number_parse(rpc_metadata(call, "content-length"), 0, UINT64_MAX / 2, &exchange->body_length, NULL) == OK) {
 		exchange->body = HTTP_BODY_LENGTH;
-	} else if (ended && here > 0) {
+	} else if (ended && here > 0 && trailers_n == 0) {
 		exchange->body = HTTP_BODY_LENGTH;
 		exchange->body_length = here;
 	}
@@ -237,7 +252,8 @@ head_write(struct exchange *exchange, struct why *why)
 	    .port = exchange->port,
 	    .body = exchange->body,
 	    .length = exchange->body_length,
-	    .upgrade = exchange->upgrade};
+	    .upgrade = exchange->upgrade,
+	    .expects = exchange->body != HTTP_BODY_NONE && rpc_http_expects(call)};
 	enum err r;
 
 	if (room == NULL)

@@ -50,6 +50,16 @@ passes(const struct service_request *in, struct span name)
 	return !named_by_connection(in, name);
 }
 
+/* It understands trailers: said again for our own connection. */
+static bool
+takes_trailers(const struct service_request *in)
+{
+	for (size_t i = 0; i < in->fields_n; i++)
+		if (http_same(in->fields[i].name, SPAN("te")) && http_list_has(in->fields[i].value, "trailers"))
+			return true;
+	return false;
+}
+
 static bool
 path_ok(struct span path)
 {
@@ -90,6 +100,10 @@ framing_write(const struct service_request *in, struct text *out)
 		text_add(out, "content-length: %llu\r\n", (unsigned long long)in->length);
 	else if (in->body == HTTP_BODY_CHUNKED)
 		text_add(out, "transfer-encoding: chunked\r\n");
+	if (in->expects)
+		text_add(out, "expect: 100-continue\r\n");
+	if (!in->upgrade && takes_trailers(in))
+		text_add(out, "connection: te\r\nte: trailers\r\n");
 	if (!in->upgrade)
 		return;
 	text_add(out, "connection: upgrade\r\nupgrade: websocket\r\n");
@@ -120,6 +134,22 @@ service_request_write(const struct service_request *in, struct text *out, struct
 	framing_write(in, out);
 	text_add(out, "\r\n");
 	return out->cut ? fail(why, ERR_RANGE, "the head is too long") : OK;
+}
+
+void
+service_trailers_write(
+    const struct rpc_field *trailers, size_t n, const struct rpc_field *fields, size_t fields_n, struct text *out)
+{
+	const struct service_request head = {.fields = fields, .fields_n = fields_n};
+
+	for (size_t i = 0; i < n; i++) {
+		if (http_trailer_of(trailers[i].name, trailers[i].value).hop || !passes(&head, trailers[i].name))
+			continue;
+		text_add_span(out, trailers[i].name);
+		text_add(out, ": ");
+		text_add_span(out, trailers[i].value);
+		text_add(out, "\r\n");
+	}
 }
 
 /* ---- answers ---- */
@@ -159,6 +189,27 @@ service_answer_fields(
 			continue;
 		if ((r = field_take(from, arena, &fields[*n], why)) != OK)
 			return r;
+		++*n;
+	}
+	return OK;
+}
+
+enum err
+service_answer_trailers(
+    const struct http_trailers *trailers, struct arena *arena, struct rpc_field *fields, size_t *n, struct why *why)
+{
+	enum err r;
+
+	*n = 0;
+	for (size_t i = 0; i < trailers->fields_n; i++) {
+		const struct http_field *from = &trailers->fields[i];
+
+		if (from->hop || http_same(from->name, SPAN("set-cookie")))
+			continue;
+		if ((r = field_take(from, arena, &fields[*n], why)) != OK)
+			return r;
+		if (arena_span(arena, from->value, &fields[*n].value) != OK)
+			return fail(why, ERR_LIMIT, "the answer's trailers need too much memory");
 		++*n;
 	}
 	return OK;

@@ -5,6 +5,7 @@
 #include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/rpc/server.h"
+#include "common/wire/http_chunk.h"
 #include "common/wire/http_head.h"
 
 #define SERVICE_HEAD_BYTES 32768 /* of a request on its way in: what clients may send, and what is added */
@@ -17,6 +18,7 @@ struct service_request {
 	enum http_body body;	   /* how it goes on: NONE, LENGTH or CHUNKED */
 	uint64_t length;	   /* of LENGTH */
 	bool upgrade;		   /* to a WebSocket */
+	bool expects;		   /* the client waits for 100 Continue */
 	const char *websocket_key; /* where the client has none: HTTP/2; else NULL */
 };
 
@@ -28,6 +30,22 @@ struct service_request {
  * errors  ERR_SYNTAX a method or path that no server reads in one way; ERR_RANGE it is too long
  */
 enum err service_request_write(const struct service_request *in, struct text *out, struct why *why) must_check;
+
+/*
+ * Write the trailers of a request, each a line; those that may be none, or that a head would not pass on, are left out.
+ *
+ * fields  of the request's head: Connection names more that is not passed on
+ */
+void service_trailers_write(
+    const struct rpc_field *trailers, size_t n, const struct rpc_field *fields, size_t fields_n, struct text *out);
+
+/*
+ * The trailers of an answer for the client, all in the arena.
+ *
+ * errors  ERR_LIMIT the arena
+ */
+enum err service_answer_trailers(const struct http_trailers *trailers, struct arena *arena, struct rpc_field *fields,
+    size_t *n, struct why *why) must_check;
 
 /*
  * The fields of an answer for the client: names in lower case, without framing, with no cookie for anybody else's host.

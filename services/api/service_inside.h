@@ -63,6 +63,8 @@ struct exchange {
 	enum http_body answer;
 	uint64_t answer_left;
 	struct http_chunk chunk;
+	struct rpc_field trailers[HTTP_TRAILERS_MAX];
+	size_t trailers_n;
 };
 
 /* ---- service_target.c: where do requests for that name go? ---- */

@@ -207,7 +207,10 @@ requests_pass(void **unused)
 	stream = door(1 << 20);
 	inside(head, sizeof(head), "\r\n\r\n");
 	assert_string_equal(head, "GET /a?b=c HTTP/1.1\r\nhost: 127.0.0.1:8000\r\nx-mine: z\r\ncookie: a=1\r\n\r\n");
-	says(stream, &at, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Answer: 1\r\n\r\nhe");
+	says(stream, &at, "HTTP/1.1 100 Continue\r\n\r\n"); /* nobody waits for it */
+	says(stream, &at, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+	web_answered("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", "\r\n\r\n");
+	says(stream, &at, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Answer: 1\r\n\r\nhe");
 	UNTIL(loop, web_has("\r\n\r\nhe"));
 	says(stream, &at, "llo");
 	web_answered("HTTP/1.1 200 OK\r\nx-answer: 1\r\ncontent-length: 5\r\n\r\n", "\r\n\r\nhello");
@@ -215,8 +218,8 @@ requests_pass(void **unused)
 	web_say(GET);
 	inside(head, sizeof(head), "\r\n\r\n");
 	says(stream, &at, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-	says(stream, &at, "2;x=1\r\nde\r\n0\r\nT: 1\r\n\r\n");
-	web_answered("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "0\r\n\r\n");
+	says(stream, &at, "2;x=1\r\nde\r\n0\r\nT: 1\r\nContent-Length: 5\r\n\r\n");
+	web_answered("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "0\r\nt: 1\r\n\r\n");
 	nothing_asked(&state, SERVICE_ROUTE);
 	nothing_asked(&relay, DOOR_OPEN);
 	/* Without a body; then one that ends with its connection. */
@@ -423,6 +426,7 @@ bodies_go_in(void **unused)
 	web_open();
 	web_say("POST /up HTTP/1.1\r\n" HOST "Content-Length: 300000\r\nExpect: 100-continue\r\n\r\n");
 	stream = door(1000);
+	says(stream, &at, "HTTP/1.1 100 Continue\r\n\r\n"); /* it says so, not we */
 	web_answered("HTTP/1.1 100 Continue\r\n\r\n", "\r\n\r\n");
 	sent = send(web.fd, big, sizeof(big), MSG_DONTWAIT);
 	assert_true(sent > 0);
@@ -446,8 +450,8 @@ bodies_go_in(void **unused)
 	web_say("POST /up HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
 	stream = door(1 << 20);
 	inside(got, sizeof(got), "3\r\nabc\r\n");
-	web_say("1;x\r\nd\r\n0\r\nT: 1\r\n\r\n");
-	inside(got, sizeof(got), "0\r\n\r\n");
+	web_say("1;x\r\nd\r\n0\r\nT: 1\r\nAuthorization: x\r\n\r\n");
+	inside(got, sizeof(got), "0\r\nT: 1\r\n\r\n");
 	says(stream, &at, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 	web_answered("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "\r\n\r\n");
 	stream_over(stream, 1, at);
@@ -545,7 +549,7 @@ websockets_go_with_their_service(void **unused)
 	ready_again();
 }
 
-/* ---- HTTP/2's WebSocket ---- */
+/* ---- HTTP/2's own ---- */
 
 /* clang-format off */
 #define FIELD(name, value) "\0" name value /* each with its length before it */
@@ -554,20 +558,65 @@ websockets_go_with_their_service(void **unused)
 	FIELD("\11:protocol", "\11websocket")                                                                          \
 	FIELD("\7:scheme", "\4http") FIELD("\5:path", "\3/ws")                                                         \
 	    FIELD("\12:authority", "\46default--demo--web.openshell.localhost")
+#define POST                                                                                                           \
+	FIELD("\7:method", "\4POST")                                                                                   \
+	FIELD("\7:scheme", "\4http") FIELD("\5:path", "\3/up")                                                         \
+	    FIELD("\12:authority", "\46default--demo--web.openshell.localhost") FIELD("\2te", "\10trailers")
+#define TRAILERS FIELD("\5x-sum", "\1" "1") FIELD("\15authorization", "\1x")
 /* clang-format on */
 #define HEAD_BYTES (sizeof(CONNECT) - 1)
 
 _Static_assert(HEAD_BYTES < 256, "the frame's length is one byte");
 
+/* A frame of stream 1. */
+static void
+web_frame(uint8_t type, uint8_t flags, const char *bytes, size_t n)
+{
+	const char head[] = {0, 0, (char)n, (char)type, (char)flags, 0, 0, 0, 1};
+
+	assert_int_equal(send(web.fd, head, sizeof(head), MSG_NOSIGNAL), sizeof(head));
+	assert_int_equal(send(web.fd, bytes, n, MSG_NOSIGNAL), n);
+}
+
+static void
+web_begin_http2(void)
+{
+	static const char begin[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+
+	assert_int_equal(send(web.fd, begin, sizeof(begin), MSG_NOSIGNAL), sizeof(begin));
+}
+
 static void
 web_connect(void)
 {
-	static const char begin[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
-	static const char head[] = {0, 0, (char)HEAD_BYTES, 1, 4, 0, 0, 0, 1}; /* HEADERS, all of them, of stream 1 */
+	web_begin_http2();
+	web_frame(1, 4, CONNECT, HEAD_BYTES); /* HEADERS, all of them */
+}
 
-	assert_int_equal(send(web.fd, begin, sizeof(begin), MSG_NOSIGNAL), sizeof(begin));
-	assert_int_equal(send(web.fd, head, sizeof(head), MSG_NOSIGNAL), sizeof(head));
-	assert_int_equal(send(web.fd, CONNECT, HEAD_BYTES, MSG_NOSIGNAL), HEAD_BYTES);
+/* Trailers of HTTP/2 go in behind the last chunk, but for those that a head would not pass on. */
+static void
+trailers_of_http2(void **unused)
+{
+	char head[4096];
+	uint64_t stream, at = 0;
+
+	(void)unused;
+	web_open();
+	web_begin_http2();
+	web_frame(1, 4, POST, sizeof(POST) - 1);
+	stream = door(1 << 20);
+	inside(head, sizeof(head), "\r\n\r\n");
+	assert_non_null(strstr(head, "transfer-encoding: chunked\r\nconnection: te\r\nte: trailers\r\n"));
+	web_frame(0, 0, "body", 4);
+	inside(head, sizeof(head), "4\r\nbody\r\n");
+	web_frame(1, 5, TRAILERS, sizeof(TRAILERS) - 1); /* and that was all */
+	inside(head, sizeof(head), "\r\n\r\n");
+	assert_string_equal(head, "0\r\nx-sum: 1\r\n\r\n");
+	says(stream, &at, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood");
+	UNTIL(loop, web_has("good"));
+	web_close();
+	stream_over(stream, 1, at);
+	heard_free(actor_hear(&relay, DOOR_CLOSED));
 }
 
 /* To extended CONNECT a 2xx is the open WebSocket: only a 101 becomes one. */
@@ -700,6 +749,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(websockets),
 	    cmocka_unit_test(websockets_go_with_their_service),
 	    cmocka_unit_test(websockets_of_http2),
+	    cmocka_unit_test(trailers_of_http2),
 	    cmocka_unit_test(slow_and_gone),
 	    cmocka_unit_test(once_more),
 	    cmocka_unit_test(health_and_user),

@@ -54,6 +54,9 @@ like "Host is the service's own" "$seen" 'host: 127.0.0.1:8000'
 like "a cookie is for its own host alone" "$seen" 'set-cookie: s=1; Path=/'
 for version in --http1.1 --http2; do
 	is "$version: in pieces" "$(https /chunks $version | tr '\n' ,)" "piece 0,piece 1,piece 2,"
+	seen=$(https /chunks $version -i)
+	like "$version: ... with early hints before them" "$seen" '^HTTP/[12.]+ 103'
+	like "$version: ... and trailers behind" "$seen" '^[Xx]-[Tt]railer: 1'
 	is "$version: nothing" "$(https /none $version -w '%{http_code}')" 204
 	is "$version: a head alone" "$(https / $version -I | tr -d '\r' | grep -ci '^content-length: 5$')" 1
 	is "$version: $big bytes out" "$(https /big/$big $version | sha256sum | cut -d' ' -f1)" "$big_hash"
@@ -128,9 +131,13 @@ grown=$(($(awk '/VmRSS/ { print $2 }' "/proc/$api/status") - before))
 kill $slow; wait $slow 2>/dev/null
 
 # ---- what breaks ----
-kill -9 "$(pid_of state)"
+# Who would start another one stands still: a new state says that no sandbox is ready until relay has told it which are.
+parent=$(cat "$data/gateway.pid") away=$(pid_of state)
+kill -STOP "$parent"
+kill -9 "$away"
 is "state dies: what is known is served" "$(http / -m 10)" "hello from first"
-wait_for 10 openshell sandbox get demo
+kill -CONT "$parent"
+wait_for 10 ends_as / 200; is "... and soon what the next one says" $? 0
 http /hang -o /dev/null -w '%{http_code}' >"$work/hang" &
 hang=$!
 wait_for 10 openshell sandbox exec -n demo -- test -e /sandbox/hangs </dev/null

@@ -32,6 +32,7 @@ class App(BaseHTTPRequestHandler):
         if self.path == "/head":
             self.whole(str(self.headers).encode(), set_cookie="s=1; Domain=openshell.localhost; Path=/")
         elif self.path == "/chunks":
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()

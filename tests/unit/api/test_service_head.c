@@ -53,7 +53,8 @@ what_passes(void **unused)
 	(void)unused;
 	assert_int_equal(service_request_write(&request, &text, &why), OK);
 	assert_string_equal(room, "POST /x?y=1 HTTP/1.1\r\nhost: 127.0.0.1:8000\r\naccept: */*\r\nx-other: kept\r\n"
-				  "cookie: a=1; b=2\r\ncontent-length: 3\r\n\r\n");
+				  "cookie: a=1; b=2\r\ncontent-length: 3\r\n"
+				  "connection: te\r\nte: trailers\r\n\r\n");
 }
 
 static void
@@ -143,6 +144,39 @@ answers(void **unused)
 	assert_int_equal(service_answer_fields(&head, &arena, fields, &n, &why), ERR_LIMIT);
 }
 
+/* Trailers both ways: none that a head would not pass on, and none that may be none. */
+static void
+trailers(void **unused)
+{
+	static const struct rpc_field head[] = {FIELD("connection", "x-hop, te")},
+				      sent[] = {FIELD("X-Sum", "1"), FIELD("x-hop", "1"), FIELD("Authorization", "x"),
+					  FIELD("Content-Length", "3"), FIELD("Transfer-Encoding", "chunked"),
+					  FIELD("host", "x"), FIELD("x-client-cert", "x"), FIELD("x-last", "")};
+	const struct span bytes = SPAN("0\r\nX-Sum: 1\r\nContent-Length: 3\r\nSet-Cookie: a=1\r\nX-Last:\r\n\r\n");
+	auto_arena struct arena arena = {.max_bytes = 65536};
+	struct rpc_field fields[HTTP_TRAILERS_MAX];
+	struct http_trailers found = {.fields_n = 0};
+	struct http_chunk chunk = {0};
+	char room[256];
+	struct text text = TEXT_OF(room);
+	struct span data;
+	struct why why;
+	size_t used, n;
+
+	(void)unused;
+	service_trailers_write(sent, COUNT(sent), head, COUNT(head), &text);
+	assert_string_equal(room, "X-Sum: 1\r\nx-last: \r\n");
+	assert_int_equal(http_chunk_next(&chunk, bytes, 0, &used, &data, &found, &why), OK);
+	assert_int_equal(http_chunk_next(&chunk, span_tail(bytes, used), 0, &used, &data, &found, &why), OK);
+	assert_int_equal(service_answer_trailers(&found, &arena, fields, &n, &why), OK);
+	assert_int_equal(n, 2);
+	assert_true(span_is(fields[0].name, "x-sum") && span_is(fields[0].value, "1"));
+	assert_true(span_is(fields[1].name, "x-last") && fields[1].value.length == 0);
+	arena_reset(&arena);
+	arena.max_bytes = 1;
+	assert_int_equal(service_answer_trailers(&found, &arena, fields, &n, &why), ERR_LIMIT);
+}
+
 int
 main(void)
 {
@@ -151,6 +185,7 @@ main(void)
 	    cmocka_unit_test(framings),
 	    cmocka_unit_test(what_is_refused),
 	    cmocka_unit_test(answers),
+	    cmocka_unit_test(trailers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
