@@ -2,6 +2,7 @@
 #include "sandbox/link/config.h"
 
 #include "common/base/log.h"
+#include "sandbox/link/ocsf.h"
 
 /* The supervisor's channel keeps what it has no room for: untold means that it is gone, and so are we. */
 static void
@@ -39,6 +40,7 @@ config_enrolled(struct link *link, const struct msg *answer)
 {
 	struct enrolment *e = &link->enrolment;
 
+	ocsf_settings(link, answer->enrolled.settings, answer->enrolled.settings_n);
 	if (e->passed_up || link->setup.again) {
 		reply_send(&e->setup, &(struct msg){.id = DONE});
 		newer_up(link, &answer->enrolled);
@@ -67,6 +69,7 @@ config_push(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return fail(why, ERR_DENIED, "only the relay brings configuration");
 	if (!link->enrolment.done || !id_equal(in->sandbox, link->setup.sandbox) || in->epoch != link->setup.epoch)
 		return fail(why, ERR_STATE, "configuration for another start than this");
+	ocsf_settings(link, in->settings, in->settings_n);
 	pass_up(link, m, in->config_revision);
 	if (m->call != 0)
 		answer->id = DONE;

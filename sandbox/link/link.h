@@ -106,6 +106,10 @@ struct link {
 	uint64_t secrets_revision; /* of what its router uses */
 	struct reports reports;
 	struct spool spool;
+	struct {
+		bool on;
+		uint64_t bytes, lost; /* written by this process; lines that were not */
+	} ocsf;
 	struct list flows;  /* all streams: of execs and doors */
 	struct slack slack; /* of what went through them */
 	struct list execs, doors;

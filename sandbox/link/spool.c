@@ -9,6 +9,7 @@
 #include "common/bus/codec.h"
 #include "sandbox/link/backoff.h"
 #include "sandbox/link/helpers.h"
+#include "sandbox/link/ocsf.h"
 
 #define BATCH_LINES 100
 #define ASK_MS	    1000 /* after the last line: longer than a database that dies forgets (3 wal_writer_delay) */
@@ -217,6 +218,7 @@ spool_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if (!may_log(link, m->from))
 		return fail(why, ERR_DENIED, "only processes of this sandbox log here");
 	journal_skip(&link->spool.lines, m->logs_add.dropped);
+	ocsf_take(link, m->logs_add.lines, m->logs_add.lines_n);
 	for (size_t i = 0; i < m->logs_add.lines_n; i++)
 		spool_add(&link->spool, &m->logs_add.lines[i]);
 	send_next(link);

@@ -72,6 +72,19 @@ like "the sandbox says so" "$(openshell sandbox get demo)" "binary_identity +Abs
 like_soon "... and its log" "wall binary_identity=absent" logs
 is "what the policy lists to nobody stays closed" "$(run curl -sS -o /dev/null -w '%{http_connect}' https://elsewhere.test/ | tail -c 3)" 403
 
+# Events as JSON lines, from one moment to the next.
+lines() { grep '^{' "$data/sandboxes/boxes/$(openshell sandbox get demo -o json | jq -r .id)/log" | jq -r --arg host "$1" 'select(.dst_endpoint.domain == $host) | [.class_uid, .type_uid, .action_id, .actor.process.name, .firewall_rule.name] | join(" ")' | sort -u; }
+is "no JSON lines unless they are asked for" "$(lines static.acme.test)" ""
+succeeds "they are asked for" openshell settings set demo --key ocsf_json_enabled --value true
+json_now() { run curl -sS -o /dev/null https://static.acme.test/small; lines static.acme.test | grep -q .; }
+wait_for 10 json_now
+like_soon "they are there, by the names of OCSF" "^4002 400203 1 /usr/bin/curl static$" lines static.acme.test
+succeeds "and no more" openshell settings delete demo --key ocsf_json_enabled
+like_soon "the sandbox has heard it" "logs.ocsf on=0" cat "$data/sandboxes/boxes/$(openshell sandbox get demo -o json | jq -r .id)/log"
+run curl -sS -o /dev/null https://any.acme.test/ -k
+like_soon "what comes then is in the log" "any.acme.test:443" logs
+is "... and in no JSON line" "$(lines any.acme.test)" ""
+
 # What it refuses is refused, and never dialled in its place.
 printf 'robot:another\n' >"$work/login"
 succeeds "a sandbox with another login" openshell sandbox create --name wrong --policy "$work/policy.yaml" --detach -- sleep infinity
