@@ -13,13 +13,14 @@
 #define LAST_WORDS_MS	 2000 /* for pack to remove what is half there */
 #define SHOW_EVERY_MS	 100
 #define CODE_UNAVAILABLE 14
+#define CODE_NOT_READY	 9 /* FAILED_PRECONDITION */
 #define ERRORS_MAX	 400
 
 struct carrying {
 	struct cli *cli;
 	const struct carry_end *end;
 	struct rpc_stream *stream;
-	bool exited, ended;
+	bool exited, ended, broken; /* broken: it broke off once */
 	int exit_code;
 	struct rpc_status status;
 	enum err r; /* of this end */
@@ -28,6 +29,7 @@ struct carrying {
 	size_t errors_length;
 	uint64_t began_ms, shown_ms, heard_ms;
 	uint64_t before; /* bytes that earlier packs had */
+	struct timer sum;
 	char piece[PIECE_BYTES];
 };
 
@@ -64,6 +66,12 @@ show(struct carrying *carrying)
 		return;
 	carrying->shown_ms = now;
 	carried = carrying->end->carried(carrying->end->self);
+	if (carried.sum_all > 0) {
+		text_add(&text, "looking at what is there: %s of %s", size_text(carried.summed, done),
+		    size_text(carried.sum_all, all));
+		progress_detail(&carrying->cli->progress, line);
+		return;
+	}
 	carried.bytes_all = carried.bytes_all < carried.bytes ? carried.bytes : carried.bytes_all;
 	each_ms = (double)(carried.bytes + carrying->before) / (double)elapsed;
 	text_add(&text, "%s of %s, %s/s", size_text(carried.bytes + carrying->before, done),
@@ -95,7 +103,18 @@ send_bytes(struct carrying *carrying, const void *bytes, size_t length)
 	rpc_stream_send(carrying->stream, &input.base);
 }
 
-/* What this end has to say, as long as the stream takes it. */
+static void pump(struct carrying *carrying);
+
+static void
+sum_on(void *self)
+{
+	struct carrying *carrying = self;
+
+	pump(carrying);
+	show(carrying);
+}
+
+/* What this end has to say, as long as the stream takes it. What it sums goes by slices: the loop has its turn between. */
 static void
 pump(struct carrying *carrying)
 {
@@ -108,6 +127,8 @@ pump(struct carrying *carrying)
 		if (carrying->r == OK && n > 0)
 			send_bytes(carrying, carrying->piece, n);
 	}
+	if (n == 0 && carrying->r == OK && end->carried(end->self).sum_all > 0)
+		loop_timer_set(carrying->cli->loop, &carrying->sum, 0, sum_on, carrying);
 }
 
 static void
@@ -235,11 +256,13 @@ pack_failed(const struct carrying *carrying, struct why *why)
 	    why, ERR_STATE, "pack in the sandbox ended with code %d%s%s", carrying->exit_code, n > 0 ? ": " : "", said);
 }
 
-/* A break: the way to the sandbox is gone, not the sandbox. */
+/* A break: the way to the sandbox is gone, not the sandbox. It is not ready again before its session is back. */
 static bool
 is_break(const struct carrying *carrying)
 {
-	return carrying->r == OK && !carrying->exited && carrying->ended && carrying->status.code == CODE_UNAVAILABLE &&
+	return carrying->r == OK && !carrying->exited && carrying->ended &&
+	       (carrying->status.code == CODE_UNAVAILABLE ||
+		   (carrying->broken && carrying->status.code == CODE_NOT_READY)) &&
 	       carrying->cli->signal == 0 && clock_ms() - carrying->heard_ms < CARRY_PATIENCE_MS;
 }
 
@@ -277,6 +300,7 @@ go_on(struct carrying *carrying, struct why *why)
 	const struct carry_end *end = carrying->end;
 	enum err r;
 
+	carrying->broken = true;
 	progress_detail(&carrying->cli->progress, "the connection broke; going on where it was");
 	if ((r = cli_pause(carrying->cli, RETRY_MS, why)) != OK || (r = cli_reconnect(carrying->cli, why)) != OK)
 		return r;
@@ -315,6 +339,7 @@ carry_run(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char *ve
 	out->bytes += carrying->before;
 	if (carrying->stream != NULL && !carrying->ended)
 		rpc_stream_cancel(carrying->stream);
+	loop_timer_stop(cli->loop, &carrying->sum);
 	free(carrying);
 	return r;
 }

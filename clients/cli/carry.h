@@ -8,6 +8,8 @@
 struct carried {
 	uint64_t bytes, bytes_all; /* since the last break */
 	uint64_t entries;	   /* breaks or not */
+	uint64_t summed,
+	    sum_all; /* of what is there already; sum_all 0: nothing is summed, pull waits for the next feed */
 };
 
 /* This machine's end. */

@@ -37,9 +37,7 @@ taker_in(void *self, struct span bytes, struct why *why)
 static enum err
 taker_out(void *self, void *to, size_t room, size_t *out, struct why *why)
 {
-	(void)why;
-	*out = taker_pull(((struct downloading *)self)->taker, to, room);
-	return OK;
+	return taker_pull(((struct downloading *)self)->taker, to, room, out, why);
 }
 
 static bool
@@ -53,7 +51,7 @@ taker_carried(void *self)
 {
 	const struct taker_state state = taker_state(((struct downloading *)self)->taker);
 
-	return (struct carried){state.bytes, state.bytes_all, state.entries};
+	return (struct carried){state.bytes, state.bytes_all, state.entries, state.summed, state.sum_all};
 }
 
 static void

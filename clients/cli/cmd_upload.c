@@ -44,7 +44,8 @@ sender_carried(void *self)
 	const struct uploading *uploading = self;
 	const struct sender_state state = sender_state(uploading->sender);
 
-	return (struct carried){state.bytes, state.bytes_all, uploading->before + state.entries};
+	return (struct carried){
+	    state.bytes, state.bytes_all, uploading->before + state.entries, state.summed, state.sum_all};
 }
 
 /* The next sender goes on behind what the taker had last. */

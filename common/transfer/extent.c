@@ -62,3 +62,11 @@ extent_sum(int fd, uint64_t size, struct sum *sum, struct why *why)
 	}
 	return OK;
 }
+
+enum err
+extent_sum_slice(int fd, uint64_t size, struct sum *sum, struct why *why)
+{
+	uint64_t left = size - sum->size;
+
+	return extent_sum(fd, sum->size + (left < EXTENT_SLICE_BYTES ? left : EXTENT_SLICE_BYTES), sum, why);
+}

@@ -7,6 +7,8 @@
 #include "common/base/err.h"
 #include "common/transfer/sum.h"
 
+#define EXTENT_SLICE_BYTES (16u << 20) /* of a sum, in one go of somebody who has other things to do: some 10 ms */
+
 struct extent {
 	uint64_t from, to; /* from == to == size: no more bytes, only a hole or nothing up to the end */
 };
@@ -15,10 +17,13 @@ struct extent {
 enum err extent_next(int fd, uint64_t offset, uint64_t size, struct extent *out, struct why *why) must_check;
 
 /*
- * Add the first size bytes of a file to a sum.
+ * Add the first size bytes of a file to a sum, from where the sum is on.
  *
  * errors  ERR_STATE it has less; ERR_SYSTEM
  */
 enum err extent_sum(int fd, uint64_t size, struct sum *sum, struct why *why) must_check;
+
+/* The same, a slice: until size when that is not further away. */
+enum err extent_sum_slice(int fd, uint64_t size, struct sum *sum, struct why *why) must_check;
 
 #endif

@@ -12,7 +12,7 @@
 
 #define UNDER_WAY_MAX 1024 /* entries that are sent and not yet acknowledged */
 
-enum step { STEP_HELLO, STEP_TOTAL, STEP_WALK, STEP_HAVE, STEP_FROM, STEP_FILE, STEP_OVER };
+enum step { STEP_HELLO, STEP_TOTAL, STEP_WALK, STEP_HAVE, STEP_SUM, STEP_FROM, STEP_FILE, STEP_OVER };
 
 struct sender {
 	struct sender_config config;
@@ -26,6 +26,7 @@ struct sender {
 	bool dense; /* it has no holes to look for */
 	struct extent extent;
 	struct sum sum;
+	uint8_t have_sum[SUM_BYTES];	/* of state.sum_all bytes, as the taker says */
 	char *under_way[UNDER_WAY_MAX]; /* paths by number of entry */
 	uint64_t sent, acknowledged;	/* entries, complete directories among them */
 	char *done;
@@ -123,17 +124,13 @@ take_ack(struct sender *sender, const struct parcel *parcel, struct why *why)
 static enum err
 take_have(struct sender *sender, const struct parcel *parcel, struct why *why)
 {
-	uint8_t mine[SUM_BYTES];
-	struct why unused;
-
 	if (sender->step != STEP_HAVE || parcel->offset % SUM_PIECE_BYTES != 0)
 		return fail(why, ERR_PROTOCOL, "nobody asked what there is");
 	sum_begin(&sender->sum);
-	if (parcel->offset > sender->size || extent_sum(sender->fd, parcel->offset, &sender->sum, &unused) != OK ||
-	    (sum_get(&sender->sum, mine), memcmp(mine, parcel->sum, SUM_BYTES) != 0))
-		sum_begin(&sender->sum);
-	sender->offset = sender->sum.size;
-	sender->step = STEP_FROM;
+	sender->step = parcel->offset == 0 || parcel->offset > sender->size ? STEP_FROM : STEP_SUM;
+	if (sender->step == STEP_SUM)
+		sender->state.sum_all = parcel->offset;
+	memcpy(sender->have_sum, parcel->sum, SUM_BYTES);
 	return OK;
 }
 
@@ -391,6 +388,26 @@ step_total(struct sender *sender, void *to, size_t *out, struct why *why)
 	return OK;
 }
 
+/* A slice of what the taker has: it may be long. */
+static void
+step_sum(struct sender *sender)
+{
+	uint64_t all = sender->state.sum_all;
+	uint8_t mine[SUM_BYTES];
+	struct why unused;
+	bool readable = extent_sum_slice(sender->fd, all, &sender->sum, &unused) == OK;
+
+	sender->state.summed = sender->sum.size;
+	if (readable && sender->sum.size < all)
+		return;
+	sum_get(&sender->sum, mine);
+	if (!readable || memcmp(mine, sender->have_sum, SUM_BYTES) != 0)
+		sum_begin(&sender->sum);
+	sender->offset = sender->sum.size;
+	sender->state.summed = sender->state.sum_all = 0;
+	sender->step = STEP_FROM;
+}
+
 static enum err
 step(struct sender *sender, uint8_t *to, size_t room, size_t *out, struct why *why)
 {
@@ -403,6 +420,9 @@ step(struct sender *sender, uint8_t *to, size_t room, size_t *out, struct why *w
 		return step_total(sender, to, out, why);
 	case STEP_WALK:
 		return step_walk(sender, to, out, why);
+	case STEP_SUM:
+		step_sum(sender);
+		return OK;
 	case STEP_FROM:
 		sender->step = STEP_FILE;
 		*out = parcel_write(&(struct parcel){.type = PARCEL_FROM, .offset = sender->offset}, to);
@@ -433,6 +453,8 @@ sender_pull(struct sender *sender, void *to, size_t room, size_t *out, struct wh
 
 		if ((r = step(sender, (uint8_t *)to + *out, room - *out, &n, why)) == OK)
 			*out += n;
+		if (sender->step == STEP_SUM)
+			break;
 	}
 	return r;
 }

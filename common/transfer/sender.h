@@ -18,6 +18,7 @@ struct sender_config {
 struct sender_state {
 	uint64_t bytes_all, entries_all; /* as counted before it began */
 	uint64_t bytes, entries;	 /* acknowledged; a directory counts once */
+	uint64_t summed, sum_all;	 /* of what the taker has already; sum_all 0: nothing is summed now */
 	bool over;			 /* the taker has all of it */
 };
 
@@ -35,7 +36,8 @@ enum err sender_feed(struct sender *sender, struct span bytes, struct why *why) 
  * The next bytes for the taker.
  *
  * room    at least SENDER_ROOM_BYTES
- * out     how many were written to to; 0: nothing before the next sender_feed
+ * out     how many were written to to; 0: nothing before the next sender_feed, but where sum_all of the state says that
+ *         the next pull sums on
  * errors  walker_next's; ERR_DENIED, ERR_SYSTEM a file that cannot be read
  */
 enum err sender_pull(struct sender *sender, void *to, size_t room, size_t *out, struct why *why) must_check;

@@ -11,7 +11,7 @@
 
 #define ACK_EVERY_BYTES (1u << 20)
 
-enum step { STEP_HELLO, STEP_TOTAL, STEP_ENTRY, STEP_FROM, STEP_FILE, STEP_OVER };
+enum step { STEP_HELLO, STEP_TOTAL, STEP_ENTRY, STEP_SUM, STEP_FROM, STEP_FILE, STEP_OVER };
 
 struct taker {
 	struct taker_config config;
@@ -32,9 +32,7 @@ struct taker {
 	uint64_t holes; /* bytes of all holes, breaks or not */
 	uint32_t data;	/* bytes of a DATA parcel that are still to come */
 	uint64_t session_entries, acked_bytes, acked_entries;
-	bool hello, have, taken; /* to be said */
-	uint64_t have_offset;
-	uint8_t have_sum[SUM_BYTES];
+	bool hello, taken;		 /* to be said */
 	uint8_t input[PARCEL_MAX_BYTES]; /* of a parcel that is not whole yet */
 	size_t input_length;
 };
@@ -75,11 +73,11 @@ taker_again(struct taker *taker)
 	clean_fd(&taker->fd);
 	taker->step = STEP_HELLO;
 	taker->hello = true;
-	taker->have = taker->taken = false;
+	taker->taken = false;
 	taker->data = 0;
 	taker->input_length = 0;
 	taker->session_entries = taker->acked_entries = taker->acked_bytes = 0;
-	taker->state.bytes = 0;
+	taker->state.bytes = taker->state.summed = taker->state.sum_all = 0;
 	memcpy(taker->last, taker->done, sizeof(taker->last));
 }
 
@@ -117,23 +115,15 @@ entry_done(struct taker *taker, struct span path, enum parcel_kind kind)
 	(void)span_copy(path, taker->done, sizeof(taker->done));
 }
 
-/* What there is of a file from before a break, in whole pieces. */
-static enum err
-have(struct taker *taker, struct why *why)
+/* What there is of a file from before a break, in whole pieces: summed by taker_pull. */
+static void
+have(struct taker *taker)
 {
 	off_t end = lseek(taker->fd, 0, SEEK_END);
-	uint64_t size = end < 0 ? 0 : (uint64_t)end / SUM_PIECE_BYTES * SUM_PIECE_BYTES;
-	enum err r;
+	uint64_t size = end < 0 ? 0 : (uint64_t)end;
 
-	sum_begin(&taker->sum);
-	if ((r = extent_sum(taker->fd, size < taker->size ? size : taker->size / SUM_PIECE_BYTES * SUM_PIECE_BYTES,
-		 &taker->sum, why)) != OK)
-		return r;
-	sum_get(&taker->sum, taker->have_sum);
-	taker->have_offset = taker->sum.size;
-	taker->have = true;
-	taker->step = STEP_FROM;
-	return OK;
+	taker->state.sum_all = (size < taker->size ? size : taker->size) / SUM_PIECE_BYTES * SUM_PIECE_BYTES;
+	taker->step = STEP_SUM;
 }
 
 static enum err
@@ -147,7 +137,9 @@ file_begin(struct taker *taker, const struct parcel *parcel, struct span path, s
 	taker->size = parcel->size;
 	sum_begin(&taker->sum);
 	taker->step = STEP_FILE;
-	return parcel->again ? have(taker, why) : OK;
+	if (parcel->again)
+		have(taker);
+	return OK;
 }
 
 /* What was half there before a break and does not come again. */
@@ -465,21 +457,37 @@ ack_write(struct taker *taker, uint8_t *to)
 	return parcel_write(&ack, to);
 }
 
-size_t
-taker_pull(struct taker *taker, void *to, size_t room)
+static size_t
+have_write(struct taker *taker, uint8_t *to)
 {
-	struct parcel parcel = {.type = PARCEL_HAVE, .offset = taker->have_offset};
+	struct parcel parcel = {.type = PARCEL_HAVE, .offset = taker->sum.size};
 
-	if (room < TAKER_ROOM_BYTES)
-		return 0;
+	taker->state.summed = taker->state.sum_all = 0;
+	taker->step = STEP_FROM;
+	sum_get(&taker->sum, parcel.sum);
+	return parcel_write(&parcel, to);
+}
+
+/* A slice of what is half there: it may be long. */
+static enum err
+sum_slice(struct taker *taker, uint8_t *to, size_t *out, struct why *why)
+{
+	enum err r = extent_sum_slice(taker->fd, taker->state.sum_all, &taker->sum, why);
+
+	if (r != OK)
+		return path_fail(current(taker), r, why);
+	taker->state.summed = taker->sum.size;
+	if (taker->sum.size == taker->state.sum_all)
+		*out = have_write(taker, to);
+	return OK;
+}
+
+static size_t
+words_write(struct taker *taker, void *to)
+{
 	if (taker->hello) {
 		taker->hello = false;
 		return hello_write(taker, to);
-	}
-	if (taker->have) {
-		taker->have = false;
-		memcpy(parcel.sum, taker->have_sum, SUM_BYTES);
-		return parcel_write(&parcel, to);
 	}
 	if (taker->taken) {
 		size_t n = ack_write(taker, to);
@@ -492,4 +500,16 @@ taker_pull(struct taker *taker, void *to, size_t room)
 	if (taker->session_entries == taker->acked_entries && taker->state.bytes - taker->acked_bytes < ACK_EVERY_BYTES)
 		return 0;
 	return ack_write(taker, to);
+}
+
+enum err
+taker_pull(struct taker *taker, void *to, size_t room, size_t *out, struct why *why)
+{
+	*out = 0;
+	if (room < TAKER_ROOM_BYTES)
+		return OK;
+	if (taker->step == STEP_SUM)
+		return sum_slice(taker, to, out, why);
+	*out = words_write(taker, to);
+	return OK;
 }

@@ -28,6 +28,7 @@ struct taker_state {
 	uint64_t bytes_all, entries_all; /* as the sender counted: may be anything */
 	uint64_t bytes;			 /* of files, since the last break */
 	uint64_t entries;		 /* in place, breaks or not; a directory counts once */
+	uint64_t summed, sum_all;	 /* of a file that is half there; sum_all 0: nothing is summed now */
 	bool over; /* all is in place, and the sender was told (once taker_pull gives nothing more) */
 };
 
@@ -48,8 +49,13 @@ void taker_again(struct taker *taker);
  */
 enum err taker_feed(struct taker *taker, struct span bytes, struct why *why) must_check;
 
-/* The next bytes for the sender; 0: none before the next feed. */
-size_t taker_pull(struct taker *taker, void *to, size_t room);
+/*
+ * The next bytes for the sender.
+ *
+ * out     0: none before the next feed, but where sum_all of the state says that the next pull sums on
+ * errors  ERR_SYSTEM, ERR_STATE a file that is half there cannot be read
+ */
+enum err taker_pull(struct taker *taker, void *to, size_t room, size_t *out, struct why *why) must_check;
 
 struct taker_state taker_state(const struct taker *taker);
 

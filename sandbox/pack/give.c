@@ -102,11 +102,19 @@ over(void *self)
 	return giving->sender != NULL && sender_state(giving->sender).over;
 }
 
+static bool
+busy(void *self)
+{
+	const struct giving *giving = self;
+
+	return giving->sender != NULL && sender_state(giving->sender).sum_all > 0;
+}
+
 int
 give_run(const char *path)
 {
 	struct giving giving = {.path = path, .root = -1};
-	const struct pipe_end end = {feed, pull, over, &giving};
+	const struct pipe_end end = {feed, pull, over, busy, &giving};
 	struct why why = {0};
 	enum err r = pipe_run(&end, &why);
 

@@ -62,7 +62,7 @@ turn(const struct pipe_end *end, struct buffers *buffers, struct why *why)
 
 	if (buffers->length == 0 && (r = end->pull(end->self, buffers->out, BUFFER_BYTES, &buffers->length, why)) != OK)
 		return r;
-	idle = buffers->length == 0;
+	idle = buffers->length == 0 && !end->busy(end->self);
 	if ((r = flush(buffers, why)) != OK || (end->over(end->self) && buffers->length == 0))
 		return r;
 	fds[1].events = buffers->length > 0 ? POLLOUT : 0;

@@ -10,6 +10,7 @@ struct pipe_end {
 	enum err (*feed)(void *self, struct span bytes, struct why *why);
 	enum err (*pull)(void *self, void *to, size_t room, size_t *out, struct why *why);
 	bool (*over)(void *self);
+	bool (*busy)(void *self); /* pull goes on with something long, though it gave nothing */
 	void *self;
 };
 

@@ -23,9 +23,13 @@ feed(void *self, struct span bytes, struct why *why)
 static enum err
 pull(void *self, void *to, size_t room, size_t *out, struct why *why)
 {
-	(void)why;
-	*out = taker_pull(self, to, room);
-	return OK;
+	return taker_pull(self, to, room, out, why);
+}
+
+static bool
+busy(void *self)
+{
+	return taker_state(self).sum_all > 0;
 }
 
 static bool
@@ -39,7 +43,7 @@ take_run(const char *to)
 {
 	const struct taker_config config = {.target = target, .self = (void *)(uintptr_t)to, .mode = 0777};
 	struct taker *taker = taker_new(&config);
-	const struct pipe_end end = {feed, pull, over, taker};
+	const struct pipe_end end = {feed, pull, over, busy, taker};
 	struct why why = {0};
 	enum err r = pipe_run(&end, &why);
 

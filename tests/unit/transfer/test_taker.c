@@ -12,6 +12,7 @@
 #include "common/os/remove.h"
 #include "common/transfer/sender.h"
 #include "common/transfer/taker.h"
+#include "tests/unit/run.h"
 
 static char top[64]; /* with from, to and outside in it */
 static int top_fd;
@@ -36,7 +37,7 @@ parts(void)
 	char line[128];
 
 	snprintf(line, sizeof(line), "! find %s -name '.openshell-part-*' | grep -q .", top);
-	return system(line);
+	return shell_run(line);
 }
 
 static int
@@ -199,6 +200,14 @@ holes_of_breaks(void **unused)
 
 #define PIECE 40000
 
+static unsigned slices; /* turns in which one of them summed, and said nothing */
+
+static bool
+sums(const struct sender *sender, const struct taker *taker)
+{
+	return sender_state(sender).sum_all > 0 || taker_state(taker).sum_all > 0;
+}
+
 /* Let them talk until it is over, or limit bytes went to the taker. */
 static enum err
 talk(struct sender *sender, struct taker *taker, uint64_t limit, uint64_t *sent, struct why *why)
@@ -209,12 +218,14 @@ talk(struct sender *sender, struct taker *taker, uint64_t limit, uint64_t *sent,
 
 	*sent = 0;
 	for (n = 1; r == OK && (n > 0 || m > 0) && *sent < limit;) {
-		while ((m = taker_pull(taker, bytes, sizeof(bytes))) > 0)
+		while ((r = taker_pull(taker, bytes, sizeof(bytes), &m, why)) == OK && m > 0)
 			if ((r = sender_feed(sender, span_of_bytes(bytes, m), why)) != OK)
 				return r;
-		if ((r = sender_pull(sender, bytes, sizeof(bytes), &n, why)) == OK && n > 0)
+		if (r == OK && (r = sender_pull(sender, bytes, sizeof(bytes), &n, why)) == OK && n > 0)
 			r = taker_feed(taker, span_of_bytes(bytes, n), why);
 		*sent += n;
+		slices += sums(sender, taker);
+		n += sums(sender, taker);
 	}
 	return r;
 }
@@ -235,7 +246,7 @@ fill(void)
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (char)(i * 2654435761u >> 24);
-	assert_int_equal(pwrite(big, bytes, sizeof(bytes), 5 * SUM_PIECE_BYTES + 1), sizeof(bytes));
+	assert_int_equal(pwrite(big, bytes, sizeof(bytes), 33 * SUM_PIECE_BYTES + 1), sizeof(bytes));
 	assert_int_equal(ftruncate(big, 40 * SUM_PIECE_BYTES), 0);
 	mkdirat(top_fd, "from/a", 0700);
 	mkdirat(top_fd, "from/a/b", 0700);
@@ -259,7 +270,7 @@ same(void)
 	    "cd %s && diff -r --no-dereference from to && find to -name '.openshell*' | grep -q . && exit 1;"
 	    "l() { (cd $1 && find . -mindepth 1 -printf '%%p %%m %%T@ %%y\\n' | sort); }; [ \"$(l from)\" = \"$(l to)\" ]",
 	    top);
-	assert_int_equal(system(line), 0);
+	assert_int_equal(shell_run(line), 0);
 }
 
 /* A new sender each time, as after a break; the taker stays (download) or is a new one, too (upload). */
@@ -312,7 +323,9 @@ breaks_of_both(void **unused)
 {
 	(void)unused;
 	fill();
+	slices = 0;
 	with_breaks(true, SUM_PIECE_BYTES + 3 * PIECE, 12 * SUM_PIECE_BYTES);
+	assert_int_not_equal(slices, 0);
 }
 
 static void
@@ -320,7 +333,9 @@ breaks_of_the_sender(void **unused)
 {
 	(void)unused;
 	fill();
+	slices = 0;
 	with_breaks(false, SUM_PIECE_BYTES + 3 * PIECE, 12 * SUM_PIECE_BYTES);
+	assert_int_not_equal(slices, 0);
 }
 
 /* What is half there is of another file: it is found out, and sent whole. */
