@@ -2,11 +2,9 @@
 #include <stdlib.h>
 
 #include "common/base/clean.h"
-#include "common/wire/base64.h"
-#include "services/api/service_head.h"
+#include "common/base/text.h"
 #include "services/api/service_inside.h"
 
-#define PIECE_BYTES (32u << 10) /* of a request's body at once */
 #define UNREACHABLE "Service endpoint is not reachable"
 
 static void
@@ -79,50 +77,6 @@ broken(struct exchange *exchange, const struct why *why)
 
 /* ---- the request's way in ---- */
 
-static void
-body_last(struct exchange *exchange)
-{
-	char room[HTTP_TRAILERS_BYTES + 4 * HTTP_TRAILERS_MAX + 1];
-	struct text text = TEXT_OF(room);
-	size_t n, fields_n;
-	const struct rpc_field *trailers = rpc_http_trailers(exchange->work.call, &n),
-			       *fields = rpc_http_fields(exchange->work.call, &fields_n);
-
-	service_trailers_write(trailers, n, fields, fields_n, &text);
-	buffer_add(&exchange->to, SPAN("0\r\n"));
-	buffer_add(&exchange->to, text_span(&text));
-	buffer_add(&exchange->to, SPAN("\r\n"));
-}
-
-/* More of the body into exchange->to. false: none is there. */
-static bool
-body_next(struct exchange *exchange)
-{
-	struct rpc_call *call = exchange->work.call;
-	char head[HTTP_CHUNK_HEAD_BYTES];
-	bool ended, chunked = exchange->body == HTTP_BODY_CHUNKED && !exchange->raw;
-	struct span piece = span_head(rpc_http_body(call, &ended), PIECE_BYTES);
-
-	if (exchange->body == HTTP_BODY_NONE && !exchange->raw) {
-		exchange->sent = true;
-		return false;
-	}
-	if (piece.length > 0 && chunked)
-		buffer_add(&exchange->to, span_of_bytes(head, http_chunk_head(head, piece.length)));
-	buffer_add(&exchange->to, piece);
-	if (piece.length > 0 && chunked)
-		buffer_add(&exchange->to, SPAN("\r\n"));
-	rpc_http_take(call, piece.length);
-	if (piece.length > 0 || !ended)
-		return piece.length > 0;
-	exchange->sent = true;
-	if (chunked)
-		body_last(exchange);
-	else if (exchange->raw)
-		passage_end(exchange->upstream->passage, 0);
-	return chunked;
-}
-
 /* As much as there is credit for; the rest when there is more. */
 static void
 pump(struct exchange *exchange)
@@ -132,7 +86,7 @@ pump(struct exchange *exchange)
 
 	while (more && upstream != NULL && upstream->passage != NULL && upstream->opened) {
 		buffer_take(&exchange->to, passage_write(upstream->passage, 0, buffer_span(&exchange->to)));
-		more = exchange->to.length == 0 && !exchange->sent && body_next(exchange);
+		more = exchange->to.length == 0 && !exchange->sent && request_body_next(exchange);
 	}
 }
 
@@ -216,58 +170,6 @@ exchange_lost(struct exchange *exchange, enum err r, const struct why *why)
 
 /* ---- its beginning ---- */
 
-/* How the request's body goes on: as it came, but that of HTTP/2 without a length in chunks, or with one if it is here. */
-static void
-body_find(struct exchange *exchange)
-{
-	struct rpc_call *call = exchange->work.call;
-	bool ended;
-	size_t here = rpc_http_body(call, &ended).length, trailers_n;
-
-	(void)rpc_http_trailers(call, &trailers_n);
-
-	exchange->body = HTTP_BODY_CHUNKED;
-	if (exchange->upgrade || (ended && here == 0))
-		exchange->body = HTTP_BODY_NONE;
-	if (exchange->upgrade)
-		return;
-	if (number_parse(rpc_metadata(call, "content-length"), 0, UINT64_MAX / 2, &exchange->body_length, NULL) == OK) {
-		exchange->body = HTTP_BODY_LENGTH;
-	} else if (ended && here > 0 && trailers_n == 0) {
-		exchange->body = HTTP_BODY_LENGTH;
-		exchange->body_length = here;
-	}
-}
-
-static enum err
-head_write(struct exchange *exchange, struct why *why)
-{
-	struct rpc_call *call = exchange->work.call;
-	char *room = arena_alloc(rpc_arena(call), SERVICE_HEAD_BYTES);
-	struct text text = {room, 0, SERVICE_HEAD_BYTES, false};
-	struct id nonce = id_new();
-	char key[BASE64_BYTES(sizeof(nonce)) + 1] = "";
-	struct service_request request = {.method = rpc_metadata(call, ":method"),
-	    .path = rpc_metadata(call, ":path"),
-	    .port = exchange->port,
-	    .body = exchange->body,
-	    .length = exchange->body_length,
-	    .upgrade = exchange->upgrade,
-	    .expects = exchange->body != HTTP_BODY_NONE && rpc_http_expects(call)};
-	enum err r;
-
-	if (room == NULL)
-		return fail(why, ERR_LIMIT, "the request needs too much memory");
-	request.fields = rpc_http_fields(call, &request.fields_n);
-	if (exchange->upgrade && rpc_metadata(call, "sec-websocket-key").length == 0) {
-		key[base64_write(span_of_bytes(&nonce, sizeof(nonce)), key)] = '\0';
-		request.websocket_key = key;
-	}
-	if ((r = service_request_write(&request, &text, why)) == OK)
-		exchange->head = text_span(&text);
-	return r;
-}
-
 void
 exchange_routed(struct exchange *exchange, const struct target *target)
 {
@@ -282,8 +184,7 @@ exchange_routed(struct exchange *exchange, const struct target *target)
 	}
 	exchange->upgrade = rpc_http_upgrade(exchange->work.call);
 	exchange->head_only = span_is(method, "HEAD");
-	body_find(exchange);
-	if (head_write(exchange, &why) != OK) {
+	if (request_begin(exchange, &why) != OK) {
 		exchange_refused(exchange, 400, "Invalid service request");
 		return;
 	}
@@ -312,83 +213,17 @@ writable(struct work *work)
 		passage_read(exchange->upstream->passage);
 }
 
-/* The one field of that name; false: there are two, which nobody reads in one way. */
-static bool
-field_one(const struct rpc_call *call, const char *name, struct span *out)
+struct exchange *
+exchange_new(struct api *api, struct rpc_call *call)
 {
-	size_t n, found = 0;
-	const struct rpc_field *fields = rpc_http_fields(call, &n);
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
 
-	*out = SPAN_NONE;
-	for (size_t i = 0; i < n; i++)
-		if (span_is(fields[i].name, name)) {
-			*out = fields[i].value;
-			found++;
-		}
-	return found <= 1;
-}
-
-/* A person follows a link, or types an address: what is shown is the service alone. */
-static bool
-is_navigation(const struct rpc_call *call, const struct service_origin *from)
-{
-	struct span method = rpc_metadata(call, ":method");
-
-	return (span_is(method, "GET") || span_is(method, "HEAD")) && from->origin.length == 0 &&
-	       span_is(rpc_metadata(call, "sec-fetch-mode"), "navigate") &&
-	       span_is(rpc_metadata(call, "sec-fetch-dest"), "document");
-}
-
-/*
- * The page must be the service's own: a browser's requests reach this machine, and carry its client certificate, whatever
- * page sends them, also one of another sandbox's service.
- */
-static bool
-page_allowed(const struct rpc_call *call)
-{
-	bool tls = rpc_caller(call)->tls;
-	struct service_origin from;
-
-	if (!field_one(call, "sec-fetch-site", &from.fetch_site) || !field_one(call, "origin", &from.origin) ||
-	    !field_one(call, "referer", &from.referer))
-		return false;
-	return service_same_origin(&from, rpc_http_host(call), tls) || (tls && is_navigation(call, &from));
-}
-
-bool
-services_claim(void *self, struct span host)
-{
-	const struct api *api = self;
-	struct service_name name;
-	struct why why;
-
-	return service_host_parse(host, &api->services.domains, &name, &why) != ERR_NOT_FOUND;
-}
-
-void
-services_http(void *self, struct rpc_call *call, struct span method, struct span path)
-{
-	struct api *api = self;
-	struct service_name name;
-	struct exchange *exchange;
-	struct why why;
-	enum err r = service_host_parse(rpc_http_host(call), &api->services.domains, &name, &why);
-
-	(void)method, (void)path;
-	if (r == ERR_NOT_FOUND) {
-		rpc_http_answer(call, 404, "text/plain", SPAN("not found\n"));
-	} else if (!page_allowed(call)) {
-		answer(call, 403, "Cross-origin service request rejected");
-	} else if (r != OK) {
-		answer(call, 404, "Service endpoint not found");
-	} else {
-		if ((exchange = calloc(1, sizeof(*exchange))) == NULL)
-			abort();
-		exchange->work = (struct work){.api = api, .call = call, .gone = gone, .writable = writable};
-		rpc_set_state(call, &exchange->work);
-		passage_set_queue(call);
-		target_find(exchange, &name);
-	}
+	if (exchange == NULL)
+		abort();
+	exchange->work = (struct work){.api = api, .call = call, .gone = gone, .writable = writable};
+	rpc_set_state(call, &exchange->work);
+	passage_set_queue(call);
+	return exchange;
 }
 
 void

@@ -90,6 +90,17 @@ bool exchange_data(struct exchange *exchange, struct span bytes);		  /* false: n
 void exchange_ended(struct exchange *exchange);					  /* the server closed its side */
 void exchange_lost(struct exchange *exchange, enum err r, const struct why *why); /* the upstream is gone */
 
+struct exchange *exchange_new(
+    struct api *api, struct rpc_call *call); /* of a call that is a service's; target_find follows */
+
+/* ---- service_request.c: the request's bytes ---- */
+
+/* How its body goes on, and its head. Errors: what service_request_write says; ERR_LIMIT */
+enum err request_begin(struct exchange *exchange, struct why *why) must_check;
+
+/* More of the body into exchange->to. false: none is there. */
+bool request_body_next(struct exchange *exchange);
+
 /* ---- service_answer.c: the answer's bytes ---- */
 
 /* Read on in what has come. OK; ERR_PROTOCOL it is no answer. over: the answer is whole and was passed on. */

@@ -137,5 +137,21 @@ is "which goes on when the editor has left" "$(printf 'GET /again HTTP/1.0\r\n\r
 $ssh -S "$work/control" -O exit "$host" 2>/dev/null
 wait $master
 no_sshd() { ! pgrep -x sshd -P "$(supervisor_of box)"; }
+wait_for 10 no_sshd
+
+# as many at a time as a sandbox takes, and one more
+mkfifo "$work/quiet"
+exec 9<>"$work/quiet"
+doors=()
+for i in $(seq 20); do "$bin/openshell" ssh-proxy --name box <&9 >"$work/door$i" 2>&1 & doors+=($!); done
+greeted() { [ "$(cat "$work"/door* | grep -ac '^SSH-2.0-')" = 20 ]; }
+if wait_for 20 greeted; then ok "20 connections at a time"; else not_ok "20 connections at a time" "$(head -c 300 "$work"/door*)"; fi
+is "the 21st is told why" "$($ssh "$host" true 2>&1 </dev/null | grep -a '^Error')" "Error: sandbox box: 20 connections are open to this sandbox, which is the most"
+fails_with "... by its exit code, too" 1 openshell ssh-proxy --name box
+kill "${doors[0]}"
+again() { $ssh "$host" true </dev/null; }
+if wait_for 10 again; then ok "a place is free again as soon as one has gone"; else not_ok "a place is free again as soon as one has gone"; fi
+kill "${doors[@]:1}"
+exec 9>&-
 if wait_for 10 no_sshd; then ok "no SSH server is left"; else not_ok "no SSH server is left"; fi
 plan
