@@ -78,6 +78,7 @@ clients/cli protobuf_c jansson
 '
 
 sources=$(git ls-files -co --exclude-standard 'common/*.[ch]' 'services/*.[ch]' 'sandbox/*.[ch]' 'clients/*.[ch]')
+all=$(git ls-files -co --exclude-standard '*.[ch]')
 breaches=$(
 	# includes
 	grep -Hn '^#include "' $sources | awk -v rooms="$rooms" '
@@ -143,16 +144,16 @@ breaches=$(
 		head -c 2 "$file" | grep -q '^/\*' || echo "$file: begins without the sentence that says what lives here"
 	done
 
-	# the layout is .clang-format's
+	# the layout is .clang-format's, of tests and their tools too
 	if command -v clang-format >/dev/null; then
-		printf '%s\n' $sources | xargs -P "$(nproc)" -n 100 clang-format --dry-run 2>&1 | sed -n 's/: warning: .*/: is not laid out as .clang-format says (clang-format -i)/p' | sort -u
+		printf '%s\n' $all | xargs -P "$(nproc)" -n 100 clang-format --dry-run 2>&1 | sed -n 's/: warning: .*/: is not laid out as .clang-format says (clang-format -i)/p' | sort -u
 	fi
 
-	# calls that do not build here
-	grep -HnE '(^|[^_[:alnum:]])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets) *\(' $sources | sed 's/$/  (not used in this house)/' || true
+	# calls that do not build here (a test runs programs by tests/unit/run.h)
+	grep -HnE '(^|[^_[:alnum:]])((strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets) *|system|popen)\(' $all | sed 's/$/  (not used in this house)/' || true
 )
 if [ -n "$breaches" ]; then
 	printf '%s\n' "$breaches"
 	exit 1
 fi
-echo "the house stands: $(printf '%s\n' $sources | wc -l) files, arrows run down"
+echo "the house stands: $(printf '%s\n' $all | wc -l) files, arrows run down"

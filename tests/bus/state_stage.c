@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/clock.h"
 #include "tests/bus/state_stage.h"
+#include "tests/unit/run.h"
 
 const char *program, *run_dir;
 struct loop *loop;
@@ -69,10 +71,22 @@ all_up(int ups)
 void
 run(const char *words)
 {
-	char line[4096];
+	assert_int_equal(shell_run(words), 0);
+}
 
-	snprintf(line, sizeof(line), "%s", words);
-	assert_int_equal(system(line), 0);
+bool
+soon(uint64_t began_ms, uint64_t most_ms)
+{
+	const struct msg m = {.id = SANDBOX_GET};
+	uint64_t now = clock_ms();
+	struct outcome outcome;
+
+	for (int i = 0; i < 20; i++) {
+		ask(&outcome, api.peer, &m);
+		outcome_wait(&outcome);
+		outcome_done(&outcome);
+	}
+	return now - began_ms < most_ms + clock_ms() - now;
 }
 
 void

@@ -27,6 +27,9 @@ void all_up(int ups);
 void run(const char *words);
 void sql(const char *text);
 
+/* It took no longer than that since then, beside what twenty questions take on this machine now. */
+bool soon(uint64_t began_ms, uint64_t most_ms);
+
 /* Of the whole group of tests. */
 int setup(void **unused);
 int teardown(void **unused);

@@ -226,11 +226,12 @@ input_back_pressure(void **unused)
 	credits_told();
 	for (size_t i = 0; i < PIECE; i++)
 		bytes[i] = (char)(i % 251);
-	stalled = clock_ms() + 300; /* that no room comes can only be waited out */
+	stalled = clock_ms() + 300; /* that no room comes any more can only be waited out */
 	while (clock_ms() < stalled && sent < ALL) {
 		while (rpc_stream_room(got->stream) > 0 && sent < ALL) {
 			type(got, bytes, PIECE);
 			sent += PIECE;
+			stalled = clock_ms() + 300;
 		}
 		assert_int_equal(loop_turn(loop, 20, &why), OK);
 	}

@@ -14,6 +14,7 @@
 #include "common/seal/bundle_box.h"
 #include "common/seal/sealed.h"
 #include "tests/bus/credentials_stage.h"
+#include "tests/unit/run.h"
 
 static const struct id provider = {{7}}, sandbox = {{1}}, attempts[] = {{{1}}, {{2}}};
 static const char *server_script, *program;
@@ -85,17 +86,15 @@ token_of(size_t store)
 static int
 held(const char *word)
 {
-	char command[512];
-	FILE *from;
-	int n = 0;
+	static const char counts[] = "import sys, urllib.request as web\n"
+				     "sys.exit(100 + web.urlopen(sys.argv[1]).read().decode().count(sys.argv[2]))";
+	char url[64];
+	int code;
 
-	snprintf(command, sizeof(command),
-	    "python3 -c 'import urllib.request,sys; print(urllib.request.urlopen(\"http://127.0.0.1:%u/dump\").read().decode().count(\"%s\"))'",
-	    port, word);
-	assert_non_null(from = popen(command, "r"));
-	assert_int_equal(fscanf(from, "%d", &n), 1);
-	pclose(from);
-	return n;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/dump", port);
+	code = program_run((const char *const[]){"python3", "-c", counts, url, word, NULL});
+	assert_in_range(code, 100, 120);
+	return code - 100;
 }
 
 static void

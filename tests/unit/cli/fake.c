@@ -572,10 +572,10 @@ on_exec(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 		send_bytes(call, false, in->stdin.data, in->stdin.len);
 		send_exit(call, 0);
 	} else if (strcmp(word, "exit") == 0) {
-		send_exit(call, atoi(in->command[1]));
+		send_exit(call, (int)strtol(in->command[1], NULL, 10));
 	} else if (strcmp(word, "big") == 0) {
 		memset(big, 'x', sizeof(big));
-		for (int i = 0; i < atoi(in->command[1]); i++)
+		for (long i = strtol(in->command[1], NULL, 10); i > 0; i--)
 			send_bytes(call, false, big, sizeof(big));
 		send_exit(call, 0);
 	} else if (strcmp(word, "noexit") == 0) {

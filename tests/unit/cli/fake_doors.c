@@ -69,7 +69,7 @@ input_start(struct rpc_call *call, struct door *door, const Openshell__V1__ExecS
 	rpc_begin(call);
 	snprintf(door->word, sizeof(door->word), "%s", in->start->command[0]);
 	if (strcmp(door->word, "exit") == 0)
-		exit_send(call, atoi(in->start->command[1]));
+		exit_send(call, (int)strtol(in->start->command[1], NULL, 10));
 	else if (strcmp(door->word, "size") == 0)
 		out_send(call, line, (size_t)snprintf(line, sizeof(line), "%ux%u\n", in->start->cols, in->start->rows));
 }

@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "tests/unit/cli/fake.h"
 #include "tests/unit/cli/run.h"
+#include "tests/unit/run.h"
 
 #define BIG (5u << 20)
 
@@ -269,7 +270,7 @@ service_start(const char *target, uint16_t *port, int *err)
 	close(pipes[1]);
 	for (size_t n = 0; n < sizeof(line) - 1 && (n == 0 || line[n - 1] != '\n'); n++)
 		assert_int_equal(read(pipes[0], line + n, 1), 1);
-	*port = (uint16_t)atoi(strstr(line, "port ") + 5);
+	*port = (uint16_t)strtoul(strstr(line, "port ") + 5, NULL, 10);
 	*err = pipes[0];
 	return pid;
 }
@@ -376,10 +377,10 @@ test_terminal(void **state)
 static bool
 ssh_was_told(const char *line)
 {
-	char command[512];
+	char words[256];
 
-	snprintf(command, sizeof(command), "/bin/grep -qxF -e '%s' %s/words", line, run_directory());
-	return system(command) == 0;
+	snprintf(words, sizeof(words), "%s/words", run_directory());
+	return program_run((const char *const[]){"/bin/grep", "-qxF", "-e", line, words, NULL}) == 0;
 }
 
 static void

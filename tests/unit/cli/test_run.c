@@ -16,6 +16,7 @@
 #include "common/base/span.h"
 #include "tests/unit/cli/fake.h"
 #include "tests/unit/cli/run.h"
+#include "tests/unit/run.h"
 
 #include <cmocka.h> /* after ours: it has a macro called fail */
 
@@ -403,10 +404,10 @@ test_full(void **state)
 
 	(void)state;
 	snprintf(command, sizeof(command), "%s sandbox list >/dev/full 2>%s/err", program, run_directory());
-	assert_int_equal(WEXITSTATUS(system(command)), 1);
+	assert_int_equal(shell_run(command), 1);
 	snprintf(command, sizeof(command), "%s sandbox exec -n demo -- bytes </dev/null >/dev/full 2>%s/err", program,
 	    run_directory());
-	assert_int_equal(WEXITSTATUS(system(command)), 1);
+	assert_int_equal(shell_run(command), 1);
 }
 
 /* Bash really offers what the tables hold. */
@@ -421,7 +422,7 @@ test_bash(void **state)
 	    "sandbox cre); "
 	    "COMP_CWORD=2; _openshell 2>/dev/null; test \"${COMPREPLY[*]}\" = create' </dev/null",
 	    (int)(strrchr(program, '/') - program), program);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(shell_run(command), 0);
 }
 
 int

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/clean.h"
+#include "common/base/text.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "services/state/change.h"
@@ -226,13 +227,15 @@ migrations_run_once(void **unused)
 {
 	auto_rows rows = {0};
 	struct why why;
+	uint64_t n;
 
 	(void)unused;
 	for (unsigned i = 0; i < migrations_n; i++)
 		assert_int_equal(migrations[i].number, i + 1);
 	assert_int_equal(migrate(&state.db, &why), OK);
 	assert_int_equal(db_script(&state.db, "select count(*) from schema_migrations", DB_ANSWER_MS, &rows, &why), OK);
-	assert_int_equal(atol(rows_span(&rows, 0, 0).at), migrations_n);
+	assert_int_equal(number_parse(rows_span(&rows, 0, 0), 0, UINT16_MAX, &n, &why), OK);
+	assert_int_equal(n, migrations_n);
 }
 
 /* ---- the audit ---- */

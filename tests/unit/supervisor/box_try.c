@@ -32,6 +32,7 @@
 #include "common/wire/protobuf.h"
 #include "openshell/sandbox.pb-c.h"
 #include "tests/unit/supervisor/box.h"
+#include "tests/unit/run.h"
 
 #define RANGE	 2000000u
 #define WAIT_MS	 60000
@@ -279,7 +280,7 @@ int
 main(int argc, char **argv)
 {
 	static struct options o;
-	char work[] = "/tmp/box-XXXXXX", path[64], command[128];
+	char work[] = "/tmp/box-XXXXXX", path[64];
 	auto_free char *buffer = NULL;
 	struct box box;
 	int r;
@@ -307,6 +308,5 @@ main(int argc, char **argv)
 		die("box");
 	r = follow(&box);
 	box_stop(&box);
-	snprintf(command, sizeof(command), "rm -rf %s", work);
-	return system(command) != 0 ? 1 : r;
+	return program_run((const char *const[]){"rm", "-rf", work, NULL}) != 0 ? 1 : r;
 }

@@ -2,9 +2,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/base/clean.h"
-#include "common/base/clock.h"
 #include "common/wire/protobuf.h"
 #include "openshell/openshell.pb-c.h"
 
@@ -254,13 +254,13 @@ test_merging(void **state)
 	auto_arena struct arena arena = {0};
 	ProtobufCMessage *message = NULL;
 	struct why why = {0};
-	uint64_t before = clock_ms();
+	clock_t before = clock(); /* our own time: others run, too */
 
 	(void)state;
 	for (size_t i = 0; i + 2 <= sizeof(bytes); i += 2)
 		memcpy(bytes + i, "\x0a\x00", 2);
 	assert_int_equal(protobuf_read(SPEC, span_of_bytes(bytes, sizeof(bytes)), &arena, &message, &why), ERR_SYNTAX);
-	assert_true(clock_ms() - before < 1000);
+	assert_true(clock() - before < CLOCKS_PER_SEC);
 }
 
 static void
