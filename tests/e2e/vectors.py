@@ -376,7 +376,7 @@ def owner_gone():
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     line = None
     while line is None and time.monotonic() < end:
         line = next((l for l in logs() if "CONNECT denied any.acme.test:22" in l), None)
@@ -412,7 +412,7 @@ def event_rows():
 
 
 def wait_line(pattern):
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while time.monotonic() < end:
         for line in logs():
             if re.search(pattern, line):
@@ -604,7 +604,7 @@ def provider(env, *words):
     return end.returncode, end.stdout + end.stderr
 
 
-def wait_until(what, well, seconds=10):
+def wait_until(what, well, seconds=30):
     end = time.monotonic() + seconds
     while not well():
         if time.monotonic() > end:

@@ -4,7 +4,7 @@ usage: vector.py launch: jobs as JSON on standard input, {"chain": [executable, 
 """
 import base64, functools, gzip, json, os, socket, ssl, struct, subprocess, sys, time
 
-PROXY, WAIT = ("10.200.0.1", 3128), 6
+PROXY, WAIT = ("10.200.0.1", 3128), 20
 TLS_PORTS = (443, 8443, 8545)
 HERE = os.path.abspath(__file__)
 
