@@ -97,14 +97,10 @@ run_sandbox_download(struct cli *cli, struct why *why)
 	Openshell__V1__SandboxResponse *answer;
 	enum err r;
 
-	if ((r = cli_connect(cli, why)) != OK || (r = cli_signals(cli, why)) != OK ||
-	    (r = sandbox_fetch(cli, operands[0], &answer, why)) != OK)
+	if ((r = sandbox_enter(cli, operands[0], &answer, why)) != OK)
 		return r;
-	if ((r = sandbox_ready(cli, answer->sandbox, operands[0], why)) == OK) {
-		sandbox_used(cli, operands[0]);
-		r = download(cli, answer->sandbox, operands[0], operands[1],
-		    cli->args.operands_count > 2 ? operands[2] : ".", why);
-	}
+	r = download(
+	    cli, answer->sandbox, operands[0], operands[1], cli->args.operands_count > 2 ? operands[2] : ".", why);
 	call_free(answer);
 	return r;
 }

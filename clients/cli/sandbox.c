@@ -140,3 +140,21 @@ sandbox_used(struct cli *cli, const char *name)
 	if (last_sandbox_store(&cli->places, cli->gateway.name, cli_workspace(cli), name, &why) != OK)
 		cli_note(cli, "Warning: cannot remember sandbox %s as the one used last: %s", name, why.text);
 }
+
+enum err
+sandbox_enter(struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why)
+{
+	enum err r;
+
+	*out = NULL;
+	if ((r = cli_connect(cli, why)) != OK || (r = cli_signals(cli, why)) != OK ||
+	    (r = sandbox_fetch(cli, name, out, why)) != OK)
+		return r;
+	if ((r = sandbox_ready(cli, (*out)->sandbox, name, why)) == OK) {
+		sandbox_used(cli, name);
+		return OK;
+	}
+	call_free(*out);
+	*out = NULL;
+	return r;
+}

@@ -30,6 +30,14 @@ enum err sandbox_ready(
 /* Remember it as the one that was used last; that this fails is only a warning. */
 void sandbox_used(struct cli *cli, const char *name);
 
+/*
+ * Connect, hear signals from now on, and fetch a sandbox to work in: it is ready, and the one used last.
+ *
+ * out  call_free; NULL unless OK
+ */
+enum err sandbox_enter(
+    struct cli *cli, const char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
+
 /* Is it "True"? And what the name of a wall's condition begins with. */
 #define WALL_PREFIX "Wall."
 bool condition_true(const Openshell__V1__SandboxCondition *condition);
