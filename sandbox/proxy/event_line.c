@@ -6,6 +6,8 @@
 
 #include "common/base/clean.h"
 #include "common/base/text.h"
+#include "sandbox/proxy/onward.h"
+#include "sandbox/proxy/proxy.h"
 
 #define FIELD_BYTES  1000 /* of one field, key included */
 #define FIELDS_BYTES 8192
@@ -166,6 +168,8 @@ add_connection(struct fields *fields, const struct connection *connection)
 		field_add(fields, "parent", connection->judged.ancestors[0]);
 	field_add(fields, "host", span_of_text(connection->host));
 	field_number(fields, "port", connection->port);
+	if (connection->via_n > 0)
+		field_add(fields, "upstream_proxy", span_of_text(connection->proxy->onward->proxy.host));
 }
 
 static void

@@ -78,12 +78,19 @@ is "no JSON lines unless they are asked for" "$(lines static.acme.test)" ""
 succeeds "they are asked for" openshell settings set demo --key ocsf_json_enabled --value true
 json_now() { run curl -sS -o /dev/null https://static.acme.test/small; lines static.acme.test | grep -q .; }
 wait_for 10 json_now
+like_soon "the event names the company's proxy" '"upstream_proxy":"proxy.corp.test"' openshell logs demo -n 2000 -o json
 like_soon "they are there, by the names of OCSF" "^4002 400203 1 /usr/bin/curl static$" lines static.acme.test
 succeeds "and no more" openshell settings delete demo --key ocsf_json_enabled
 like_soon "the sandbox has heard it" "logs.ocsf on=0" cat "$data/sandboxes/boxes/$(openshell sandbox get demo -o json | jq -r .id)/log"
 run curl -sS -o /dev/null https://any.acme.test/ -k
 like_soon "what comes then is in the log" "any.acme.test:443" logs
 is "... and in no JSON line" "$(lines any.acme.test)" ""
+
+# A script has no identity of its own that could be proved: who asks for it is not given less.
+sed 's#- {path: /usr/bin/curl}#- {path: /usr/bin/python3, script: /sandbox/run.py}#' "$work/policy.yaml" >"$work/script.yaml"
+fails_with "a script's own identity: lint" 1 openshell policy lint "$work/script.yaml"
+like "... says why" "$out" "binaries\[0\].script: '/sandbox/run.py': a script's own identity cannot be proved"
+fails_with "... and no sandbox gets it" 1 openshell policy set demo --policy "$work/script.yaml" --wait
 
 # What it refuses is refused, and never dialled in its place.
 printf 'robot:another\n' >"$work/login"
