@@ -35,8 +35,7 @@ void sandbox_used(struct cli *cli, const char *name);
  *
  * out  call_free; NULL unless OK
  */
-enum err sandbox_enter(
-    struct cli *cli, const char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
+enum err sandbox_enter(struct cli *cli, char *name, Openshell__V1__SandboxResponse **out, struct why *why) must_check;
 
 /* Is it "True"? And what the name of a wall's condition begins with. */
 #define WALL_PREFIX "Wall."
