@@ -14,6 +14,8 @@ const struct setting credentials_settings[] = {
 	KEY_SETTING(config, driver_key, "X25519 key of the driver: claims are boxed for it alone, whatever state says"),
 	TEXT_SETTING(config, progress_file, 0, SERVICE_PATH_BYTES - 1, "",
 	    "where the progress of rotate-key is written; empty: nowhere"),
+	TEXT_SETTING(config, ledger_file, 0, SERVICE_PATH_BYTES - 1, "",
+	    "where answers that brought a new refresh token are kept, sealed, until they are stored; empty: in memory alone"),
 	TEXT_SETTING(config, fetch_program, 0, SERVICE_PATH_BYTES - 1, "",
 	    "the program that speaks with the world; empty: credentials-fetch beside this one"),
 	NUMBER_SETTING(config, fetch_limit_ms, 100, 600000, "30000", "how long a token server or secret store may take"),

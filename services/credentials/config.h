@@ -13,6 +13,7 @@ struct config {
 	char master_key_file[SERVICE_PATH_BYTES];
 	char master_key_next_file[SERVICE_PATH_BYTES]; /* "": none */
 	char ring_file[SERVICE_PATH_BYTES];
+	char ledger_file[SERVICE_PATH_BYTES];	/* "": none */
 	char progress_file[SERVICE_PATH_BYTES]; /* "": none */
 	uint8_t driver_key[32];			/* X25519: the one that claims are boxed for */
 	char fetch_program[SERVICE_PATH_BYTES]; /* "": credentials-fetch beside this program */

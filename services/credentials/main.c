@@ -9,6 +9,7 @@
 #include "services/credentials/agree.h"
 #include "services/credentials/fetching.h"
 #include "services/credentials/keeper.h"
+#include "services/credentials/ledger.h"
 #include "services/credentials/retained.h"
 
 static const struct jail credentials_jail = {
@@ -53,6 +54,13 @@ join(struct credentials *credentials, struct why *why)
 }
 
 static enum err
+taken_up(struct credentials *credentials, struct why *why)
+{
+	retained_load(credentials);
+	return join(credentials, why);
+}
+
+static enum err
 serve(struct credentials *credentials, struct why *why)
 {
 	const struct config *config = credentials->config;
@@ -65,13 +73,14 @@ serve(struct credentials *credentials, struct why *why)
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, &files, why)) == OK && (r = progress_open(credentials, why)) == OK &&
-	    (r = keeper_start(credentials, why)) == OK &&
+	    (r = ledger_open(credentials, why)) == OK && (r = keeper_start(credentials, why)) == OK &&
 	    (r = service_jail(&credentials_jail, &config->service, why)) == OK &&
-	    (r = keeper_watch(credentials, why)) == OK && (r = join(credentials, why)) == OK &&
+	    (r = keeper_watch(credentials, why)) == OK && (r = taken_up(credentials, why)) == OK &&
 	    (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
 		*why = credentials->why;
 	fetches_end(credentials);
 	retained_end(credentials);
+	ledger_close(credentials);
 	bus_done(&credentials->bus);
 	keeper_done(credentials);
 	curve_free(credentials->curve);
@@ -88,7 +97,7 @@ main(int argc, char **argv)
 	enum err r;
 
 	credentials.config = &config;
-	credentials.keeper_fd = -1;
+	credentials.keeper_fd = credentials.ledger_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() < 0)
 		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");

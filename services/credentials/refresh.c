@@ -62,16 +62,19 @@ is_heard(const struct reply *reply)
 	return reply->peer->up && reply->life == reply->peer->life;
 }
 
-/* state went away while a server gave us a new refresh token: its next refresh_run is answered by this. */
-static void
+/* A server gave us a new refresh token: on the disk before anybody can die, and should state ask as before, it is answered by this. */
+static bool
 answer_retain(struct refresh *refresh, const struct msg *answer)
 {
 	struct why why;
 
-	log_info("refresh.retained", "provider=%s", id_text(refresh->provider));
 	retained_keep(refresh->credentials, &refresh->whose, &answer->refreshed);
+	if (is_heard(&refresh->reply))
+		return false;
+	log_info("refresh.retained", "provider=%s", id_text(refresh->provider));
 	fail(&why, ERR_UNAVAILABLE, "asked on a link that is gone");
 	reply_fail(&refresh->reply, ERR_UNAVAILABLE, &why);
+	return true;
 }
 
 /* All were kept: the credential and outputs first, then material. */
@@ -84,11 +87,9 @@ kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, co
 	if (r == OK) {
 		answer.refreshed = (struct msg_refreshed){records, refresh->values_n, records + refresh->values_n,
 		    n - refresh->values_n, refresh->expires_ms};
-		if (is_heard(&refresh->reply) || refresh->values_n == n ||
-		    refresh->credentials->config->store != STORE_POSTGRES)
+		if (refresh->values_n == n || refresh->credentials->config->store != STORE_POSTGRES ||
+		    !answer_retain(refresh, &answer))
 			reply_send(&refresh->reply, &answer);
-		else
-			answer_retain(refresh, &answer);
 	} else {
 		reply_fail(&refresh->reply, r, why);
 	}

@@ -4,8 +4,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/bus/codec.h"
+#include "services/credentials/ledger.h"
 
 struct retained {
 	struct list link;	   /* in credentials.retained, oldest first */
@@ -20,6 +22,7 @@ retained_free(struct credentials *credentials, struct retained *retained)
 {
 	list_remove(&retained->link);
 	credentials->retained_n--;
+	credentials->retained_bytes -= retained->length;
 	free(retained->key);
 	free(retained->bytes);
 	free(retained);
@@ -60,24 +63,79 @@ retained_for(const struct msg_refresh_run *in)
 	return whose;
 }
 
+/* The answer before for the same credential: whoever asks has what that brought, or this is what it was asked for again. */
+static void
+before_free(struct credentials *credentials, const struct retained_for *whose)
+{
+	struct retained *retained;
+
+	list_each(retained, &credentials->retained, struct retained, link)
+		if (id_equal(retained->whose.provider, whose->provider) &&
+		    span_equal(retained->whose.key, whose->key)) {
+			retained_free(credentials, retained);
+			return;
+		}
+}
+
+static void
+retained_restore(
+    struct credentials *credentials, const struct retained_for *whose, struct span answer, uint64_t left_ms)
+{
+	struct retained *retained = calloc(1, sizeof(*retained));
+
+	if (retained == NULL || (retained->key = span_dup(whose->key)) == NULL ||
+	    (retained->bytes = malloc(answer.length)) == NULL)
+		abort();
+	memcpy(retained->bytes, answer.at, answer.length);
+	before_free(credentials, whose);
+	retained->whose = *whose;
+	retained->whose.key = span_of_text(retained->key);
+	retained->length = answer.length;
+	retained->until_ms = clock_ms() + (left_ms < RETAINED_MS ? left_ms : RETAINED_MS);
+	list_append(&credentials->retained, &retained->link);
+	credentials->retained_n++;
+	credentials->retained_bytes += retained->length;
+	retained_tidy(credentials);
+}
+
+/* The ledger written anew, when most of it is old. */
+static void
+ledger_tidy(struct credentials *credentials)
+{
+	uint64_t now_ms = clock_ms(), wall_ms = (uint64_t)clock_wall_ms();
+	struct retained *retained;
+
+	if (!ledger_is_old(credentials))
+		return;
+	ledger_clear(credentials);
+	list_each(retained, &credentials->retained, struct retained, link)
+		if (retained->until_ms > now_ms)
+			ledger_add(credentials,
+			    &(struct ledger_entry){retained->whose, span_of_bytes(retained->bytes, retained->length),
+				wall_ms + retained->until_ms - now_ms});
+}
+
 void
 retained_keep(struct credentials *credentials, const struct retained_for *whose, const struct msg_refreshed *answer)
 {
 	const struct msg m = {.id = REFRESHED, .refreshed = *answer};
-	struct retained *retained = calloc(1, sizeof(*retained));
-	size_t room = 0;
+	struct ledger_entry entry = {.whose = *whose, .until_ms = (uint64_t)clock_wall_ms() + RETAINED_MS};
+	auto_free char *bytes = NULL;
+	size_t room = 0, length;
 	struct why why;
 
-	if (retained == NULL || (retained->key = span_dup(whose->key)) == NULL)
-		abort();
-	retained->whose = *whose;
-	retained->whose.key = span_of_text(retained->key);
-	retained->until_ms = clock_ms() + RETAINED_MS;
-	list_append(&credentials->retained, &retained->link);
-	credentials->retained_n++;
-	if (msg_encode(&m, &retained->bytes, &room, &retained->length, &why) != OK)
-		retained_free(credentials, retained);
-	retained_tidy(credentials);
+	if (msg_encode(&m, &bytes, &room, &length, &why) != OK)
+		return;
+	entry.answer = span_of_bytes(bytes, length);
+	ledger_add(credentials, &entry);
+	retained_restore(credentials, whose, entry.answer, RETAINED_MS);
+	ledger_tidy(credentials);
+}
+
+void
+retained_load(struct credentials *credentials)
+{
+	ledger_load(credentials, retained_restore);
 }
 
 static struct retained *
@@ -108,7 +166,6 @@ retained_take(
 		return false;
 	good = arena_span(arena, span_of_bytes(retained->bytes, retained->length), &bytes) == OK &&
 	       msg_decode(bytes, arena, &m, &why) == OK;
-	retained_free(credentials, retained);
 	if (good)
 		*out = m.refreshed;
 	return good;

@@ -128,6 +128,7 @@ credentials_yaml(const struct service_source *source, struct text *out)
 	add_text(out, "master_key_file", keys_master_path(source->config, path));
 	add_text(out, "master_key_next_file", keys_next_path(source->config, path));
 	add_text(out, "ring_file", keys_ring_path(source->config, path));
+	add_text(out, "ledger_file", data_path(source->config, "keys/refreshed"));
 	add_text(out, "progress_file", data_path(source->config, "keys/rotation"));
 	add_key(out, "driver_key", source->keys->driver_box.key);
 	snprintf(path, sizeof(path), "%s/credentials-fetch", source->config->libexec_dir);

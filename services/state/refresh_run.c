@@ -1,6 +1,7 @@
 /* Renewing: what is due is leased, so that one state process alone runs it; credentials mints, one transaction keeps.
  */
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/clean.h"
@@ -17,6 +18,8 @@
 #define LOOK_MS		60000
 #define AGAIN_MS	1000
 
+#define STRATEGY_REFRESH_TOKEN 3 /* openshell.v1.ProviderCredentialRefreshStrategy */
+
 /* One renewal under way. Texts in the arena. */
 struct job {
 	struct list link; /* in state->jobs */
@@ -26,6 +29,7 @@ struct job {
 	struct span key;
 	struct span *keys; /* that it may bring */
 	size_t keys_n;
+	unsigned strategy;
 	uint64_t before_ms, lifetime_ms;
 	struct refresh_wait *waits[4]; /* told how it ends */
 	size_t waits_n;
@@ -85,12 +89,25 @@ state_save(const struct job *job, const char *status, struct span error, uint64_
 	return db_run(&job->state->db, SQL_REFRESH_DONE, &args, NULL, why);
 }
 
+/* A refresh token that the server takes no more does not mend itself: what to do is said. */
 static void
-job_failed(struct job *job, enum err r, const struct why *why)
+advise(const struct job *job, struct why *why)
+{
+	size_t used = strlen(why->text);
+
+	if (job->strategy == STRATEGY_REFRESH_TOKEN && strstr(why->text, "invalid_grant") != NULL)
+		snprintf(why->text + used, sizeof(why->text) - used,
+		    ": the refresh token is void (revoked, over, or replaced by one that was lost on its way): get a new one "
+		    "and give it with 'openshell provider refresh configure'");
+}
+
+static void
+job_failed(struct job *job, enum err r, struct why *why)
 {
 	struct why ignored;
 	uint64_t now_ms = (uint64_t)clock_wall_ms();
 
+	advise(job, why);
 	log_warning("refresh.run", "provider=%s key=%s error=%s why=%s", id_text(job->provider), log_quote(job->key),
 	    err_name(r), log_quote(span_of_text(why->text)));
 	if (state_save(job, "error", span_of_text(why->text), 0, now_ms + ERROR_MS + jitter(ERROR_MS), 0, &ignored) !=
@@ -240,6 +257,7 @@ job_new(struct state *state, const struct rows *rows, int row, struct id lease, 
 	*job = (struct job){.state = state,
 	    .provider = rows_id(rows, row, 0),
 	    .lease = lease,
+	    .strategy = (unsigned)rows_number(rows, row, 2),
 	    .lifetime_ms = rows_number(rows, row, 7),
 	    .before_ms = rows_number(rows, row, 8)};
 	if (wait != NULL)

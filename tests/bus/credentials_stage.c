@@ -92,9 +92,9 @@ stage_start(void)
 
 	hex_write(stage.driver_key, sizeof(stage.driver_key), driver);
 	snprintf(settings, sizeof(settings),
-	    "process: credentials\nmaster_key_file: %s/master.key\nring_file: %s/ring\nprogress_file: %s/progress\n"
+	    "process: credentials\nmaster_key_file: %s/master.key\nring_file: %s/ring\nprogress_file: %s/progress\nledger_file: %s/ledger\n"
 	    "driver_key: \"%s\"\n%sroster:\n%s",
-	    stage.directory, stage.directory, stage.directory, driver, stage.more,
+	    stage.directory, stage.directory, stage.directory, stage.directory, driver, stage.more,
 	    roster_yaml(&stage.state, "state", "ipc:///state/bus", entry));
 	stage.words_whole = false;
 	stage.words_n = 0;

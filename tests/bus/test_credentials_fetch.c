@@ -575,6 +575,41 @@ state_goes_away(void **unused)
 	expect_record(&outcome.msg.refreshed.records[0], "API_TOKEN", TOKEN);
 	expect_record(&outcome.msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-3");
 	outcome_done(&outcome);
+	assert_int_equal(ask_now(stage.state.peer, &m), OK); /* state may have died before it kept it */
+}
+
+/* kill -9 of credentials when the new refresh token was on its way to state, which has not kept it: the next one has it. */
+static void
+a_new_refresh_token_outlives_credentials(void **unused)
+{
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct msg m = refresh(url, "/rotating", secrets);
+	struct outcome outcome;
+	int downs;
+
+	(void)unused;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask_now(stage.state.peer, &m), OK); /* and what it brought is forgotten */
+		downs = stage.state.downs;
+		child_kill(&stage.daemon.child, SIGKILL);
+		child_wait(&stage.daemon.child);
+		child_done(&stage.daemon.child);
+		actor_wait_down(&stage.state, downs + 1);
+		if (i == 1) /* a torn entry behind it, as a death in the middle of writing leaves it */
+			shell("printf 'osrefr\\000\\001\\000\\000\\001' >>ledger");
+		stage_start_well();
+		snprintf(url, 128, "http://127.0.0.1:%u/denied", port); /* were it asked, this server would refuse */
+		m.refresh_run.token_url = span_of_text(url);
+	}
+	ask(&outcome, stage.state.peer, &m);
+	outcome_wait(&outcome);
+	if (outcome.r != OK)
+		fail_msg("%s", outcome.why.text);
+	expect_record(&outcome.msg.refreshed.records[0], "API_TOKEN", TOKEN);
+	expect_record(&outcome.msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-2");
+	outcome_done(&outcome);
+	secrets[0] = record(2, "API_TOKEN/refresh_token", "rt-2"); /* stored: from here on the server is asked again */
 	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
 }
 
@@ -616,6 +651,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_model_is_asked),
 	    cmocka_unit_test(models_that_do_not_answer),
 	    cmocka_unit_test(state_goes_away),
+	    cmocka_unit_test(a_new_refresh_token_outlives_credentials),
 	    cmocka_unit_test(a_child_is_killed),
 	    cmocka_unit_test(credentials_is_killed),
 	    cmocka_unit_test(the_keeper_is_killed),

@@ -188,8 +188,11 @@ a_credential_is_renewed_and_pushed(void **unused)
 	heard_free(heard);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, ERR_DENIED);
+	assert_non_null(strstr(outcome.why.text, "invalid_grant: the refresh token is void"));
 	outcome_done(&outcome);
 	at = refresh_is("error");
+	sql("do \\$\\$ begin assert (select error like '%lost on its way%refresh configure%' from provider_refreshes "
+	    "where status = 'error'); end \\$\\$");
 	assert_true(at.next_ms > (uint64_t)clock_wall_ms() + 50000);
 
 	answer.refreshed = (struct msg_refreshed){minted, 1, renewed, 1, (uint64_t)clock_wall_ms() + 3600000};

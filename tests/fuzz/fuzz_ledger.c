@@ -1,0 +1,23 @@
+/* Entries of the ledger of credentials: any bytes; what is read lies within them, and written again is the same. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/credentials/ledger_entry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ledger_entry entry;
+	size_t used, length;
+
+	if (ledger_entry_read(span_of_bytes(data, size), &entry, &used, NULL) == OK) {
+		char *again = ledger_entry_write(&entry, &length);
+
+		assert(length == used && used <= size && memcmp(again, data, used) == 0);
+		free(again);
+	}
+	return 0;
+}
