@@ -66,6 +66,17 @@ finish_spawner(struct supervisor *s)
 	loop_stop(s->loop);
 }
 
+/* What would be started beside us is of another release: this instance is over, and the driver starts one that is all of that. */
+void
+finish_replaced(struct supervisor *s)
+{
+	if (s->replaced)
+		return;
+	linkage_say(s, "ERROR", "the programs of this sandbox were replaced by others: it is started anew");
+	s->replaced = true;
+	loop_stop(s->loop);
+}
+
 static enum err
 main_signal(struct supervisor *s, uint8_t number)
 {

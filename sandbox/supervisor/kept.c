@@ -52,6 +52,8 @@ kept_start(struct kept *kept, struct why *why)
 	int ours;
 	enum err r;
 
+	if ((r = bundle_same(kept->supervisor, why)) != OK)
+		return r;
 	snprintf(path, sizeof(path), BUNDLE_PROGRAMS "%s", kept->name);
 	if ((r = channel_pair(&ours, &theirs, why)) != OK)
 		return r;
@@ -74,7 +76,7 @@ start_again(void *self)
 	struct why why = {0};
 	enum err r = kept_start(kept, &why);
 
-	if (r == OK)
+	if (r == OK || kept->over)
 		return;
 	log_failure("process.start", r, &why);
 	if (kept->child.pid != 0) /* it runs, and was not told: it is ended, and its end is heard */

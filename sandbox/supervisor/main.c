@@ -15,6 +15,7 @@
 #include "common/bus/stream.h"
 #include "common/os/file.h"
 #include "common/os/rest.h"
+#include "sandbox/supervisor/bundle.h"
 #include "sandbox/supervisor/spawner.h"
 #include "sandbox/supervisor/supervisor.h"
 
@@ -154,6 +155,7 @@ run(struct supervisor *s, struct why *why)
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail_errno(why, ERR_SYSTEM, "PR_SET_DUMPABLE");
+	s->bundle_stamp = bundle_stamp();
 	if ((r = memfd_fixed("output", STREAM_OUTPUT_BYTES, &s->main.memory_fd, why)) != OK || /* later we may not */
 	    (r = memfd_fixed("spool", CHANNEL_SPOOL_BYTES, &s->spool_fd, why)) != OK ||
 	    (r = memfd_fixed("connects", CHANNEL_CONNECTS_BYTES, &s->way.connects_fd, why)) != OK ||
@@ -169,6 +171,8 @@ run(struct supervisor *s, struct why *why)
 	loop_timer_stop(s->loop, &start);
 	if (r == OK && s->spawner_lost)
 		r = fail(why, ERR_SYSTEM, "the spawner died, and all commands with it");
+	if (r == OK && s->replaced)
+		r = fail(why, ERR_STATE, "the programs of this sandbox were replaced by others");
 	return r;
 }
 

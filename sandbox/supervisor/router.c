@@ -69,6 +69,7 @@ router_init(struct supervisor *s)
 	    .role = ROLE_ROUTER,
 	    .bus = &s->bus,
 	    .self = s,
+	    .supervisor = s,
 	    .greet = greet,
 	    .gone = gone,
 	    .ended = ended,

@@ -74,6 +74,8 @@ struct supervisor {
 	struct why failed_words;
 	bool stopping;	   /* SIGTERM came */
 	bool spawner_lost; /* it died before its time */
+	bool replaced;	   /* the bundle's programs were, while this sandbox ran */
+	uint64_t bundle_stamp;
 	struct timer stop_timer;
 	uint32_t stop_waited_ms;
 };
@@ -151,6 +153,7 @@ handler ssh_start;
 void finish_failed(struct supervisor *s, const char *reason, const struct why *why);
 void finish_main(struct supervisor *s, uint16_t exit_code);
 void finish_spawner(struct supervisor *s);	  /* its channel or process is gone */
+void finish_replaced(struct supervisor *s);	  /* programs of another release are where ours were */
 void finish_asked(void *self, int signal_number); /* SIGTERM */
 
 /* environment.c: the environment of a command; later lists win over earlier, OPENSHELL_* of others is dropped. */

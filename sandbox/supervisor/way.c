@@ -306,6 +306,7 @@ way_init(struct supervisor *s)
 	    .role = ROLE_POLICYD,
 	    .bus = &s->bus,
 	    .self = s,
+	    .supervisor = s,
 	    .greet = policyd_greet,
 	    .gone = policyd_gone,
 	    .ended = policyd_ended,
@@ -314,6 +315,7 @@ way_init(struct supervisor *s)
 	    .role = ROLE_PROXY,
 	    .bus = &s->bus,
 	    .self = s,
+	    .supervisor = s,
 	    .greet = proxy_greet,
 	    .ended = proxy_ended,
 	    .child.pidfd = -1};

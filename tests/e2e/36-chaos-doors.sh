@@ -69,7 +69,20 @@ if wait_for 10 anew; then ok "the sandbox is started anew, with its files"; else
 like "... and its log says why" "$(openshell logs box -n 100 </dev/null)" "another release"
 before=$(supervisor_of box)
 gateway stop >/dev/null 2>&1
-start_gateway
+cp -aL "$(dirname "$bin")/libexec/openshell/bundle" "$work/bundle"
+start_gateway --bundle "$work/bundle"
 wait_for 5 openshell sandbox exec -n box -- true </dev/null
 is "one of this release runs on" "$(supervisor_of box)" "$before"
+
+# What stands where the programs of a running sandbox were is not run beside them.
+openshell sandbox create --name other --detach -- sleep infinity >/dev/null 2>&1 </dev/null
+before=$(supervisor_of other)
+kill -KILL "$(link_of other)"
+wait_for 10 openshell sandbox exec -n other -- true </dev/null
+is "a link that dies is started again" "$(supervisor_of other)" "$before"
+cp "$work/bundle/bin/link" "$work/bundle/bin/link.new" && mv "$work/bundle/bin/link.new" "$work/bundle/bin/link"
+kill -KILL "$(link_of other)"
+renewed() { now=$(supervisor_of other) && [ -n "$now" ] && [ "$now" != "$before" ] && openshell sandbox exec -n other -- true </dev/null; }
+if wait_for 10 renewed; then ok "... one whose programs were replaced is not: the sandbox is started anew"; else not_ok "the sandbox is started anew" "$(openshell sandbox get other 2>&1 </dev/null | head -n 12)"; fi
+like "... and its log says that the instance ended" "$(openshell logs other -n 100 </dev/null)" "start 1 ended: .*started again"
 plan
