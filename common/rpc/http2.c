@@ -9,7 +9,6 @@
 
 #define CONNECTION_WINDOW (4 << 20)  /* all streams together; each is bounded by WINDOW_BYTES */
 #define DROPPED_MAX	  (16 << 20) /* of a request whose answer is whole */
-#define FRAME_HEAD_BYTES  9	     /* of HTTP/2 (RFC 9113, 4.1) */
 #define MESSAGE_WORDS	  12288	     /* percent-encoding makes three of one */
 
 static struct rpc_call *
@@ -150,7 +149,7 @@ out_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size, uin
 {
 	const struct connection *connection = self;
 	struct rpc_call *call = call_of(session, stream);
-	size_t most = pump_record(&connection->pump) - FRAME_HEAD_BYTES;
+	size_t most = frames_data_most(&connection->pump);
 
 	(void)source, (void)to;
 	if (call == NULL || (call->out.length == 0 && !call->finished))

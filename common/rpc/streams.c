@@ -146,12 +146,14 @@ out_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t size, uint32_
     void *self)
 {
 	struct rpc_stream *stream = stream_of(session, id); /* not from source: it may be gone */
+	const struct rpc_client *client = self;
+	size_t most = frames_data_most(&client->pump);
 	struct span piece;
 
-	(void)source, (void)self;
+	(void)source;
 	if (stream == NULL || stream->closed || (stream->out.length == 0 && !stream->half_closed))
 		return NGHTTP2_ERR_DEFERRED;
-	piece = span_head(buffer_span(&stream->out), size);
+	piece = span_head(buffer_span(&stream->out), size < most ? size : most);
 	if (piece.length > 0)
 		memcpy(to, piece.at, piece.length);
 	buffer_take(&stream->out, piece.length);
