@@ -5,9 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include "sandbox/supervisor/supervisor.h"
 
 /* FNV-1a; the sum of all entries is the same in whatever order they are read. */
 static uint64_t
@@ -56,13 +53,4 @@ uint64_t
 bundle_stamp(void)
 {
 	return directory_stamp(BUNDLE_PROGRAMS) + directory_stamp(BUNDLE_LIBRARIES);
-}
-
-enum err
-bundle_same(struct supervisor *s, struct why *why)
-{
-	if (bundle_stamp() == s->bundle_stamp)
-		return OK;
-	finish_replaced(s);
-	return fail(why, ERR_STATE, "the programs of this sandbox were replaced by others");
 }

@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/err.h"
-
 #define BUNDLE_PROGRAMS	  "/opt/openshell/bin/"
 #define BUNDLE_LIBRARIES  "/opt/openshell/lib/"
 #define BUNDLE_SUPERVISOR BUNDLE_PROGRAMS "supervisor"
@@ -15,17 +13,7 @@
 /* UTC without a file: with no TZ glibc reads the image's /etc/localtime (tzset(3)). The launcher says the same. */
 static const char *const bundle_environment[] = {"TZ=:", NULL};
 
-struct supervisor;
-
 /* What tells this bundle's programs and libraries from others that take their names: their inodes, sizes and times. */
 uint64_t bundle_stamp(void);
-
-/*
- * May a program of the bundle be started? Where others have been put in its place the sandbox ends, so that the next
- * start of it is of one release.
- *
- * errors  ERR_STATE they were replaced
- */
-enum err bundle_same(struct supervisor *s, struct why *why) must_check;
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "sandbox/supervisor/bundle.h"
 
 #define STOP_MS	   10000
 #define HANG_UP_MS 500
@@ -67,14 +68,18 @@ finish_spawner(struct supervisor *s)
 }
 
 /* What would be started beside us is of another release: this instance is over, and the driver starts one that is all of that. */
-void
-finish_replaced(struct supervisor *s)
+enum err
+finish_replaced(void *self, struct why *why)
 {
-	if (s->replaced)
-		return;
-	linkage_say(s, "ERROR", "the programs of this sandbox were replaced by others: it is started anew");
+	struct supervisor *s = self;
+
+	if (bundle_stamp() == s->bundle_stamp)
+		return OK;
+	if (!s->replaced)
+		linkage_say(s, "ERROR", "the programs of this sandbox were replaced by others: it is started anew");
 	s->replaced = true;
 	loop_stop(s->loop);
+	return fail(why, ERR_STATE, "the programs of this sandbox were replaced by others");
 }
 
 static enum err

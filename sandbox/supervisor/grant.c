@@ -56,7 +56,7 @@ start(struct granting *granting, int channel, struct why *why)
 	    .die_with_parent = true};
 	enum err r;
 
-	if ((r = bundle_same(granting->s, why)) != OK || (r = child_start(&granting->child, &plan, why)) != OK)
+	if ((r = finish_replaced(granting->s, why)) != OK || (r = child_start(&granting->child, &plan, why)) != OK)
 		return r;
 	if ((r = child_watch(&granting->child, granting->s->loop, granting_ended, granting, why)) == OK)
 		return OK;

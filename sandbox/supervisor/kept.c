@@ -52,7 +52,7 @@ kept_start(struct kept *kept, struct why *why)
 	int ours;
 	enum err r;
 
-	if ((r = bundle_same(kept->supervisor, why)) != OK)
+	if ((r = kept->ready(kept->self, why)) != OK)
 		return r;
 	snprintf(path, sizeof(path), BUNDLE_PROGRAMS "%s", kept->name);
 	if ((r = channel_pair(&ours, &theirs, why)) != OK)

@@ -5,14 +5,12 @@
 #include "common/bus/peer.h"
 #include "common/os/child.h"
 
-struct supervisor;
-
 struct kept {
 	const char *name; /* of its program in the bundle */
 	enum role role;
 	struct bus *bus;
 	void *self;					/* handed to these: */
-	struct supervisor *supervisor;			/* whose bundle it is of */
+	enum err (*ready)(void *self, struct why *why); /* may it be started? An error: no, and never */
 	enum err (*greet)(void *self, struct why *why); /* it runs: tell it what it must know */
 	void (*gone)(void *self);			/* its channel is gone; NULL: nothing to do */
 	bool (*ended)(void *self, int code);		/* it ended; false: not to be started again. NULL: always */

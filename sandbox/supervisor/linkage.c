@@ -78,7 +78,7 @@ linkage_init(struct supervisor *s)
 	    .role = ROLE_LINK,
 	    .bus = &s->bus,
 	    .self = s,
-	    .supervisor = s,
+	    .ready = finish_replaced,
 	    .greet = link_greet,
 	    .gone = link_gone,
 	    .ended = link_ended,

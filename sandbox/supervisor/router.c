@@ -69,7 +69,7 @@ router_init(struct supervisor *s)
 	    .role = ROLE_ROUTER,
 	    .bus = &s->bus,
 	    .self = s,
-	    .supervisor = s,
+	    .ready = finish_replaced,
 	    .greet = greet,
 	    .gone = gone,
 	    .ended = ended,

@@ -133,7 +133,7 @@ start(struct sshd *sshd, struct why *why)
 	auto_fd int theirs = -1;
 	enum err r;
 
-	if ((r = bundle_same(s, why)) != OK || (r = channel_pair(&ours, &theirs, why)) != OK)
+	if ((r = finish_replaced(s, why)) != OK || (r = channel_pair(&ours, &theirs, why)) != OK)
 		return r;
 	plan.fds[3] = theirs;
 	if ((r = child_start(&sshd->child, &plan, why)) != OK)

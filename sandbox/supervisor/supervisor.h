@@ -153,8 +153,9 @@ handler ssh_start;
 void finish_failed(struct supervisor *s, const char *reason, const struct why *why);
 void finish_main(struct supervisor *s, uint16_t exit_code);
 void finish_spawner(struct supervisor *s);	  /* its channel or process is gone */
-void finish_replaced(struct supervisor *s);	  /* programs of another release are where ours were */
 void finish_asked(void *self, int signal_number); /* SIGTERM */
+/* Before a program of the bundle is started: ERR_STATE where others have been put in its place, and the sandbox ends. self is the supervisor. */
+enum err finish_replaced(void *self, struct why *why) must_check;
 
 /* environment.c: the environment of a command; later lists win over earlier, OPENSHELL_* of others is dropped. */
 #define ENVIRONMENT_MAX 1472 /* 384, and a placeholder of each secret */

@@ -306,7 +306,7 @@ way_init(struct supervisor *s)
 	    .role = ROLE_POLICYD,
 	    .bus = &s->bus,
 	    .self = s,
-	    .supervisor = s,
+	    .ready = finish_replaced,
 	    .greet = policyd_greet,
 	    .gone = policyd_gone,
 	    .ended = policyd_ended,
@@ -315,7 +315,7 @@ way_init(struct supervisor *s)
 	    .role = ROLE_PROXY,
 	    .bus = &s->bus,
 	    .self = s,
-	    .supervisor = s,
+	    .ready = finish_replaced,
 	    .greet = proxy_greet,
 	    .ended = proxy_ended,
 	    .child.pidfd = -1};
