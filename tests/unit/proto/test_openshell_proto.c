@@ -104,7 +104,8 @@ fields_are_those_of_the_interface(void **state)
 
 		for (; n < m->n_fields; n++) {
 			assert_true(n < COUNT(messages[i].fields));
-			assert_non_null(messages[i].fields[n]);
+			if (messages[i].fields[n] == NULL)
+				fail_msg("openshell_fields.def has no %s of %s", m->fields[n].name, m->name);
 			field_text(&m->fields[n], text, sizeof(text));
 			assert_string_equal(text, messages[i].fields[n]);
 		}

@@ -98,7 +98,7 @@ while read -r line <&3 && read -r code result <&4; do
 	case $result in "1 refused"*) ok "inside: $name: ${result#1 refused: }" ;; *) not_ok "inside: $name: $code $result" ;; esac
 done 3<"$work/list" 4< <(sed 's/\\x0a$//' "$work/results")
 is "all probes were run" "$(wc -l <"$work/results")" "$(wc -l <"$work/list")"
-is "all walls but those of the driver are enforced" "$(grep -c '^WALL.*=enforced' "$work/out")" 11
+is "all walls but those of the driver are enforced" "$(grep -c '^WALL.*=enforced' "$work/out")" 12
 
 # What is there, and what it may be called.
 look() { sed -n 's/^RUN //p' | sed 's/\\x0a/;/g; s/;$//'; }
@@ -184,7 +184,7 @@ if [ "$(id -u)" = 0 ]; then # as in a container, whose engine mounts files there
 		unshare -m sh -c 'mount --make-rprivate / && mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/machine-id && shift 2 && exec "$@"' - \
 			"$work/hosts" "$work/motd" timeout 60 "$try" "$bundle" "${as[@]}" 2>"$work/err" | tee "$work/mounted" | look)
 	is "with mounts below /etc: what is mounted there, and ours" "$mounted" "0 ours;mounted;$(($(ls /etc | wc -l) + 1));0;$(readlink /etc/mtab)"
-	is "... and every wall" "$(grep -c '^WALL.*=enforced' "$work/mounted")" 11
+	is "... and every wall" "$(grep -c '^WALL.*=enforced' "$work/mounted")" 12
 fi
 is "the environment of a way out" "$(inside 'echo $https_proxy $HTTP_PROXY $ALL_PROXY $NO_PROXY $NODE_USE_ENV_PROXY')" \
 	"0 http://10.200.0.1:3128 http://10.200.0.1:3128 http://10.200.0.1:3128 127.0.0.1,localhost,::1 1"
