@@ -92,6 +92,7 @@ tls_client_step(struct tls_client *client)
 	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
 		return ERR_MORE;
 	ERR_error_string_n(ERR_peek_error(), client->failure, sizeof(client->failure));
+	ERR_clear_error(); /* the other end's calls would find it: the queue is the thread's */
 	return ERR_INVALID;
 }
 
@@ -108,7 +109,10 @@ tls_expect(struct tls_client *client, const char *text, void (*wait)(int fd))
 	size_t got = 0;
 
 	while (got < strlen(text)) {
-		int n = SSL_read(client->ssl, bytes + got, (int)(strlen(text) - got));
+		int n;
+
+		ERR_clear_error();
+		n = SSL_read(client->ssl, bytes + got, (int)(strlen(text) - got));
 
 		if (n > 0)
 			got += (size_t)n;
