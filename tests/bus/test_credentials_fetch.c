@@ -18,6 +18,7 @@
 #include "common/seal/sealed.h"
 #include "services/credentials/probe.h"
 #include "tests/bus/credentials_stage.h"
+#include "tests/unit/run.h"
 
 #define LIMIT_MS 4000 /* a loaded machine answers within that */
 #define TOKEN	 "at-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -58,7 +59,7 @@ shell(const char *format)
 	char command[1024];
 
 	snprintf(command, sizeof(command), "cd %s && %s", stage.directory, format);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(shell_run(command), 0);
 }
 
 static int
