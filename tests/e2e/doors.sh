@@ -74,6 +74,7 @@ outcome() {
 	code=$(cat "$work/$1.code") late=$(($(cat "$work/$1.ended") - $2))
 	if cmp -s "$work/$1.out" "$work/wanted"; then
 		[ "$code" = 0 ] && { echo "goes on"; return; }
+		said "$1" && { echo "ends after $late ms, with all lines, but what it ended with is lost: $(tail -n 1 "$work/$1.err" | cut -c1-120)"; return; }
 		echo "whole, but code $code: $(cat "$work/$1.err")"
 		return 1
 	fi
