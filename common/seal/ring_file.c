@@ -6,14 +6,16 @@
 #define TRIES 2 /* the files may be replaced between two looks */
 
 static enum err
-try_with(
-    const char *path, const char *what, struct span bytes, struct secret *master, struct ring *ring, struct why *why)
+try_with(const struct ring_files *files, const char *path, const char *what, struct span bytes, struct secret *master,
+    struct ring *ring, struct why *why)
 {
 	enum err r = key_file_secret(path, master, why);
 
 	if (r != OK)
 		return because(why, r, "%s", what);
-	return ring_read(bytes, master, ring, why);
+	if ((r = ring_read(bytes, master, ring, why)) != OK)
+		return because(why, r, "ring_file %s", files->ring);
+	return OK;
 }
 
 static enum err
@@ -29,11 +31,10 @@ read_once(const struct ring_files *files, struct secret *master, bool *is_next, 
 		return because(why, r, "ring_file");
 	sealed = span_of_bytes(bytes, length);
 	*is_next = false;
-	if ((r = try_with(files->master, "master_key_file", sealed, master, ring, why)) != ERR_DENIED ||
+	if ((r = try_with(files, files->master, "master_key_file", sealed, master, ring, why)) != ERR_DENIED ||
 	    files->next[0] == '\0')
-		return r == ERR_DENIED ? because(why, r, "ring_file %s", files->ring) : r;
-	because(why, r, "ring_file %s", files->ring);
-	if ((next = try_with(files->next, "master_key_next_file", sealed, master, ring, &other)) == OK) {
+		return r;
+	if ((next = try_with(files, files->next, "master_key_next_file", sealed, master, ring, &other)) == OK) {
 		*is_next = true;
 		return OK;
 	}
