@@ -206,7 +206,7 @@ test_killed_while_a_connect_waits(void **unused)
 	int waiting, second;
 
 	(void)unused;
-	stage_program(&stage, "agents/huge", 256u << 20);
+	stage_program(&stage, "agents/huge", (size_t)1 << 30); /* read for longer than what follows takes */
 	waiting = puppet_new(&stage, 0, "agents/huge");
 	snprintf(words, sizeof(words), "connect %u", stage.port);
 	assert_true(send(waiting, words, strlen(words) + 1, 0) > 0);
