@@ -85,6 +85,8 @@ timeout 60 "$bin/openshell" sandbox exec -n one --env LD_PRELOAD= --env LD_AUDIT
 bomb=$!
 is "while one bursts of processes, another is served" "$(in_two echo served)" served
 kill $bomb 2>/dev/null
+succeeds "... which ends with its sandbox" timeout 60 "$bin/openshell" sandbox stop one
+succeeds "... and it starts anew" timeout 60 "$bin/openshell" sandbox start one
 
 # ---- another sandbox of the same gateway (and, for an ordinary user, of the same user outside)
 openshell sandbox exec -n two -- sh -c '/sandbox/escape shm-make; echo x > /dev/shm/two; echo x > /tmp/two; echo $$ > /sandbox/pid; exec sleep 1000' </dev/null >/dev/null 2>&1 &

@@ -53,22 +53,32 @@ all_arrive() {
 	if cmp -s "$work/came" "$work/values"; then ok "$1"; else not_ok "$1" "$(wc -l <"$work/came") came; $(cat "$work/all.out"); $(diff "$work/came" "$work/values" | head -n 5)"; fi
 }
 all_arrive "each arrives" demo
-timeout 900 "$bin/openshell" sandbox exec -n demo --timeout 900 -- sh -c "curl -sS --rate 20/s -m 20 -o /dev/null -w '%{stderr}%{http_code}\n' $(fields 5) 'https://api.forge.test/held?n=[1-1000000]'" >"$work/held" 2>&1 </dev/null &
-holder=$!
+uses_begin() {
+	timeout 900 "$bin/openshell" sandbox exec -n demo --timeout 900 -- sh -c "curl -sS --rate 20/s -m 20 -o /dev/null -w '%{stderr}%{http_code}\n' $(fields 5) 'https://api.forge.test/held?n=[1-1000000]'" >"$work/held" 2>&1 </dev/null &
+	holder=$!
+}
+uses_end() {
+	kill $holder; wait $holder 2>/dev/null
+	is "meanwhile no call failed" "$(grep -v '^200$' "$work/held" | sort | uniq -c)" ""
+	[ "$(wc -l <"$work/held")" -gt 100 ] && ok "... of many ($(wc -l <"$work/held"))" || not_ok "... of many" "$(wc -l <"$work/held")"
+	succeeds "the sandbox is deleted" openshell sandbox delete demo
+}
+uses_begin
 
 # ---- rotation ----
 ring=$data/keys/credentials.ring
-ring_bytes=$(stat -c %s "$ring")
+ring_bytes=$(stat -c %s "$ring") retired_bytes=72 retired=0 # one storage key; each master key that demo's claim may be of
 keys_in_use() { sql "select encode(storage_key, 'hex') from provider_secrets group by 1 order by 1" | paste -sd ' '; }
 check=0
-# rotated WHAT BEFORE: all records are under one key that is not the one before, the ring has no other, and new sandboxes get them all
+# rotated WHAT BEFORE: all records are under one key that is not the one before, the ring has no other but one more retired master
+# key, and new sandboxes get them all
 rotated() {
 	local now
-	now=$(keys_in_use)
-	if [ "${#now}" = 16 ] && [ "$now" != "$2" ] && [ "$(stat -c %s "$ring")" = "$ring_bytes" ] && [ "$(sql 'select count(*) from provider_secrets')" = 200 ]; then
+	now=$(keys_in_use) retired=$((retired + 1))
+	if [ "${#now}" = 16 ] && [ "$now" != "$2" ] && [ "$(stat -c %s "$ring")" = $((ring_bytes + retired * retired_bytes)) ] && [ "$(sql 'select count(*) from provider_secrets')" = 200 ]; then
 		ok "$1: every record is under the new key alone"
 	else
-		not_ok "$1: every record is under the new key alone" "before: $2, now: $now, the ring $(stat -c %s "$ring") of $ring_bytes bytes, $(sql 'select count(*) from provider_secrets') records"
+		not_ok "$1: every record is under the new key alone" "before: $2, now: $now, the ring $(stat -c %s "$ring") of $((ring_bytes + retired * retired_bytes)) bytes, $(sql 'select count(*) from provider_secrets') records"
 	fi
 	check=$((check + 1))
 	openshell sandbox create --name "new$check" --policy "$work/policy.yaml" "${attach[@]}" --detach -- sleep infinity >"$work/new" 2>&1 </dev/null || sed 's/^/# /' "$work/new"
@@ -80,7 +90,7 @@ succeeds "rotate-key" gateway rotate-key
 rotated "rotate-key" "$before"
 
 spin() { local end=$((SECONDS + 10)); until "$@"; do [ $SECONDS -lt $end ] || return 1; done; }
-ring_grew() { [ "$(stat -c %s "$ring")" != "$ring_bytes" ]; }
+ring_grew() { [ "$(stat -c %s "$ring")" != $((ring_bytes + retired * retired_bytes)) ]; }
 all_sealed() { grep -q ' old=0 ' "$data/keys/rotation"; }
 runs() { [ -n "$(pid_of "$1")" ]; }
 # kill_during VICTIM INSTANT
@@ -107,6 +117,13 @@ kill_during() {
 if [ -n "${EVERY_INSTANT:-}" ]; then
 	for victim in rotate-key credentials state postgres; do
 		for instant in ring middle end; do kill_during $victim $instant; done
+		# no more than seven master keys are retired while one sandbox runs
+		uses_end
+		succeeds "the gateway stops" gateway stop --sandboxes
+		start_gateway && retired=0
+		is "with no sandbox of older master keys they are forgotten" "$(stat -c %s "$ring")" "$ring_bytes"
+		succeeds "a sandbox again" openshell sandbox create --name demo --policy "$work/policy.yaml" "${attach[@]}" --detach -- sleep infinity
+		uses_begin
 	done
 	changing="asking writing 0.02 0.04" making="asking 0.02 0.04" renewing="asking minting writing"
 else
@@ -117,10 +134,7 @@ else
 	kill_during postgres middle
 	changing="asking writing" making="asking 0.02" renewing="minting writing"
 fi
-kill $holder; wait $holder 2>/dev/null
-is "meanwhile no call failed" "$(grep -v '^200$' "$work/held" | sort | uniq -c)" ""
-[ "$(wc -l <"$work/held")" -gt 100 ] && ok "... of many ($(wc -l <"$work/held"))" || not_ok "... of many" "$(wc -l <"$work/held")"
-succeeds "the sandbox is deleted" openshell sandbox delete demo
+uses_end
 
 # ---- create, change, renew ----
 profile forge '  - {name: token, env_vars: [FORGE_TOKEN]}' >/dev/null
