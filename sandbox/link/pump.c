@@ -11,8 +11,11 @@
 
 #include "common/base/clean.h"
 
-#define LEFT_MAX_BYTES (1u << 20) /* what a pipe can hold, and no end to what a grandchild may go on writing */
-#define END_OF_FILE    "\004"	  /* VEOF of a terminal (termios(3)) */
+#define LEFT_MAX_BYTES	   (1u << 20) /* what a pipe can hold, and no end to what a grandchild may go on writing */
+#define GROWN_MAX	   16	      /* inputs at one time whose credit has grown */
+#define GROWN_AFTER	   (4u << 20)
+#define GROWN_WINDOW_BYTES (1u << 20)
+#define END_OF_FILE	   "\004" /* VEOF of a terminal (termios(3)) */
 
 static enum err
 not_blocking(int fd, struct why *why)
@@ -146,6 +149,8 @@ source_finish(struct source *source)
 
 /* ---- to the command ---- */
 
+static unsigned grown; /* of all sinks */
+
 void
 sink_close(struct sink *sink)
 {
@@ -156,6 +161,8 @@ sink_close(struct sink *sink)
 		return;
 	loop_remove(sink->loop, &sink->watch);
 	close(fd_take(&sink->fd));
+	grown -= sink->grown;
+	sink->grown = false;
 }
 
 enum err
@@ -168,6 +175,18 @@ sink_open(struct sink *sink, struct loop *loop, int fd, struct peer *peer, uint6
 	if ((r = not_blocking(fd, why)) != OK)
 		return r;
 	return stream_in_open(&sink->in, peer, stream, 0, STREAM_WINDOW_BYTES, why);
+}
+
+/* Who has taken much may have more under way: a copy of files is as fast as its reader, and not as the way there is long. */
+static enum err
+sink_used(struct sink *sink, size_t n, struct why *why)
+{
+	if (!sink->grown && sink->fd >= 0 && sink->in.used + n >= GROWN_AFTER && grown < GROWN_MAX) {
+		sink->grown = true;
+		grown++;
+		sink->in.window_bytes = GROWN_WINDOW_BYTES;
+	}
+	return stream_used(&sink->in, n, why);
 }
 
 /* Nothing waits and nothing more comes: whoever reads sees the end. */
@@ -231,7 +250,7 @@ sink_flush(struct sink *sink, struct why *why)
 		if (sink->in.ended)
 			sink_end(sink);
 	}
-	return stream_used(&sink->in, (size_t)n, why);
+	return sink_used(sink, (size_t)n, why);
 }
 
 static void
@@ -262,7 +281,7 @@ sink_take(struct sink *sink, const struct msg_stream_data *m, struct why *why)
 	if ((size_t)n < m->bytes.length && !sink->watch.active &&
 	    (r = loop_add(sink->loop, &sink->watch, sink->fd, EPOLLOUT, sink_ready, sink, why)) != OK)
 		return r;
-	return stream_used(&sink->in, (size_t)n, why);
+	return sink_used(sink, (size_t)n, why);
 }
 
 enum err

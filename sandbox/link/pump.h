@@ -57,6 +57,7 @@ struct sink {
 	struct stream_in in;
 	char *held; /* bytes that wait */
 	size_t held_at, held_n, held_room;
+	bool grown; /* its credit: GROWN_WINDOW_BYTES */
 	enum pump_kind kind;
 	pump_done *done; /* not from sink_take and sink_ended, whose caller can see it: fd is -1 */
 	void *self;

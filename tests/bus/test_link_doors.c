@@ -208,6 +208,39 @@ a_server_that_does_not_read_gives_no_credit(void **unused)
 	close(fd);
 }
 
+static uint64_t
+next_limit(void)
+{
+	struct heard *heard = actor_hear(&relay, STREAM_GRANT);
+	uint64_t limit = heard->msg.stream_grant.limit;
+
+	heard_free(heard);
+	return limit;
+}
+
+/* A long copy has more under way than a first window. */
+static void
+a_server_that_has_taken_much_gives_more_credit(void **unused)
+{
+	static char block[32768];
+	uint64_t sent = 0, limit = STREAM_WINDOW_BYTES;
+	int fd;
+
+	(void)unused;
+	running();
+	fd = door_run(4);
+	for (; sent < 6u << 20; sent += sizeof(block)) {
+		while (limit - sent < sizeof(block))
+			limit = next_limit();
+		send_data(relay.peer, 4, 0, sent, span_of_bytes(block, sizeof(block)));
+		assert_int_equal(recv(fd, block, sizeof(block), MSG_WAITALL), sizeof(block));
+	}
+	while (limit - sent <= 2 * STREAM_WINDOW_BYTES)
+		limit = next_limit();
+	assert_true(limit - sent <= 4 * STREAM_WINDOW_BYTES);
+	close(fd);
+}
+
 static void
 a_reset_is_told(void **unused)
 {
@@ -452,6 +485,7 @@ main(int argc, char **argv)
 	    TEST(bytes_flow_both_ways_and_each_way_ends),
 	    TEST(a_reader_that_stops_stops_its_writer_alone),
 	    TEST(a_server_that_does_not_read_gives_no_credit),
+	    TEST(a_server_that_has_taken_much_gives_more_credit),
 	    TEST(a_reset_is_told),
 	    TEST(a_server_that_went_does_not_keep_the_door),
 	    TEST(nobody_listens),

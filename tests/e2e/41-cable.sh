@@ -73,6 +73,7 @@ one_round() {
 	healed=$(ms)
 	if since=$healed within 2000 back; then ok "cut for $1 s: a new command runs $took ms after the repair"; else thrice "cut for $1 s: a new command runs soon after the repair" idle_cut "$1"; fi
 	wait_for 10 ended
+	sort -n -o "$work/followed.out" "$work/followed.out" # connections are judged side by side: one that is looked at again is told behind the next
 	for door in $doors; do
 		if ! words=$(outcome "$door" "$healed") || [[ $2 = short || $door = file_* ]] && [ "$words" != "goes on" ]; then not_ok "cut for $1 s, $door" "$words"; else ok "cut for $1 s, $door: $words"; fi
 	done
