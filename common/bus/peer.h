@@ -30,7 +30,7 @@ struct route {
 
 struct bus;
 
-/* How bytes leave; filled in by channel.c and curve.c. */
+/* How bytes leave; filled in by channel.c and curve_link.c. */
 struct transport {
 	/* Send one encoded envelope; ERR_UNAVAILABLE when the link is gone, ERR_LIMIT when its queue is full. */
 	enum err (*send)(struct peer *peer, struct span bytes, const int *fds, size_t fds_n, struct why *why);

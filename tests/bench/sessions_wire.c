@@ -1,4 +1,4 @@
-/* Connections of simulated links over one context of libzmq: what common/bus/curve.c does for one link with a context. */
+/* Connections of simulated links over one context of libzmq: what common/bus/curve_socket.c does for one link with a context. */
 #include "tests/bench/sessions_wire.h"
 
 #include <stdio.h>
@@ -124,7 +124,7 @@ watch_zmq(struct loop *loop, struct wire *wire, void *zmq, struct watch *watch)
 		give_up("watch", why.text);
 }
 
-/* As common/bus/curve.c sets up who dials. */
+/* As common/bus/curve_socket.c sets up who dials. */
 static bool
 set_up(void *zmq, const uint8_t relay[32])
 {
