@@ -1,12 +1,12 @@
 /* Requests: first who may go where, then what is written; a request that would be anything else is refused whole. */
 #include "sandbox/router/request.h"
 
-#include <stdio.h>
-
 #include "common/provider/places.h"
 #include "common/wire/http_head.h"
-#include "common/wire/http_target.h"
+#include "sandbox/router/asking.h"
+#include "sandbox/router/fields.h"
 #include "sandbox/router/sign.h"
+#include "sandbox/router/whereto.h"
 
 static enum err
 unsafe(const char **code, enum err r)
@@ -15,268 +15,7 @@ unsafe(const char **code, enum err r)
 	return r;
 }
 
-/* ---- secrets ---- */
-
-/* One request that asks for them. */
-struct asking {
-	const struct vault *vault;
-	struct request *request;
-	uint64_t now_ms;
-	const char *code;
-	struct span field;			    /* whose value is being filled in */
-	bool message;				    /* it is a WebSocket's */
-	struct vault_entry *used[REQUEST_USES_MAX]; /* checked already */
-	size_t used_n;
-};
-
-static enum err
-check_entry(struct asking *asking, struct vault_entry *entry, struct why *why)
-{
-	const struct msg_secret_entry *secret = entry->secret;
-	const struct request *request = asking->request;
-
-	if (!vault_covers(entry, span_of_text(request->host), request->port, request->shown)) {
-		asking->code = "credential_endpoint_mismatch";
-		return fail(why, ERR_DENIED, "Credential is not authorized for this request endpoint");
-	}
-	if (secret->expires_ms != 0 && secret->expires_ms <= asking->now_ms) {
-		asking->code = "credential_expired";
-		return fail(why, ERR_DENIED, "the credential has expired");
-	}
-	if (!request->tls && !secret->plain) {
-		asking->code = "credential_unsafe";
-		return fail(why, ERR_DENIED, "the credential may not go over a connection in clear");
-	}
-	return OK;
-}
-
-/* Over several messages behind an upgrade there may be more than are noted: those have gone. */
-static enum err
-note_use(struct request *request, struct span slot)
-{
-	for (size_t i = 0; i < request->uses_n; i++)
-		if (span_equal(request->uses[i], slot))
-			return OK;
-	return request->uses_n == REQUEST_USES_MAX
-		   ? OK
-		   : arena_span(&request->memory, slot, &request->uses[request->uses_n++]);
-}
-
-static enum err
-use(struct asking *asking, struct span slot, struct vault_entry *entry, struct why *why)
-{
-	enum err r;
-
-	for (size_t i = 0; i < asking->used_n; i++)
-		if (asking->used[i] == entry)
-			return OK;
-	if (asking->used_n == REQUEST_USES_MAX) {
-		asking->code = "credential_unsafe";
-		return fail(why, ERR_LIMIT, "over %d credentials in one request", REQUEST_USES_MAX);
-	}
-	if ((r = check_entry(asking, entry, why)) != OK)
-		return r;
-	if (note_use(asking->request, slot) != OK) {
-		asking->code = "credential_unsafe";
-		return fail(why, ERR_LIMIT, "the request is too long");
-	}
-	asking->used[asking->used_n++] = entry;
-	if (entry->secret->redact)
-		mask_add(&asking->request->mask, entry->secret->value);
-	return OK;
-}
-
-/* An agent's request names tokens; a backend's its own key and no other. */
-static struct vault_entry *
-entry_of(const struct asking *asking, struct span slot)
-{
-	struct span backend = asking->request->backend;
-
-	if (asking->vault == NULL)
-		return NULL;
-	if (backend.length == 0)
-		return vault_token(asking->vault, slot);
-	return span_equal(slot, backend) ? vault_backend(asking->vault, slot) : NULL;
-}
-
-/* ---- where in it ---- */
-
-/* The key whose value the slot stands in; empty: it cannot be told. */
-static struct span
-parameter_of(const struct msg_piece *pieces, size_t which)
-{
-	struct span key = SPAN_NONE;
-	size_t at;
-
-	while (which-- > 0) {
-		struct span pair = SPAN_NONE, rest = pieces[which].literal;
-
-		while (rest.length > 0)
-			pair = span_cut(&rest, '&');
-		if (span_find(pair, '=', &at)) { /* a pair that begins behind a slot is that one's value still */
-			key = span_head(pair, at);
-			return which > 0 && pair.at == pieces[which].literal.at ? SPAN_NONE : key;
-		}
-	}
-	return key;
-}
-
-static bool
-may_be_in_field(const struct msg_secret_entry *secret, struct span field)
-{
-	return secret->field.length == 0 || span_equal(secret->field, field) || span_is(field, "authorization");
-}
-
-/* A proxy that was taken over must not write a secret where who reads it is not who is meant by it: a text of the server's, a log. */
-static bool
-may_stand(struct asking *asking, const struct msg_secret_entry *secret, const struct msg_piece *pieces, size_t which,
-    struct why *why)
-{
-	static const uint16_t bits[PLACES] = {[PLACE_HEADER] = SECRET_IN_FIELD,
-	    [PLACE_BASIC] = SECRET_IN_BASIC,
-	    [PLACE_QUERY] = SECRET_IN_QUERY,
-	    [PLACE_PATH] = SECRET_IN_PATH,
-	    [PLACE_JSON] = SECRET_IN_BODY,
-	    [PLACE_FORM] = SECRET_IN_BODY,
-	    [PLACE_TEXT] = SECRET_IN_BODY};
-	static const char *const words[PLACES] = {[PLACE_HEADER] = "in that header field",
-	    [PLACE_BASIC] = "within Basic of that header field",
-	    [PLACE_QUERY] = "in that parameter of a query",
-	    [PLACE_PATH] = "in a path",
-	    [PLACE_JSON] = "in a body",
-	    [PLACE_FORM] = "in a body",
-	    [PLACE_TEXT] = "in a body"};
-	uint8_t place = pieces[which].place; /* one that there is: template.c */
-	uint16_t bit = bits[place] == SECRET_IN_BODY && asking->message ? SECRET_IN_MESSAGE : bits[place];
-	bool fine = (secret->places & bit) != 0;
-
-	if (place == PLACE_HEADER || place == PLACE_BASIC)
-		fine = fine && may_be_in_field(secret, asking->field);
-	else if (place == PLACE_QUERY && secret->parameter.length > 0)
-		fine = fine && span_equal(secret->parameter, parameter_of(pieces, which));
-	if (!fine) {
-		asking->code = "credential_unsafe";
-		fail(why, ERR_DENIED, "the credential may not stand %s",
-		    bit == SECRET_IN_MESSAGE ? "in a message" : words[place]);
-	}
-	return fine;
-}
-
-static bool
-value_of(void *self, const struct msg_piece *pieces, size_t which, struct span *out, struct why *why)
-{
-	struct asking *asking = self;
-	struct span slot = pieces[which].slot;
-	struct vault_entry *entry = entry_of(asking, slot);
-
-	if (entry == NULL || (entry->secret->value.length == 0 && asking->request->backend.length == 0)) {
-		asking->code = "credential_unavailable";
-		fail(why, ERR_NOT_FOUND, "no credential of this sandbox goes by that placeholder");
-		return false;
-	}
-	if (use(asking, slot, entry, why) != OK || !may_stand(asking, entry->secret, pieces, which, why))
-		return false;
-	*out = entry->secret->value;
-	return true;
-}
-
-static enum err
-fill(struct asking *asking, const struct msg_piece *pieces, size_t n, uint32_t places, struct bytes *out,
-    const char **code, struct why *why)
-{
-	struct filler filler = {.value = value_of, .self = asking};
-	enum err r = template_write(pieces, n, places, &filler, out, why);
-
-	if (r != OK)
-		*code = asking->code != NULL ? asking->code : "credential_unsafe";
-	return r;
-}
-
-/* ---- where to ---- */
-
-static enum err
-read_host(const struct msg_route_open *in, struct request *out, struct why *why)
-{
-	struct address address;
-	bool numbers, usual = in->port == (in->tls ? 443 : 80);
-	char *text;
-
-	if ((out->host = arena_text(&out->memory, in->host)) == NULL || memchr(in->host.at, 0, in->host.length) != NULL)
-		return fail(why, ERR_INVALID, "the host cannot be read");
-	for (char *at = out->host; *at != 0; at++) {
-		if (*at >= 'A' && *at <= 'Z')
-			*at = (char)(*at | 0x20);
-		if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f || strchr("/?#@[]\\%", *at) != NULL)
-			return fail(why, ERR_INVALID, "the host holds a byte that none may");
-	}
-	numbers = address_parse(span_of_text(out->host), &address) && address.length == 16;
-	if (!numbers && strchr(out->host, ':') != NULL)
-		return fail(why, ERR_INVALID, "the host holds a byte that none may");
-	if (out->host[0] == '.' || strstr(out->host, "..") != NULL) /* ".up.test" is any name below to OpenSSL */
-		return fail(why, ERR_INVALID, "the host has an empty label");
-	text = usual ? arena_format(&out->memory, numbers ? "[%s]" : "%s", out->host)
-		     : arena_format(&out->memory, numbers ? "[%s]:%u" : "%s:%u", out->host, in->port);
-	if (text == NULL)
-		return fail(why, ERR_LIMIT, "too long a host");
-	out->authority = span_of_text(text);
-	out->port = in->port;
-	return OK;
-}
-
-/* In clear nobody verifies who answers: where a backend is named by its number, that is where it goes. */
-static enum err
-read_addresses(const struct msg_route_open *in, struct request *out, struct why *why)
-{
-	struct address own;
-	bool bound = !in->tls && address_parse(span_of_text(out->host), &own);
-
-	for (size_t i = 0; i < in->addresses_n && out->addresses_n < REQUEST_ADDRESSES_MAX; i++) {
-		struct address *address = &out->addresses[out->addresses_n++];
-
-		if (!address_parse(in->addresses[i], address))
-			return fail(why, ERR_INVALID, "an address that is none");
-		if (bound && (address->length != own.length || memcmp(address->bytes, own.bytes, own.length) != 0))
-			return fail(why, ERR_INVALID, "an address that is not the host");
-	}
-	return out->addresses_n > 0 ? OK : fail(why, ERR_INVALID, "there is no address to dial");
-}
-
-/* By whom it goes there; what is not TLS, and so not verified, goes by nobody. */
-static enum err
-read_via(const struct msg_route_open *in, struct request *out, struct why *why)
-{
-	if (in->upstream_proxy_n == 0)
-		return OK;
-	if (!in->tls || in->upstream_port == 0 || in->upstream_proxy_n > REQUEST_ADDRESSES_MAX)
-		return fail(why, ERR_INVALID, "a proxy for what is not TLS, or without a port");
-	for (size_t i = 0; i < in->upstream_proxy_n; i++)
-		if (!address_parse(in->upstream_proxy[i], &out->via.at[out->via.n++]))
-			return fail(why, ERR_INVALID, "an address of a proxy that is none");
-	out->via.port = in->upstream_port;
-	out->via.by_name = in->upstream_by_name;
-	return arena_span(&out->memory, in->upstream_login, &out->via.login);
-}
-
 /* ---- the target ---- */
-
-/* Is what the bindings are compared with what upstream will read? Slots stand for letters here. */
-static enum err
-check_path(const struct msg_route_open *in, struct why *why)
-{
-	char room[HTTP_PATH_BYTES];
-	struct http_target target;
-	struct bytes path = {0};
-	enum err r;
-	bool same;
-
-	template_show(in->path, in->path_n, "x", &path);
-	r = http_target_parse(bytes_span(&path), true, room, &target, why);
-	same = r == OK && !target.has_query && target.scheme.length == 0 && span_equal(target.path, bytes_span(&path));
-	bytes_free(&path);
-	if (r == OK && !same)
-		return fail(why, ERR_INVALID, "the path is not canonical");
-	return r;
-}
 
 /* A literal and a secret beside each other must not be a dot segment. */
 static bool
@@ -291,41 +30,19 @@ climbs(struct span path)
 	return false;
 }
 
-/* Slots are values: "key=" stands before each within its pair. */
-static enum err
-check_query(const struct msg_route_open *in, struct why *why)
-{
-	bool value = false;
-
-	for (size_t i = 0; i < in->query_n; i++) {
-		struct span literal = in->query[i].literal;
-
-		if (in->query[i].slot.length > 0 && !value)
-			return fail(why, ERR_INVALID, "a slot stands in the key of a query");
-		for (size_t k = 0; k < literal.length; k++) {
-			unsigned char byte = (unsigned char)literal.at[k];
-
-			if (byte <= ' ' || byte >= 0x7f || byte == '#')
-				return fail(why, ERR_INVALID, "the query holds a byte that none may");
-			value = byte == '=' || (value && byte != '&');
-		}
-	}
-	return in->query_n == 0 || in->has_query ? OK : fail(why, ERR_INVALID, "a query without its question mark");
-}
-
 static enum err
 fill_target(struct asking *asking, const struct msg_route_open *in, const char **code, struct why *why)
 {
 	struct request *out = asking->request;
 	enum err r;
 
-	if ((r = fill(asking, in->path, in->path_n, IN_PATH, &out->written, code, why)) != OK)
+	if ((r = asking_fill(asking, in->path, in->path_n, IN_PATH, &out->written, code, why)) != OK)
 		return r;
 	if (climbs(bytes_span(&out->written)))
 		return unsafe(code, fail(why, ERR_INVALID, "the credential would change the path"));
 	if (in->has_query)
 		bytes_add(&out->written, SPAN("?"));
-	return fill(asking, in->query, in->query_n, IN_QUERY, &out->written, code, why);
+	return asking_fill(asking, in->query, in->query_n, IN_QUERY, &out->written, code, why);
 }
 
 /* ---- tokens that are had on demand ---- */
@@ -355,47 +72,6 @@ is_granted(const struct request *request, struct span name)
 
 /* ---- fields ---- */
 
-/* Frameworks take another path from these than the one that was compared with the bindings (Symfony, IIS, nginx). */
-static const char *const redirecting[] = {"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri", NULL};
-
-/* Servers and what stands before them send these back as they came: no secret is read there, but who wrote it learns it. */
-static const char *const echoed[] = {"x-request-id", "request-id", "x-correlation-id", "correlation-id", "traceparent",
-    "tracestate", "x-amzn-trace-id", "x-cloud-trace-context", "origin", "access-control-request-method",
-    "access-control-request-headers", NULL};
-
-static bool
-is_one_of(struct span name, const char *const *names)
-{
-	for (; *names != NULL; names++)
-		if (span_is(name, *names))
-			return true;
-	return false;
-}
-
-/* Framing, connection and authority are written here; what is passed on of the rest is what a proxy may pass on. */
-static bool
-may_be_field(struct span name, struct span value, bool upgrade)
-{
-	struct http_field field = http_field_of(name, value);
-
-	if (!http_token(name) || !http_value_ok(value) ||
-	    (value.length > 0 && (value.at[0] == ' ' || value.at[value.length - 1] == ' ')))
-		return false;
-	for (size_t i = 0; i < name.length; i++)
-		if (name.at[i] >= 'A' && name.at[i] <= 'Z')
-			return false;
-	if (is_one_of(name, redirecting))
-		return false;
-	if (field.known == HTTP_TE)
-		return span_is(value, "trailers");
-	if (field.known == HTTP_EXPECT)
-		return span_is(value, "100-continue");
-	if (field.known == HTTP_WEBSOCKET_KEY || field.known == HTTP_WEBSOCKET_VERSION)
-		return upgrade;
-	return !field.hop && field.known != HTTP_HOST && field.known != HTTP_CONTENT_LENGTH &&
-	       field.known != HTTP_TRANSFER_ENCODING && field.known != HTTP_CONNECTION && field.known != HTTP_UPGRADE;
-}
-
 static bool
 has_slot(const struct msg_piece *pieces, size_t n)
 {
@@ -421,17 +97,17 @@ fill_fields(struct asking *asking, const struct msg_route_open *in, size_t ends[
 		if (is_granted(out, field->name))
 			continue;
 		asking->field = field->name;
-		if ((r = fill(asking, field->value, field->value_n, IN_FIELD, &out->written, code, why)) != OK)
+		if ((r = asking_fill(asking, field->value, field->value_n, IN_FIELD, &out->written, code, why)) != OK)
 			return r;
 		ends[i] = bytes_length(&out->written);
 		value = span_tail(bytes_span(&out->written), from);
-		if (!may_be_field(field->name, value, in->upgrade))
+		if (!fields_may_hold(field->name, value, in->upgrade))
 			return unsafe(code, fail(why, ERR_INVALID,
 						"a header field that may not be sent, or holds a byte that none may"));
 		if (ends[i] > REQUEST_BYTES_MAX)
 			return unsafe(code, fail(why, ERR_LIMIT, "a head of over %u bytes", REQUEST_BYTES_MAX));
 		out->fields[i].secret = has_slot(field->value, field->value_n);
-		if (out->fields[i].secret && is_one_of(field->name, echoed))
+		if (out->fields[i].secret && fields_echoed(field->name))
 			return unsafe(
 			    code, fail(why, ERR_INVALID, "a credential in a header field that servers send back"));
 		if ((r = arena_span(&out->memory, field->name, &out->fields[i].name)) != OK)
@@ -489,10 +165,7 @@ read_plain(const struct msg_route_open *in, struct request *out, struct why *why
 		return fail(why, ERR_LIMIT, "too many fields");
 	if (in->upgrade && in->body != REQUEST_EMPTY)
 		return fail(why, ERR_INVALID, "an upgrade with a body");
-	if ((r = read_host(in, out, why)) != OK || (r = read_addresses(in, out, why)) != OK ||
-	    (r = read_via(in, out, why)) != OK || (r = check_path(in, why)) != OK)
-		return r;
-	return check_query(in, why);
+	return whereto_read(in, out, why);
 }
 
 /* The key of a backend is bound whether it is written or not: its name alone opens no way to elsewhere. */
@@ -504,11 +177,11 @@ use_backend(struct asking *asking, const char **code, struct why *why)
 
 	if (asking->request->backend.length == 0)
 		return OK;
-	if ((entry = entry_of(asking, asking->request->backend)) == NULL) {
+	if ((entry = asking_entry(asking, asking->request->backend)) == NULL) {
 		*code = "credential_unavailable";
 		return fail(why, ERR_NOT_FOUND, "there is no such inference backend");
 	}
-	if ((r = use(asking, asking->request->backend, entry, why)) != OK)
+	if ((r = asking_use(asking, asking->request->backend, entry, why)) != OK)
 		*code = asking->code;
 	return r;
 }
@@ -527,7 +200,7 @@ signer(struct asking *asking, size_t which, struct span *out, struct why *why)
 		return fail(why, ERR_DENIED, "no endpoint of the credential is one that requests are signed for") == OK;
 	}
 	*out = entry->secret->value;
-	return use(asking, entry->secret->tokens[0], entry, why) == OK;
+	return asking_use(asking, entry->secret->tokens[0], entry, why) == OK;
 }
 
 /* The keys go where they are bound, as every secret; a session's token only where there is one. */
@@ -592,7 +265,7 @@ request_grant(struct request *request, struct span token, struct why *why)
 		return fail(why, ERR_LIMIT, "the request is too long");
 	field->value = span_of_text(text);
 	field->secret = true;
-	if (!may_be_field(field->name, field->value, false) || is_one_of(field->name, echoed))
+	if (!fields_may_hold(field->name, field->value, false) || fields_echoed(field->name))
 		return fail(why, ERR_INVALID, "a header field that no token may be sent in");
 	if (request->granting->secret->redact)
 		mask_add(&request->mask, token);
@@ -635,7 +308,7 @@ request_pieces(const struct vault *vault, struct request *request, const struct 
 	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms, .message = request->upgrade};
 
 	request->slots |= has_slot(pieces, n);
-	return fill(&asking, pieces, n, IN_BODY, out, code, why);
+	return asking_fill(&asking, pieces, n, IN_BODY, out, code, why);
 }
 
 enum err
@@ -652,11 +325,11 @@ request_recheck(const struct vault *vault, struct request *request, uint64_t now
 		return fail(why, ERR_NOT_FOUND, "the token grant was taken away before the request went");
 	}
 	for (size_t i = 0; i < request->uses_n; i++) {
-		if ((entry = entry_of(&asking, request->uses[i])) == NULL) {
+		if ((entry = asking_entry(&asking, request->uses[i])) == NULL) {
 			*code = "credential_unavailable";
 			return fail(why, ERR_NOT_FOUND, "the credential was taken away before the request went");
 		}
-		if ((r = check_entry(&asking, entry, why)) != OK) {
+		if ((r = asking_check(&asking, entry, why)) != OK) {
 			*code = asking.code;
 			return r;
 		}
