@@ -26,6 +26,7 @@ struct event {
 	struct span protocol;	  /* rest, graphql, ... */
 	struct span policy, rule; /* empty policy: the one that admitted the connection */
 	struct span code, reason;
+	bool onward;	     /* it went by the operator's proxy, though the connection has no way there itself */
 	struct span details; /* KEY=value words for the line, made by us: "rule_methods=a,b tools=c" */
 };
 

@@ -159,7 +159,7 @@ field_number(struct fields *fields, const char *key, unsigned value)
 }
 
 static void
-add_connection(struct fields *fields, const struct connection *connection)
+add_connection(struct fields *fields, const struct connection *connection, bool onward)
 {
 	field_add(fields, "binary", connection->judged.binary);
 	if (connection->judged.pid != 0)
@@ -168,7 +168,7 @@ add_connection(struct fields *fields, const struct connection *connection)
 		field_add(fields, "parent", connection->judged.ancestors[0]);
 	field_add(fields, "host", span_of_text(connection->host));
 	field_number(fields, "port", connection->port);
-	if (connection->via_n > 0)
+	if (connection->via_n > 0 || onward)
 		field_add(fields, "upstream_proxy", span_of_text(connection->proxy->onward->proxy.host));
 }
 
@@ -181,7 +181,7 @@ add_fields(struct fields *fields, const struct connection *connection, const str
 	field_add(fields, "action", span_of_text(actions[event->action]));
 	field_add(fields, "disposition", span_of_text(dispositions[event->action]));
 	if (connection != NULL)
-		add_connection(fields, connection);
+		add_connection(fields, connection, event->onward);
 	field_add(fields, "method", event->method);
 	field_add(fields, "path", event->path);
 	field_add(fields, "protocol", event->protocol);

@@ -2,7 +2,6 @@
 #include "sandbox/proxy/inference.h"
 #include "sandbox/proxy/inference_inside.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
@@ -209,52 +208,20 @@ request_make(struct model_call *call, struct msg_route_open *open, struct why *w
 	return OK;
 }
 
-static struct whereabouts *
-where_of(const struct model_call *call)
-{
-	return &call->backends->where[call->backend - call->backends->list];
-}
-
-static void
-send_now(struct model_call *call)
+void
+inference_found(struct model_call *call)
 {
 	struct exchange *exchange = call->exchange;
-	struct whereabouts *where = where_of(call);
+	const struct whereabouts *where = inference_where(call);
+	const struct routed_place place = {where->addresses, where->n, where->via, where->via_n};
 	struct msg_route_open open;
 	struct why why = {0};
 
-	if (request_make(call, &open, &why) != OK) {
+	if (request_make(call, &open, &why) != OK || routed_way(exchange, &place, &call->request, &open, &why) != OK) {
 		inference_refuse(exchange, 400, "the request cannot be sent on", span_of_text(why.text), SPAN("body"));
 		return;
 	}
-	open.addresses = where->texts;
-	open.addresses_n = where->n;
 	routed_send(exchange, &open, &inference_watch);
-}
-
-static void
-where_keep(struct whereabouts *where, const struct address *addresses, size_t n)
-{
-	*where = (struct whereabouts){.until_ms = clock_ms() + INFERENCE_NAME_MS};
-	for (size_t i = 0; i < n && i < CONNECTION_ADDRESSES; i++)
-		if (inet_ntop(addresses[i].length == 4 ? AF_INET : AF_INET6, addresses[i].bytes, where->rooms[i],
-			sizeof(where->rooms[i])) != NULL)
-			where->texts[where->n++] = span_of_text(where->rooms[i]);
-}
-
-static void
-resolved(void *self, enum err r, const struct address *addresses, size_t n, const struct why *why)
-{
-	struct model_call *call = self;
-	struct http *http = call->exchange->http;
-
-	call->resolving = 0;
-	if (r == OK) {
-		where_keep(where_of(call), addresses, n);
-		send_now(call);
-	} else
-		inference_watch.failed(call->exchange, SPAN("upstream_unreachable"), span_of_text(why->text), false);
-	http_settle(http);
 }
 
 bool
@@ -272,12 +239,9 @@ inference_next(struct model_call *call)
 	arena_reset(&call->request);
 	loop_timer_set(exchange->http->loop, &call->timer, call->backend->timeout_ms, late, call);
 	exchange->state = EXCHANGE_WAITING;
-	if (where_of(call)->until_ms > clock_ms()) {
-		send_now(call);
-		return true;
-	}
-	if ((call->host = arena_text(&call->request, call->backend->host)) == NULL)
-		abort();
-	call->resolving = resolve(exchange->http->connection->proxy->resolver, call->host, resolved, call);
+	if (inference_where(call)->until_ms > clock_ms())
+		inference_found(call);
+	else
+		inference_look(call);
 	return true;
 }

@@ -35,6 +35,7 @@ inference_tell(struct model_call *call, int action, struct span code, struct spa
 	if (call->told || call->backend == NULL)
 		return;
 	call->told = true;
+	event.onward = inference_where(call)->via_n > 0;
 	text_add(&details,
 	    "route=%s provider=" SPAN_FORMAT " model=" SPAN_FORMAT " status=%u tried=%u ms=%llu bytes=%llu",
 	    INFERENCE_ROUTE, SPAN_ARGS(call->backend->provider), SPAN_ARGS(call->backend->model), call->status,

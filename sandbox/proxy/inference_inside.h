@@ -12,11 +12,10 @@
 
 #define INFERENCE_NAME_MS 5000 /* for so long addresses of a backend are not asked for again */
 
-/* Where a backend is, as the name servers said last. */
+/* Where a backend is, as the name servers said last; via: of the operator's proxy, where it is asked for the way there. */
 struct whereabouts {
-	struct span texts[CONNECTION_ADDRESSES]; /* in rooms */
-	char rooms[CONNECTION_ADDRESSES][48];
-	size_t n;
+	struct address addresses[CONNECTION_ADDRESSES], via[CONNECTION_ADDRESSES];
+	size_t n, via_n;
 	uint64_t until_ms; /* of the clock */
 };
 
@@ -39,6 +38,7 @@ struct model_call {
 	const struct msg_inference_backend *backend; /* that is tried */
 	size_t next;				     /* of backends, to be tried after it */
 	uint64_t resolving;			     /* its name, or 0 */
+	struct whereabouts found;		     /* while that is under way */
 	unsigned tried;
 	char *host;	      /* of backend, in request */
 	struct bytes body;    /* as the agent sent it */
@@ -56,6 +56,14 @@ struct model_call {
 };
 
 extern const struct routed_watch inference_watch;
+
+/*
+ * Where call->backend is. inference_look finds it out anew; then call->failed of inference_watch is told why not, or
+ * inference_found runs: later from the loop, unless the call is forgotten before.
+ */
+struct whereabouts *inference_where(const struct model_call *call);
+void inference_look(struct model_call *call);
+void inference_found(struct model_call *call);
 
 /* Try the next backend that can take the call; false: there is none left. */
 bool inference_next(struct model_call *call);

@@ -1,13 +1,9 @@
 /* Requests with slots, put into the router's form: what the agent sent, with slots where placeholders were. */
-#include <arpa/inet.h>
-
 #include "common/base/clean.h"
 #include "sandbox/proxy/inject.h"
-#include "sandbox/proxy/onward.h"
-#include "sandbox/proxy/proxy.h"
+#include "sandbox/proxy/routed.h"
 
 #define LITERAL_BYTES 65536 /* of one piece */
-#define ADDRESS_BYTES INET6_ADDRSTRLEN
 
 /* What is being built; all of it in the arena. */
 struct building {
@@ -160,46 +156,6 @@ fields_put(struct building *b, struct why *why)
 
 /* ---- the rest of the head ---- */
 
-static enum err
-addresses_put(
-    struct arena *arena, const struct address *from, size_t n, struct span **out, size_t *out_n, struct why *why)
-{
-	struct span *list = arena_array(arena, n + 1, sizeof(*list));
-
-	if (list == NULL)
-		return too_large(why);
-	for (size_t i = 0; i < n; i++) {
-		char *text = arena_alloc(arena, ADDRESS_BYTES);
-
-		if (text == NULL ||
-		    inet_ntop(from[i].length == 4 ? AF_INET : AF_INET6, from[i].bytes, text, ADDRESS_BYTES) == NULL)
-			return too_large(why);
-		list[i] = span_of_text(text);
-	}
-	*out = list;
-	*out_n = n;
-	return OK;
-}
-
-/* Where it goes, and whether by the operator's proxy. */
-static enum err
-way_put(struct building *b, struct why *why)
-{
-	const struct connection *connection = b->exchange->http->connection;
-	const struct onward *onward = connection->proxy->onward;
-	enum err r;
-
-	if ((r = addresses_put(b->arena, connection->pinned, connection->pinned_n, &b->open->addresses,
-		 &b->open->addresses_n, why)) != OK ||
-	    !connection->onward)
-		return r;
-	b->open->upstream_port = onward->proxy.port;
-	b->open->upstream_login = span_of_bytes(onward->login, onward->login_n);
-	b->open->upstream_by_name = onward->by_name;
-	return addresses_put(
-	    b->arena, connection->via, connection->via_n, &b->open->upstream_proxy, &b->open->upstream_proxy_n, why);
-}
-
 static void
 body_say(const struct exchange *exchange, struct msg_route_open *open)
 {
@@ -219,15 +175,18 @@ inject_open(struct exchange *exchange, struct arena *arena, struct msg_route_ope
 {
 	struct building b = {exchange, arena, open};
 	const struct inject *inject = exchange->inject;
+	const struct connection *connection = exchange->http->connection;
+	const struct routed_place place = {
+	    connection->pinned, connection->pinned_n, connection->via, connection->onward ? connection->via_n : 0};
 	enum err r;
 
-	*open = (struct msg_route_open){.host = span_of_text(exchange->http->connection->host),
-	    .port = exchange->http->connection->port,
+	*open = (struct msg_route_open){.host = span_of_text(connection->host),
+	    .port = connection->port,
 	    .method = exchange->request.method,
 	    .has_query = exchange->target.has_query,
 	    .upgrade = exchange->upgrade,
 	    .h2 = exchange->http->offers_h2,
-	    .tls = exchange->http->connection->tls};
+	    .tls = connection->tls};
 	if (exchange->signing != 0) {
 		open->sign_service = exchange->sign_service;
 		open->sign_region = exchange->sign_region;
@@ -238,7 +197,7 @@ inject_open(struct exchange *exchange, struct arena *arena, struct msg_route_ope
 		 &open->path_n, why)) != OK ||
 	    (r = pieces_put(&b, inject == NULL ? NULL : &inject->query, exchange->target.query, &open->query,
 		 &open->query_n, why)) != OK ||
-	    (r = way_put(&b, why)) != OK)
+	    (r = routed_way(exchange, &place, arena, open, why)) != OK)
 		return r;
 	return fields_put(&b, why);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/resolve/resolve.h"
 #include "sandbox/proxy/proxy.h"
 
 enum err
@@ -39,14 +40,29 @@ onward_free(struct onward *onward)
 	free(onward);
 }
 
+/* The machine's own gateway is link-local: no proxy elsewhere could come there. */
+static bool
+is_gateway(const struct proxy *proxy, const struct address *addresses, size_t n)
+{
+	const struct address *gateway = resolver_gateway(proxy->resolver);
+
+	return gateway != NULL && n == 1 && memcmp(gateway, addresses, sizeof(*gateway)) == 0;
+}
+
+bool
+onward_asked(const struct proxy *proxy, const char *host, uint16_t port, struct address *addresses, size_t *n)
+{
+	const struct onward *onward = proxy->onward;
+
+	return onward != NULL && !is_gateway(proxy, addresses, *n) &&
+	       !forward_direct(span_of_text(onward->direct), span_of_text(host), port, addresses, n);
+}
+
 void
 onward_choose(struct connection *connection)
 {
-	const struct onward *onward = connection->proxy->onward;
-
-	connection->onward =
-	    onward != NULL && !forward_direct(span_of_text(onward->direct), span_of_text(connection->host),
-				  connection->port, connection->pinned, &connection->pinned_n);
+	connection->onward = onward_asked(
+	    connection->proxy, connection->host, connection->port, connection->pinned, &connection->pinned_n);
 }
 
 struct chain_way

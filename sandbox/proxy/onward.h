@@ -23,6 +23,14 @@ struct onward {
 enum err onward_new(const struct msg_proxy_setup *in, struct onward **out, struct why *why) must_check;
 void onward_free(struct onward *onward); /* NULL does nothing */
 
+/*
+ * Is it asked for the way there, where TLS is spoken? What is on this machine is dialled: loopback, and the gateway that
+ * the hosts file names host.openshell.internal.
+ *
+ * addresses  judged; where entries name some of them, only those stay
+ */
+bool onward_asked(const struct proxy *proxy, const char *host, uint16_t port, struct address *addresses, size_t *n);
+
 /* Its addresses are judged: does TLS to there go by it? Where entries name some of the addresses, only those stay. */
 void onward_choose(struct connection *connection);
 

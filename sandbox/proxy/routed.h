@@ -19,6 +19,18 @@ struct routed_watch {
 	bool (*end)(struct exchange *exchange, bool whole);
 };
 
+/* Where a request goes: addresses in the order to try; via: of the operator's proxy, which is asked for them (0: nobody is). */
+struct routed_place {
+	const struct address *addresses;
+	size_t n;
+	const struct address *via;
+	size_t via_n;
+};
+
+/* Say so in open; what it is made of is in arena. ERR_LIMIT past its ceiling */
+enum err routed_way(const struct exchange *exchange, const struct routed_place *place, struct arena *arena,
+    struct msg_route_open *open, struct why *why) must_check;
+
 /*
  * Send an exchange by the router; the answer goes to its front as any other. Its body: exchange->collected where
  * collected_whole (kept until the head of the answer came, so that it can be sent again), else what comes from the front.

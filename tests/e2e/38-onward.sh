@@ -14,6 +14,7 @@ LogLevel Connect
 PidFile "$work/tinyproxy.pid"
 BasicAuth robot not-a-secret
 ConnectPort 443
+ConnectPort 9443
 T
 : >"$work/tinyproxy.log"
 tinyproxy -d -c "$work/tinyproxy.conf" >"$work/tinyproxy.out" 2>&1 &
@@ -66,6 +67,28 @@ done
 like "a server that speaks first" "$(bare sh -c 'echo hello | timeout 30 nc -N any.acme.test 22')" "^SSH-2.0-standin"
 is "the far server's certificate counts" "$(run curl -sS -o /dev/null -w '%{http_code}' https://untrusted.acme.test/)" 502
 
+# Model calls go the same way, by the router; what is on this machine is dialled, with TLS or without.
+models() { python3 "$here/tests/e2e/world/models.py" "$WORLD" "$@" >>"$work/models.log" 2>&1 & echo $! >>"$WORLD/pids"; }
+world_name models.acme.test 93.184.216.45
+world_name more-models.acme.test 127.0.0.1
+models 93.184.216.45 9443 "$WORLD/server.pem" "$WORLD/server.key"
+models 127.0.0.1 9444 "$WORLD/server.pem" "$WORLD/server.key"
+for p in 9443 9444; do wait_for 10 test -s "$WORLD/models-ready-$p" || not_ok "the model server on $p starts" "$(cat "$work/models.log")"; done
+OPENAI_API_KEY=sk-far succeeds "a provider of models" openshell provider create --name far --type openai --credential OPENAI_API_KEY --config OPENAI_BASE_URL=https://models.acme.test:9443/v1
+OPENAI_API_KEY=sk-near succeeds "... and one on this machine" openshell provider create --name near --type openai --credential OPENAI_API_KEY --config OPENAI_BASE_URL=https://more-models.acme.test:9444/v1
+chat() { run curl -sS -m 30 -d '{"messages":[{"role":"user","content":"hi"}]}' https://inference.local/v1/chat/completions; }
+forget
+succeeds "a route" openshell inference set --provider far --model m-far --no-verify
+like_soon "a model call" "hello from m-far" chat
+like_soon "... goes by the company's proxy, too" "^CONNECT 93.184.216.45:9443;$" asked
+like_soon "... and its event says so" 'INFERENCE answered.*upstream_proxy=proxy.corp.test|"upstream_proxy":"proxy.corp.test".*INFERENCE answered|INFERENCE answered.*"upstream_proxy":"proxy.corp.test"' openshell logs demo -n 2000 -o json
+forget
+succeeds "a route to this machine" openshell inference set --provider near --model m-near --no-verify
+like_soon "a model of this machine" "hello from m-near" chat
+is "... is dialled" "$(asked)" ""
+succeeds "the route to afar again" openshell inference set --provider far --model m-far --no-verify
+like_soon "... is back" "hello from m-far" chat
+
 # Who it was is told and decides nothing.
 is "a program that the policy does not list" "$(bare wget -q -O - https://static.acme.test/small)" small
 like "the sandbox says so" "$(openshell sandbox get demo)" "binary_identity +Absent: switched off by the operator"
@@ -99,6 +122,8 @@ world_forget
 is "a login that the proxy does not take" "$(timeout 60 "$bin/openshell" sandbox exec -n wrong -- curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/small 2>&1 </dev/null)" 502
 like_soon "... and why" "DENIED HTTP_REQUEST denied GET static.acme.test:443/small .*the upstream proxy answered 401" openshell logs wrong -n 2000
 : >"$work/login"
+refused() { timeout 60 "$bin/openshell" sandbox exec -n wrong -- curl -sS -w '%{http_code}' -d '{"messages":[]}' https://inference.local/v1/chat/completions 2>&1 </dev/null; }
+like_soon "... for a model call neither, and why" "the upstream proxy answered 401.*503" refused
 fails_with "a login that is none: the sandbox does not start" 1 openshell sandbox create --name none --policy "$work/policy.yaml" --detach -- sleep infinity
 stop_proxy
 is "the proxy is away" "$(run curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/other)" 502
