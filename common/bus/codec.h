@@ -22,7 +22,7 @@ struct envelope {
 };
 
 /*
- * Write an envelope as msgpack into *buffer (realloc'ed, the caller frees), *length bytes.
+ * Write an envelope as msgpack into *buffer (made larger where it must be, the caller frees), *length bytes.
  *
  * errors  ERR_RANGE a field is out of its bounds (what, which value, what is allowed); ERR_LIMIT over MSG_BYTES_MAX;
  *         ERR_STATE the reader's release does not know the message. Fields that it does not know are left out
