@@ -44,6 +44,7 @@ rpc_connection_free(struct connection *connection)
 	buffer_done(&connection->head);
 	arena_reset(&connection->arena);
 	list_remove(&connection->link);
+	list_remove(&connection->newcomer);
 	server->connections_n--;
 	server->plain_n -= connection->plain_only;
 	free(connection);
@@ -91,10 +92,17 @@ ping_later(struct connection *connection)
 		loop_timer_set(config->loop, &connection->ping, config->ping_interval_ms, ping_due, connection);
 }
 
+static void
+protocol_is(struct connection *connection, enum protocol protocol)
+{
+	connection->protocol = protocol;
+	list_remove(&connection->newcomer);
+}
+
 static bool
 begin_http2(struct connection *connection)
 {
-	connection->protocol = PROTOCOL_HTTP2;
+	protocol_is(connection, PROTOCOL_HTTP2);
 	if (!http2_open(connection))
 		return false;
 	connection_wake(connection);
@@ -108,7 +116,7 @@ protocol_find(struct connection *connection)
 	struct span head = buffer_span(&connection->head);
 
 	if (!span_starts(PREFACE, span_head(head, PREFACE.length)))
-		connection->protocol = PROTOCOL_HTTP1;
+		protocol_is(connection, PROTOCOL_HTTP1);
 	else if (head.length >= PREFACE.length && !begin_http2(connection))
 		connection->closing = true;
 }
@@ -267,6 +275,7 @@ rpc_connection_new(struct rpc_server *server, int fd, struct why *why)
 	list_init(&connection->calls);
 	list_init(&connection->ready);
 	list_append(&server->connections, &connection->link);
+	list_append(&server->newcomers, &connection->newcomer);
 	server->connections_n++;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)); /* a Unix socket has no such thing */
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));

@@ -18,7 +18,7 @@
 struct rpc_server {
 	struct rpc_server_config config;
 	SSL_CTX *tls;
-	struct list listeners, connections;
+	struct list listeners, connections, newcomers;
 	uint32_t connections_n, plain_n; /* plain_n: in clear on a port of TLS */
 	bool draining;
 };
@@ -31,6 +31,8 @@ enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE, FRA
 struct connection {
 	struct rpc_server *server;
 	struct list link; /* in server.connections */
+	struct list
+	    newcomer; /* in server.newcomers, until its protocol is known: behind the handshake, where there is one */
 	struct pump pump;
 	enum protocol protocol;
 	struct buffer head; /* bytes that no protocol has taken yet; HTTP/1 requests */

@@ -42,6 +42,7 @@ rpc_server_new(struct rpc_server **out, const struct rpc_server_config *config, 
 		server->config.handshake_timeout_ms = RPC_HANDSHAKE_TIMEOUT_MS;
 	list_init(&server->listeners);
 	list_init(&server->connections);
+	list_init(&server->newcomers);
 	if (config->certificate_pem != NULL)
 		r = tls_server_context(
 		    &server->tls, config->certificate_pem, config->key_pem, config->client_ca_pem, why);
@@ -81,6 +82,18 @@ listener_rest(struct listener *listener)
 	loop_timer_set(listener->server->config.loop, &listener->rest, REST_MS, listener_rested, listener);
 }
 
+/* Who has shown nothing yet must not keep out who will: the oldest of those goes. false: all are served. */
+static bool
+room_make(struct rpc_server *server)
+{
+	if (server->connections_n < server->config.connections_max)
+		return true;
+	if (list_empty(&server->newcomers))
+		return false;
+	rpc_connection_free(list_item(server->newcomers.next, struct connection, newcomer));
+	return true;
+}
+
 static void
 listener_ready(void *self, uint32_t events)
 {
@@ -95,7 +108,7 @@ listener_ready(void *self, uint32_t events)
 				listener_rest(listener);
 			return;
 		}
-		if (server->connections_n >= server->config.connections_max)
+		if (!room_make(server))
 			close(fd);
 		else if (rpc_connection_new(server, fd, NULL) != OK)
 			return;

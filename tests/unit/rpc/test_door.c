@@ -371,10 +371,40 @@ test_connections_max(void **state)
 	struct stranger first;
 
 	(void)state;
-	stranger_open(&first, port, SPAN("GET"));
+	stranger_open(&first, port, SPAN("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+	UNTIL(first.length > 0); /* it is served: it stays */
 	ask(port, SPAN(""), "", "");
 	assert_false(first.closed);
 	stranger_close(&first);
+	rpc_server_free(service.server);
+}
+
+/* Who shows nothing must not keep out who does: the oldest of them makes room. */
+static void
+test_connections_max_of_the_silent(void **state)
+{
+	struct service service = {0};
+	unsigned port = service_open(&service, (struct rpc_server_config){.loop = loop,
+						   .certificate_pem = pki.server,
+						   .key_pem = pki.server_key,
+						   .client_ca_pem = pki.ca,
+						   .connections_max = 3});
+	struct stranger strangers[5];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(strangers); i++)
+		stranger_open(&strangers[i], port, i % 2 == 0 ? SPAN("") : SPAN("\x16\x03\x01\x02"));
+	UNTIL(strangers[0].closed && strangers[1].closed);
+	assert_false(strangers[2].closed || strangers[3].closed || strangers[4].closed);
+	expect((struct rpc_client_config){.endpoint = "https://localhost",
+		   .ca_pem = pki.ca,
+		   .certificate_pem = pki.client,
+		   .key_pem = pki.client_key},
+	    port, "");
+	UNTIL(strangers[2].closed);
+	assert_false(strangers[4].closed);
+	for (size_t i = 0; i < COUNT(strangers); i++)
+		stranger_close(&strangers[i]);
 	rpc_server_free(service.server);
 }
 
@@ -483,6 +513,7 @@ main(void)
 	    cmocka_unit_test(test_slow_strangers),
 	    cmocka_unit_test(test_pings),
 	    cmocka_unit_test(test_connections_max),
+	    cmocka_unit_test(test_connections_max_of_the_silent),
 	    cmocka_unit_test(test_dead_gateway),
 	    cmocka_unit_test(test_unix_socket),
 	};
