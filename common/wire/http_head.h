@@ -91,7 +91,7 @@ enum err http_response_parse(
 /*
  * Read field lines with the empty line behind them, as trailers are.
  *
- * out     room for fields_max; hop is set also on what may not be in trailers (framing, routing): drop it
+ * out     room for fields_max; hop is set also on what may not be in trailers (as http_trailer_of): drop it
  * errors  ERR_MORE, ERR_RANGE over max or fields_max, ERR_SYNTAX
  */
 enum err http_fields_parse(struct span bytes, size_t max, struct http_field *out, size_t fields_max, size_t *fields_n,
@@ -103,7 +103,7 @@ enum http_name http_name(struct span name);
 /* One field of an HTTP/2 message, its name and value as they came: sets known and hop. */
 struct http_field http_field_of(struct span name, struct span value);
 
-/* The same for a trailer: hop is set also on what may not be one (framing, routing): drop it. */
+/* The same for a trailer: hop is set also on what may not be one (RFC 9110, 6.5.1: framing, routing, authentication, how to read it): drop it. */
 struct http_field http_trailer_of(struct span name, struct span value);
 
 /* First field of that name; NULL when there is none. */

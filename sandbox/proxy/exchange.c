@@ -234,10 +234,25 @@ exchange_body(struct exchange *exchange, struct span bytes)
 	}
 }
 
+/* Those of a body that is read whole go on behind it; a model call is made anew, and has none. */
+static bool
+trailers_keep(struct exchange *exchange, const struct http_field *trailers, size_t n)
+{
+	struct refusal large = {.status = 431, .error = ""};
+
+	if (exchange->state != EXCHANGE_COLLECTING || exchange->inference != NULL ||
+	    exchange_trailers(exchange, trailers, n, &exchange->trailers, &exchange->trailers_n))
+		return true;
+	exchange_refuse(exchange, &large);
+	return false;
+}
+
 void
 exchange_body_end(struct exchange *exchange, const struct http_field *trailers, size_t n)
 {
 	exchange->request_done = true;
+	if (!inject_trailers(exchange, trailers, n) || !trailers_keep(exchange, trailers, n))
+		return;
 	if (exchange->state == EXCHANGE_SENT) {
 		if (exchange->tail != NULL && !inject_passes(exchange, SPAN_NONE))
 			return;
@@ -265,7 +280,7 @@ pump_collected(struct exchange *exchange)
 	}
 	if (bytes_length(&exchange->collected) == 0) {
 		exchange->request_sent = true;
-		exchange->back->kind->end(exchange, NULL, 0);
+		exchange->back->kind->end(exchange, exchange->trailers, exchange->trailers_n);
 	}
 }
 

@@ -81,3 +81,25 @@ exchange_copy(struct exchange *exchange, struct span bytes)
 	memcpy(copy, bytes.at, bytes.length);
 	return span_of_bytes(copy, bytes.length);
 }
+
+bool
+exchange_trailers(struct exchange *exchange, const struct http_field *trailers, size_t n, const struct http_field **out,
+    size_t *out_n)
+{
+	struct http_field *to = n == 0 ? NULL : exchange_alloc(exchange, n * sizeof(*to));
+
+	*out = to;
+	*out_n = 0;
+	for (size_t i = 0; to != NULL && i < n; i++) {
+		if (trailers[i].hop)
+			continue;
+		*to = trailers[i];
+		to->name = exchange_copy(exchange, trailers[i].name);
+		to->value = exchange_copy(exchange, trailers[i].value);
+		if (to->name.length < trailers[i].name.length || to->value.length < trailers[i].value.length)
+			return false;
+		to++;
+		++*out_n;
+	}
+	return n == 0 || to != NULL;
+}

@@ -162,19 +162,11 @@ h2_body(nghttp2_session *session, struct flow *flow, struct span bytes)
 void
 h2_end(nghttp2_session *session, struct flow *flow, const struct http_field *trailers, size_t n)
 {
-	struct http_field *kept = NULL;
-
 	if (flow->out_ended)
 		return;
 	flow->out_ended = true;
-	if (n > 0 && (kept = exchange_alloc(flow->exchange, n * sizeof(*kept))) != NULL)
-		for (size_t i = 0; i < n; i++)
-			if (!trailers[i].hop)
-				kept[flow->trailers_out_n++] =
-				    (struct http_field){.name = exchange_copy(flow->exchange, trailers[i].name),
-					.value = exchange_copy(flow->exchange, trailers[i].value),
-					.secret = trailers[i].secret};
-	flow->trailers_out = kept;
+	if (!exchange_trailers(flow->exchange, trailers, n, &flow->trailers_out, &flow->trailers_out_n))
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, flow->stream, NGHTTP2_INTERNAL_ERROR);
 	resume(session, flow);
 }
 

@@ -64,7 +64,8 @@ struct flow {
 	bool head_done; /* of an answer from upstream: what follows are trailers */
 	bool counted;	/* `left` is known */
 	uint64_t left;	/* to be sent yet; the last of it goes with the end, or clients reset what they have whole */
-	struct http_field *trailers_in, *trailers_out;
+	struct http_field *trailers_in;
+	const struct http_field *trailers_out;
 	size_t trailers_in_n, trailers_out_n;
 };
 
@@ -113,7 +114,9 @@ struct exchange {
 	bool tool_names;
 	size_t body_max;
 	struct bytes collected;
-	bool collected_whole;	      /* it is sent in place of what came */
+	bool collected_whole;		   /* it is sent in place of what came */
+	const struct http_field *trailers; /* that stood behind it; one that passes has them with its end */
+	size_t trailers_n;
 	size_t held_beside;	      /* bytes that a model call holds for it, besides its own */
 	bool collecting;	      /* for inject_body.c, once it is allowed */
 	struct model_call *inference; /* NULL: no model is asked */
@@ -238,8 +241,11 @@ void http_event(struct http *http, struct exchange *exchange, const char *head, 
 struct exchange *exchange_new(struct http *http);
 void *exchange_alloc(struct exchange *exchange, size_t bytes);		 /* NULL past EXCHANGE_BYTES; not zeroed */
 struct span exchange_copy(struct exchange *exchange, struct span bytes); /* SPAN_NONE past it */
-void exchange_begin(struct exchange *exchange);				 /* its head is whole, in request */
-size_t exchange_room(struct exchange *exchange);			 /* for more of its body */
+/* Copies of the trailers that go on; false past EXCHANGE_BYTES. */
+bool exchange_trailers(struct exchange *exchange, const struct http_field *trailers, size_t n,
+    const struct http_field **out, size_t *out_n);
+void exchange_begin(struct exchange *exchange);	 /* its head is whole, in request */
+size_t exchange_room(struct exchange *exchange); /* for more of its body */
 void exchange_body(struct exchange *exchange, struct span bytes);
 void exchange_body_end(struct exchange *exchange, const struct http_field *trailers, size_t n);
 bool exchange_empty(const struct exchange *exchange); /* no body follows the head that goes upstream */

@@ -61,6 +61,12 @@ void inject_tell(struct exchange *exchange); /* the event of its credentials: so
 /* Some of a body that is not rewritten passes, or (empty) its end; false: it held a known placeholder, and the exchange is refused. */
 bool inject_passes(struct exchange *exchange, struct span bytes);
 
+/*
+ * What stands behind a body passes where it holds no placeholder, known or not: none is filled there. False: the exchange
+ * is refused. Of a model call nothing of it goes on.
+ */
+bool inject_trailers(struct exchange *exchange, const struct http_field *trailers, size_t n);
+
 /* The exchange leaves what it waits for; then its memory goes. */
 void inject_let_go(struct exchange *exchange);
 void inject_free(struct exchange *exchange);

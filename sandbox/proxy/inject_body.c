@@ -262,6 +262,20 @@ inject_passes(struct exchange *exchange, struct span bytes)
 	return false;
 }
 
+bool
+inject_trailers(struct exchange *exchange, const struct http_field *trailers, size_t n)
+{
+	bool goes_on = exchange->state == EXCHANGE_SENT || exchange->state == EXCHANGE_COLLECTING;
+
+	for (size_t i = 0; goes_on && exchange->inference == NULL && i < n; i++)
+		if (placeholder_marked(trailers[i].name) || placeholder_marked(trailers[i].value)) {
+			inject_refuse(exchange, 403, "invalid_credential_placeholder",
+			    "a placeholder in a trailer, where none is filled");
+			return false;
+		}
+	return true;
+}
+
 enum err
 inject_message(const struct proxy *proxy, struct span text, struct arena *arena, struct placeholder_pieces *pieces,
     struct why *why)

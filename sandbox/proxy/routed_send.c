@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
-#define AWAY "the router is away"
+#include "sandbox/proxy/inject.h"
+
+#define AWAY	   "the router is away"
+#define NAME_BYTES 256 /* of a trailer, as bus.def has it */
 
 static struct routed *
 routed_at(const struct back *back)
@@ -34,14 +37,46 @@ body(struct exchange *exchange, struct span bytes)
 		return; /* its channel goes down, and this with it */
 }
 
+static struct span
+lowered(struct span name, char room[NAME_BYTES])
+{
+	for (size_t i = 0; i < name.length; i++)
+		room[i] = (char)(name.at[i] >= 'A' && name.at[i] <= 'Z' ? name.at[i] | 0x20 : name.at[i]);
+	return span_of_bytes(room, name.length);
+}
+
+/* False: one of them cannot be told, and the exchange is refused. */
+static bool
+trailers_tell(struct exchange *exchange, const struct http_field *trailers, size_t n)
+{
+	struct routed *routed = routed_of(exchange);
+	char names[HTTP_TRAILERS_MAX][NAME_BYTES];
+	struct msg_plain_field list[HTTP_TRAILERS_MAX];
+	struct msg m = {.id = ROUTE_TRAILERS, .route_trailers = {.stream = routed->number, .trailers = list}};
+	size_t *told = &m.route_trailers.trailers_n;
+	struct why why;
+
+	for (size_t i = 0; i < n && i < HTTP_TRAILERS_MAX; i++) {
+		if (trailers[i].hop)
+			continue;
+		if (trailers[i].name.length > NAME_BYTES) {
+			inject_refuse(
+			    exchange, 403, "credential_injection_failed", "the name of a trailer is too long");
+			return false;
+		}
+		list[*told] = (struct msg_plain_field){lowered(trailers[i].name, names[*told]), trailers[i].value};
+		++*told;
+	}
+	return *told == 0 || peer_tell(routed->proxy->router, &m, &why) == OK;
+}
+
 static void
 end(struct exchange *exchange, const struct http_field *trailers, size_t n)
 {
 	struct why why;
 
-	(void)trailers, (void)n; /* of a request: no server that takes credentials reads them */
-	if (stream_finish(&routed_of(exchange)->up, &why) != OK)
-		return;
+	if (!trailers_tell(exchange, trailers, n) || stream_finish(&routed_of(exchange)->up, &why) != OK)
+		return; /* refused; or its channel goes down, and this with it */
 }
 
 static void
@@ -156,6 +191,8 @@ routed_pieces(struct exchange *exchange, struct msg_piece *pieces, size_t n)
 	if (!routed_is(exchange)) /* it could not be opened */
 		return;
 	routed = routed_of(exchange);
+	if (!trailers_tell(exchange, exchange->trailers, exchange->trailers_n))
+		return;
 	for (size_t at = 0; at < n; at += ROUTED_PIECES) {
 		size_t most = n - at < ROUTED_PIECES ? n - at : ROUTED_PIECES;
 		struct msg m = {.id = ROUTE_PIECES,
@@ -192,7 +229,7 @@ routed_pump(struct routed *routed)
 	if (rest.length > 0)
 		return;
 	exchange->request_sent = true;
-	end(exchange, NULL, 0);
+	end(exchange, exchange->trailers, exchange->trailers_n);
 }
 
 /* ---- the router is gone ---- */

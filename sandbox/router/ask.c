@@ -278,6 +278,35 @@ route_data(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 /*
+ * What stands behind the body.
+ *
+ * in      route_trailers, from the proxy
+ */
+enum err
+route_trailers(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	struct router *router = self;
+	struct errand *errand = by_number(router, m->route_trailers.stream);
+	const struct msg_route_trailers *in = &m->route_trailers;
+	struct why wrong = {0};
+	enum err r;
+
+	(void)answer;
+	(void)why;
+	if (m->from != router->proxy || errand == NULL)
+		return OK; /* over meanwhile */
+	r = errand->state == ERRAND_GATHERS ? OK : takes_body(errand, &wrong);
+	if (r == OK && (errand->state == ERRAND_TUNNEL || errand->request.trailers != NULL))
+		r = fail(&wrong, ERR_PROTOCOL, "trailers of what has none, or twice");
+	if (r != OK)
+		breach(errand, &wrong);
+	else if (request_trailers(&errand->request, in->trailers, in->trailers_n, &wrong) != OK)
+		errand_fail(errand, "credential_unsafe", &wrong);
+	router->sides.settle(router);
+	return OK;
+}
+
+/*
  * All of the body came.
  *
  * in      stream_end on channel 0, from the proxy

@@ -4,6 +4,6 @@
 
 #include "common/bus/peer.h"
 
-handler route_open, route_pieces, route_close, route_data, route_grant, route_finish;
+handler route_open, route_pieces, route_trailers, route_close, route_data, route_grant, route_finish;
 
 #endif

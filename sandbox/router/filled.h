@@ -35,6 +35,8 @@ struct request {
 	struct span shown; /* path as bindings see it */
 	struct request_field *fields;
 	size_t fields_n;
+	struct request_field *trailers; /* behind its body */
+	size_t trailers_n;
 	struct address addresses[REQUEST_ADDRESSES_MAX];
 	size_t addresses_n;
 	struct {

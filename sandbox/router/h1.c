@@ -77,6 +77,16 @@ write_some(struct errand *errand, struct side *side, size_t n)
 	errand_body_taken(errand, bytes.length);
 }
 
+/* The last chunk, and what stands behind the body. */
+static void
+finish(struct side *side, const struct request *request)
+{
+	side_write(side, SPAN("0\r\n"));
+	for (size_t i = 0; i < request->trailers_n; i++)
+		field(side, request->trailers[i].name, request->trailers[i].value);
+	side_write(side, SPAN("\r\n"));
+}
+
 static bool
 body_done(const struct errand *errand)
 {
@@ -100,7 +110,7 @@ pump(struct errand *errand)
 		upstream->side.finish = true;
 		side_touch(&upstream->side);
 	} else if (errand->request.body == REQUEST_STREAMED)
-		side_write(&upstream->side, SPAN("0\r\n\r\n"));
+		finish(&upstream->side, &errand->request);
 }
 
 /* ---- the answer ---- */

@@ -48,6 +48,20 @@ nv(struct span name, struct span value, bool secret)
 	    .flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
 }
 
+/* What stands behind the body: it ends the stream in place of the last of its bytes. */
+static void
+trailers_submit(struct flow *flow, const struct request *request)
+{
+	nghttp2_nv fields[HTTP_TRAILERS_MAX];
+	nghttp2_session *session = flow->upstream->session;
+	size_t n = 0;
+
+	for (; n < request->trailers_n && n < HTTP_TRAILERS_MAX; n++)
+		fields[n] = nv(request->trailers[n].name, request->trailers[n].value, false);
+	if (nghttp2_submit_trailer(session, flow->stream, fields, n) != 0)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, flow->stream, NGHTTP2_INTERNAL_ERROR);
+}
+
 static ssize_t
 body_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, uint32_t *flags,
     nghttp2_data_source *source, void *self)
@@ -67,8 +81,13 @@ body_read(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room, ui
 	}
 	if (n > 0)
 		memcpy(to, bytes_span(&errand->body).at, n);
-	if (n == bytes_length(&errand->body) && errand->body_ended)
+	if (n == bytes_length(&errand->body) && errand->body_ended) {
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
+		if (errand->request.trailers_n > 0) {
+			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+			trailers_submit(flow, &errand->request);
+		}
+	}
 	errand_body_taken(errand, n);
 	return (ssize_t)n;
 }
@@ -98,7 +117,7 @@ static bool
 start(struct upstream *upstream, struct errand *errand)
 {
 	nghttp2_data_provider provider = {.read_callback = body_read};
-	bool empty = errand->body_ended && bytes_length(&errand->body) == 0;
+	bool empty = errand->body_ended && bytes_length(&errand->body) == 0 && errand->request.trailers_n == 0;
 	struct flow *flow = calloc(1, sizeof(*flow));
 	nghttp2_nv fields[NV_MAX];
 	char length[24];

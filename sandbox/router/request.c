@@ -312,6 +312,33 @@ request_pieces(const struct vault *vault, struct request *request, const struct 
 }
 
 enum err
+request_trailers(struct request *request, const struct msg_plain_field *trailers, size_t n, struct why *why)
+{
+	struct request_field *to = arena_array(&request->memory, n, sizeof(*to));
+	size_t bytes = 0;
+
+	if (to == NULL)
+		return fail(why, ERR_LIMIT, "the request is too long");
+	request->trailers = to;
+	for (size_t i = 0; i < n; i++) {
+		const struct msg_plain_field *from = &trailers[i];
+
+		if (!fields_may_trail(from->name, from->value))
+			return fail(why, ERR_INVALID, "a trailer that may not be sent, or holds a byte that none may");
+		if ((bytes += from->name.length + from->value.length) > HTTP_HEAD_BYTES)
+			return fail(why, ERR_LIMIT, "trailers of over %d bytes", HTTP_HEAD_BYTES);
+		if (is_granted(request, from->name))
+			continue;
+		if (arena_span(&request->memory, from->name, &to->name) != OK ||
+		    arena_span(&request->memory, from->value, &to->value) != OK)
+			return fail(why, ERR_LIMIT, "the request is too long");
+		request->trailers_n++;
+		to++;
+	}
+	return OK;
+}
+
+enum err
 request_recheck(const struct vault *vault, struct request *request, uint64_t now_ms, const char **code, struct why *why)
 {
 	struct asking asking = {.vault = vault, .request = request, .now_ms = now_ms};

@@ -25,6 +25,14 @@ enum err request_make(const struct vault *vault, const struct msg_route_open *in
 enum err request_pieces(const struct vault *vault, struct request *request, const struct msg_piece *pieces, size_t n,
     uint64_t now_ms, struct bytes *out, const char **code, struct why *why) must_check;
 
+/*
+ * What stands behind its body; copied. Those that a grant's token takes the place of are left out.
+ *
+ * errors  ERR_INVALID one that may not stand there; ERR_LIMIT over 16 KiB
+ */
+enum err request_trailers(
+    struct request *request, const struct msg_plain_field *trailers, size_t n, struct why *why) must_check;
+
 /* The token of its grant came: into its field. ERR_INVALID a field that it cannot stand in; ERR_LIMIT. */
 enum err request_grant(struct request *request, struct span token, struct why *why) must_check;
 

@@ -9,6 +9,7 @@ const struct route router_routes[] = {
 	{CHANNEL_GIVE, channel_give, ROUTER_RUNNING, 0},
 	{ROUTE_OPEN, route_open, ROUTER_RUNNING, 0},
 	{ROUTE_PIECES, route_pieces, ROUTER_RUNNING, 0},
+	{ROUTE_TRAILERS, route_trailers, ROUTER_RUNNING, 0},
 	{ROUTE_CLOSE, route_close, ROUTER_RUNNING, 0},
 	{STREAM_DATA, route_data, ROUTER_RUNNING, 0},
 	{STREAM_GRANT, route_grant, ROUTER_RUNNING, 0},

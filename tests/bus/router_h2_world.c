@@ -27,6 +27,8 @@ on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct h2_world *world = self;
 
 	(void)session;
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		return 0;
 	assert_true(world->asked_n < H2_ASKED_MAX);
 	world->asked[world->asked_n++] = (struct h2_asked){.stream = frame->hd.stream_id};
 	return 0;
@@ -46,6 +48,10 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 		span_copy(word, asked->path, sizeof(asked->path));
 	if (span_is(key, "te"))
 		span_copy(word, asked->te, sizeof(asked->te));
+	if (span_is(key, "x-sum")) {
+		span_copy(word, asked->sum, sizeof(asked->sum));
+		asked->sum_behind = asked->head;
+	}
 	if (span_is(key, "authorization")) {
 		span_copy(word, asked->authorization, sizeof(asked->authorization));
 		assert_true((flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0); /* in no table */
@@ -71,6 +77,8 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *self)
 	struct h2_asked *asked = asked_of(self, frame->hd.stream_id);
 
 	(void)session;
+	if (asked != NULL && frame->hd.type == NGHTTP2_HEADERS)
+		asked->head = true;
 	if (asked != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		asked->whole = true;
 	return 0;

@@ -9,7 +9,8 @@
 /* One request that came whole. */
 struct h2_asked {
 	int32_t stream;
-	char method[16], path[256], authorization[256], te[32], body[1024];
+	char method[16], path[256], authorization[256], te[32], sum[32], body[1024];
+	bool head, sum_behind; /* its head came whole; x-sum came behind it */
 	size_t body_n;
 	bool whole;
 };

@@ -105,6 +105,44 @@ bodies_go_up_and_trailers_come_down(void **unused)
 	heard_free(heard);
 }
 
+/* What a POST has behind its body, and one whose body is empty: in its last HEADERS. */
+static void
+trailers_go_up(void **unused)
+{
+	struct msg_plain_field field = {SPAN("x-sum"), SPAN("7")};
+
+	(void)unused;
+	for (uint64_t stream = 1; stream <= 3; stream++) {
+		const struct msg data = {.id = STREAM_DATA, .stream_data = {stream, 0, 0, SPAN("abc")}};
+		const struct msg trailers = {
+		    .id = ROUTE_TRAILERS, .route_trailers = {.stream = stream, .trailers = &field, .trailers_n = 1}};
+		const struct msg end = {.id = STREAM_END, .stream_end = {stream, 0, stream == 3 ? 0 : 3}};
+		struct request_script s;
+		size_t i = stream - 1;
+
+		request_begin(&s, stream, port);
+		s.msg.route_open.method = SPAN("POST");
+		s.msg.route_open.body = stream == 2 ? 1 : 2;
+		s.msg.route_open.length = stream == 2 ? 3 : 0;
+		s.msg.route_open.h2 = true;
+		request_send(&s);
+		if (stream < 3)
+			tell(proxy.peer, &data);
+		tell(proxy.peer, &trailers);
+		tell(proxy.peer, &end);
+		if (stream == 1)
+			h2_world_accept(listener, &world);
+		h2_world_wait(&world, stream);
+		assert_string_equal(world.asked[i].sum, "7");
+		assert_true(world.asked[i].sum_behind);
+		assert_int_equal(world.asked[i].body_n, stream == 3 ? 0 : 3);
+		h2_world_answer(&world, i, "reply", false);
+		expect_head(stream, 200, NULL, NULL);
+		expect_answer(stream, "reply");
+		expect_whole(stream);
+	}
+}
+
 static void
 an_answer_waits_for_credit(void **unused)
 {
@@ -249,6 +287,7 @@ main(int argc, char **argv)
 	    TEST(a_request_is_filled_in_http2),
 	    TEST(many_share_one_connection),
 	    TEST(bodies_go_up_and_trailers_come_down),
+	    TEST(trailers_go_up),
 	    TEST(an_answer_waits_for_credit),
 	    TEST(a_reset_ends_the_request),
 	    TEST(a_refused_stream_is_asked_again_elsewhere),

@@ -228,6 +228,72 @@ bodies_with_and_without_length_are_framed_here(void **unused)
 	tls_client_end(&world);
 }
 
+/* Of a body in chunks they go behind the last one; one with a length has no place for them in HTTP/1.1. */
+static void
+trailers_go_behind_the_last_chunk(void **unused)
+{
+	struct msg_plain_field list[] = {{SPAN("x-sum"), SPAN("7")}, {SPAN("x-more"), SPAN("")}};
+	struct request_script s;
+	struct tls_client world;
+
+	(void)unused;
+	for (uint8_t body = 1; body <= 2; body++) {
+		const struct msg trailers = {
+		    .id = ROUTE_TRAILERS, .route_trailers = {.stream = body, .trailers = list, .trailers_n = 2}};
+
+		request_begin(&s, body, port);
+		s.msg.route_open.method = SPAN("PUT");
+		s.msg.route_open.body = body;
+		s.msg.route_open.length = body == 1 ? 4 : 0;
+		request_send(&s);
+		tell(proxy.peer, &trailers);
+		send_body(body, "data");
+		if (body == 1)
+			world_accept(listener, &world, "up.test");
+		world_expect(&world, head_of("PUT /repos/x", body == 1 ? BEARER "content-length: 4\r\n"
+								       : BEARER "transfer-encoding: chunked\r\n"));
+		world_expect(&world, body == 1 ? "data" : "4\r\ndata\r\n0\r\nx-sum: 7\r\nx-more: \r\n\r\n");
+		ok(&world, body); /* nothing is between two requests */
+	}
+	tls_client_end(&world);
+}
+
+/* Of a proxy that was taken over; each with the answer that it gets, and nothing of the body's end goes upstream. */
+static void
+trailers_that_may_not_be_are_refused(void **unused)
+{
+	static const struct {
+		const char *name, *code;
+		uint8_t body; /* 0: none was announced */
+		bool twice;
+	} cases[] = {
+	    {"host", "credential_unsafe", 2, false},
+	    {"transfer-encoding", "credential_unsafe", 2, false},
+	    {"authorization", "credential_unsafe", 2, false},
+	    {"X-Sum", "credential_unsafe", 2, false},
+	    {"x-original-url", "credential_unsafe", 2, false},
+	    {"x-sum", "upstream_broken", 0, false},
+	    {"x-sum", "upstream_broken", 2, true},
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct msg_plain_field field = {span_of_text(cases[i].name), SPAN("7")};
+		const struct msg trailers = {
+		    .id = ROUTE_TRAILERS, .route_trailers = {.stream = i + 1, .trailers = &field, .trailers_n = 1}};
+		struct request_script s;
+
+		request_begin(&s, i + 1, port);
+		s.msg.route_open.method = SPAN("PUT");
+		s.msg.route_open.body = cases[i].body;
+		request_send(&s);
+		tell(proxy.peer, &trailers);
+		if (cases[i].twice)
+			tell(proxy.peer, &trailers);
+		expect_refusal(i + 1, cases[i].code);
+	}
+}
+
 /* ---- answers ---- */
 
 static void
@@ -773,6 +839,8 @@ main(int argc, char **argv)
 	    TEST(path_query_and_basic_are_encoded),
 	    TEST(a_body_of_pieces_is_filled_and_measured),
 	    TEST(bodies_with_and_without_length_are_framed_here),
+	    TEST(trailers_go_behind_the_last_chunk),
+	    TEST(trailers_that_may_not_be_are_refused),
 	    TEST(chunks_interim_answers_and_trailers_come_through),
 	    TEST(an_answer_waits_for_credit),
 	    TEST(an_echoed_secret_is_masked_across_reads),

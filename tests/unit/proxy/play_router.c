@@ -62,6 +62,20 @@ hear_pieces(void *self, struct msg *m, struct msg *answer, struct why *why)
 }
 
 static enum err
+hear_trailers(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	const struct msg_route_trailers *in = &m->route_trailers;
+
+	(void)self, (void)answer, (void)why;
+	text_add(&play.heard, "trailers");
+	for (size_t i = 0; i < in->trailers_n; i++)
+		text_add(&play.heard, " " SPAN_FORMAT "=" SPAN_FORMAT, SPAN_ARGS(in->trailers[i].name),
+		    SPAN_ARGS(span_head(in->trailers[i].value, 200)));
+	text_add(&play.heard, ";");
+	return OK;
+}
+
+static enum err
 hear_close(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	(void)self, (void)m, (void)answer, (void)why;
@@ -101,6 +115,7 @@ hear_end(void *self, struct msg *m, struct msg *answer, struct why *why)
 static const struct route router_routes[] = {
     {ROUTE_OPEN, hear_open, 0, 0},
     {ROUTE_PIECES, hear_pieces, 0, 0},
+    {ROUTE_TRAILERS, hear_trailers, 0, 0},
     {ROUTE_CLOSE, hear_close, 0, 0},
     {STREAM_DATA, hear_data, 0, 0},
     {STREAM_GRANT, hear_grant, 0, 0},

@@ -272,6 +272,27 @@ test_fields(void **state)
 	assert_int_equal(http_fields_parse(SPAN("a:b\n\r\n\r\n"), 64, fields, 2, &n, &used, &why), ERR_SYNTAX);
 }
 
+/* What may not stand behind a body (RFC 9110, 6.5.1), in any case of letters; what only looks like it may. */
+static void
+test_trailer_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool hop;
+	} names[] = {{"grpc-status", false}, {"etag", false}, {"Authorization2", false}, {"authorizatio", false},
+	    {"Transfer-Encoding", true}, {"content-length", true}, {"Host", true}, {"TE", true}, {"trailer", true},
+	    {"connection", true}, {"Authorization", true}, {"www-authenticate", true}, {"Proxy-Authorization", true},
+	    {"cookie", true}, {"Set-Cookie", true}, {"content-type", true}, {"content-encoding", true},
+	    {"content-range", true}, {"Range", true}, {"expect", true}, {"x-http-method-override", true}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (http_trailer_of(span_of_text(names[i].name), SPAN("x")).hop != names[i].hop)
+			fail_msg("%s", names[i].name);
+	assert_false(
+	    http_field_of(SPAN("Authorization"), SPAN("x")).hop || http_field_of(SPAN("range"), SPAN("x")).hop);
+}
+
 /* A request of exactly so many bytes. */
 static char *
 request_of(size_t length)
@@ -334,6 +355,7 @@ main(void)
 	    cmocka_unit_test(test_responses),
 	    cmocka_unit_test(test_hop),
 	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_trailer_names),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_words),
 	};
