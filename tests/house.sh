@@ -17,7 +17,7 @@ common/rpc common/base common/os common/wire openshell
 common/leg common/base common/os common/wire common/policy
 common/resolve common/base common/os common/policy
 common/https common/base common/policy common/wire common/leg
-common/service common/base common/os common/wire common/bus
+common/service common/base common/os common/wire common/policy common/bus
 common/transfer common/base
 proto common/bus
 services/api common openshell proto

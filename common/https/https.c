@@ -100,6 +100,8 @@ line_connect(struct line *line, const struct https_request *in, struct why *why)
 	enum err r = ERR_UNAVAILABLE;
 	char host[256];
 
+	if (line->fd >= 0)
+		return OK;
 	if (!span_copy(in->url.host, host, sizeof(host)))
 		return fail(why, ERR_INVALID, "a host name that is too long");
 	if (in->addresses_n == 0)
@@ -144,6 +146,7 @@ line_secure(struct line *line, const struct https_request *in, int authorities, 
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	char host[256];
 	long verified;
+	enum err r;
 
 	if (context == NULL || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
 		abort();
@@ -156,6 +159,8 @@ line_secure(struct line *line, const struct https_request *in, int authorities, 
 	if (line->ssl == NULL || !span_copy(in->url.host, host, sizeof(host)) || !name_expect(line->ssl, host) ||
 	    SSL_set_fd(line->ssl, line->fd) != 1)
 		return fail(why, ERR_UNAVAILABLE, "TLS cannot be set up");
+	if ((r = limit_set(line, why)) != OK)
+		return r;
 	errno = 0;
 	if (SSL_connect(line->ssl) == 1)
 		return OK;
@@ -305,7 +310,7 @@ enum err
 https_ask(
     const struct https_request *in, int authorities, struct arena *arena, struct https_answer *out, struct why *why)
 {
-	struct line line = {.fd = -1, .until_ms = clock_ms() + in->limit_ms};
+	struct line line = {.fd = in->open > 0 ? in->open : -1, .until_ms = clock_ms() + in->limit_ms};
 	enum err r;
 
 	if ((r = line_connect(&line, in, why)) == OK &&

@@ -42,6 +42,7 @@ struct https_request {
 	bool no_system;	   /* nobody is trusted but who is on the descriptor: no file of the system is read */
 	const struct address *addresses; /* of the host, looked up already; */
 	size_t addresses_n;		 /* 0: they are looked up here, by the system's resolver */
+	int open;			 /* a connection to it, taken over; 0: none, it is dialled */
 };
 
 struct https_answer {
@@ -50,7 +51,7 @@ struct https_answer {
 };
 
 /*
- * Ask. No redirect is followed, no proxy is asked, a certificate is verified against the system's authorities and those on
+ * Ask. No redirect is followed, no proxy is asked (but open may have come by one), a certificate is verified against the system's authorities and those on
  * the descriptor; an answer is HTTP/1.1 with at most HTTPS_ANSWER_MAX bytes.
  *
  * authorities  a descriptor of a PEM file with more of them, or -1

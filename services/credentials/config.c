@@ -30,6 +30,10 @@ const struct setting credentials_settings[] = {
 	    "file of Vault's token, or of the service account's; read for each call, as the user of credentials"),
 	TEXT_SETTING(config, ca_file, 0, SERVICE_PATH_BYTES - 1, "",
 	    "further authorities (PEM) that token servers and secret stores are verified against"),
+	TEXT_SETTING(config, upstream_proxy, 0, 300, "", "http://HOST:PORT of the proxy that https goes out by; empty: none"),
+	TEXT_SETTING(config, upstream_direct, 0, 2000, "", "whom it is not asked for, parted by commas"),
+	TEXT_SETTING(config, upstream_login_file, 0, SERVICE_PATH_BYTES - 1, "", "file of its login, USER:PASSWORD; empty: none"),
+	FLAG_SETTING(config, upstream_by_name, "false", "it is asked for names instead of addresses"),
 	{0},
 };
 /* clang-format on */

@@ -22,7 +22,9 @@ struct config {
 	char store_address[1024], store_mount[128], store_namespace[64], store_auth[32], store_auth_mount[128],
 	    store_role[128];
 	char store_token_file[SERVICE_PATH_BYTES];
-	char ca_file[SERVICE_PATH_BYTES]; /* "": none */
+	char ca_file[SERVICE_PATH_BYTES];							  /* "": none */
+	char upstream_proxy[301], upstream_direct[2001], upstream_login_file[SERVICE_PATH_BYTES]; /* "": none */
+	bool upstream_by_name;
 };
 
 extern const struct setting credentials_settings[];

@@ -23,7 +23,8 @@ struct credentials {
 	struct watch keeper;
 	struct list fetches, waiting; /* under way; and not yet */
 	unsigned fetches_n, waiting_n, probes_n;
-	struct list retained; /* answers that state may not have in its database yet (retained.h) */
+	struct onward *onward; /* the login of the operator's proxy */
+	struct list retained;  /* answers that state may not have in its database yet (retained.h) */
 	unsigned retained_n;
 	size_t retained_bytes;
 	int ledger_fd; /* where they are, too; -1: nowhere */

@@ -10,6 +10,7 @@
 
 #include "common/base/clean.h"
 #include "services/credentials/keeper.h"
+#include "services/credentials/onward.h"
 #include "services/credentials/room.h"
 
 #define HEAD_BYTES 4
@@ -169,7 +170,8 @@ texts_bytes(const struct span *texts, size_t n)
 static size_t
 job_bytes(const struct msg_fetch_job *job)
 {
-	size_t bytes = 64 + job->what.length + job->key.length + job->body.length +
+	size_t bytes = 64 + job->what.length + job->key.length + job->body.length + job->upstream_proxy.length +
+		       job->upstream_direct.length + job->upstream_login.length +
 		       texts_bytes(job->texts, job->texts_n) + texts_bytes(job->scopes, job->scopes_n) +
 		       texts_bytes(job->outputs, job->outputs_n) + texts_bytes(job->fields, job->fields_n);
 
@@ -179,16 +181,20 @@ job_bytes(const struct msg_fetch_job *job)
 }
 
 static enum err
-job_encode(const struct msg_fetch_job *job, uint32_t limit_ms, struct room *room, size_t *length, struct why *why)
+job_encode(const struct credentials *credentials, const struct msg_fetch_job *job, struct room *room, size_t *length,
+    struct why *why)
 {
 	struct msg m = {.id = FETCH_JOB, .fetch_job = *job};
-	size_t size = job_bytes(job), clear = 0, given = size;
+	size_t size, clear = 0, given;
 	char *at;
 	enum err r;
 
+	m.fetch_job.limit_ms = credentials->config->fetch_limit_ms;
+	if ((r = onward_say(credentials, &m.fetch_job, why)) != OK)
+		return r;
+	size = given = job_bytes(&m.fetch_job);
 	if (size > JOB_MAX)
 		return fail(why, ERR_LIMIT, "the material is too long");
-	m.fetch_job.limit_ms = limit_ms;
 	room_open(room, HEAD_BYTES + size);
 	room_take(room, HEAD_BYTES + size);
 	at = (char *)room->at + HEAD_BYTES;
@@ -273,7 +279,7 @@ fetch_start(
 
 	if (credentials->waiting_n >= FETCHES_WAIT)
 		return fail(why, ERR_LIMIT, "%d fetches are waiting", FETCHES_WAIT);
-	if ((r = job_encode(job, credentials->config->fetch_limit_ms, &room, &length, why)) != OK)
+	if ((r = job_encode(credentials, job, &room, &length, why)) != OK)
 		return r;
 	if ((fetching = calloc(1, sizeof(*fetching))) == NULL)
 		abort();

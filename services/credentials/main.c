@@ -10,6 +10,7 @@
 #include "services/credentials/fetching.h"
 #include "services/credentials/keeper.h"
 #include "services/credentials/ledger.h"
+#include "services/credentials/onward.h"
 #include "services/credentials/retained.h"
 
 static const struct jail credentials_jail = {
@@ -70,6 +71,7 @@ serve(struct credentials *credentials, struct why *why)
 
 	fetches_init(credentials);
 	retained_init(credentials);
+	onward_load(credentials);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
 	    (r = keys_load(&credentials->keys, &files, why)) == OK && (r = progress_open(credentials, why)) == OK &&
@@ -85,6 +87,7 @@ serve(struct credentials *credentials, struct why *why)
 	keeper_done(credentials);
 	curve_free(credentials->curve);
 	keys_done(&credentials->keys);
+	onward_done(credentials);
 	return r;
 }
 

@@ -12,7 +12,7 @@
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/os/file.h"
-#include "common/policy/forward_proxy.h"
+#include "common/service/login.h"
 #include "services/driver-local/box.h"
 #include "services/driver-local/driver.h"
 #include "services/driver-local/record.h"
@@ -80,29 +80,6 @@ claim_open(const struct driver *driver, const struct msg_ticket_given *ticket, s
 	return OK;
 }
 
-/* Read anew for each start: the file may have been replaced. What cannot be read starts no sandbox, for it would go out without. */
-static enum err
-login_read(const struct config *config, char to[FORWARD_LOGIN_MAX], struct span *out, struct why *why)
-{
-	struct span login;
-	size_t length;
-	char *text;
-	enum err r;
-
-	*out = SPAN_NONE;
-	if (config->upstream_login_file[0] == '\0')
-		return OK;
-	if ((r = settings_file(config->upstream_login_file, &text, &length, why)) != OK)
-		return because(why, r, "the login of the upstream proxy");
-	if ((r = forward_login_parse(span_of_bytes(text, length), &login, why)) == OK) {
-		memcpy(to, login.at, login.length);
-		*out = span_of_bytes(to, login.length);
-	}
-	explicit_bzero(text, length);
-	free(text);
-	return r == OK ? OK : because(why, r, "the login of the upstream proxy");
-}
-
 /* The bootstrap message of bus.def on a sealed descriptor. */
 static enum err
 bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *ticket, const struct cgroup_walls *walls,
@@ -119,7 +96,7 @@ bootstrap_make(const struct sandbox *sandbox, const struct msg_ticket_given *tic
 	enum err r;
 
 	if ((r = claim_open(sandbox->driver, ticket, &claim, why)) != OK ||
-	    (r = login_read(config, login_bytes, &login, why)) != OK)
+	    (r = login_read(config->upstream_login_file, login_bytes, &login, why)) != OK)
 		return r;
 	for (size_t i = 0; i < config->never.count; i++)
 		never[i] = span_of_text(config->never.at[i]);

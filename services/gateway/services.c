@@ -133,6 +133,10 @@ credentials_yaml(const struct service_source *source, struct text *out)
 	add_key(out, "driver_key", source->keys->driver_box.key);
 	snprintf(path, sizeof(path), "%s/credentials-fetch", source->config->libexec_dir);
 	add_text(out, "fetch_program", path);
+	add_text(out, "upstream_proxy", config->https_proxy);
+	add_text(out, "upstream_direct", config->no_proxy);
+	add_text(out, "upstream_login_file", config->proxy_auth_file);
+	text_add(out, "upstream_by_name: %s\n", config->proxy_connect_by_hostname ? "true" : "false");
 	text_add(out, "store: %s\n", config_secret_stores[source->config->secret_store]);
 	for (size_t i = 0; i < COUNT(told); i++)
 		if (told[i].value[0] != '\0')

@@ -78,12 +78,14 @@ OPENAI_API_KEY=sk-far succeeds "a provider of models" openshell provider create 
 OPENAI_API_KEY=sk-near succeeds "... and one on this machine" openshell provider create --name near --type openai --credential OPENAI_API_KEY --config OPENAI_BASE_URL=https://more-models.acme.test:9444/v1
 chat() { run curl -sS -m 30 -d '{"messages":[{"role":"user","content":"hi"}]}' https://inference.local/v1/chat/completions; }
 forget
-succeeds "a route" openshell inference set --provider far --model m-far --no-verify
+succeeds "a route, its model asked first" openshell inference set --provider far --model m-far
+like_soon "... by the company's proxy" "^CONNECT 93.184.216.45:9443;$" asked
+forget
 like_soon "a model call" "hello from m-far" chat
 like_soon "... goes by the company's proxy, too" "^CONNECT 93.184.216.45:9443;$" asked
 like_soon "... and its event says so" 'INFERENCE answered.*upstream_proxy=proxy.corp.test|"upstream_proxy":"proxy.corp.test".*INFERENCE answered|INFERENCE answered.*"upstream_proxy":"proxy.corp.test"' openshell logs demo -n 2000 -o json
 forget
-succeeds "a route to this machine" openshell inference set --provider near --model m-near --no-verify
+succeeds "a route to this machine, its model asked" openshell inference set --provider near --model m-near
 like_soon "a model of this machine" "hello from m-near" chat
 is "... is dialled" "$(asked)" ""
 succeeds "the route to afar again" openshell inference set --provider far --model m-far --no-verify
@@ -128,5 +130,7 @@ fails_with "a login that is none: the sandbox does not start" 1 openshell sandbo
 stop_proxy
 is "the proxy is away" "$(run curl -sS -o /dev/null -w '%{http_code}' https://static.acme.test/other)" 502
 is "nothing was sent another way" "$(world_seen | grep -v '"dns"' | grep -c static.acme.test)" 0
+fails_with "no model is asked another way" 1 openshell inference set --provider far --model m-other
+like "... and why not" "$out" "upstream proxy"
 unlike "no login in any log" "$(logs; cat "$data/gateway.log")" "not-a-secret"
 plan

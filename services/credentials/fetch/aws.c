@@ -197,7 +197,7 @@ role_ask(
 	if ((r = fields_sign(fetch, request, region, &fields, why)) != OK)
 		return r;
 	request->fields = text_span(&fields);
-	if ((r = https_ask(request, fetch->authorities, fetch->arena, &answer, why)) != OK)
+	if ((r = fetch_ask(fetch, request, &answer, why)) != OK)
 		return r;
 	if (answer.status != 200) {
 		if (!element(answer.body, "Code", &code) || code.length > 64 ||

@@ -37,6 +37,10 @@ struct msg_fetch_value *job_values(struct fetch *fetch, size_t n);
 /* What the file says that the job's text of that name names, without space at its ends: a token. ERR_SYSTEM, ERR_INVALID. */
 enum err job_file(struct fetch *fetch, const char *name, struct span *out, struct why *why) must_check;
 
+/* https_ask, by the operator's proxy where the job names one that is asked for there (way.c). Its errors. */
+enum err fetch_ask(
+    struct fetch *fetch, const struct https_request *in, struct https_answer *out, struct why *why) must_check;
+
 /* Ask a secret store; fields are its own, JSON goes both ways. Its errors become ours by the status. */
 enum err store_ask(struct fetch *fetch, const char *method, struct span target, struct span fields, struct span body,
     struct https_answer *out, struct why *why) must_check;

@@ -70,7 +70,7 @@ oauth_ask(struct fetch *fetch, struct span fallback, struct span form, struct ms
 		return fail(why, ERR_INVALID, "no token_url is known");
 	if ((r = https_url_parse(url, false, &request.url, why)) != OK)
 		return because(why, r, "token_url");
-	if ((r = https_ask(&request, fetch->authorities, fetch->arena, &answer, why)) != OK)
+	if ((r = fetch_ask(fetch, &request, &answer, why)) != OK)
 		return r;
 	if (answer.status != 200)
 		return refused(answer.status, answer.body, why);

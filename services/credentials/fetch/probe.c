@@ -44,7 +44,7 @@ probe(struct fetch *fetch, struct msg_fetch_done *out, struct why *why)
 	    (r = https_url_parse(url, true, &request.url, why)) != OK || (r = fields_write(fetch, &fields, why)) != OK)
 		return r;
 	request.fields = text_span(&fields);
-	if ((r = https_ask(&request, fetch->authorities, fetch->arena, &answer, why)) != OK)
+	if ((r = fetch_ask(fetch, &request, &answer, why)) != OK)
 		return r;
 	out->status = (uint16_t)answer.status; /* all of it: a server may say the key again in its body */
 	return OK;

@@ -56,7 +56,7 @@ store_ask(struct fetch *fetch, const char *method, struct span target, struct sp
 	if ((r = job_need(fetch, "address", &address, why)) != OK ||
 	    (r = https_url_parse(address, false, &request.url, why)) != OK)
 		return because(why, r, "the secret store");
-	if ((r = https_ask(&request, fetch->authorities, fetch->arena, out, why)) != OK)
+	if ((r = fetch_ask(fetch, &request, out, why)) != OK)
 		return because(why, r, "the secret store");
 	if (out->status >= 200 && out->status < 300)
 		return OK;
