@@ -1,4 +1,4 @@
-/* Fuzzes a route_open of a broken proxy: whatever is let through is one head of one request, within a binding. */
+/* Fuzzes a route_open and a route_trailers of a broken proxy: what is let through is one head of one request, within a binding, and fields that end it. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -27,6 +27,27 @@ check(const struct request *request)
 		abort();
 }
 
+static void
+trailers(const struct msg_route_trailers *in)
+{
+	struct request request = {0};
+	size_t bytes = 0;
+	struct why why;
+
+	if (request_trailers(&request, in->trailers, in->trailers_n, &why) == OK) {
+		for (size_t i = 0; i < request.trailers_n; i++) {
+			struct span name = request.trailers[i].name, value = request.trailers[i].value;
+
+			bytes += name.length + value.length;
+			if (!http_token(name) || !http_value_ok(value) || http_trailer_of(name, value).hop)
+				abort();
+		}
+		if (bytes > HTTP_HEAD_BYTES)
+			abort();
+	}
+	request_done(&request);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -39,7 +60,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (vault == NULL)
 		vault = fixture_vault();
-	if (msg_decode(span_of_bytes(data, size), &arena, &m, &why) != OK || m.id != ROUTE_OPEN)
+	if (msg_decode(span_of_bytes(data, size), &arena, &m, &why) != OK)
+		return 0;
+	if (m.id == ROUTE_TRAILERS)
+		trailers(&m.route_trailers);
+	if (m.id != ROUTE_OPEN)
 		return 0;
 	if (request_make(vault, &m.route_open, 5000, &request, &code, &why) == OK)
 		check(&request);
