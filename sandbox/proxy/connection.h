@@ -56,6 +56,7 @@ struct connection {
 	struct leg *dialled; /* connected already; the first upstream_open takes it */
 	bool hello;	     /* its first bytes are TLS that is not opened here */
 	bool onward;	     /* TLS to there goes by the operator's proxy (onward.h); known with pinned */
+	bool listened;	     /* though it does, its server was dialled, to hear whether that speaks first */
 	struct address *via; /* in memory: that proxy's addresses, where they were needed */
 	size_t via_n;
 };

@@ -22,7 +22,7 @@ enum {
 #define HANDSHAKE_MS 10000
 #define FIRST_MS     120000 /* idle before the first request */
 #define SNIFF_MS     100    /* for the rest of what tells a protocol */
-#define SILENT_MS    1000   /* for a TLS client to begin, where the way depends on it */
+#define SILENT_MS    1000 /* for a TLS client to begin before its server is listened to, where the way depends on it */
 
 struct names;
 struct resolver;

@@ -30,8 +30,8 @@ sniff_ended(struct connection *connection, const char *why)
 	connection_end(connection);
 }
 
-static void
-idle_late(void *self)
+void
+first_idle(void *self)
 {
 	sniff_ended(self, "idle before the first request");
 }
@@ -114,9 +114,21 @@ serve_other(struct connection *connection)
 
 /* ---- in clear ---- */
 
+/* It was dialled directly to hear whether the server speaks first; TLS goes by the operator's proxy. */
+static void
+dialled_forget(struct connection *connection)
+{
+	upstream_cancel(connection->proxy, connection->dialling);
+	connection->dialling = 0;
+	leg_close(connection->dialled);
+	connection->dialled = NULL;
+}
+
 static void
 decided(struct connection *connection, enum first_bytes what)
 {
+	if (what == FIRST_TLS && connection->listened)
+		dialled_forget(connection);
 	connection->hello = what == FIRST_TLS && connection->judged.tls_skip;
 	if (connection->judged.tls_skip)
 		serve_raw(connection);
@@ -162,7 +174,7 @@ sniff_begin(struct connection *connection)
 	connection->relay_end = sniff_ended;
 	connection->sniffing = true;
 	list_append(&connection->proxy->awaited, &connection->awaited);
-	loop_timer_set(connection->proxy->loop, &connection->timer, FIRST_MS, idle_late, connection);
+	loop_timer_set(connection->proxy->loop, &connection->timer, FIRST_MS, first_idle, connection);
 	if (peek_begin(connection, FIRST_BYTES, peeked, &why) != OK)
 		sniff_ended(connection, why.text);
 	else

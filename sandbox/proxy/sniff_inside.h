@@ -14,6 +14,7 @@ void sniff_ended(struct connection *connection, const char *why);
 
 /* No more is waited for (of timers: self is the connection): what came is neither TLS nor HTTP. */
 void first_late(void *self);
+void first_idle(void *self); /* nothing came, of either side */
 void inner_late(void *self); /* behind TLS, while connection->relay holds the first bytes */
 
 /* The agent's hello is there: open it. */

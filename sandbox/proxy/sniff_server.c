@@ -18,12 +18,15 @@ server_first(void *self, uint32_t events)
 		serve_raw(connection);
 }
 
-/* Nobody is there: who speaks HTTP is told so by what serves it, who waits for the server is not left waiting. */
+/*
+ * Nobody is there: who speaks HTTP is told so by what serves it, who waits for the server is not left waiting. A client of
+ * TLS, for which the operator's proxy would be asked, is given the time of a head to begin.
+ */
 static void
 dial_failed(struct connection *connection)
 {
 	if (connection->sniffing)
-		loop_timer_set(connection->proxy->loop, &connection->timer, SNIFF_MS,
+		loop_timer_set(connection->proxy->loop, &connection->timer, connection->listened ? HEAD_MS : SNIFF_MS,
 		    connection->relay != NULL ? inner_late : first_late, connection);
 }
 
@@ -49,7 +52,21 @@ dial_early(struct connection *connection)
 	connection->dialling = upstream_open(connection, connection->tls, NULL, dialled, connection);
 }
 
-/* TLS would go by the operator's proxy, all else directly: who says nothing waits for the server, and is no TLS client. */
+/*
+ * Who says nothing for so long may wait for the server, which is dialled to hear whether it speaks first: directly, as what
+ * is not TLS goes. Should it be the client after all, and TLS, that connection is not used (sniff.c).
+ */
+static void
+silent(void *self)
+{
+	struct connection *connection = self;
+
+	loop_timer_set(connection->proxy->loop, &connection->timer, FIRST_MS, first_idle, connection);
+	connection->listened = true;
+	dial_early(connection);
+}
+
+/* TLS would go by the operator's proxy, all else directly. */
 static void
 pinned(void *self, enum err r, struct leg *leg, const struct why *why)
 {
@@ -62,7 +79,7 @@ pinned(void *self, enum err r, struct leg *leg, const struct why *why)
 	else if (!connection->sniffing)
 		return;
 	else if (connection->onward)
-		loop_timer_set(connection->proxy->loop, &connection->timer, SILENT_MS, first_late, connection);
+		loop_timer_set(connection->proxy->loop, &connection->timer, SILENT_MS, silent, connection);
 	else
 		dial_early(connection);
 }

@@ -29,7 +29,7 @@ char pem_bytes[16384];
 #define MARK	 0x6f73 /* of own-network.sh */
 
 static const char *program;
-static char *ca_pem;
+char *world_pem;
 static struct span authority_key, authority_pem; /* of the proxy, as proxy_ready gave them */
 static char key_bytes[4096];
 static const struct msg done = {.id = DONE};
@@ -213,6 +213,34 @@ give(enum role role, struct actor *actor)
 	assert_int_equal(channel_open(&actor->bus, ROLE_PROXY, "proxy", ours, &peer, &why), OK);
 }
 
+const char *stage_onward;
+
+int
+onward_bound(void)
+{
+	static char url[64];
+	int fd = bound(SERVER, 0, SOCK_STREAM);
+
+	snprintf(url, sizeof(url), "http://" SERVER ":%u", port_of(fd));
+	stage_onward = url;
+	return fd;
+}
+
+int
+onward_accepted(int listener, uint16_t port)
+{
+	char question[256];
+	int fd = accepted(listener);
+
+	snprintf(question, sizeof(question),
+	    "CONNECT " SERVER ":%u HTTP/1.1\r\nHost: " SERVER
+	    ":%u\r\nProxy-Authorization: Basic cm9ib3Q6d29yZA==\r\n\r\n",
+	    port, port);
+	expect_bytes(fd, question);
+	say(fd, "HTTP/1.1 200 Connection established\r\n\r\n");
+	return fd;
+}
+
 static struct msg
 setup_message(void)
 {
@@ -226,6 +254,8 @@ setup_message(void)
 		.hosts_n = 3,
 		.resolvers = resolvers,
 		.resolvers_n = 1,
+		.upstream_proxy = span_of_text(stage_onward),
+		.upstream_login = stage_onward == NULL ? SPAN_NONE : SPAN("robot:word"),
 		.ca_key = authority_key,
 		.ca_certificate = authority_pem},
 	    .fds = {anchors_fd},
@@ -317,8 +347,8 @@ stage_begin(int argc, char **argv)
 	if (argc > 2)
 		cmocka_set_test_filter(argv[2]);
 	signal(SIGPIPE, SIG_IGN);
-	tls_test_begin(&ca_pem);
-	anchors_fd = file_of(ca_pem);
+	tls_test_begin(&world_pem);
+	anchors_fd = file_of(world_pem);
 	return true;
 }
 

@@ -19,6 +19,7 @@ extern uint16_t dns_port;      /* of the proxy's DNS, UDP and TCP */
 extern uint16_t metadata_port; /* of its metadata emulator */
 extern int anchors_fd;	       /* whom the world trusts, a PEM file */
 extern char pem_bytes[16384];  /* the sandbox's authority, as proxy_ready gave it */
+extern char *world_pem;	       /* the authority of the world's servers */
 
 /* The program under test, what the world trusts, and perhaps one test's name, from the command line; false: no program.
  */
@@ -27,6 +28,13 @@ bool stage_begin(int argc, char **argv);
 /* Around each test. */
 int setup(void **unused);
 int teardown(void **unused);
+
+/* The operator's proxy, for the proxies that are started from here on: http://HOST:PORT; NULL: none. */
+extern const char *stage_onward;
+
+/* A listener that plays it, and stage_onward says so; the way that is asked for there is to addr:port of the server. */
+int onward_bound(void);
+int onward_accepted(int listener, uint16_t port);
 
 /* Start the proxy and set it up; it still needs channels and sockets. */
 void proxy_start(void);
