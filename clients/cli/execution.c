@@ -258,5 +258,8 @@ execution_run(struct cli *cli, Openshell__V1__ExecSandboxRequest *request, const
 	terminal_restore();
 	sink_done(&execution.out);
 	sink_done(&execution.err);
-	return r == OK ? execution_result(&execution, name, why) : r;
+	r = r == OK ? execution_result(&execution, name, why) : r;
+	if (r != OK && execution.out.mid_line && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO))
+		fputc('\n', stderr); /* a prompt, say: what is told of the end has a line of its own */
+	return r;
 }

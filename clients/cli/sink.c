@@ -47,6 +47,8 @@ write_some(struct sink *sink, struct span bytes)
 		size_t most = sink->file || bytes.length < PIPE_BUF ? bytes.length : PIPE_BUF;
 		ssize_t n = write(sink->fd, bytes.at, most);
 
+		if (n > 0)
+			sink->mid_line = bytes.at[n - 1] != '\n';
 		if (n >= 0)
 			bytes = span_tail(bytes, (size_t)n);
 		else if (errno == EAGAIN) /* somebody else made it non-blocking */

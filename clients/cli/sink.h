@@ -9,7 +9,8 @@
 struct sink {
 	struct loop *loop;
 	int fd;
-	bool file; /* writes to it never wait */
+	bool file;     /* writes to it never wait */
+	bool mid_line; /* what was written last does not end a line */
 	struct watch watch;
 	char *kept; /* what did not go out yet */
 	size_t length, at;

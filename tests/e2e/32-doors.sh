@@ -120,6 +120,17 @@ for name in link relay; do
 	if wait_for 5 eval '[ "$(client count 2>/dev/null)" = 100000 ]'; then ok "and the next one opens"; else not_ok "and the next one opens"; fi
 done
 
+# a terminal that is cut off in the middle of a line: what is told of it has a line of its own
+: >"$work/cut"
+script -qefc "'$bin/openshell' sandbox exec -n box --tty -- sh -c 'printf prompt; exec sleep 300'" /dev/null </dev/null >"$work/cut" 2>&1 &
+cut=$!
+wait_for 10 grep -q prompt "$work/cut" || not_ok "a command runs on a terminal" "$(cat "$work/cut")"
+victim=
+wait_for 10 victim_is link && kill -9 "$victim"
+wait $cut
+is "link is killed: a terminal's command ends with one line behind its own" "$(tr -d '\r\000' <"$work/cut" | sed 's/\^@//; s/^\(Error: \).*/\1/' | tr '\n' '|')" "prompt|Error: |"
+wait_for 10 openshell sandbox exec -n box -- true </dev/null
+
 # the main process: replay outlives link, one writes, others watch, an end of input is not its end
 openshell sandbox ssh-config box >"$work/ssh_config"
 host=$(awk '/^Host / { print $2 }' "$work/ssh_config")
