@@ -47,6 +47,9 @@ is "... the route's model" "$(seen .body.model)" '"scripted-1"'
 like "streamed, the last piece tells its tokens" "$(post /v1/chat/completions '{"stream":true,"messages":[{"role":"user","content":"hi"}]}')" '"prompt_tokens": 11'
 like "completions" "$(post /v1/completions '{"prompt":"x"}')" text_completion
 like "responses" "$(post /v1/responses '{"input":"x"}')" '"response"'
+openshell sandbox exec -n demo -- sh -c 'cat >/sandbox/trailing.py' <"$here/tests/e2e/clients/trailing.py"
+is "trailers of a call go no further, and harm nothing" "$(run python3 /sandbox/trailing.py h1 inference.local /v1/responses mine openshell:resolve:env:v1_X '{"input":"with a trailer"}') \
+$(seen .body.input) $(world_seen | grep -c -e resolve:env -e x-sum)" '200 {} "with a trailer" 0'
 like "embeddings" "$(post /v1/embeddings '{"input":"x"}')" '0.25'
 like "models" "$(run curl -sS https://inference.local/v1/models)" scripted
 like "a query is not passed on" "$(post '/v1/chat/completions?beta=1' "$chat"; seen .path)" '"/v1/chat/completions"'

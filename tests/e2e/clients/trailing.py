@@ -1,7 +1,7 @@
-"""A POST with a trailer, and what stands behind its answer. usage: trailing.py h1|h2 HOST PATH KEY TRAILER; prints STATUS TRAILERS"""
+"""A POST with a trailer, and what stands behind its answer. usage: trailing.py h1|h2 HOST PATH KEY TRAILER [BODY]; prints STATUS TRAILERS"""
 import os, socket, ssl, sys
 
-version, host, path, key, trailer = sys.argv[1:]
+version, host, path, key, trailer, body = (sys.argv[1:] + ["ok"])[:6]
 context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
 context.set_alpn_protocols(["h2"] if version == "h2" else ["http/1.1"])
 tls = context.wrap_socket(socket.create_connection((host, 443), 20), server_hostname=host)
@@ -12,13 +12,13 @@ if version == "h2":
     h2.send(wire.SETTINGS, 0, 0)
     h2.send_fields(1, 0, [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", host.encode()), (b":path", path.encode()),
                           (b"te", b"trailers"), (b"x-key", key.encode())])
-    h2.send(wire.DATA, 0, 1, b"ok")
+    h2.send(wire.DATA, 0, 1, body.encode())
     h2.send_fields(1, wire.END_STREAM, [(b"x-sum", trailer.encode()), (b"authorization", b"Basic eA==")])
     _, head, _, trailers = h2.message()
     print(head[":status"], trailers)
 else:
     tls.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}\r\nTE: trailers\r\nConnection: te, close\r\nX-Key: {key}\r\n"
-                f"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: {trailer}\r\nAuthorization: Basic eA==\r\n\r\n".encode())
+                f"Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n{body}\r\n0\r\nX-Sum: {trailer}\r\nAuthorization: Basic eA==\r\n\r\n".encode())
     answer = b""
     while (piece := tls.recv(65536)):
         answer += piece
