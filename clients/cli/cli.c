@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 
 #define SECONDS_MAX 86400
+#define GROUP_DEPTH 2 /* openshell and its groups alone are asked what they hold; a group of a group wants a command */
 
 enum err
 cli_gateway(struct cli *cli, struct why *why)
@@ -200,9 +201,13 @@ run(struct cli *cli, struct why *why)
 		printf("openshell " OPENSHELL_VERSION "\n");
 		return EXIT_SUCCESS;
 	}
-	if (cli->args.help || command->run == NULL) {
+	if (cli->args.help || (command->run == NULL && cli->args.depth <= GROUP_DEPTH)) {
 		help_print(stdout, &cli->args, cli->color_out);
 		return EXIT_SUCCESS;
+	}
+	if (command->run == NULL) {
+		help_print(stderr, &cli->args, cli->color_err);
+		return EXIT_USAGE;
 	}
 	r = places_find(&cli->places, why);
 	if (r == OK)

@@ -3,6 +3,7 @@
 
 #include "clients/cli/check.h"
 #include "clients/cli/commands.h"
+#include "clients/cli/forward_record.h"
 #include "clients/cli/sandbox.h"
 #include "common/provider/builtin.h"
 #include "common/provider/type.h"
@@ -16,6 +17,7 @@ static const struct {
 } scripts[] = {
     {"bash", "_openshell() {\n"
 	     "\tlocal IFS=$'\\n' line word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+	     "\t[ \"$word\" != = ] || word=\n" /* bash makes a word of the = in --output=json */
 	     "\tCOMPREPLY=()\n"
 	     "\twhile read -r line; do\n"
 	     "\t\tcase \"$line\" in\n"
@@ -83,6 +85,8 @@ place_word(struct place *place, const char *word)
 	const struct command *next;
 	const struct flag *flag = NULL;
 
+	if (place->value_of != NULL && strcmp(word, "=") == 0)
+		return; /* as bash parts --name=value */
 	if (place->value_of != NULL) {
 		if (place->value_of->id == FLAG_GATEWAY)
 			place->gateway = word;
@@ -92,7 +96,8 @@ place_word(struct place *place, const char *word)
 	} else if (strcmp(word, "--") == 0) {
 		place->dashes = true;
 	} else if (word[0] == '-' && word[1] == '-') {
-		flag = flag_by_name(place->command, span_of_text(word + 2));
+		flag =
+		    flag_by_name(place->command, span_of_text(word + 2)); /* none with "=value" in it, which is whole */
 	} else if (word[0] == '-' && word[1] != '\0') {
 		flag = word[2] == '\0' ? flag_by_letter(place->command, word[1]) : NULL;
 	} else if (place->command->commands == NULL) {
@@ -111,6 +116,28 @@ candidate(struct cli *cli, const char *prefix, const char *word, const char *hel
 	if (strncmp(word, prefix, strlen(prefix)) != 0)
 		return;
 	printf(help == NULL ? "%s\n" : "%s\t%s\n", shown(&cli->arena, word), help);
+}
+
+static void
+complete_settings(struct cli *cli, const char *prefix)
+{
+	const char *key;
+
+	for (size_t i = 0; (key = setting_key(i)) != NULL; i++)
+		candidate(cli, prefix, key, NULL);
+}
+
+static void
+complete_forwards(struct cli *cli, const char *prefix)
+{
+	struct forward_record *list;
+	size_t count;
+
+	if (forward_list(&cli->places, &cli->arena, &list, &count, NULL) != OK)
+		return;
+	for (size_t i = 0; i < count; i++)
+		candidate(cli, prefix, arena_format(&cli->arena, "%u", list[i].port),
+		    arena_format(&cli->arena, "to sandbox %s", shown(&cli->arena, list[i].sandbox)));
 }
 
 static void
@@ -218,6 +245,10 @@ complete_kind(
 		puts(":directories");
 	else if (kind == COMPLETE_GATEWAY)
 		complete_gateways(cli, prefix);
+	else if (kind == COMPLETE_SETTING)
+		complete_settings(cli, prefix);
+	else if (kind == COMPLETE_FORWARD)
+		complete_forwards(cli, prefix);
 	else if (kind == COMPLETE_SANDBOX)
 		complete_sandboxes(cli, prefix, place->gateway);
 	else if (kind == COMPLETE_PROVIDER)
@@ -236,6 +267,8 @@ run_complete(struct cli *cli, struct why *why)
 	(void)why;
 	for (size_t i = 0; i + 1 < count; i++)
 		place_word(&place, cli->args.operands[i]);
+	if (place.value_of != NULL && strcmp(prefix, "=") == 0)
+		prefix = "";
 	if (place.value_of != NULL) {
 		complete_kind(cli, &place, prefix, place.value_of->complete, place.value_of->choices);
 	} else if (!place.dashes && prefix[0] == '-') {

@@ -76,6 +76,30 @@ run_forward_stop(struct cli *cli, struct why *why)
 	return OK;
 }
 
+static const char *
+state_of(const struct forward_record *record)
+{
+	return forward_runs(record) ? "running" : "dead";
+}
+
+static json_t *
+forwards_json(const struct forward_record *list, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *json = json_object();
+
+		json_object_set_new(json, "sandbox", json_text(list[i].sandbox));
+		json_object_set_new(json, "bind", json_text(list[i].bind));
+		json_object_set_new(json, "port", json_integer(list[i].port));
+		json_object_set_new(json, "pid", json_integer(list[i].pid));
+		json_object_set_new(json, "status", json_string(state_of(&list[i])));
+		json_array_append_new(array, json);
+	}
+	return array;
+}
+
 enum err
 run_forward_list(struct cli *cli, struct why *why)
 {
@@ -87,6 +111,10 @@ run_forward_list(struct cli *cli, struct why *why)
 
 	if (r != OK)
 		return r;
+	if (cli_format(cli) != FORMAT_TABLE) {
+		cli_print(cli, forwards_json(list, count));
+		return OK;
+	}
 	if (count == 0) {
 		cli_note(cli, "No active forwards.");
 		return OK;
@@ -95,7 +123,7 @@ run_forward_list(struct cli *cli, struct why *why)
 	for (size_t i = 0; i < count; i++) {
 		const char *const cells[] = {list[i].sandbox, list[i].bind,
 		    arena_format(&cli->arena, "%u", list[i].port), arena_format(&cli->arena, "%ld", (long)list[i].pid),
-		    forward_runs(&list[i]) ? "running" : "dead"};
+		    state_of(&list[i])};
 
 		table_row(&table, cells, COUNT(cells));
 	}

@@ -61,6 +61,16 @@ list_row(struct cli *cli, struct table *table, const Revision *revision)
 	    5);
 }
 
+static json_t *
+list_json(const Openshell__V1__ListSandboxPoliciesResponse *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->n_revisions; i++)
+		json_array_append_new(array, policy_revision_json(list->revisions[i]));
+	return array;
+}
+
 enum err
 run_policy_list(struct cli *cli, struct why *why)
 {
@@ -80,7 +90,9 @@ run_policy_list(struct cli *cli, struct why *why)
 	table_row(&table, (const char *const[]){"VERSION", "HASH", "STATUS", "CREATED", "ERROR"}, 5);
 	for (size_t i = 0; i < answer->n_revisions; i++)
 		list_row(cli, &table, answer->revisions[i]);
-	if (answer->n_revisions == 0)
+	if (cli_format(cli) != FORMAT_TABLE)
+		cli_print(cli, list_json(answer));
+	else if (answer->n_revisions == 0)
 		cli_note(cli, "No policy versions found.");
 	else
 		table_print(stdout, &table, cli->color_out);
@@ -159,7 +171,7 @@ run_policy_lint(struct cli *cli, struct why *why)
 	struct span text;
 	enum err r;
 
-	if ((r = policy_file_read(cli, path, &text, why)) != OK)
+	if ((r = policy_file_read(cli, "policy file", path, &text, why)) != OK)
 		return r;
 	r = policy_read(text,
 	    POLICY_CHECK_USER | POLICY_CHECK_ADVICE | (cli_on(cli, FLAG_GLOBAL) ? POLICY_CHECK_GLOBAL : 0), &findings,

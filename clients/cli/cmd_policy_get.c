@@ -59,11 +59,7 @@ revision_json(const Revision *revision, const char *name, uint32_t active)
 		json_object_set_new(json, "sandbox", json_text(name));
 	json_object_set_new(json, "version", json_integer(revision->version));
 	json_object_set_new(json, "active_version", json_integer(active));
-	json_object_set_new(json, "hash", json_text(revision->policy_hash));
-	json_object_set_new(json, "status", json_string(policy_status_name((int)revision->status, true)));
-	json_object_set_new(json, "created_at_ms", json_integer(revision->created_at_ms));
-	json_object_set_new(json, "loaded_at_ms", json_integer(revision->loaded_at_ms));
-	json_object_set_new(json, "load_error", json_text(revision->load_error));
+	json_object_update_new(json, policy_revision_json(revision));
 	if (revision->policy != NULL)
 		json_object_set_new(json, "policy", policy_json(revision->policy));
 	return json;

@@ -13,6 +13,16 @@ operand(const struct cli *cli, size_t at)
 	return at < cli->args.operands_count ? (char *)(uintptr_t)cli->args.operands[at] : NULL;
 }
 
+/* "demo" or "demo--web", of the operands SANDBOX [SERVICE]. */
+static const char *
+name_of(struct cli *cli)
+{
+	const char *service = operand(cli, 1);
+
+	return arena_format(
+	    &cli->arena, "%s%s%s", operand(cli, 0), service == NULL ? "" : "--", service == NULL ? "" : service);
+}
+
 /* ---- addresses ---- */
 
 /* What stands behind the host of "scheme://host:port/...": ":port" or nothing. */
@@ -113,9 +123,10 @@ run_service_expose(struct cli *cli, struct why *why)
 	request.has_target_port = request.has_domain = true;
 	request.target_port = (uint32_t)port;
 	request.domain = true;
-	if ((r = cli_connect(cli, why)) != OK ||
-	    (r = call_ExposeService(&cli->connection, &request, &answer, why)) != OK)
+	if ((r = cli_connect(cli, why)) != OK)
 		return r;
+	if ((r = call_ExposeService(&cli->connection, &request, &answer, why)) != OK)
+		return r == ERR_NOT_FOUND ? because(why, r, "sandbox %s", request.sandbox) : r;
 	service_print(cli, answer);
 	call_free(answer);
 	return OK;
@@ -185,8 +196,10 @@ run_service_get(struct cli *cli, struct why *why)
 	request.sandbox = operand(cli, 0);
 	request.service = operand(cli, 1);
 	request.workspace = cli_workspace(cli);
-	if ((r = cli_connect(cli, why)) != OK || (r = call_GetService(&cli->connection, &request, &answer, why)) != OK)
+	if ((r = cli_connect(cli, why)) != OK)
 		return r;
+	if ((r = call_GetService(&cli->connection, &request, &answer, why)) != OK)
+		return r == ERR_NOT_FOUND ? because(why, r, "service %s", name_of(cli)) : r;
 	service_print(cli, answer);
 	call_free(answer);
 	return OK;
@@ -199,7 +212,6 @@ run_service_delete(struct cli *cli, struct why *why)
 {
 	Openshell__V1__DeleteServiceRequest request = OPENSHELL__V1__DELETE_SERVICE_REQUEST__INIT;
 	Openshell__V1__DeleteServiceResponse *answer;
-	const char *service = operand(cli, 1);
 	enum err r;
 
 	request.sandbox = operand(cli, 0);
@@ -209,10 +221,9 @@ run_service_delete(struct cli *cli, struct why *why)
 	    (r = call_DeleteService(&cli->connection, &request, &answer, why)) != OK)
 		return r;
 	if (!answer->deleted)
-		r = fail(why, ERR_NOT_FOUND, "service endpoint not found");
+		r = fail(why, ERR_NOT_FOUND, "service %s: service endpoint not found", name_of(cli));
 	else
-		printf("Deleted service %s%s%s\n", request.sandbox, service == NULL ? "" : "--",
-		    service == NULL ? "" : service);
+		printf("Deleted service %s\n", name_of(cli));
 	call_free(answer);
 	return r;
 }

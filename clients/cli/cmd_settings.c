@@ -20,6 +20,12 @@ static const struct {
     {"proposal_approval_mode", {"manual", "auto", NULL}},
 };
 
+const char *
+setting_key(size_t i)
+{
+	return i < COUNT(settings) ? settings[i].key : NULL;
+}
+
 /* ---- values ---- */
 
 static enum err

@@ -228,6 +228,7 @@ static const struct flag flags_policy_list[] = {
 	{.id = FLAG_LIMIT, .name = "limit", .kind = KIND_NUMBER, .value = "N", .fallback = "20", .low = 1,
 	 .high = UINT32_MAX, .help = "rows at most; the gateway gives up to 1000"},
 	GLOBAL("the gateway's own policy"),
+	OUTPUT(FLAG_NONE),
 	END
 };
 
@@ -241,7 +242,7 @@ static const struct flag flags_policy_lint[] = {
 };
 
 #define KEY										\
-	{.id = FLAG_KEY, .name = "key", .kind = KIND_TEXT, .value = "KEY",	\
+	{.id = FLAG_KEY, .name = "key", .kind = KIND_TEXT, .value = "KEY", .complete = COMPLETE_SETTING,	\
 	 .help = "the setting"}
 
 static const struct flag flags_settings_get[] = {
@@ -442,9 +443,11 @@ static const struct command commands_policy[] = {
 	{.name = "get", .run = run_policy_get, .flags = flags_policy_get,
 	 .summary = "Show a sandbox's policy and its version",
 	 .about = 
-	    "What --base prints below the line --- can be given to `openshell policy set` again; --full has besides\n"
-	    "the rules that attached providers add, which cannot.",
-	 .examples = "openshell policy get demo --full\nopenshell policy get demo --rev 2 -o json",
+	    "What --base prints below the line --- can be given to `openshell policy set` again, and is what\n"
+	    "`openshell sandbox get NAME --policy-only` prints alone; --full has besides the rules that attached providers\n"
+	    "add, which cannot.",
+	 .examples = "openshell policy get demo --full\nopenshell policy get demo --rev 2 -o json\n"
+	    "openshell sandbox get demo --policy-only > policy.yaml",
 	 .operand = SANDBOX_OPTIONAL},
 	{.name = "list", .run = run_policy_list, .flags = flags_policy_list,
 	 .summary = "List the versions of a sandbox's policy",
@@ -543,7 +546,10 @@ static const struct command commands_all[] = {
 	    "openshell policy get demo --full"},
 	{.name = "settings", .commands = commands_settings,
 	 .summary = "Settings of the gateway and of sandboxes",
-	 .about = "They are kept for every OpenShell client; none of them changes what sandboxes do in this release.",
+	 .about = 
+	    "providers_v2_enabled: attached providers bring the rules of their profiles. ocsf_json_enabled: events are also\n"
+	    "written as JSON, in the names of OCSF. agent_policy_proposals_enabled and proposal_approval_mode are kept for\n"
+	    "other clients, and change nothing in this release.",
 	 .examples = "openshell settings get --global\nopenshell settings set demo --key ocsf_json_enabled --value true"},
 	{.name = "rule", .alias = "rl", .later = true},
 	{.name = "provider", .commands = commands_provider,

@@ -36,6 +36,7 @@ enum err run_policy_lint(struct cli *cli, struct why *why);
 enum err run_settings_get(struct cli *cli, struct why *why);
 enum err run_settings_set(struct cli *cli, struct why *why);
 enum err run_settings_delete(struct cli *cli, struct why *why);
+const char *setting_key(size_t i); /* of the settings there are; NULL behind the last */
 
 enum err run_provider_create(struct cli *cli, struct why *why);
 enum err run_provider_get(struct cli *cli, struct why *why);

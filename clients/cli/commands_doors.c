@@ -41,6 +41,8 @@ static const struct flag flags_forward_start[] = {
 	END
 };
 
+static const struct flag flags_forward_list[] = {OUTPUT(FLAG_NONE), END};
+
 static const struct flag flags_forward_service[] = {
 	{.id = FLAG_TARGET_PORT, .name = "target-port", .kind = KIND_NUMBER, .value = "N", .low = 1, .high = UINT16_MAX,
 	 .help = "port inside the sandbox"},
@@ -67,11 +69,11 @@ const struct command commands_forward[] = {
 	 .summary = "Stop a forward that runs in the background",
 	 .about = "A process is ended only if it really is that forward; what is left of one that died is removed.",
 	 .examples = "openshell forward stop 8080\nopenshell forward stop 8080 demo",
-	 .operand = {.name = "PORT [NAME]", .least = 1, .most = 2, .rest = COMPLETE_SANDBOX,
+	 .operand = {.name = "PORT [NAME]", .least = 1, .most = 2, .complete = COMPLETE_FORWARD, .rest = COMPLETE_SANDBOX,
 	    .help = "the port; the sandbox, without it whichever has the port"}},
-	{.name = "list", .run = run_forward_list,
+	{.name = "list", .run = run_forward_list, .flags = flags_forward_list,
 	 .summary = "List the forwards that run in the background",
-	 .examples = "openshell forward list"},
+	 .examples = "openshell forward list\nopenshell forward list -o json"},
 	{.name = "service", .run = run_forward_service, .flags = flags_forward_service,
 	 .summary = "Forward any port of this machine to a port of a sandbox, without ssh",
 	 .about =

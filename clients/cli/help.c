@@ -192,7 +192,10 @@ help_print(FILE *to, const struct args *args, bool bold)
 	}
 	if (args->depth == 1)
 		root_rows(&page);
-	if (command->commands != NULL)
-		fprintf(to, "\n`openshell%s%s COMMAND --help` tells about one command.\n", args->depth > 1 ? " " : "",
-		    args->depth > 1 ? command->name : "");
+	if (command->commands == NULL)
+		return;
+	fputs("\n`openshell", to);
+	for (size_t i = 1; i < args->depth; i++)
+		fprintf(to, " %s", args->path[i]->name);
+	fputs(" COMMAND --help` tells about one command.\n", to);
 }

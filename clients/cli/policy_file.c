@@ -31,11 +31,11 @@ stdin_read(struct cli *cli, struct span *out, struct why *why)
 }
 
 enum err
-policy_file_read(struct cli *cli, const char *path, struct span *out, struct why *why)
+policy_file_read(struct cli *cli, const char *what, const char *path, struct span *out, struct why *why)
 {
 	enum err r = strcmp(path, "-") == 0 ? stdin_read(cli, out, why) : file_read(path, &cli->arena, out, why);
 
-	return r == OK ? OK : because(why, r, "policy file");
+	return r == OK ? OK : because(why, r, "%s", what);
 }
 
 static const char *
@@ -62,7 +62,7 @@ policy_file_load(
 	struct span text;
 	enum err r;
 
-	if ((r = policy_file_read(cli, path, &text, why)) != OK)
+	if ((r = policy_file_read(cli, "policy file", path, &text, why)) != OK)
 		return r;
 	r = policy_read(text, flags, &findings, out, why);
 	for (size_t i = 0; i < findings.count; i++)

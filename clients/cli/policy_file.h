@@ -7,8 +7,9 @@
 
 #define STDIN_NAME "<stdin>"
 
-/* The bytes of a file; "-" is standard input. */
-enum err policy_file_read(struct cli *cli, const char *path, struct span *out, struct why *why) must_check;
+/* The bytes of a file; "-" is standard input. what begins the reason where it cannot be read: "policy file". */
+enum err policy_file_read(
+    struct cli *cli, const char *what, const char *path, struct span *out, struct why *why) must_check;
 
 /* "FILE:LINE:COLUMN: error: words" */
 const char *policy_finding_text(struct cli *cli, const char *path, const struct finding *finding);

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "clients/cli/sandbox.h"
 #include "common/base/clean.h"
 #include "common/base/clock.h"
 
@@ -32,6 +33,20 @@ policy_status_name(int status, bool small)
 	size_t at = status >= 0 && status < (int)COUNT(names) ? (size_t)status : 0;
 
 	return small ? names[at].small : names[at].capital;
+}
+
+json_t *
+policy_revision_json(const Openshell__V1__SandboxPolicyRevision *revision)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "version", json_integer(revision->version));
+	json_object_set_new(json, "hash", json_text(revision->policy_hash));
+	json_object_set_new(json, "status", json_string(policy_status_name((int)revision->status, true)));
+	json_object_set_new(json, "created_at_ms", json_integer(revision->created_at_ms));
+	json_object_set_new(json, "loaded_at_ms", json_integer(revision->loaded_at_ms));
+	json_object_set_new(json, "load_error", json_text(revision->load_error));
+	return json;
 }
 
 enum err
@@ -92,6 +107,21 @@ look_again(struct cli *cli, char *name, uint32_t version, bool *away, struct why
 	return r;
 }
 
+/* One that is stopped loads nothing, however long is waited. */
+static bool
+is_stopped(struct cli *cli, char *name)
+{
+	Openshell__V1__SandboxResponse *answer;
+	struct why unused = {0};
+	int phase;
+
+	if (sandbox_fetch(cli, name, &answer, &unused) != OK)
+		return false;
+	phase = sandbox_phase(answer->sandbox);
+	call_free(answer);
+	return phase == OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STOPPED;
+}
+
 enum err
 policy_wait(struct cli *cli, char *name, uint32_t version, struct why *why)
 {
@@ -106,6 +136,12 @@ policy_wait(struct cli *cli, char *name, uint32_t version, struct why *why)
 	while ((r = look_again(cli, name, version, &away, why)) == ERR_MORE || away) {
 		if (clock_ms() >= end_ms)
 			break;
+		if (!away && pause == MOST_MS && is_stopped(cli, name)) {
+			cli->exit_code = EXIT_WAITED;
+			return fail(why, ERR_TIMEOUT,
+			    "policy version %u is not loaded: sandbox %s is stopped, and loads it when it starts",
+			    version, name);
+		}
 		if ((r = cli_pause(cli, pause, why)) != OK)
 			return r;
 		if (cli->signal != 0)

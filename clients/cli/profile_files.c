@@ -23,7 +23,7 @@ file_take(struct cli *cli, const char *path, struct profile_files *files, struct
 
 	if (item == NULL || files->count == FILES_MAX)
 		return fail(why, ERR_LIMIT, "more than %d files", FILES_MAX);
-	if ((r = policy_file_read(cli, path, &text, why)) != OK)
+	if ((r = policy_file_read(cli, "profile file", path, &text, why)) != OK)
 		return r;
 	openshell__v1__provider_profile_import_item__init(item);
 	item->source = (char *)(uintptr_t)name;

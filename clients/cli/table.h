@@ -123,6 +123,8 @@ enum complete {
 	COMPLETE_PROVIDER,
 	COMPLETE_PROFILE,
 	COMPLETE_PROFILE_OWN, /* without the built-in ones */
+	COMPLETE_SETTING,     /* asks nobody */
+	COMPLETE_FORWARD,     /* ports of forwards in the background */
 };
 
 #define EXCLUDES_MAX 5

@@ -121,7 +121,10 @@ yaml_read_number(struct reading *reading, const struct yaml_node *node, uint64_t
 		*to = (uint32_t)value;
 		return true;
 	}
-	snprintf(words, sizeof(words), "is not a number from 0 to %llu", (unsigned long long)high);
+	if (node->kind == YAML_SCALAR && !node->plain && number_parse(node->text, 0, high, &value, NULL) == OK)
+		snprintf(words, sizeof(words), "is a text: write the number without quotes");
+	else
+		snprintf(words, sizeof(words), "is not a number from 0 to %llu", (unsigned long long)high);
 	yaml_reading_wrong(reading, node, words);
 	return false;
 }
@@ -373,7 +376,11 @@ yaml_read_message(struct reading *reading, const struct yaml_node *node, Protobu
 	const ProtobufCFieldDescriptor *field;
 
 	if (node->kind != YAML_MAP) {
-		yaml_reading_wrong(reading, node, "a map of keys is wanted here");
+		char words[80];
+
+		snprintf(words, sizeof(words), "a map of keys is wanted here, as {%.30s: ...}",
+		    to->descriptor->n_fields == 0 ? "key" : to->descriptor->fields[0].name);
+		yaml_reading_wrong(reading, node, words);
 		return;
 	}
 	for (const struct yaml_node *item = node->first; item != NULL && !reading->full; item = item->next) {

@@ -68,6 +68,20 @@ fail_at_offset(const struct reader *reader, struct why *why)
 	return fail_at(&mark, ERR_SYNTAX, why, reader->parser.problem);
 }
 
+/* libyaml has several words for a tab at the beginning of a line, some of them without the tab. */
+static bool
+tab_indents(struct span text, size_t line)
+{
+	struct span at = SPAN_NONE;
+
+	for (size_t i = 0; i <= line; i++)
+		at = span_cut(&text, '\n');
+	for (size_t i = 0; i < at.length && (at.at[i] == ' ' || at.at[i] == '\t'); i++)
+		if (at.at[i] == '\t')
+			return true;
+	return false;
+}
+
 static enum err
 next_event(struct reader *reader, yaml_event_t *event, struct why *why)
 {
@@ -80,6 +94,11 @@ next_event(struct reader *reader, yaml_event_t *event, struct why *why)
 		abort();
 	if (parser->error == YAML_READER_ERROR)
 		return fail_at_offset(reader, why);
+	if (parser->problem != NULL &&
+	    (strstr(parser->problem, "start any token") != NULL || strstr(parser->problem, "tab ") != NULL) &&
+	    tab_indents(reader->text, parser->problem_mark.line))
+		return fail_at(
+		    &parser->problem_mark, ERR_SYNTAX, why, "the line begins with a tab: YAML is indented by spaces");
 	return fail_at(&parser->problem_mark, ERR_SYNTAX, why, parser->problem == NULL ? "not YAML" : parser->problem);
 }
 

@@ -119,13 +119,17 @@ programs_there(const struct config *config, struct why *why)
 	return OK;
 }
 
+/* Nobody else enters: who reaches a socket of the gateway's can wear it out without a key. PostgreSQL is a user of its own. */
 static enum err
 data_prepare(struct gateway *gateway, struct why *why)
 {
 	const struct config *config = gateway->config;
+	bool another = gateway->postgres.set_ids;
 	enum err r;
 
-	if ((r = dir_make(config->data_dir, 0711, why)) != OK)
+	r = dir_make_for(
+	    config->data_dir, another ? 0710 : 0700, geteuid(), another ? gateway->postgres.gid : getegid(), why);
+	if (r != OK)
 		return because(why, r, "data_dir");
 	if (access(config->data_dir, W_OK) < 0)
 		return fail_errno(why, ERR_SYSTEM, "data_dir: write to %s", config->data_dir);
@@ -137,7 +141,6 @@ static enum err
 prepare(struct gateway *gateway, struct why *why)
 {
 	const struct config *config = gateway->config;
-	char note[256];
 	enum err r;
 
 	if ((r = programs_there(config, why)) != OK ||
@@ -148,10 +151,8 @@ prepare(struct gateway *gateway, struct why *why)
 		return r;
 	if (!config->disable_tls && !file_exists(config->tls_dir))
 		progress(gateway, "step", "making certificates (first start)");
-	if ((r = pki_prepare(config, why)) != OK || (r = pki_register(config, note, sizeof(note), why)) != OK)
+	if ((r = pki_prepare(config, why)) != OK || (r = pki_client_dir(config, why)) != OK)
 		return r;
-	if (note[0] != '\0')
-		progress(gateway, "note", note);
 	return database_prepare(gateway, why);
 }
 
@@ -254,6 +255,20 @@ processes_add(struct gateway *gateway, struct why *why)
 	return r;
 }
 
+static void stop_begin(struct gateway *gateway);
+
+/* Clients are led here when there is something to be led to: a start that fails takes them from no other gateway. */
+static bool
+clients_told(struct gateway *gateway)
+{
+	char note[256];
+
+	gateway->failed = pki_register(gateway->config, note, sizeof(note), &gateway->why);
+	if (gateway->failed == OK && note[0] != '\0')
+		progress(gateway, "note", note);
+	return gateway->failed == OK;
+}
+
 static void
 start_next(struct gateway *gateway)
 {
@@ -266,6 +281,10 @@ start_next(struct gateway *gateway)
 		    strcmp(process->name, "postgres") == 0 ? "the database" : process->name);
 		progress(gateway, "step", words);
 		process_start(process);
+		return;
+	}
+	if (!clients_told(gateway)) {
+		stop_begin(gateway);
 		return;
 	}
 	gateway->phase = GATEWAY_SERVING;

@@ -5,6 +5,7 @@
 
 #include "common/base/clean.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "services/gateway/config.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/reset.h"
@@ -16,6 +17,9 @@ enum {
 	EXIT_NOT_RUNNING = 3, /* of status, as init scripts have it (LSB) */
 	EXIT_USAGE = 2,
 };
+
+#define HELP_COLUMN 20
+#define HELP_WIDTH  110
 
 /* What a command is called with. */
 struct call {
@@ -108,10 +112,46 @@ static const struct {
     {"reset", "remove all it made: sandboxes, database, keys, the client's entry (--yes)", run_reset},
 };
 
+/* A flag, and behind it or below it what it is, in lines of HELP_WIDTH. */
+static void
+print_row(FILE *to, const char *flag, const char *words)
+{
+	size_t at = strlen(flag) + 4;
+	struct span rest = span_of_text(words);
+
+	fprintf(to, at < HELP_COLUMN ? "  --%s%*s" : "  --%s\n%*s", flag,
+	    (int)(at < HELP_COLUMN ? HELP_COLUMN - at : HELP_COLUMN), "");
+	at = HELP_COLUMN;
+	while (rest.length > 0) {
+		struct span word = span_cut(&rest, ' ');
+
+		if (at > HELP_COLUMN && at + 1 + word.length > HELP_WIDTH) {
+			fprintf(to, "\n%*s", HELP_COLUMN, "");
+			at = HELP_COLUMN;
+		}
+		fprintf(to, at > HELP_COLUMN ? " " SPAN_FORMAT : SPAN_FORMAT, SPAN_ARGS(word));
+		at += word.length + (at > HELP_COLUMN);
+	}
+	fputc('\n', to);
+}
+
+static void
+print_setting(FILE *to, const struct setting *row)
+{
+	char allowed[128], words[1024];
+	struct text text = TEXT_OF(words);
+
+	text_add(&text, "%s", row->help);
+	if (row->kind != SETTING_TEXT && row->kind != SETTING_TEXTS)
+		text_add(&text, " (%s)", setting_allowed(row, allowed, sizeof(allowed)));
+	if (row->initial != NULL && row->initial[0] != '\0')
+		text_add(&text, " [default: %s]", row->initial);
+	print_row(to, row->flag, words);
+}
+
 static void
 print_help(FILE *to)
 {
-	char allowed[128];
 
 	fprintf(to, "openshell-gateway: starts and watches the processes of an OpenShell gateway\n\n"
 		    "usage: openshell-gateway COMMAND [flags]\n\n"
@@ -120,19 +160,19 @@ print_help(FILE *to)
 		    "puts what the client needs where \"openshell\" looks for it.\n\ncommands:\n");
 	for (size_t i = 0; i < COUNT(commands); i++)
 		fprintf(to, "  %-16s %s\n", commands[i].name, commands[i].words);
-	fprintf(to, "\nflags:\n"
-		    "  --config FILE    settings as YAML; else $OPENSHELL_GATEWAY_CONFIG, else\n"
-		    "                   ~/.config/openshell/gateway.yaml, and for root /etc/openshell/gateway.yaml\n"
-		    "  --foreground     start: stay here and log to standard error (for systemd)\n"
-		    "  --sandboxes      stop: stop the sandboxes too\n"
-		    "  -o, --output     status: table or json\n"
-		    "  --yes            reset: do not ask\n"
-		    "  --help, --version\n"
-		    "\nsettings, each also a line \"key: value\" of the file (a flag goes above a variable, a variable "
-		    "above the file):\n");
+	fprintf(to,
+	    "\nflags:\n"
+	    "  --config FILE    settings as YAML; else $OPENSHELL_GATEWAY_CONFIG, else\n"
+	    "                   ~/.config/openshell/gateway.yaml, and for root /etc/openshell/gateway.yaml\n"
+	    "  --foreground     start: stay here and log to standard error (for systemd)\n"
+	    "  --sandboxes      stop: stop the sandboxes too\n"
+	    "  -o, --output     status: table or json\n"
+	    "  --yes            reset: do not ask\n"
+	    "  --help, --version\n"
+	    "\nsettings, each also a line \"key: value\" of the file (--data-dir is data_dir; a flag goes above a\n"
+	    "variable, a variable above the file):\n");
 	for (const struct setting *row = config_settings; row->key != NULL; row++)
-		fprintf(
-		    to, "  --%-17s %s (%s)\n", row->flag, row->help, setting_allowed(row, allowed, sizeof(allowed)));
+		print_setting(to, row);
 	fprintf(to, "\nexit codes: 0 done; 1 it could not be done, one sentence says why; 2 no such command; 3 status: "
 		    "not running\n"
 		    "docs/configuration.md describes every setting.\n");

@@ -493,6 +493,30 @@ active_write(const struct config *config, struct why *why)
 	return file_replace(path, 0644, span_of_text(name), true, why);
 }
 
+/* Where does a client's entry of our name lead on this machine, if not here? */
+static bool
+entry_elsewhere(const struct config *config, const char *metadata)
+{
+	char text[8192], endpoint[96], quoted[100];
+	struct why why;
+
+	config_endpoint(config, endpoint, sizeof(endpoint));
+	snprintf(quoted, sizeof(quoted), "\"%s\"", endpoint);
+	return file_read(metadata, text, sizeof(text), NULL, &why) == OK && strstr(text, quoted) == NULL;
+}
+
+enum err
+pki_client_dir(const struct config *config, struct why *why)
+{
+	enum err r;
+
+	if (config->tls_cert[0] != '\0')
+		return OK;
+	if ((r = dir_make(config->client_dir, 0700, why)) == OK && access(config->client_dir, W_OK) < 0)
+		r = fail_errno(why, ERR_SYSTEM, "write to %s", config->client_dir);
+	return r == OK ? OK : because(why, r, "client_dir (--client-dir chooses another)");
+}
+
 enum err
 pki_register(const struct config *config, char *note, size_t note_size, struct why *why)
 {
@@ -509,6 +533,11 @@ pki_register(const struct config *config, char *note, size_t note_size, struct w
 		    config->gateway_name);
 		return OK;
 	}
+	if (entry_elsewhere(config, metadata))
+		snprintf(note, note_size,
+		    "the client entry \"%s\" led to another port, and leads here now: --gateway-name gives a second "
+		    "gateway an entry of its own",
+		    config->gateway_name);
 	if ((r = dir_make(gateway, 0700, why)) != OK ||
 	    (!config->disable_tls && (r = mtls_copy(config, gateway, why)) != OK) ||
 	    (r = metadata_write(config, metadata, why)) != OK)

@@ -13,10 +13,13 @@
  */
 enum err pki_prepare(const struct config *config, struct why *why) must_check;
 
+/* Can the client's files be put where clients look? Makes the directory; with certificates of one's own there are none. */
+enum err pki_client_dir(const struct config *config, struct why *why) must_check;
+
 /*
  * Put metadata.json, mtls/ and active_gateway where clients look, unless a gateway elsewhere has the name.
  *
- * note    gets a sentence when the name was left to another gateway, else ""
+ * note    gets a sentence when the name was left to another gateway, or taken from one of this machine, else ""
  */
 enum err pki_register(const struct config *config, char *note, size_t note_size, struct why *why) must_check;
 

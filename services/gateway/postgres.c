@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,7 +24,8 @@
 #include "common/os/remove.h"
 #include "services/gateway/file.h"
 
-#define PACKAGE "postgresql"
+#define PACKAGE	      "postgresql"
+#define CLUSTER_BYTES (80ull << 20) /* what a new cluster takes */
 
 static bool
 has_programs(const char *directory)
@@ -116,7 +118,7 @@ programs_find(struct postgres *postgres, const struct config *config, struct why
 	    ", or set database_url to a server of your own");
 }
 
-/* May a user go through every directory down to path? Says where not. */
+/* May a user go through every directory above path? Says where not. */
 static enum err
 reachable(const char *path, uid_t uid, const char *user, struct why *why)
 {
@@ -164,7 +166,7 @@ postgres_find(struct postgres *postgres, const struct config *config, struct why
 	if ((r = programs_find(postgres, config, why)) != OK || (r = user_find(postgres, config, why)) != OK)
 		return r;
 	snprintf(postgres->program, sizeof(postgres->program), "%s/postgres", postgres->bin);
-	return postgres->set_ids ? reachable(postgres->cluster, postgres->uid, config->postgres_user, why) : OK;
+	return postgres->set_ids ? reachable(config->data_dir, postgres->uid, config->postgres_user, why) : OK;
 }
 
 /* Does the line say why, as PostgreSQL's programs do? */
@@ -287,6 +289,19 @@ directory_sync(const char *path, struct why *why)
 	return OK;
 }
 
+/* PostgreSQL tells that it could not write, not that there is no room. */
+static enum err
+making_failed(const struct config *config, enum err r, struct why *why)
+{
+	struct statvfs fs;
+	uint64_t left;
+
+	if (statvfs(config->data_dir, &fs) < 0 || (left = (uint64_t)fs.f_bavail * fs.f_frsize) > CLUSTER_BYTES)
+		return because(why, r, "make the database");
+	return because(why, r, "make the database, where %s has %llu MiB left, and %u are needed", config->data_dir,
+	    (unsigned long long)(left >> 20), (unsigned)(CLUSTER_BYTES >> 20));
+}
+
 static enum err
 cluster_make(struct postgres *postgres, const struct config *config, struct why *why)
 {
@@ -302,7 +317,7 @@ cluster_make(struct postgres *postgres, const struct config *config, struct why 
 	    (r = initdb_run(postgres, made, why)) != OK || (r = role_make(postgres, made, why)) != OK ||
 	    (r = directory_sync(made, why)) != OK) {
 		dir_clear(made);
-		return because(why, r, "make the database");
+		return making_failed(config, r, why);
 	}
 	if (rename(made, postgres->cluster) < 0)
 		return fail_errno(why, ERR_SYSTEM, "make %s", postgres->cluster);

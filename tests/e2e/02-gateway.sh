@@ -43,6 +43,13 @@ fails_with "a second start" 1 gateway start --port "$port"
 like "... says that one runs" "$out" "already running with the data directory $data \(pid [0-9]+\)"
 fails_with "another on the same port" 1 "$bin/openshell-gateway" start --data-dir "$work/second" --port "$port"
 like "... says that the port is in use" "$out" "port $port on 127.0.0.1 is in use"
+mkdir "$work/programs"
+printf '#!/bin/sh\necho "FATAL:  no room here"\nexit 1\n' | tee "$work/programs/initdb" >"$work/programs/postgres"
+chmod 755 "$work/programs/initdb" "$work/programs/postgres"
+fails_with "another that cannot make its database" 1 \
+	"$bin/openshell-gateway" start --data-dir "$work/third" --port "$(free_port)" --postgres-dir "$work/programs"
+like "... says why" "$out" "make the database.*: initdb ended with code 1: FATAL: +no room here"
+is "... and clients are led to the one that serves" "$(openshell status -o json | jq -r .server)" "https://127.0.0.1:$port"
 is "the relay listens where it was told to" "$(grep -c 'failed' "$data/status.json")" 0
 is "the log is there" "$(grep -c 'gateway.*ready\|running' "$data/gateway.log" | sed 's/[1-9][0-9]*/some/')" some
 is "the log is private" "$(stat -c %a "$data/gateway.log")" 600

@@ -196,7 +196,11 @@ on_get(void *self, struct rpc_call *call, const ProtobufCMessage *message)
 	(void)self;
 	fake_note_call(call, message);
 	snprintf(looked_up, sizeof(looked_up), "%s", in->name);
-	answer_sandbox(call, in->name, strcmp(in->name, "starting") == 0 ? 1 : strcmp(in->name, "broken") == 0 ? 3 : 2);
+	answer_sandbox(call, in->name,
+	    strcmp(in->name, "starting") == 0 ? 1
+	    : strcmp(in->name, "broken") == 0 ? 3
+	    : strcmp(in->name, "asleep") == 0 ? OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STOPPED
+					      : 2);
 }
 
 static void
@@ -333,7 +337,7 @@ revision_make(Openshell__V1__SandboxPolicyRevision *to, uint32_t version, int st
 	to->load_error = (char *)(status == 3 ? "a bad glob" : "");
 }
 
-/* By name of the sandbox: fresh has no policy yet; of a new version stuck stays pending, slow is pending once, bad fails,
+/* By name of the sandbox: fresh has no policy yet; of a new version stuck and asleep stay pending, slow is pending once, bad fails,
  * old is superseded, flaky is away once. */
 static void
 on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *message)
@@ -350,10 +354,12 @@ on_policy_status(void *self, struct rpc_call *call, const ProtobufCMessage *mess
 	(void)self;
 	fake_note_call(call, message);
 	if (in->version > 3)
-		status = strcmp(name, "stuck") == 0 || (strcmp(name, "slow") == 0 && !waited) ? 1
-			 : strcmp(name, "bad") == 0					      ? 3
-			 : strcmp(name, "old") == 0					      ? 4
-											      : 2;
+		status =
+		    strcmp(name, "stuck") == 0 || strcmp(name, "asleep") == 0 || (strcmp(name, "slow") == 0 && !waited)
+			? 1
+		    : strcmp(name, "bad") == 0 ? 3
+		    : strcmp(name, "old") == 0 ? 4
+					       : 2;
 	waited = in->version > 3;
 	if (away) {
 		fake_refuse(call, ERR_UNAVAILABLE, "state is away");

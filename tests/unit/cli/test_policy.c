@@ -70,6 +70,8 @@ static const struct {
 	"Error: policy version 5 could not be loaded: a bad glob\n", NULL},
     {"policy set stuck --policy - --wait --timeout 1", GOOD, 124, NULL, "",
 	"policy version 5 is not loaded after 1 seconds", NULL},
+    {"policy set asleep --policy - --wait", GOOD, 124, NULL, "",
+	"Error: policy version 5 is not loaded: sandbox asleep is stopped, and loads it when it starts\n", NULL},
     {"policy set managed --policy -", GOOD, 1, STATUS "UpdateConfig ", "",
 	"sandbox managed: policy is managed globally", NULL},
     {"policy set demo --policy -", BAD, 1, "", "",
@@ -117,6 +119,9 @@ static const struct {
 	"12       0123456789ab  Failed  2026-01-02 03:04:05  a bad glob\n"
 	"3        0123456789ab  Loaded  2026-01-02 03:04:05\n",
 	"", "{\"name\":\"demo\",\"limit\":20,\"workspace\":\"default\"}"},
+    {"policy list demo -o json", NULL, 0, NULL, "    \"version\": 12,\n    \"hash\": \"0123456789ab", "", NULL},
+    {"policy list demo -o yaml", NULL, 0, NULL, "  load_error: a bad glob\n- version: 3\n", "", NULL},
+    {"policy list fresh -o json", NULL, 0, NULL, "[]\n", "", NULL},
     {"policy list fresh --limit 3", NULL, 0, "ListSandboxPolicies ", "", "No policy versions found.", "\"limit\":3"},
     {"policy list --global", NULL, 0, "ListSandboxPolicies ", NULL, "", "\"global\":true"},
     {"policy delete", NULL, 2, "", "", "only the global policy can be deleted", NULL},
@@ -173,6 +178,8 @@ static const struct {
     {"__complete -- policy set de", NULL, 0, "ListSandboxes ", "demo\tReady\n", "", NULL},
     {"__complete -- policy lint ''", NULL, 0, "", ":files\n", "", NULL},
     {"__complete -- settings ''", NULL, 0, "", "get\tShow the settings", "", NULL},
+    {"__complete -- settings set demo --key o", NULL, 0, "", "ocsf_json_enabled\n", "", NULL},
+    {"__complete -- settings set demo --key x", NULL, 0, "", "", "", NULL},
 };
 
 static bool

@@ -155,7 +155,16 @@ static const struct {
     {"__complete -- sandbox create --no-k", 0, "", "--no-keep\t", "", NULL},
     {"__complete -- sandbox create --policy ''", 0, "", ":files\n", "", NULL},
     {"__complete -- sandbox list -o j", 0, "", "json\n", "", NULL},
+    {"__complete -- sandbox list --output = j", 0, "", "json\n", "", NULL},
+    {"__complete -- sandbox list --output =", 0, "", "table\nyaml\njson\n", "", NULL},
     {"__complete -- completions f", 0, "", "fish\n", "", NULL},
+    {"forward list -o json", 0, "", "[]\n", "", NULL},
+    {"__complete -- forward stop ''", 0, "", "", "", NULL},
+    {"sandbox provider", 2, "", "", "`openshell sandbox provider COMMAND --help` tells about one command.\n", NULL},
+    {"provider refresh", 2, "", "", "`openshell provider refresh COMMAND --help` tells about one command.\n", NULL},
+    {"provider refresh --help", 0, "", "`openshell provider refresh COMMAND --help` tells about one command.\n", "",
+	NULL},
+    {"provider", 0, "", "`openshell provider COMMAND --help` tells about one command.\n", "", NULL},
     {"__complete -- sandbox exec -n demo -- ls --he", 0, "", "", "", NULL},
 };
 

@@ -143,8 +143,12 @@ test_client_files(void **state)
 
 	(void)state;
 	setting(&config);
+	assert_int_equal(pki_client_dir(&config, &why), OK);
+	assert_int_equal(access(at("client/gateways"), F_OK), -1); /* clients are led nowhere yet */
 	assert_int_equal(pki_register(&config, note, sizeof(note), &why), OK);
 	assert_string_equal(note, "");
+	assert_int_equal(pki_register(&config, note, sizeof(note), &why), OK);
+	assert_string_equal(note, ""); /* again: nothing new */
 	assert_int_equal(mode("client/gateways/openshell/mtls"), 0700);
 	assert_int_equal(mode("client/gateways/openshell/mtls/tls.key"), 0600);
 	bytes("client/gateways/openshell/metadata.json", text);
@@ -156,6 +160,7 @@ test_client_files(void **state)
 	assert_int_equal(file_replace(at("client/active_gateway"), 0644, SPAN("other\n"), true, &why), OK);
 	config.port = 2;
 	assert_int_equal(pki_register(&config, note, sizeof(note), &why), OK); /* ours: follows the port */
+	assert_non_null(strstr(note, "--gateway-name"));
 	bytes("client/gateways/openshell/metadata.json", text);
 	assert_non_null(strstr(text, "127.0.0.1:2\""));
 	bytes("client/active_gateway", text);
