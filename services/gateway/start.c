@@ -162,7 +162,7 @@ start_daemon(const struct config *config, int argc, char **argv, struct why *why
 
 	if ((r = already_running(config, why)) != OK)
 		return r;
-	if ((r = dir_make(config->data_dir, 0711, why)) != OK)
+	if ((r = dir_make(config->data_dir, 0700, why)) != OK)
 		return because(why, r, "data_dir");
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return fail_errno(why, ERR_SYSTEM, "pipe");

@@ -103,6 +103,8 @@ like "and nothing of it is in its mounts" "$(in_three cat /proc/self/mountinfo |
 # ---- what a sandbox leaves outside
 boxes=$data/sandboxes/boxes
 is "no other user enters the directory of sandboxes" "$(stat -c %a "$boxes")" 700
+is "nobody but PostgreSQL enters the gateway's own" "$(stat -c '%a %G' "$data")" "$([ -n "$root" ] && echo 710 postgres || stat -c '700 %G' "$data")"
+[ -z "$root" ] || fails_with "... so that another user of this machine reaches none of its sockets" 1 setpriv --reuid 65534 --regid 65534 --clear-groups stat "$data/run/state/bus"
 is "all that a sandbox is shown of the gateway is one socket" "$(ls "$data/run/sandboxes" | tr '\n' ' ')" "relay "
 is "... which the relay serves to nobody else" "$(ls "$data/run/relay" | tr '\n' ' ')" "bus "
 mkdir -p "$work/canary/kept"
