@@ -133,6 +133,7 @@ struct tail {
 	bool begun;	   /* the gateway has said something since it was asked last */
 	bool plain;	   /* its lines bear no numbers: it cannot go on */
 	uint64_t number;   /* of the last line shown */
+	uint64_t seen;	   /* how many lines the sandbox had with it */
 	uint64_t until_ms; /* how long it is waited for */
 };
 
@@ -148,24 +149,28 @@ tail_event(void *self, const Openshell__V1__SandboxStreamEvent *event, struct wh
 	if (event->payload_case != OPENSHELL__V1__SANDBOX_STREAM_EVENT__PAYLOAD_LOG)
 		return WATCH_ON;
 	line_print(cli, event->log);
-	tail->plain = tail->plain || !event->log->has_number;
-	tail->number = event->log->number;
+	if (event->log->has_number) {
+		tail->number = event->log->number;
+		tail->seen = event->log->count;
+	}
+	tail->plain = tail->number == 0;
 	if (fflush(stdout) == 0)
 		return WATCH_ON;
 	fail(why, ERR_SYSTEM, "standard output is closed");
 	return WATCH_DONE; /* the end of the program says so */
 }
 
-/* The gateway went away after it had begun: connect again, until that is of no use any more. */
+/* The gateway went away after it had begun, or would not wait for us: connect again, until that is of no use any more. */
 static bool
 tail_again(struct tail *tail, enum err r, struct why *why)
 {
 	struct why again = {0};
 
-	if (r != ERR_UNAVAILABLE || tail->plain || (!tail->begun && tail->until_ms == 0))
+	if ((r != ERR_UNAVAILABLE && r != ERR_LIMIT) || tail->plain || (!tail->begun && tail->until_ms == 0))
 		return false;
 	if (tail->begun) {
-		cli_note(tail->cli, "The gateway went away (%s); the log goes on when it is back.", why->text);
+		if (r == ERR_UNAVAILABLE)
+			cli_note(tail->cli, "The gateway went away (%s); the log goes on when it is back.", why->text);
 		tail->until_ms = clock_ms() + AWAY_MS;
 	}
 	tail->begun = false;
@@ -195,6 +200,8 @@ logs_tail(struct cli *cli, char *id, const struct selection *selection, struct w
 	while (tail_again(&tail, r = watch_sandbox(&cli->connection, &watching, why), why)) {
 		request.has_log_after = tail.number > 0;
 		request.log_after = tail.number;
+		request.has_log_seen = tail.seen > 0;
+		request.log_seen = tail.seen;
 		request.log_tail_lines = tail.number > 0 ? LINES_MAX : selection->lines;
 	}
 	return r == ERR_NOT_FOUND && cli->connection.status.code == 0 ? OK : r; /* it was deleted: that is the end */

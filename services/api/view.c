@@ -144,6 +144,8 @@ view_log_line(struct arena *arena, const char *sandbox, const struct msg_log_lin
 	view->timestamp_ms = (int64_t)line->time_ms;
 	view->has_number = line->number > 0;
 	view->number = line->number;
+	view->has_count = line->count > 0;
+	view->count = line->count;
 	*out = view;
 	return OK;
 }

@@ -87,7 +87,7 @@ opened(void *self, enum err r, struct msg *answer, const struct why *reason)
 }
 
 static void
-watch_open(struct watch_call *watch, uint64_t after)
+watch_open(struct watch_call *watch, uint64_t after, uint64_t seen)
 {
 	const Openshell__V1__WatchSandboxRequest *in = watch->request;
 	const struct msg m = {.id = WATCH_OPEN,
@@ -95,7 +95,8 @@ watch_open(struct watch_call *watch, uint64_t after)
 		.sandbox = watch->sandbox,
 		.rows = true,
 		.logs = in->has_follow_logs && in->follow_logs,
-		.after = after}};
+		.after = after,
+		.seen = seen}};
 
 	watch->question = peer_call(watch->state, &m, api_patience(watch->work.call, CALL_DEADLINE_MS), opened, watch);
 }
@@ -110,7 +111,7 @@ tail_answered(void *self, enum err r, struct msg *answer, const struct why *reas
 	if ((r = answer_check(r, answer, LOGS, &why)) == OK)
 		r = watch_add_lines(watch, answer->logs.lines, answer->logs.lines_n, false, &why);
 	if (r == OK)
-		watch_open(watch, answer->logs.newest);
+		watch_open(watch, answer->logs.newest, answer->logs.seen);
 	else
 		watch_end(watch, r, &why);
 }
@@ -132,6 +133,7 @@ tail_ask(struct watch_call *watch)
 	}
 	get->sandbox = watch->sandbox;
 	get->after = in->log_after;
+	get->seen = in->log_after != 0 ? in->log_seen : 0;
 	get->lines = lines == 0 ? TAIL_DEFAULT : lines > TAIL_MAX ? TAIL_MAX : lines;
 	watch->question =
 	    peer_call(watch->state, &m, api_patience(watch->work.call, CALL_DEADLINE_MS), tail_answered, watch);
@@ -180,7 +182,7 @@ sandbox_watch(void *self, struct rpc_call *call, const ProtobufCMessage *message
 	if (in->has_follow_logs && in->follow_logs)
 		tail_ask(watch);
 	else
-		watch_open(watch, 0);
+		watch_open(watch, 0, 0);
 }
 
 /* ---- from state ---- */

@@ -133,6 +133,8 @@ void service_routes_down(struct state *state, const struct peer *api); /* NULL: 
 /* Put one line of our own into a sandbox's log; within a transaction. */
 enum err log_say(
     struct state *state, struct id sandbox, const char *level, const char *message, struct why *why) must_check;
+/* Told to who was overtaken by the removal of lines. */
+#define LOGS_MISSING "%llu log lines before this are missing here: they were removed before they could be shown"
 /* A row of id, time, source, level, target, message, fields. */
 enum err log_line_read(const struct rows *rows, int row, struct arena *arena, struct msg_log_line *out) must_check;
 /* What such a line takes in a message, at most. */

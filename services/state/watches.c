@@ -21,6 +21,7 @@ struct following {
 	bool owed;	    /* a row that could not be read, or that its queue had no room for */
 	uint64_t last_line; /* id of the last log line sent, and the greatest place of them */
 	uint64_t last_place;
+	uint64_t seen; /* how many lines the sandbox had with the last one sent; 0: not known */
 };
 
 static void again(void *self);
@@ -131,6 +132,24 @@ told_before(const struct rows *rows, int row, uint64_t *place)
 	return false;
 }
 
+/* Lines that were removed before this watch was told them. */
+static bool
+missed_say(struct following *watch, const struct rows *rows, struct arena *arena, struct msg_log_line *out)
+{
+	uint64_t dropped = rows_number(rows, 0, 8), missed = dropped - watch->seen;
+
+	if (watch->seen == 0 || dropped <= watch->seen)
+		return false;
+	*out = (struct msg_log_line){.time_ms = rows_number(rows, 0, 1),
+	    .number = watch->last_line,
+	    .count = dropped,
+	    .source = SPAN("gateway"),
+	    .level = SPAN("INFO"),
+	    .target = SPAN("state"),
+	    .message = span_of_text(arena_format(arena, LOGS_MISSING, (unsigned long long)missed))};
+	return out->message.at != NULL;
+}
+
 /* As many lines behind the last one sent as fit a message; ERR_LIMIT: the queue is full. */
 static enum err
 tell_lines(struct state *state, struct following *watch, bool *more, struct why *why)
@@ -140,7 +159,7 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	struct msg m = {.id = WATCH_LOG, .watch_log = {.watch = watch->number, .lines = lines}};
 	struct args args = {0};
 	auto_rows rows = {0};
-	uint64_t last = watch->last_line, place = watch->last_place;
+	uint64_t last = watch->last_line, place = watch->last_place, seen = watch->seen;
 	size_t bytes = 0, told = 0;
 	int row = 0;
 	enum err r;
@@ -150,13 +169,17 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 	args_number(&args, watch->last_line);
 	if ((r = db_run(&state->db, SQL_LOGS_AFTER, &args, &rows, why)) != OK || rows.n == 0)
 		return r;
-	for (; row < rows.n && row < LINES_MAX && r == OK; row++) {
+	if (missed_say(watch, &rows, &arena, &lines[0]))
+		seen = lines[told++].count;
+	for (; row < rows.n && told < LINES_MAX && r == OK; row++) {
 		if ((bytes += log_line_bytes(&rows, row)) > LINES_BYTES_MAX && row > 0)
 			break;
 		last = rows_number(&rows, row, 0);
+		seen += seen != 0;
 		if (told_before(&rows, row, &place))
 			continue;
-		r = log_line_read(&rows, row, &arena, &lines[told++]);
+		r = log_line_read(&rows, row, &arena, &lines[told]);
+		lines[told++].count = seen;
 	}
 	m.watch_log.lines_n = told;
 	if (r == OK && told > 0)
@@ -165,6 +188,7 @@ tell_lines(struct state *state, struct following *watch, bool *more, struct why 
 		return r;
 	watch->last_line = last;
 	watch->last_place = place;
+	watch->seen = seen;
 	*more = rows.n == LINES_MAX || row < rows.n;
 	return OK;
 }
@@ -205,8 +229,10 @@ watches_restart_logs(struct state *state, struct why *why)
 	if (list_empty(&state->watches) || db_run(&state->db, SQL_LOGS_LAST, NULL, &rows, why) != OK)
 		return;
 	list_each(watch, &state->watches, struct following, link)
-		if (watch->last_line > rows_number(&rows, 0, 0))
+		if (watch->last_line > rows_number(&rows, 0, 0)) {
 			watch->last_line = rows_number(&rows, 0, 0);
+			watch->seen = 0; /* it was counted with lines that are no more */
+		}
 	watches_tell_logs(state, (struct id){{0}});
 }
 
@@ -279,7 +305,8 @@ watch_open(void *self, struct msg *m, struct msg *answer, struct why *why)
 	    .rows = in->rows,
 	    .logs = in->logs,
 	    .behind = in->logs,
-	    .last_line = in->after};
+	    .last_line = in->after,
+	    .seen = in->seen};
 	list_append(&state->watches, &watch->link);
 	if (in->logs) /* when the answer is out */
 		loop_timer_set(state->loop, &state->again, 0, again, state);

@@ -492,6 +492,57 @@ numbered_lines_are_stored_once(void **unused)
 	removed(id, "demo", 1);
 }
 
+/* Who goes on behind a line, or is behind with its watch, is told how many were removed before it came to them. */
+static void
+an_overtaken_reader_is_told_how_many_it_missed(void **unused)
+{
+	struct id id = created("demo");
+	struct msg open = {.id = WATCH_OPEN, .watch_open = {20, id, false, true}};
+	struct msg m = {.id = LOGS_GET, .logs_get = {.sandbox = id, .lines = 10000}};
+	struct outcome outcome = {0};
+	char insert[512];
+	size_t n = 0;
+
+	(void)unused;
+	logs(&outcome, id, 1, "");
+	m.logs_get.after = open.watch_open.after = outcome.msg.logs.newest;
+	m.logs_get.seen = open.watch_open.seen = outcome.msg.logs.seen;
+	assert_int_equal(outcome.msg.logs.lines[0].count, outcome.msg.logs.seen);
+	outcome_done(&outcome);
+	assert_int_equal(ask_now(api.peer, &open), OK);
+	snprintf(insert, sizeof(insert),
+	    "insert into log_lines (sandbox, stored_ms, time_ms, source, level, target, message, fields) select '%s', 1, n, "
+	    "'sandbox', 'INFO', '', 'never told', '{}' from generate_series(1, 42) n",
+	    id_text(id));
+	sql(insert);
+	add_lines(id, 100, 0, "INFO"); /* of 142 new ones so many stay */
+	while (n < 101) {
+		struct heard *heard = actor_hear(&api, WATCH_LOG);
+		const struct msg_log_line *lines = heard->msg.watch_log.lines;
+
+		assert_true(n > 0 || span_starts(lines[0].message, SPAN("42 log lines before this are missing here")));
+		for (size_t i = 0; i < heard->msg.watch_log.lines_n; i++, n++)
+			assert_int_equal(lines[i].count, m.logs_get.seen + 42 + n);
+		heard_free(heard);
+	}
+	assert_int_equal(n, 101);
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.logs.lines_n, 101);
+	assert_true(span_starts(outcome.msg.logs.lines[0].message, SPAN("42 log lines before this are missing here")));
+	assert_int_equal(outcome.msg.logs.lines[0].number, m.logs_get.after);
+	assert_int_equal(outcome.msg.logs.lines[1].count, m.logs_get.seen + 43);
+	assert_int_equal(outcome.msg.logs.seen, m.logs_get.seen + 142);
+	m.logs_get.after = outcome.msg.logs.newest;
+	m.logs_get.seen = outcome.msg.logs.seen;
+	outcome_done(&outcome);
+	ask(&outcome, api.peer, &m); /* nothing more, and nothing missing */
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.logs.lines_n, 0);
+	outcome_done(&outcome);
+	removed(id, "demo", 1);
+}
+
 /* Lines that are too long for one message come in several. */
 static void
 long_lines_are_followed(void **unused)
@@ -891,6 +942,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_watch_hears_every_change_to_the_end),
 	cmocka_unit_test(logs_are_kept_filtered_and_followed),
 	cmocka_unit_test(numbered_lines_are_stored_once),
+	cmocka_unit_test(an_overtaken_reader_is_told_how_many_it_missed),
 	cmocka_unit_test(long_lines_are_followed),
 	cmocka_unit_test(what_a_late_statement_was_to_tell_is_told),
 	cmocka_unit_test(lists_are_pages_in_order),
