@@ -127,6 +127,10 @@ sandbox_ready(struct cli *cli, const Openshell__V1__Sandbox *sandbox, const char
 
 	if (phase == OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_READY)
 		return OK;
+	if (phase == OPENSHELL__V1__SANDBOX_PHASE__SANDBOX_PHASE_STOPPED)
+		return fail(why, ERR_STATE,
+		    "sandbox %s: sandbox is not ready: it is in phase Stopped; `openshell sandbox start %s` starts it",
+		    name, name);
 	trouble = sandbox_trouble(&cli->arena, sandbox);
 	return fail(why, ERR_STATE, "sandbox %s: sandbox is not ready: it is in phase %s%s%.300s", name,
 	    phase_name(phase), trouble == NULL ? "" : ", ", trouble == NULL ? "" : trouble);

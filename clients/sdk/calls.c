@@ -1,8 +1,20 @@
 /* Every unary method: one shape, filled from the table. */
 #include "clients/sdk/calls.h"
 
+#include <string.h>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
+
+/* A port of TLS that takes services in clear ends every other request without a word. */
+static enum err
+refused(const struct connection *connection, enum err r, struct why *why)
+{
+	bool silent = connection->clear && strstr(connection->status.detail, "stream error") != NULL;
+
+	r = connection_why(&connection->status, r, why);
+	return silent ? because(why, r, "it is asked in clear (http://), and may speak TLS (https://)") : r;
+}
 
 static enum err
 call(struct connection *connection, const char *path, const ProtobufCMessage *in,
@@ -18,7 +30,7 @@ call(struct connection *connection, const char *path, const ProtobufCMessage *in
 	    (unsigned long long)(clock_us() - began_us));
 	if (r == OK && *out == NULL)
 		return fail(why, ERR_INTERNAL, "the gateway answered nothing");
-	return r == OK ? OK : connection_why(&connection->status, r, why);
+	return r == OK ? OK : refused(connection, r, why);
 }
 
 #define METHOD(service, name, kind, request, response, request_prefix, response_prefix, auth, scope, role)             \

@@ -104,6 +104,7 @@ connection_open(struct connection *out, struct loop *loop, const struct places *
 	if (r == OK && (r = token_load(places, gateway, &out->arena, &config.bearer, why)) != OK && r != ERR_NOT_FOUND)
 		return r;
 	out->bearer = config.bearer != NULL;
+	out->clear = strncmp(gateway->endpoint, "http:", 5) == 0;
 	if (!insecure && strncmp(gateway->endpoint, "https:", 6) == 0 &&
 	    (r = certificates_load(places, gateway, &out->arena, &config, why)) != OK)
 		return r;

@@ -12,6 +12,7 @@ struct connection {
 	struct rpc_client *client;
 	struct rpc_status status; /* of the call that ended last */
 	bool bearer;		  /* a token is sent */
+	bool clear;		  /* no TLS */
 	struct arena arena;
 };
 

@@ -276,6 +276,8 @@ reason_words(unsigned long code)
 		return "a client certificate is required";
 	case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
 		return "the other side does not trust our certificate's CA";
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+		return "the other side says that our certificate has expired";
 	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
 		return "the other side closed the connection";
 	default:

@@ -141,6 +141,7 @@ static enum err
 prepare(struct gateway *gateway, struct why *why)
 {
 	const struct config *config = gateway->config;
+	char note[300];
 	enum err r;
 
 	if ((r = programs_there(config, why)) != OK ||
@@ -153,6 +154,9 @@ prepare(struct gateway *gateway, struct why *why)
 		progress(gateway, "step", "making certificates (first start)");
 	if ((r = pki_prepare(config, why)) != OK || (r = pki_client_dir(config, why)) != OK)
 		return r;
+	pki_own_note(config, note, sizeof(note));
+	if (note[0] != '\0')
+		progress(gateway, "note", note);
 	return database_prepare(gateway, why);
 }
 

@@ -396,6 +396,20 @@ own_files_there(const struct config *config, struct why *why)
 	return OK;
 }
 
+void
+pki_own_note(const struct config *config, char *note, size_t note_size)
+{
+	auto_cert X509 *cert = NULL;
+	time_t now = time(NULL);
+	struct why why;
+
+	note[0] = '\0';
+	if (config->tls_cert[0] != '\0' && pem_load(config->tls_cert, &cert, NULL, &why) == OK &&
+	    X509_cmp_time(X509_get0_notAfter(cert), &now) < 0)
+		snprintf(note, note_size, "tls_cert: the certificate %.200s has expired: clients refuse it",
+		    config->tls_cert);
+}
+
 enum err
 pki_prepare(const struct config *config, struct why *why)
 {

@@ -13,6 +13,9 @@
  */
 enum err pki_prepare(const struct config *config, struct why *why) must_check;
 
+/* A sentence when a certificate of one's own (tls_cert) has expired, which is no reason not to start; else "". */
+void pki_own_note(const struct config *config, char *note, size_t note_size);
+
 /* Can the client's files be put where clients look? Makes the directory; with certificates of one's own there are none. */
 enum err pki_client_dir(const struct config *config, struct why *why) must_check;
 

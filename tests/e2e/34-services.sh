@@ -105,6 +105,8 @@ is "... and its own page asks" "$(https / -H "Origin: https://$host:$port" -H 'S
 is "a name that is none" "$(as default--demo--.openshell.localhost /)" "Service endpoint not found"
 is "... one label too many" "$(as default--demo--web--x.openshell.localhost /)" "Service endpoint not found"
 like "in clear nothing but services" "$(as 127.0.0.1 / -w ' %{http_code}')" ' 000$'
+fails_with "... calls of the API are none" 1 openshell --gateway-endpoint "http://127.0.0.1:$port" sandbox list
+like "... and the client says what may be the matter" "$out" 'asked in clear .*may speak TLS'
 like "... no gRPC either" "$(as 127.0.0.1 /openshell.v1.OpenShell/Health --http2-prior-knowledge -X POST -H 'content-type: application/grpc' -w ' %{http_code}')" ' 000$'
 is "gRPC for a service's host is the service's" "$(status /openshell.v1.OpenShell/Health --http2-prior-knowledge -X POST -H 'content-type: application/grpc' -H 'te: trailers')" 200
 is "without a certificate TLS has nothing" "$(curl -sS -m 5 --cacert "$mtls/ca.crt" --resolve "$host:$port:127.0.0.1" "https://$host:$port/" -o /dev/null -w '%{http_code}' 2>/dev/null)" 000

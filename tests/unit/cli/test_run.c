@@ -147,6 +147,8 @@ static const struct {
     {"sandbox exec -n demo -- lost", 1, "GetSandbox ExecSandbox ", "", "sandbox demo: relay lost", NULL},
     {"sandbox exec -n starting -- true", 1, "GetSandbox ", "", "sandbox is not ready: it is in phase Provisioning",
 	NULL},
+    {"sandbox exec -n asleep -- true", 1, "GetSandbox ", "",
+	"it is in phase Stopped; `openshell sandbox start asleep` starts it\n", NULL},
     {"sandbox exec -n missing -- true", 1, "GetSandbox ", "", "sandbox not found", NULL},
     {"sandbox exec -n demo --tty -- exit 0", 0, "GetSandbox ExecSandbox ", "", "", "\"tty\":true"},
     {"__complete -- sandbox delete de", 0, "ListSandboxes ", "demo\tReady\n", "", "\"limit\":200"},

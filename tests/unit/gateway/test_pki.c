@@ -118,6 +118,34 @@ test_certificates(void **state)
 	assert_int_equal(pki_prepare(&config, &why), ERR_INVALID);
 }
 
+/* One's own may have expired: that is said, and is no reason not to start. */
+static void
+test_own_expired(void **state)
+{
+	struct config config;
+	X509 *own = cert("tls/server/tls.crt");
+	char note[300];
+	FILE *to;
+
+	(void)state;
+	setting(&config);
+	snprintf(config.tls_cert, sizeof(config.tls_cert), "%s", at("tls/server/tls.crt"));
+	pki_own_note(&config, note, sizeof(note));
+	assert_string_equal(note, "");
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(own), -1));
+	assert_true(i2d_re_X509_tbs(own, NULL) > 0); /* else what was read is written again */
+	assert_non_null(to = fopen(at("old.crt"), "we"));
+	assert_int_equal(PEM_write_X509(to, own), 1);
+	assert_int_equal(fclose(to), 0);
+	X509_free(own);
+	snprintf(config.tls_cert, sizeof(config.tls_cert), "%s", at("old.crt"));
+	pki_own_note(&config, note, sizeof(note));
+	assert_non_null(strstr(note, "old.crt has expired"));
+	config.tls_cert[0] = '\0';
+	pki_own_note(&config, note, sizeof(note));
+	assert_string_equal(note, "");
+}
+
 static void
 test_partial(void **state)
 {
@@ -237,6 +265,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_certificates),
+	    cmocka_unit_test(test_own_expired),
 	    cmocka_unit_test(test_partial),
 	    cmocka_unit_test(test_client_files),
 	    cmocka_unit_test(test_keys),
