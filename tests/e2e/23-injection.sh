@@ -13,7 +13,7 @@ network_policies:
       - {host: rw.acme.test, ports: [80, 443], protocol: rest, enforcement: enforce, rules: [{allow: {method: "*", path: "/open/**"}}, {allow: {method: "*", path: "/x/[[]CREDENTIAL[]]/**"}}], credential_binding: {provider: forge}}
       - {host: ws.acme.test, port: 443, protocol: websocket, enforcement: enforce, access: full, websocket_credential_rewrite: true, credential_binding: {provider: forge}}
       - {host: grpc.example.com, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: forge}}
-      - {host: grpc.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: forge}}
+      - {host: grpc.acme.test, port: 8443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: forge}}
       - {host: static.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: gcp}}
       - {host: app.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full}
       - {host: full.acme.test, port: 443, protocol: rest, enforcement: enforce, access: full, credential_binding: {provider: aws}, credential_signing: sigv4, signing_service: s3, signing_region: eu-west-1}
@@ -127,13 +127,13 @@ done
 # ---- trailers ----
 world_name grpc.acme.test 93.184.216.42
 mkfifo "$WORLD/trailing-ready"
-/usr/bin/python3 "$here/tests/e2e/world/trailing.py" "$WORLD" 93.184.216.42 >"$work/trailing.log" 2>&1 &
+/usr/bin/python3 "$here/tests/e2e/world/trailing.py" "$WORLD" 93.184.216.42 8443 >"$work/trailing.log" 2>&1 &
 echo $! >>"$WORLD/pids"
 read -r -t 30 _ <>"$WORLD/trailing-ready" && ok "a server of HTTP/2 that reads trailers" || not_ok "a server of HTTP/2 that reads trailers" "$(cat "$work/trailing.log")"
 put /sandbox/trailing.py <"$here/tests/e2e/clients/trailing.py"
 put /sandbox/wire.py <"$here/tests/e2e/world/wire.py"
 trailing() { run python3 /sandbox/trailing.py "$@"; }
-for way in "h1 api.forge.test /stream" "h2 api.forge.test /stream" "h2 grpc.acme.test /open/a"; do
+for way in "h1 api.forge.test /stream" "h2 api.forge.test /stream" "h2 grpc.acme.test:8443 /open/a"; do
 	is "a trailer of a request by $way, and one of its answer" "$(trailing $way "$placeholder" 7) $(last '[.fields["x-key"], .body, (.trailers | tojson)] | join(" ")')" \
 		"200 {'x-trailer': 'end'} $secret ok {\"x-sum\":\"7\"}"
 	world_forget

@@ -1,10 +1,11 @@
-"""A POST with a trailer, and what stands behind its answer. usage: trailing.py h1|h2 HOST PATH KEY TRAILER [BODY]; prints STATUS TRAILERS"""
+"""A POST with a trailer, and what stands behind its answer. usage: trailing.py h1|h2 HOST[:PORT] PATH KEY TRAILER [BODY]; prints STATUS TRAILERS"""
 import os, socket, ssl, sys
 
 version, host, path, key, trailer, body = (sys.argv[1:] + ["ok"])[:6]
+name, _, port = host.partition(":")
 context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
 context.set_alpn_protocols(["h2"] if version == "h2" else ["http/1.1"])
-tls = context.wrap_socket(socket.create_connection((host, 443), 20), server_hostname=host)
+tls = context.wrap_socket(socket.create_connection((name, int(port or 443)), 20), server_hostname=name)
 if version == "h2":
     import wire
     h2 = wire.Wire(tls)

@@ -1,9 +1,8 @@
 """A token server: each call mints another token, and another token to refresh with; those before stay good.
 
-usage: tokens.py DIRECTORY [ADDRESS CERTIFICATE KEY]    on a free port of loopback, or on 443 of the address, with TLS. Writes its port to
-DIRECTORY/port; while DIRECTORY/hold is there, calls wait; DIRECTORY/asked has a line a call, what of it is no secret, DIRECTORY/minted one a token
+usage: tokens.py DIRECTORY    writes its port to DIRECTORY/port; while DIRECTORY/hold is there, calls wait; DIRECTORY/minted has a line a token
 """
-import http.server, itertools, json, os, socketserver, ssl, sys, time, urllib.parse
+import http.server, itertools, json, os, socketserver, sys, time, urllib.parse
 
 here, numbers = sys.argv[1], itertools.count(1)
 
@@ -15,7 +14,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
         with open(os.path.join(here, "asked"), "a") as asked:
-            asked.write(" ".join([self.path] + [form.get(name, "-") for name in ("grant_type", "client_id", "scope")]) + "\n")
+            asked.write("asked\n")
         while os.path.exists(os.path.join(here, "hold")):
             time.sleep(0.01)
         good, n = form.get("refresh_token", "").startswith("rt-"), next(numbers)
@@ -36,11 +35,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 
 
-server = Server((sys.argv[2], 443) if len(sys.argv) > 2 else ("127.0.0.1", 0), Handler)
-if len(sys.argv) > 2:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[3], sys.argv[4])
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+server = Server(("127.0.0.1", 0), Handler)
 with open(os.path.join(here, "port"), "w") as port:
     port.write("%d\n" % server.server_address[1])
 server.serve_forever()

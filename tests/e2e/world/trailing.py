@@ -1,12 +1,12 @@
 """A server of HTTP/2 that says what stood behind a request's body, in DIRECTORY/seen and behind its own.
 
-usage: trailing.py DIRECTORY ADDRESS; writes a line to DIRECTORY/trailing-ready when it listens
+usage: trailing.py DIRECTORY ADDRESS PORT; writes a line to DIRECTORY/trailing-ready when it listens
 """
 import json, os, socket, ssl, sys, threading
 
 import wire
 
-here, address = sys.argv[1:]
+here, address, port = sys.argv[1:]
 
 
 def serve(client):
@@ -35,7 +35,7 @@ def quietly(client):
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(os.path.join(here, "server.pem"), os.path.join(here, "server.key"))
 context.set_alpn_protocols(["h2"])
-with socket.create_server((address, 443)) as listener:
+with socket.create_server((address, int(port))) as listener:
     with open(os.path.join(here, "trailing-ready"), "w") as f:
         f.write("ready\n")
     while True:

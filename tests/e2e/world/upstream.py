@@ -3,7 +3,7 @@
 usage: upstream.py DIRECTORY with names, server.pem, server.key, stranger.*; writes a line to DIRECTORY/ready when all listen, and
 a JSON line to DIRECTORY/seen for each request that arrives.
 """
-import asyncio, base64, hashlib, json, os, socket, ssl, struct, sys
+import asyncio, base64, hashlib, json, os, socket, ssl, struct, sys, urllib.parse
 
 here = sys.argv[1]
 
@@ -91,6 +91,14 @@ def rpc_answer(body):
         return b'{"error":"not json"}'
 
 
+def token_answer(body):
+    """As Google's token server: whoever has a refresh token of its own, which begin with rt-, gets a token made of it."""
+    form = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
+    if form.get("grant_type") == "refresh_token" and form.get("refresh_token", "").startswith("rt-"):
+        return "200 OK", json.dumps({"access_token": "at-of-" + form["refresh_token"], "expires_in": 3600, "token_type": "Bearer"}).encode()
+    return "400 Bad Request", b'{"error":"invalid_grant"}'
+
+
 async def websocket(reader, writer, fields):
     key = fields["sec-websocket-key"]
     accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
@@ -155,6 +163,8 @@ async def http(reader, writer):
                 while True:
                     writer.write(b"10000\r\n" + bytes(65536) + b"\r\n")
                     await writer.drain()
+            elif where == "/token":
+                (status, out), extra = token_answer(body), "Content-Type: application/json\r\n"
             elif where.startswith("/status/"):
                 status, out = where[8:11] + " Said", b""
             elif "rpc" in where or "mcp" in where:
