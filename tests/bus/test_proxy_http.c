@@ -8,28 +8,59 @@
 #include "tests/bus/proxy_stage.h"
 #include "tests/bus/proxy_tls.h"
 
+/* ---- opening ---- */
+
+/* A tunnel to up.test that is looked into. */
+static int
+inspected(int server, int *far)
+{
+	struct msg yes = judgement(true);
+
+	yes.connection_judged.inspect = true;
+	return tunnel(&yes, server, far);
+}
+
+static void
+shake(struct tls_client *tls, int fd)
+{
+	while (tls_client_step(tls) == ERR_MORE)
+		until_readable(fd);
+}
+
+/* The agent's TLS to up.test within it. */
+static void
+agent_opens(struct tls_client *client, int fd, const char *named, const char *alpn)
+{
+	tls_client_begin(client, fd, pem_bytes, "up.test", named, alpn);
+	shake(client, fd);
+}
+
+/* TLS on both sides, of which neither goes on without the other; one step of each. */
+static void
+step(struct tls_client *client, struct tls_client *world)
+{
+	struct why why;
+
+	tls_client_step(client);
+	tls_client_step(world);
+	assert_int_equal(loop_turn(loop, 1, &why), OK);
+}
+
 /* ---- TLS ---- */
 
 static void
 tls_to_the_agent_has_a_certificate_for_the_host(void **unused)
 {
-	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = -1, fd2 = -1, far2 = -1;
-	struct msg yes = judgement(true);
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = inspected(server, &far), fd2 = -1, far2 = -1;
 	struct tls_client client = {0};
 
 	(void)unused;
-	yes.connection_judged.inspect = true;
-	fd = tunnel(&yes, server, &far);
-	tls_client_begin(&client, fd, pem_bytes, "up.test", "up.test", "h2,http/1.1");
-	while (tls_client_step(&client) == ERR_MORE)
-		until_readable(fd);
+	agent_opens(&client, fd, "up.test", "h2,http/1.1");
 	assert_string_equal(client.failure, "");
 	assert_string_equal(client.alpn, "h2");
 	tls_client_end(&client);
-	fd2 = tunnel(&yes, server, &far2);
-	tls_client_begin(&client, fd2, pem_bytes, "up.test", "evil.test", "http/1.1"); /* S31 */
-	while (tls_client_step(&client) == ERR_MORE)
-		until_readable(fd2);
+	fd2 = inspected(server, &far2);
+	agent_opens(&client, fd2, "evil.test", "http/1.1"); /* S31 */
 	assert_non_null(strstr(client.failure, "unrecognized name"));
 	tls_client_end(&client);
 	expect_event("the hello names evil.test");
@@ -47,13 +78,9 @@ tls_without_http_is_relayed_between_two_sessions(void **unused)
 	tls_client_begin(&client, fd, pem_bytes, "up.test", "up.test", NULL);
 	tls_server_begin(&world, far, "up.test");
 	while (!client.open || !world.open) {
-		struct why why;
-
-		tls_client_step(&client);
-		tls_client_step(&world);
+		step(&client, &world);
 		assert_string_equal(client.failure, "");
 		assert_string_equal(world.failure, "");
-		assert_int_equal(loop_turn(loop, 1, &why), OK);
 	}
 	tls_say(&world, "* OK IMAP ready\r\n");
 	tls_expect(&client, "* OK IMAP ready\r\n", until_readable);
@@ -75,12 +102,8 @@ a_server_with_another_name_is_not_spoken_with(void **unused)
 	tls_client_begin(&client, fd, pem_bytes, "up.test", "up.test", NULL);
 	tls_server_begin(&world, far, "other.test");
 	while (world.failure[0] == 0) {
-		struct why why;
-
-		tls_client_step(&client);
-		tls_client_step(&world);
+		step(&client, &world);
 		assert_false(world.open && world.heard_finished);
-		assert_int_equal(loop_turn(loop, 1, &why), OK);
 	}
 	tls_client_end(&client);
 	tls_client_end(&world);
@@ -132,13 +155,10 @@ stand_in_answers(int far, const char *first_line)
 static void
 requests_in_a_tunnel_are_judged_one_by_one(void **unused)
 {
-	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = -1;
-	struct msg yes = judgement(true);
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = inspected(server, &far);
 	char request[256], bytes[8192];
 
 	(void)unused;
-	yes.connection_judged.inspect = true;
-	fd = tunnel(&yes, server, &far);
 	snprintf(request, sizeof(request), "GET /a/../b?q=1 HTTP/1.1\r\nHost: up.test:%u\r\n\r\n", port_of(server));
 	say(fd, request);
 	judge_request("GET", "/b", true);
@@ -194,27 +214,29 @@ an_absolute_form_that_may_not_be_dialled_is_refused(void **unused)
 		fail_msg("%s", bytes);
 }
 
+/* A request of the agent's over TLS, which may pass, and the world's TLS by that name. */
+static void
+both_open(struct tls_client *client, struct tls_client *world, int server, int fd, int far, const char *name)
+{
+	char request[128];
+
+	agent_opens(client, fd, "up.test", "http/1.1");
+	assert_string_equal(client->alpn, "http/1.1");
+	snprintf(request, sizeof(request), "GET /x HTTP/1.1\r\nHost: up.test:%u\r\n\r\n", port_of(server));
+	tls_say(client, request);
+	judge_request("GET", "/x", true);
+	tls_server_begin(world, far, name);
+	shake(world, far);
+}
+
 static void
 inspected_requests_pass_through_tls_on_both_sides(void **unused)
 {
-	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = -1;
-	struct msg yes = judgement(true);
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = inspected(server, &far);
 	struct tls_client client = {0}, world = {0};
-	char request[128];
 
 	(void)unused;
-	yes.connection_judged.inspect = true;
-	fd = tunnel(&yes, server, &far);
-	tls_client_begin(&client, fd, pem_bytes, "up.test", "up.test", "http/1.1");
-	while (tls_client_step(&client) == ERR_MORE)
-		until_readable(fd);
-	assert_string_equal(client.alpn, "http/1.1");
-	snprintf(request, sizeof(request), "GET /x HTTP/1.1\r\nHost: up.test:%u\r\n\r\n", port_of(server));
-	tls_say(&client, request);
-	judge_request("GET", "/x", true);
-	tls_server_begin(&world, far, "up.test");
-	while (tls_client_step(&world) == ERR_MORE)
-		until_readable(far);
+	both_open(&client, &world, server, fd, far, "up.test");
 	assert_string_equal(world.failure, "");
 	tls_expect(&world, "GET /x HTTP/1.1\r\n", until_readable);
 	tls_say(&world, "HTTP/1.1 204 No Content\r\n\r\n");
@@ -228,23 +250,11 @@ inspected_requests_pass_through_tls_on_both_sides(void **unused)
 static void
 a_request_that_is_never_sent_is_one_event(void **unused)
 {
-	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = -1;
-	struct msg yes = judgement(true);
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), far = -1, fd = inspected(server, &far);
 	struct tls_client client = {0}, world = {0};
-	char request[128];
 
 	(void)unused;
-	yes.connection_judged.inspect = true;
-	fd = tunnel(&yes, server, &far);
-	tls_client_begin(&client, fd, pem_bytes, "up.test", "up.test", "http/1.1");
-	while (tls_client_step(&client) == ERR_MORE)
-		until_readable(fd);
-	snprintf(request, sizeof(request), "GET /x HTTP/1.1\r\nHost: up.test:%u\r\n\r\n", port_of(server));
-	tls_say(&client, request);
-	judge_request("GET", "/x", true);
-	tls_server_begin(&world, far, "other.test");
-	while (tls_client_step(&world) == ERR_MORE)
-		until_readable(far);
+	both_open(&client, &world, server, fd, far, "other.test");
 	tls_expect(&client, "HTTP/1.1 502 Bad Gateway\r\n", until_readable);
 	expect_event_before("[MED] DENIED HTTP_REQUEST denied GET up.test:", "L7_REQUEST");
 	tls_client_end(&client);
