@@ -6,7 +6,8 @@
 
 #define CHANNEL_CONNECTS_BYTES 8192u /* of policyd_setup's memory: the connects that wait for policyd */
 
-#define CHANNEL_SPOOL_BYTES ((1u << 20) + (64u << 10)) /* of link_setup's memory: the lines that wait for the gateway */
+/* of link_setup's memory: the lines that wait for the gateway, and what was taken of whom */
+#define CHANNEL_SPOOL_BYTES ((1u << 20) + (64u << 10) + 4096u)
 
 /* A connected pair for a parent and the child it starts; close-on-exec, non-blocking. */
 enum err channel_pair(int *ours, int *theirs, struct why *why) must_check;

@@ -6,7 +6,7 @@
 #include "common/base/slack.h"
 #include "common/bus/curve.h"
 #include "common/bus/peer.h"
-#include "sandbox/link/journal.h"
+#include "sandbox/link/marks.h"
 
 /* bus.state: what is served when. */
 enum {
@@ -72,9 +72,10 @@ struct reports {
 /* Log lines on their way, numbered: what is missing between two numbers was dropped. */
 struct spool {
 	struct journal lines; /* stored ones too, until it is sure that the database keeps them */
-	uint64_t wanted;      /* of the line that state wants; those before it are stored */
-	uint64_t sent;	      /* behind the last line of the call */
-	bool unsure;	      /* something was stored since state was last asked whether it still has it */
+	struct marks marks;
+	uint64_t wanted; /* of the line that state wants; those before it are stored */
+	uint64_t sent;	 /* behind the last line of the call */
+	bool unsure;	 /* something was stored since state was last asked whether it still has it */
 	uint64_t call;
 	uint32_t delay_ms;
 	struct timer again, ask;

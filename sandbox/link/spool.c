@@ -49,10 +49,15 @@ enum err
 spool_open(struct spool *spool, int fd, struct why *why)
 {
 	bool forgot;
-	enum err r = journal_open(&spool->lines, CHANNEL_SPOOL_BYTES, fd, line_good, &forgot, why);
+	const size_t bytes = CHANNEL_SPOOL_BYTES - MARKS_BYTES;
+	enum err r;
 
-	if (r != OK)
+	if ((r = journal_open(&spool->lines, bytes, fd, line_good, &forgot, why)) != OK)
 		return r;
+	if ((r = marks_open(&spool->marks, &spool->lines, fd, bytes, why)) != OK) {
+		journal_done(&spool->lines);
+		return r;
+	}
 	if (forgot)
 		log_warning("logs.forgotten", "why=\"the link before this one left what is no spool\"");
 	spool->wanted = spool->lines.head->next; /* state says what it wants */
@@ -72,6 +77,7 @@ spool_done(struct link *link)
 	loop_timer_stop(link->loop, &link->spool.again);
 	loop_timer_stop(link->loop, &link->spool.ask);
 	journal_done(&link->spool.lines);
+	marks_done(&link->spool.marks);
 }
 
 void
@@ -204,8 +210,37 @@ spool_pause(struct link *link)
 	spool->call = 0;
 }
 
+/* Those that were lost before the first of these; by the next link, too, that is more than none at most once. */
+static void
+take_lost(struct spool *spool, struct mark *mark, uint64_t first)
+{
+	uint64_t n = first - mark->next;
+
+	mark_begin(mark, &spool->lines);
+	journal_skip(&spool->lines, n < UINT32_MAX ? n : UINT32_MAX);
+	mark_end(mark, first);
+}
+
+/* Lines that bear numbers of their source's, each once; returns how many of them were here already. */
+static size_t
+take_numbered(struct spool *spool, const struct msg_logs_add *in)
+{
+	struct mark *mark = marks_find(&spool->marks, in->spool);
+	size_t known;
+
+	if (in->first > mark->next)
+		take_lost(spool, mark, in->first);
+	known = mark->next - in->first < in->lines_n ? (size_t)(mark->next - in->first) : in->lines_n;
+	for (size_t i = known; i < in->lines_n; i++) {
+		mark_begin(mark, &spool->lines);
+		spool_add(spool, &in->lines[i]);
+		mark_end(mark, mark->next + 1);
+	}
+	return known;
+}
+
 /*
- * Lines of this sandbox's log.
+ * Lines of this sandbox's log. Numbered ones are kept once, however often they come, and whichever link they came to.
  *
  * in      logs_add, from the supervisor, policyd or proxy
  * out     done: kept, or counted as dropped
@@ -213,14 +248,20 @@ spool_pause(struct link *link)
 enum err
 spool_take(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
+	const struct msg_logs_add *in = &m->logs_add;
 	struct link *link = self;
+	size_t known = 0;
 
 	if (!may_log(link, m->from))
 		return fail(why, ERR_DENIED, "only processes of this sandbox log here");
-	journal_skip(&link->spool.lines, m->logs_add.dropped);
-	ocsf_take(link, m->logs_add.lines, m->logs_add.lines_n);
-	for (size_t i = 0; i < m->logs_add.lines_n; i++)
-		spool_add(&link->spool, &m->logs_add.lines[i]);
+	if (in->first != 0) {
+		known = take_numbered(&link->spool, in);
+	} else {
+		journal_skip(&link->spool.lines, in->dropped);
+		for (size_t i = 0; i < in->lines_n; i++)
+			spool_add(&link->spool, &in->lines[i]);
+	}
+	ocsf_take(link, in->lines + known, in->lines_n - known);
 	send_next(link);
 	if (m->call != 0)
 		answer->id = DONE;

@@ -21,8 +21,11 @@ struct events {
 	struct list lines;
 	size_t lines_n, bytes;
 	struct line *recent[RECENT]; /* of lines that were not sent yet, by their hash */
-	size_t sent_n;		     /* the first so many are in a call */
+	struct id id;		     /* of the numbers that our lines bear, towards the link */
+	uint64_t next;		     /* number of the first that link has not taken, those that were dropped counted */
+	size_t sent_n;		     /* the first so many were sent: again, and unchanged, until there is an answer */
 	uint64_t dropped, sent_dropped;
+	bool asked; /* without one so far */
 	uint64_t call;
 	struct timer timer;
 };
@@ -37,6 +40,8 @@ events_new(struct proxy *proxy)
 	if (events == NULL)
 		abort();
 	events->proxy = proxy;
+	events->id = id_new();
+	events->next = 1;
 	list_init(&events->lines);
 	return events;
 }
@@ -94,13 +99,19 @@ line_keep(struct events *events, struct line *line)
 
 /* ---- sending ---- */
 
+/* They are taken, or never will be: then they count as dropped. */
 static void
-forget_sent(struct events *events)
+forget_sent(struct events *events, bool taken)
 {
+	if (taken) {
+		events->next += events->sent_dropped + events->sent_n;
+		events->dropped -= events->sent_dropped;
+	} else
+		events->dropped += events->sent_n;
 	for (; events->sent_n > 0; events->sent_n--)
 		line_drop(events, list_item(events->lines.next, struct line, link));
-	events->dropped -= events->sent_dropped;
 	events->sent_dropped = 0;
+	events->asked = false;
 }
 
 static void
@@ -111,18 +122,28 @@ sent(void *self, enum err r, struct msg *answer, const struct why *why)
 	(void)answer, (void)why;
 	events->call = 0;
 	if (r == ERR_UNAVAILABLE || r == ERR_TIMEOUT || r == ERR_LIMIT || r == ERR_BUSY) {
-		events->sent_n = 0;
-		events->sent_dropped = 0;
 		loop_timer_set(events->proxy->loop, &events->timer, AGAIN_MS, send_now, events);
 		return;
 	}
-	if (r != OK) /* it will never be taken */
-		for (size_t i = 0; i < events->sent_n; i++)
-			events->dropped++;
-	forget_sent(events);
+	forget_sent(events, r == OK);
 	if (events->lines_n > 0 || events->dropped > 0)
 		loop_timer_set(events->proxy->loop, &events->timer, events->lines_n < BATCH_LINES ? GATHER_MS : 0,
 		    send_now, events);
+}
+
+/* The oldest lines that fit; where some were asked about and nobody answered, exactly those again. */
+static size_t
+gather(struct events *events, struct arena *arena, struct msg_log_line lines[BATCH_LINES])
+{
+	size_t n = 0, most = events->asked ? events->sent_n : BATCH_LINES;
+	struct line *line;
+
+	list_each(line, &events->lines, struct line, link) {
+		if (n == most || !line_write(line, arena, &lines[n]))
+			break;
+		n++;
+	}
+	return n;
 }
 
 static void
@@ -130,22 +151,19 @@ send_now(void *self)
 {
 	struct events *events = self;
 	struct msg_log_line lines[BATCH_LINES];
-	struct msg m = {.id = LOGS_ADD, .logs_add = {.sandbox = events->proxy->sandbox, .lines = lines}};
+	struct msg m = {
+	    .id = LOGS_ADD, .logs_add = {.sandbox = events->proxy->sandbox, .lines = lines, .spool = events->id}};
 	auto_arena struct arena arena = {0};
-	struct line *line;
 
 	loop_timer_stop(events->proxy->loop, &events->timer);
 	if (events->call != 0 || events->proxy->link == NULL || (events->lines_n == 0 && events->dropped == 0))
 		return;
-	list_each(line, &events->lines, struct line, link) {
-		if (m.logs_add.lines_n == BATCH_LINES || !line_write(line, &arena, &lines[m.logs_add.lines_n]))
-			break;
-		m.logs_add.lines_n++;
-	}
+	if (!events->asked)
+		events->sent_dropped = events->dropped > UINT32_MAX ? UINT32_MAX : events->dropped;
+	events->sent_n = m.logs_add.lines_n = gather(events, &arena, lines);
+	events->asked = true;
 	memset(events->recent, 0, sizeof(events->recent));
-	events->sent_n = m.logs_add.lines_n;
-	events->sent_dropped = events->dropped > UINT32_MAX ? UINT32_MAX : events->dropped;
-	m.logs_add.dropped = (uint32_t)events->sent_dropped;
+	m.logs_add.first = events->next + events->sent_dropped;
 	events->call = peer_call(events->proxy->link, &m, SEND_MS, sent, events);
 }
 

@@ -375,6 +375,53 @@ logs_outlive_the_link(void **unused)
 	assert_int_equal(next, 401);
 }
 
+/* Lines FIRST.. of a proxy, which numbers them. */
+static void
+proxy_logs(struct actor *proxy, struct id life, uint64_t first, size_t n)
+{
+	struct msg_log_line lines[10];
+	char text[10][16];
+	struct msg m = {.id = LOGS_ADD,
+	    .logs_add = {.sandbox = sandbox, .lines = lines, .lines_n = n, .spool = life, .first = first}};
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text[i], sizeof(text[i]), "%llu", (unsigned long long)(first + i));
+		lines[i] = (struct msg_log_line){
+		    .time_ms = 1, .source = SPAN("sandbox"), .level = SPAN("INFO"), .message = span_of_text(text[i])};
+	}
+	assert_int_equal(ask_now(proxy->peer, &m), OK);
+}
+
+/* A proxy that did not hear the answer sends its lines again, to the next link: each is kept once, and what never came is counted. */
+static void
+a_helpers_lines_are_kept_once(void **unused)
+{
+	struct id life = id_new();
+	struct actor proxy;
+
+	(void)unused;
+	running();
+	relay_cuts();
+	helper_begin(&proxy, ROLE_PROXY, true);
+	proxy_logs(&proxy, life, 1, 5);
+	proxy_logs(&proxy, life, 1, 5);
+	actor_done(&proxy);
+	child_kill(&child, SIGKILL);
+	actor_done(&supervisor);
+	child_wait(&child);
+	child_done(&child);
+	actor_init(&supervisor, loop, ROLE_SUPERVISOR, "supervisor");
+	start(true);
+	helper_begin(&proxy, ROLE_PROXY, true);
+	proxy_logs(&proxy, life, 1, 7);	 /* two of them are new */
+	proxy_logs(&proxy, life, 10, 1); /* two never came */
+	enrol();
+	assert_int_equal(expect_lines(6, 6, 6, 1), 2); /* what is new for this link */
+	assert_int_equal(expect_lines(1, 1, 1, 0), 7);
+	assert_int_equal(expect_lines(10, 10, 8, 0), 1);
+	actor_done(&proxy);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -385,6 +432,7 @@ main(int argc, char **argv)
 	    TEST(helpers_log_through_channels_of_their_own),
 	    TEST(helpers_may_do_nothing_else),
 	    TEST(logs_outlive_the_link),
+	    TEST(a_helpers_lines_are_kept_once),
 	    TEST(a_report_is_not_lost_beside_another_under_way),
 	    TEST(secrets_go_up_and_down),
 	    TEST(ready_is_told_again_on_each_connection),

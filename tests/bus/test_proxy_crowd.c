@@ -155,6 +155,43 @@ events_wait_for_the_link(void **unused)
 	expect_event("CONNECT denied kept.test:1");
 }
 
+/* What a link may have taken and did not answer goes to the next one again: the same lines under the same numbers, and they alone. */
+static void
+what_nobody_answered_is_sent_again_as_it_was(void **unused)
+{
+	struct msg no = judgement(false);
+	struct heard *heard;
+	struct id life;
+
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		auto_fd int fd = connect_to(i == 0 ? "one.test:1" : "two.test:1");
+
+		judge(i == 0 ? "one.test" : "two.test", 1, &no);
+		read_all(fd, (char[4096]){0}, 4096);
+		if (i == 1)
+			break;
+		heard = actor_hear(&link_, LOGS_ADD);
+		assert_int_equal(heard->msg.logs_add.first, 1);
+		assert_int_equal(heard->msg.logs_add.lines_n, 1);
+		life = heard->msg.logs_add.spool;
+		heard_free(heard);
+	}
+	actor_done(&link_);
+	actor_init(&link_, loop, ROLE_LINK, "link");
+	give(ROLE_LINK, &link_);
+	for (uint64_t i = 1; i <= 2; i++) {
+		heard = actor_hear(&link_, LOGS_ADD);
+		assert_true(id_equal(heard->msg.logs_add.spool, life));
+		assert_int_equal(heard->msg.logs_add.first, i);
+		assert_int_equal(heard->msg.logs_add.lines_n, 1);
+		assert_non_null(memmem(heard->msg.logs_add.lines[0].message.at,
+		    heard->msg.logs_add.lines[0].message.length, i == 1 ? "one.test" : "two.test", 8));
+		reply_send(&heard->reply, &(struct msg){.id = DONE});
+		heard_free(heard);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -165,6 +202,7 @@ main(int argc, char **argv)
 	    TEST(noise_breaks_nothing),
 	    TEST(a_head_that_does_not_come_is_given_up),
 	    TEST(events_wait_for_the_link),
+	    TEST(what_nobody_answered_is_sent_again_as_it_was),
 	};
 
 	if (!stage_begin(argc, argv))
