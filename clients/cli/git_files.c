@@ -60,7 +60,13 @@ in_work_tree(const char *directory)
 	return false;
 }
 
-/* This program's environment without git's variables, and with messages as we know them; the caller frees it. */
+/*
+ * What git is told: messages as we know them, and to fetch nothing. A tree that came out of a sandbox has a configuration
+ * of the sandbox's making: with it a missing object is had by a program of its choice (remote.NAME.uploadpack).
+ */
+static const char *const told[] = {"LC_ALL=C", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_LAZY_FETCH=1"};
+
+/* This program's environment without git's variables, and with those; the caller frees it. */
 static const char **
 environment(void)
 {
@@ -69,12 +75,13 @@ environment(void)
 
 	while (environ[n] != NULL)
 		n++;
-	if ((out = calloc(n + 2, sizeof(*out))) == NULL)
+	if ((out = calloc(n + COUNT(told) + 1, sizeof(*out))) == NULL)
 		abort();
 	for (size_t i = 0; i < n; i++)
 		if (strncmp(environ[i], "GIT_", 4) != 0 && strncmp(environ[i], "LC_ALL=", 7) != 0)
 			out[at++] = environ[i];
-	out[at] = "LC_ALL=C";
+	for (size_t i = 0; i < COUNT(told); i++)
+		out[at++] = told[i];
 	return out;
 }
 

@@ -88,6 +88,20 @@ upload fil "$repo" whole --no-git-ignore >/dev/null
 is "... unless all is wanted" "$(inside sh -c 'cd /sandbox/whole/repo && ls src/build/out x.log && [ -d .git ] && echo git')" $'src/build/out\nx.log\ngit'
 out=$(upload fil "$repo/src/build" b)
 like "where git lists nothing all is uploaded, and that is said" "$out" "^Warning: git lists no file"
+# A repository of a sandbox's making, in which reading .gitignore would fetch it by a program of the sandbox's choice.
+trojan=$work/in/trojan
+git init -q "$trojan" 2>/dev/null
+touch "$trojan/a"
+for word in "core.repositoryformatversion 1" "extensions.partialClone origin" "remote.origin.promisor true" "remote.origin.url /nowhere" \
+	"remote.origin.uploadpack touch $work/owned; false" "core.fsmonitor touch $work/owned; false"; do git -C "$trojan" config "${word%% *}" "${word#* }"; done
+git -C "$trojan" -c core.fsmonitor=false update-index --add --cacheinfo "100644,$(printf x | git -C "$trojan" hash-object --stdin),.gitignore" 2>/dev/null
+GIT_NO_LAZY_FETCH=1 git -C "$trojan" -c core.fsmonitor=false update-index --skip-worktree .gitignore
+rm -f "$work/owned"
+git -C "$trojan" -c core.fsmonitor=false ls-files -co --exclude-standard >/dev/null 2>&1
+[ -e "$work/owned" ] && ok "control: git by itself runs a program that a repository names" || not_ok "control: git by itself runs a program that a repository names"
+rm -f "$work/owned"
+like "a repository that came out of a sandbox is uploaded" "$(upload fil "$trojan")" "Uploaded to fil: 2 entries"
+is "... and runs none of its programs here" "$(ls "$work/owned" 2>/dev/null)" ""
 printf 'broken' >"$repo/.git/HEAD"
 fails_with "where git does not answer nothing is uploaded" 1 openshell sandbox upload fil "$repo" broken
 like "... and the way on is named" "$out" "not known \(--no-git-ignore"
