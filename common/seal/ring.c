@@ -38,9 +38,7 @@ enum err
 ring_retire(struct ring *ring, const struct secret *master, struct why *why)
 {
 	if (ring->retired_n == RING_RETIRED_MAX)
-		return fail(why, ERR_LIMIT,
-		    "sandboxes that run still need %d older master keys: restart those sandboxes, then the gateway",
-		    RING_RETIRED_MAX);
+		return fail(why, ERR_LIMIT, "%d older master keys are kept", RING_RETIRED_MAX);
 	memmove(&ring->retired[1], &ring->retired[0], ring->retired_n * sizeof(ring->retired[0]));
 	ring->retired_n++;
 	ring->retired[0] = *master;

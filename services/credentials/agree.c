@@ -39,6 +39,12 @@ keys_agree(struct credentials *credentials, const struct msg_keys_used *used, st
 		if (ring_find(&credentials->keys.ring, (const uint8_t *)used->keys[i].key.at) != NULL)
 			continue;
 		hex_write(used->keys[i].key.at, STORAGE_NAME_BYTES, hex);
+		if (used->keys[i].records == 0) {
+			fail(why, ERR_STATE,
+			    "the gateways that use this database seal under the storage key %s, which %s does not have: copy that file from one of them; nothing was touched",
+			    hex, credentials->config->ring_file);
+			return false;
+		}
 		fail(why, ERR_STATE,
 		    "%llu stored secrets are sealed under the storage key %s, which %s does not have: restore it from a backup; nothing was touched",
 		    (unsigned long long)used->keys[i].records, hex, credentials->config->ring_file);

@@ -37,6 +37,9 @@ const struct setting config_settings[] = {
 	"A PostgreSQL server of your own, as libpq takes it (postgresql://user:password@10.0.0.5/db). Default: a "
 	"private "
 	"one in the data directory."),
+    ROW(node, SETTING_TEXT, 0, 32, "", "node", "OPENSHELL_NODE",
+	"Where several gateways share one database: this one's name among them (small letters, digits, \"-\"). It stays as it is "
+	"for as long as the gateway has sandboxes."),
     ROW(master_key_file, SETTING_TEXT, 0, 511, "", "master-key-file", "OPENSHELL_MASTER_KEY_FILE",
 	"The master key of stored secrets: 32 random bytes, closed to other users. Default: made at the first start, "
 	"keys/credentials.master in the data directory."),
@@ -366,6 +369,15 @@ check_name(const char *name, struct why *why)
 	return OK;
 }
 
+/* It is written into rows, and the name of this gateway's driver and state ends in it. */
+static enum err
+check_node(const char *node, struct why *why)
+{
+	if (!span_only(span_of_text(node), "abcdefghijklmnopqrstuvwxyz0123456789-"))
+		return fail(why, ERR_INVALID, "node may hold small letters, digits and \"-\" only");
+	return OK;
+}
+
 /* "tcp://ADDRESS:PORT": the relay binds it, so the address is a number. */
 static enum err
 check_relay(const struct config *config, struct why *why)
@@ -409,9 +421,9 @@ config_check(struct config *config, struct why *why)
 	if (config->drivers.count > 1)
 		return fail(why, ERR_INVALID, "drivers: \"local\" is there twice");
 	if ((r = check_tls(config, why)) != OK || (r = check_relay(config, why)) != OK ||
-	    (r = check_name(config->gateway_name, why)) != OK || (r = check_store(config, why)) != OK ||
-	    (r = paths_complete(config, why)) != OK || (r = paths_absolute(config, why)) != OK ||
-	    (r = check_proxy(config, why)) != OK)
+	    (r = check_name(config->gateway_name, why)) != OK || (r = check_node(config->node, why)) != OK ||
+	    (r = check_store(config, why)) != OK || (r = paths_complete(config, why)) != OK ||
+	    (r = paths_absolute(config, why)) != OK || (r = check_proxy(config, why)) != OK)
 		return r;
 	if (strlen(config->data_dir) + strlen("/run") > RUN_DIR_MAX)
 		return fail(why, ERR_RANGE, "data_dir has %zu bytes, at most %zu fit before the names of its sockets",

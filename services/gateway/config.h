@@ -25,6 +25,7 @@ struct config {
 	char client_dir[CONFIG_PATH_BYTES];
 	char gateway_name[64];
 	char database_url[1024];
+	char node[33]; /* "": the only gateway on its database */
 	char postgres_dir[CONFIG_PATH_BYTES];
 	char postgres_user[33];
 	unsigned secret_store; /* place among config_secret_stores */

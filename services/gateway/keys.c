@@ -172,17 +172,48 @@ keys_next_settle(const struct config *config, const struct secret *master, struc
 	return OK;
 }
 
-/* No sandbox's claim is of a master key before this one, and nobody else has learnt its keys yet: they are forgotten. */
-static enum err
-retired_release(const struct config *config, const struct secret *master, struct ring *ring, struct why *why)
+/* How many sandboxes that run have a claim of a master key before this one; as far as credentials has said it of this ring. */
+static bool
+claims_known(const struct config *config, const struct ring *ring, uint64_t *claims)
 {
 	struct rotation now;
 
-	if (ring->retired_n == 0 || rotation_look(config, &now, NULL) != OK || now.claims > 0 ||
-	    memcmp(now.newest, ring->keys[0].name, sizeof(now.newest)) != 0)
+	if (rotation_look(config, &now, NULL) != OK || memcmp(now.newest, ring->keys[0].name, sizeof(now.newest)) != 0)
+		return false;
+	*claims = now.claims;
+	return true;
+}
+
+/* Nobody's claim is of an older one, and nobody else has learnt the keys of this start yet: they are forgotten. */
+static enum err
+retired_release(const struct config *config, const struct secret *master, struct ring *ring, struct why *why)
+{
+	uint64_t claims;
+
+	if (ring->retired_n == 0 || !claims_known(config, ring, &claims) || claims > 0)
 		return OK;
 	ring_release(ring);
 	return keys_ring_save(config, master, ring, why);
+}
+
+/* Where there is no room, those that no sandbox needs make it: no claim is made of them any more. */
+enum err
+keys_retire(const struct config *config, const struct secret *master, struct ring *ring, struct why *why)
+{
+	uint64_t claims = 0;
+	bool known = claims_known(config, ring, &claims);
+
+	if (ring->retired_n == RING_RETIRED_MAX && known && claims == 0)
+		ring_release(ring);
+	if (ring->retired_n == RING_RETIRED_MAX && !known)
+		return fail(why, ERR_BUSY,
+		    "credentials has not said yet who needs older master keys: run rotate-key again in a moment");
+	if (ring->retired_n == RING_RETIRED_MAX)
+		return fail(why, ERR_LIMIT,
+		    "%llu sandboxes that run were started before the last rotation, and at most %d master keys are kept for such: stop "
+		    "and start these (openshell sandbox stop NAME, start NAME; their files stay), then run rotate-key again",
+		    (unsigned long long)claims, RING_RETIRED_MAX);
+	return ring_retire(ring, master, why);
 }
 
 /* The first storage key is made with the master key; and the pair that secrets are sealed for is derived from that. */

@@ -55,6 +55,10 @@ enum err keys_ring_load(
 enum err keys_next_master(
     const struct config *config, const struct secret *master, struct secret *out, struct why *why) must_check;
 
+/* Keep the master key that is being replaced, for sandboxes whose claims are of it. ERR_LIMIT too many are kept, and needed; ERR_BUSY that is not known yet. */
+enum err keys_retire(
+    const struct config *config, const struct secret *master, struct ring *ring, struct why *why) must_check;
+
 /* The ring is sealed with the next master key: one of our own goes to the place of the one before. */
 enum err keys_next_settle(const struct config *config, const struct secret *master, struct why *why) must_check;
 

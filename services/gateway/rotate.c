@@ -82,7 +82,7 @@ master_replace(const struct config *config, struct secret *master, struct ring *
 	*replaced = false;
 	if (r == ERR_NOT_FOUND)
 		return OK;
-	if (r != OK || (r = ring_retire(ring, master, why)) != OK)
+	if (r != OK || (r = keys_retire(config, master, ring, why)) != OK)
 		return r;
 	*master = next;
 	*replaced = true;
@@ -100,7 +100,7 @@ key_add(const struct config *config, struct secret *master, struct ring *ring, s
 		printf("Going on with a rotation that was interrupted.\n");
 		return OK;
 	}
-	if ((r = ring_add(ring, why)) != OK || (r = master_replace(config, master, ring, &replaced, why)) != OK ||
+	if ((r = master_replace(config, master, ring, &replaced, why)) != OK || (r = ring_add(ring, why)) != OK ||
 	    (r = keys_ring_save(config, master, ring, why)) != OK)
 		return r;
 	return replaced ? keys_next_settle(config, master, why) : OK;
@@ -112,8 +112,8 @@ ring_rotate(const struct config *config, struct ring *ring, struct why *why)
 	auto_secret struct secret master = {0};
 	enum err r;
 
-	if ((r = keys_ring_load(config, &master, ring, why)) != OK || (r = rotation_forget(config, why)) != OK ||
-	    (r = key_add(config, &master, ring, why)) != OK || (r = wait_quiet(config, ring->keys[0].name, why)) != OK)
+	if ((r = keys_ring_load(config, &master, ring, why)) != OK || (r = key_add(config, &master, ring, why)) != OK ||
+	    (r = rotation_forget(config, why)) != OK || (r = wait_quiet(config, ring->keys[0].name, why)) != OK)
 		return r;
 	ring_trim(ring);
 	if ((r = keys_ring_save(config, &master, ring, why)) != OK)

@@ -9,6 +9,8 @@
 #include "common/service/settings.h"
 #include "services/gateway/file.h"
 
+#define NAME_BYTES 64 /* of a process on the bus, as it is there */
+
 const struct service services[SERVICES_N] = {
     {"state", 1, "state", false},
     {"credentials", 2, NULL, false},
@@ -75,7 +77,7 @@ add_peer(struct text *out, const char *role, const char *name, const struct key_
 	char hex[65];
 
 	hex_write(pair->key, 32, hex);
-	text_add(out, "  - {role: %s, name: %s, key: \"%s\"", role, name, hex);
+	text_add(out, "  - {role: %s, name: \"%s\", key: \"%s\"", role, name, hex);
 	if (directory != NULL) {
 		text_add(out, ", endpoint: \"ipc://");
 		text_add_escaped(out, span_of_text(directory));
@@ -93,15 +95,27 @@ own_pair(const struct service *service, const struct keys *keys)
 	return pairs[service - services];
 }
 
+/*
+ * A process's name, which no other gateway's on the same database has: sandboxes' rows name the driver that runs them, and the
+ * state that has their session.
+ */
+static void
+name_of(const struct config *config, const char *process, char to[NAME_BYTES])
+{
+	snprintf(to, NAME_BYTES, "%s%s%s", process, config->node[0] == '\0' ? "" : "@", config->node);
+}
+
 static void
 state_yaml(const struct service_source *source, struct text *out)
 {
 	const struct keys *keys = source->keys;
+	char driver[NAME_BYTES];
 
+	name_of(source->config, "driver-local", driver);
 	add_peer(out, "api", "api", &keys->api, NULL, NULL);
 	add_peer(out, "relay", "relay", &keys->relay, NULL, NULL);
 	add_peer(out, "credentials", "credentials", &keys->credentials, NULL, NULL);
-	add_peer(out, "driver", "driver-local", &keys->driver, NULL, NULL);
+	add_peer(out, "driver", driver, &keys->driver, NULL, NULL);
 	text_add(out, "listen: \"ipc:///state/bus\"\n");
 	add_text(out, "database_url", source->database_url);
 	add_key(out, "audit_key", keys->audit.bytes);
@@ -225,8 +239,10 @@ service_yaml(const struct service *service, const struct service_source *source,
 {
 	const struct config *config = source->config;
 	unsigned uid = service_uid(service, config);
+	char name[NAME_BYTES];
 
-	add_text(out, "process", service->name);
+	name_of(config, service->name, name);
+	add_text(out, "process", name);
 	add_text(out, "run_dir", data_path(config, "run"));
 	text_add(
 	    out, "uid: %u\ngid: %u\nlog_level: %s\nready_fd: 5\n", uid, uid, setting_log_levels[config->log_level]);

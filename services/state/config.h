@@ -12,7 +12,7 @@ struct config {
 	char database_url[DATABASE_URL_BYTES]; /* may hold a password */
 	struct secret audit_key;
 	char workspace[20];
-	uint32_t log_rows_max, log_days, ssh_session_ttl_secs;
+	uint32_t log_rows_max, log_days, ssh_session_ttl_secs, session_wait_ms;
 	enum failure_mode { FAIL_CLOSED, RETAIN_LAST_VALID } policy_validation_failure_mode;
 };
 

@@ -42,31 +42,50 @@ copy(const char *text)
 	return to;
 }
 
+/* A socket's directory is counted from our root: elsewhere nobody of us will ever reach it. */
+static enum err
+socket_there(struct span directory, const struct service_config *service, struct why *why)
+{
+	char path[SERVICE_PATH_BYTES + 256];
+
+	snprintf(path, sizeof(path), "%s" SPAN_FORMAT, service->run_dir, SPAN_ARGS(directory));
+	if (service->run_dir[0] == '\0' || access(path, F_OK) == 0)
+		return OK;
+	return fail(why, ERR_NOT_FOUND,
+	    "database_url: a socket in " SPAN_FORMAT
+	    " cannot be reached by state, which sees nothing but %s: give a TCP address",
+	    SPAN_ARGS(directory), service->run_dir);
+}
+
 /* The address of each of "host,host" in the same places; a socket directory keeps its place empty. */
 static enum err
-addresses(const char *hosts, struct text *out, struct why *why)
+addresses(const char *hosts, const struct service_config *service, struct text *out, struct why *why)
 {
 	struct span rest = span_of_text(hosts);
 	char name[256], numeric[NI_MAXHOST];
 	bool first = true;
+	enum err r;
+	int found_r;
 
 	while (rest.length > 0) {
 		struct span host = span_cut(&rest, ',');
 		struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-		int r;
 
 		text_add(out, "%s", first ? "" : ",");
 		first = false;
+		if (host.length > 0 && host.at[0] == '/' && (r = socket_there(host, service, why)) != OK)
+			return r;
 		if (host.length == 0 || host.at[0] == '/' || host.at[0] == '@')
 			continue;
 		if (!span_copy(host, name, sizeof(name)))
 			return fail(why, ERR_INVALID, "database_url: a host name is too long");
-		if ((r = getaddrinfo(name, NULL, &hints, &found)) != 0)
-			return fail(why, ERR_NOT_FOUND, "database_url: host %s: %s", name, gai_strerror(r));
-		r = getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof(numeric), NULL, 0, NI_NUMERICHOST);
+		if ((found_r = getaddrinfo(name, NULL, &hints, &found)) != 0)
+			return fail(why, ERR_NOT_FOUND, "database_url: host %s: %s", name, gai_strerror(found_r));
+		found_r =
+		    getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof(numeric), NULL, 0, NI_NUMERICHOST);
 		freeaddrinfo(found);
-		if (r != 0)
-			return fail(why, ERR_NOT_FOUND, "database_url: host %s: %s", name, gai_strerror(r));
+		if (found_r != 0)
+			return fail(why, ERR_NOT_FOUND, "database_url: host %s: %s", name, gai_strerror(found_r));
 		text_add(out, "%s", numeric);
 	}
 	if (out->cut)
@@ -170,7 +189,7 @@ conninfo_read(struct conninfo *out, const char *database_url, const struct servi
 		return fail(why, ERR_INVALID, "database_url is neither key=value words nor a postgresql:// address");
 	}
 	if (option(options, "host") != NULL && option(options, "hostaddr") == NULL)
-		r = addresses(option(options, "host"), &text, why);
+		r = addresses(option(options, "host"), service, &text, why);
 	if (r == OK)
 		conninfo_fill(out, options, hostaddr);
 	PQconninfoFree(options);

@@ -16,10 +16,12 @@
 #define PAUSE_MAX_MS   500
 #define LOST_PAUSE_MS  20
 
-static const char session_setup[] = DB_LIMITS ";"
-					      "set idle_in_transaction_session_timeout = 10000;"
-					      "set client_encoding = 'UTF8';"
-					      "set default_transaction_isolation = 'read committed'";
+static const char session_setup[] =
+    DB_LIMITS ";"
+	      "set idle_in_transaction_session_timeout = 10000;"
+	      "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3;"
+	      "set client_encoding = 'UTF8';"
+	      "set default_transaction_isolation = 'read committed'";
 
 static const char *const statements[SQL_COUNT] = {
 #define SQL(id, text) [id] = text,

@@ -19,17 +19,33 @@ driver_of(struct state *state, struct span roster_name)
 	return NULL;
 }
 
+bool
+driver_ours(const struct state *state, const struct driver *driver)
+{
+	const struct service_roster *roster = &state->config.service.roster;
+
+	if (driver->peer != NULL)
+		return true;
+	for (size_t i = 0; i < roster->count; i++)
+		if (roster->at[i].role == ROLE_DRIVER && strcmp(roster->at[i].name, driver->roster_name) == 0)
+			return true;
+	return false;
+}
+
 struct driver *
 driver_choose(struct state *state)
 {
-	struct driver *driver;
+	struct driver *driver, *ours = NULL, *any = NULL;
 
-	list_each(driver, &state->drivers, struct driver, link)
+	list_each(driver, &state->drivers, struct driver, link) {
 		if (driver->peer != NULL)
 			return driver;
-	list_each(driver, &state->drivers, struct driver, link)
-		return driver;
-	return NULL;
+		if (ours == NULL && driver_ours(state, driver))
+			ours = driver;
+		if (any == NULL)
+			any = driver;
+	}
+	return ours != NULL ? ours : any;
 }
 
 static struct driver *

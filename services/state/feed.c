@@ -1,5 +1,6 @@
 /* The feed: LISTEN on a connection of its own, and the change log behind it. The one path to watches, drivers, relays. */
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "services/state/secrets.h"
 #include "services/state/migrate.h"
 #include "services/state/state.h"
@@ -55,6 +56,7 @@ noticed(void *self, const char *words)
 	struct span rest = span_of_text(words), kind = span_cut(&rest, ' ');
 	struct why why = {0};
 	struct id sandbox = {{0}};
+	uint64_t teller;
 	bool more = true;
 	enum err r = OK;
 
@@ -63,6 +65,12 @@ noticed(void *self, const char *words)
 	if (span_is(kind, "logs")) {
 		if (rest.length == 0 || id_parse(rest, &sandbox, NULL) == OK)
 			watches_tell_logs(state, sandbox);
+		return;
+	}
+	if (span_is(kind, "refreshes")) {
+		if (number_parse(rest, 1, INT32_MAX, &teller, &why) == OK &&
+		    (int)teller != PQbackendPID(state->db.conn))
+			refresh_kick(state);
 		return;
 	}
 	while (r == OK && more)
@@ -96,12 +104,30 @@ feed_begin(struct state *state, struct why *why)
 	return r;
 }
 
+/* One that was killed a moment ago may have it for another. */
+static enum err
+name_take(struct state *state, struct why *why)
+{
+	struct args args = {0};
+	auto_rows rows = {0};
+	enum err r;
+
+	args_text(&args, span_of_text(state->config.service.process));
+	if ((r = db_run(&state->feed, SQL_NAME_TAKE, &args, &rows, why)) != OK)
+		return r;
+	if (!(state->name_taken = !rows_flag(&rows, 0, 0)))
+		return OK;
+	return fail(why, ERR_UNAVAILABLE,
+	    "another gateway that runs with this database calls its state \"%s\" as well: give each a node of its own in its configuration",
+	    state->config.service.process);
+}
+
 static enum err
 begin(struct state *state, struct why *why)
 {
 	enum err r;
 
-	if ((r = migrate(&state->db, why)) != OK ||
+	if ((r = migrate(&state->db, why)) != OK || (r = name_take(state, why)) != OK ||
 	    (r = db_script(&state->feed, "listen openshell", DB_ANSWER_MS, NULL, why)) != OK)
 		return r;
 	return feed_begin(state, why);

@@ -162,6 +162,38 @@ fingerprint(
 	return rows.n == 1 ? arena_span(arena, rows_span(&rows, 0, 0), kept) : OK;
 }
 
+/* Which storage key counts for all that use this database: that of the ring that has replaced another's, or else the first. */
+static enum err
+newest_keep(struct state *state, const struct msg_keys_have *in, struct why *why)
+{
+	enum err r = OK;
+
+	for (size_t i = 0; i <= in->others_n && r == OK; i++) {
+		struct args args = {0};
+
+		args_bytes(&args, in->newest);
+		args_bytes(&args, i == 0 ? in->newest : in->others[i - 1].key);
+		r = db_run(&state->db, SQL_NEWEST_KEEP, &args, NULL, why);
+	}
+	return r;
+}
+
+/* It is told as well where nothing lies under it: a ring without it is not the one that the other gateways have. */
+static enum err
+newest_add(struct state *state, const struct msg_keys_have *in, struct arena *arena, struct msg_keys_used *out,
+    struct why *why)
+{
+	auto_rows rows = {0};
+	enum err r = db_run(&state->db, SQL_NEWEST, NULL, &rows, why);
+
+	if (r != OK || rows.n == 0 || out->keys_n == KEYS_MAX || span_equal(in->newest, rows_span(&rows, 0, 0)))
+		return r;
+	for (size_t i = 0; i < out->keys_n; i++)
+		if (span_equal(out->keys[i].key, rows_span(&rows, 0, 0)))
+			return OK;
+	return arena_span(arena, rows_span(&rows, 0, 0), &out->keys[out->keys_n++].key);
+}
+
 static enum err
 used_read(const struct rows *rows, struct arena *arena, struct msg_keys_used *out, struct why *why)
 {
@@ -236,6 +268,7 @@ keys_have(void *self, struct msg *m, struct msg *answer, struct why *why)
 	state->newest_known =
 	    true; /* from here on nothing is kept under another: what is counted below is all there is */
 	if ((r = fingerprint(state, in, m->arena, &answer->keys_used.fingerprint, why)) != OK ||
+	    (r = newest_keep(state, in, why)) != OK ||
 	    (r = claims_old(state, in, answer->keys_used.fingerprint, &answer->keys_used.claims, why)) != OK ||
 	    (r = db_run(&state->db, SQL_KEYS_USED, NULL, &rows, why)) != OK)
 		return r;
@@ -246,5 +279,7 @@ keys_have(void *self, struct msg *m, struct msg *answer, struct why *why)
 	answer->id = KEYS_USED;
 	if ((r = used_read(&rows, m->arena, &answer->keys_used, why)) != OK)
 		return r;
-	return drops_add(state, m->arena, &answer->keys_used, why);
+	if ((r = drops_add(state, m->arena, &answer->keys_used, why)) != OK)
+		return r;
+	return newest_add(state, in, m->arena, &answer->keys_used, why);
 }

@@ -262,7 +262,7 @@ gateway_get(void *self, struct msg *m, struct msg *answer, struct why *why)
 	if ((out->drivers = arena_array(m->arena, DRIVERS_MAX, sizeof(*out->drivers))) == NULL)
 		return fail(why, ERR_LIMIT, "too many drivers");
 	list_each(driver, &state->drivers, struct driver, link)
-		if (out->drivers_n < DRIVERS_MAX)
+		if (out->drivers_n < DRIVERS_MAX && driver_ours(state, driver))
 			out->drivers[out->drivers_n++] = (struct msg_driver_info){
 			    span_of_text(driver->name), span_of_text(driver->version), driver->peer != NULL};
 	out->database = state->serving && db_run(&state->db, SQL_PING, NULL, NULL, NULL) == OK;

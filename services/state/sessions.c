@@ -264,20 +264,49 @@ lost(struct state *state, const struct rows *rows, int row, struct why *why)
 	return r == ERR_NOT_FOUND ? OK : r;
 }
 
-enum err
-sessions_sync(struct state *state, struct why *why)
+static enum err
+lost_all(struct state *state, struct why *why)
 {
 	struct args args = {0};
 	auto_rows rows = {0};
-	struct session *session;
 	enum err r;
 
 	args_text(&args, span_of_text(state->config.service.process));
 	if ((r = db_run(&state->db, SQL_SESSIONS_OF, &args, &rows, why)) != OK)
 		return r;
-	for (int i = 0; i < rows.n; i++)
-		if ((r = lost(state, &rows, i, why)) != OK)
-			return r;
+	for (int i = 0; i < rows.n && r == OK; i++)
+		r = lost(state, &rows, i, why);
+	return r;
+}
+
+static void
+told(void *self)
+{
+	struct state *state = self;
+	struct why why = {0};
+
+	state->sessions_told = true;
+	if (!state->serving || lost_all(state, &why) == OK)
+		return; /* or when the database is back */
+	log_warning("session.lost", "why=%s", log_quote(span_of_text(why.text)));
+	state->sessions_told = false;
+	sessions_await(state);
+}
+
+void
+sessions_await(struct state *state)
+{
+	loop_timer_set(state->loop, &state->telling, state->config.session_wait_ms, told, state);
+}
+
+enum err
+sessions_sync(struct state *state, struct why *why)
+{
+	struct session *session;
+	enum err r;
+
+	if (state->sessions_told && (r = lost_all(state, why)) != OK)
+		return r;
 	for (size_t i = 0; i < SESSION_BUCKETS; i++)
 		list_each(session, &state->sessions[i], struct session, link) {
 			struct change change = {.state = state,

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 
 #define START_WAIT_MS	    8000 /* for the database, before the parent is told that the service is up without it */
+#define NAME_WAIT_MS	    2000 /* for one of our name, killed a moment ago, to be gone */
 #define START_CHECK_MS	    300
 #define SWEEP_MS	    600000
 #define SSH_SESSIONS_SWEEPS 6 /* once an hour */
@@ -74,6 +75,7 @@ state_done(struct state *state)
 	sessions_done(state);
 	loop_timer_stop(state->loop, &state->start_limit);
 	loop_timer_stop(state->loop, &state->sweep);
+	loop_timer_stop(state->loop, &state->telling);
 	loop_timer_stop(state->loop, &state->again);
 	loop_timer_stop(state->loop, &state->service_again);
 	loop_timer_stop(state->loop, &state->pushing);
@@ -175,6 +177,9 @@ start_check(void *self)
 	if (db->refused) {
 		fail(&why, ERR_STATE, "the database refuses us: %s", db->why);
 		state_refused(state, &why);
+	} else if (state->name_taken && clock_ms() - state->start_ms >= NAME_WAIT_MS) {
+		fail(&why, ERR_STATE, "%s", state->db.why);
+		state_refused(state, &why);
 	} else if (clock_ms() - state->start_ms >= START_WAIT_MS) {
 		log_error("database.missing", "why=%s", log_quote(span_of_text(state->db.why)));
 		tell_parent(state);
@@ -193,5 +198,6 @@ state_start(struct state *state)
 	}
 	state->start_ms = clock_ms();
 	loop_timer_set(state->loop, &state->start_limit, START_CHECK_MS, start_check, state);
+	sessions_await(state);
 	feed_open(state);
 }

@@ -17,16 +17,19 @@ struct state {
 	struct curve *curve;
 	struct config config;
 	struct conninfo conninfo;
-	struct db db;	/* every request */
-	struct db feed; /* LISTEN */
-	bool serving;	/* schema in place, feed read: requests are let in */
-	uint64_t seen;	/* last change that was passed on */
+	struct db db;	 /* every request */
+	struct db feed;	 /* LISTEN */
+	bool name_taken; /* another process has our name, and waiting may help */
+	bool serving;	 /* schema in place, feed read: requests are let in */
+	uint64_t seen;	 /* last change that was passed on */
 	struct list watches;
 	struct list service_routes; /* that api processes go by: service_routes.c */
 	size_t service_routes_n;
 	struct list drivers;		       /* struct driver: connected or known */
 	struct list sessions[SESSION_BUCKETS]; /* of relays, by sandbox: sessions.h */
 	unsigned sweeps;
+	bool sessions_told; /* relays had time to tell theirs: what they have not told of is lost */
+	struct timer telling;
 	struct timer start_limit, sweep, again, pushing, service_again;
 	struct provider_profiles builtins; /* in builtins_arena */
 	struct arena builtins_arena;
@@ -96,8 +99,10 @@ struct driver {
 	bool saved;
 };
 
-/* The driver for a new sandbox: a connected one, else any known; NULL when there is none. */
+/* The driver for a new sandbox: a connected one, else one of ours that is away, else any known; NULL when there is none. */
 struct driver *driver_choose(struct state *state);
+/* Is it one that dials us, and not another gateway's that uses the same database? */
+bool driver_ours(const struct state *state, const struct driver *driver);
 struct driver *driver_of(struct state *state, struct span roster_name);
 
 /* Known ones from the database; then send each connected one its list. */
@@ -111,6 +116,8 @@ void drivers_done(struct state *state);
 /* ---- sessions.c ---- */
 /* Bring the rows into line with the sessions that relays have told of. */
 enum err sessions_sync(struct state *state, struct why *why) must_check;
+/* From the start of the process: what was READY stays it until relays had time to tell of their sessions. */
+void sessions_await(struct state *state);
 void sessions_down(struct state *state, struct peer *relay);
 void sessions_done(struct state *state);
 

@@ -151,6 +151,21 @@ storing_begin(const struct storing *of, const struct msg *m, void (*pick)(struct
 	return OK;
 }
 
+/* Is the storage key that records are sealed under here still the one of all gateways that use this database? */
+static enum err
+newest_hold(struct state *state, struct why *why)
+{
+	auto_rows rows = {0};
+	enum err r = db_run(&state->db, SQL_NEWEST_HOLD, NULL, &rows, why);
+
+	if (r != OK || rows.n == 0 || !state->newest_known ||
+	    span_equal(rows_span(&rows, 0, 0), span_of_bytes(state->newest_key, sizeof(state->newest_key))))
+		return r;
+	return fail(why, ERR_UNAVAILABLE,
+	    "another gateway that uses this database has replaced the storage key: copy its keys/credentials.ring and master key "
+	    "here and start this gateway again");
+}
+
 enum err
 secret_save(struct state *state, struct id provider, struct span owner, const struct msg_secret_record *record,
     uint64_t expires_ms, struct why *why)
@@ -162,6 +177,8 @@ secret_save(struct state *state, struct id provider, struct span owner, const st
 	if (state->newest_known && (record->record.length < sizeof(state->newest_key) ||
 				       memcmp(record->record.at, state->newest_key, sizeof(state->newest_key)) != 0))
 		return fail(why, ERR_UNAVAILABLE, "the storage key was changed meanwhile: try again");
+	if ((r = newest_hold(state, why)) != OK)
+		return r;
 	args_id(&args, provider);
 	args_text(&args, owner);
 	args_text(&args, record->key);

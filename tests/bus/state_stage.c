@@ -33,7 +33,7 @@ settings_make(void)
 	char entry[4][256];
 
 	snprintf(settings, sizeof(settings),
-	    "process: state\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\n"
+	    "process: state\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\nlog_rows_max: 100\nsession_wait_ms: 0\n"
 	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
 	    "audit_key: \"%064d\"\nroster:\n%s%s%s%s",
 	    own_id(), own_id(), 7, roster_yaml(&api, "api", NULL, entry[0]),

@@ -730,21 +730,36 @@ config_and_gateway_are_told(void **unused)
 	removed(id, "demo", 1);
 }
 
+/* The nth death of it, and the start after that with these settings. */
+static void
+killed_and_started(int deaths, const char *words)
+{
+	child_kill(&state.child, SIGKILL);
+	state.status = child_wait(&state.child);
+	child_done(&state.child);
+	actor_wait_down(&api, deaths);
+	daemon_start(&state, program, run_dir, words);
+	assert_string_equal(state.words, "ready\n");
+	all_up(deaths + 1);
+}
+
+/* What was ready stays it until its relay had time to tell of the session, and no longer. */
 static void
 a_killed_state_comes_back_with_everything(void **unused)
 {
 	struct id id = created("demo"), instance = made_ready(id, 1);
 	struct msg up = {.id = SESSION_UP, .session_up = {id, 1, instance}};
+	char patient[sizeof(settings)];
 	struct heard *desired;
+	const char *wait = strstr(settings, "session_wait_ms: 0\n");
 
 	(void)unused;
-	child_kill(&state.child, SIGKILL);
-	state.status = child_wait(&state.child);
-	child_done(&state.child);
-	actor_wait_down(&api, 1);
-	daemon_start(&state, program, run_dir, settings);
-	assert_string_equal(state.words, "ready\n");
-	all_up(2);
+	assert_non_null(wait);
+	snprintf(patient, sizeof(patient), "%.*ssession_wait_ms: 60000\n%s", (int)(wait - settings), settings,
+	    strchr(wait, '\n') + 1);
+	killed_and_started(1, patient);
+	expect_phase(id, PHASE_READY, "DependenciesReady");
+	killed_and_started(2, settings);
 	expect_phase(id, PHASE_PROVISIONING, "SupervisorNotConnected");
 	driver_joins();
 	desired = actor_hear(&driver, DESIRED);
@@ -833,9 +848,9 @@ two_states_share_a_database(void **unused)
 	daemon_start(&state, program, run_dir, settings);
 	dial(&driver);
 	actor_wait_up(&driver, 1);
-	actor_wait_up(&api, 3);
-	actor_wait_up(&relay, 3);
-	actor_wait_up(&credentials, 3);
+	actor_wait_up(&api, 4);
+	actor_wait_up(&relay, 4);
+	actor_wait_up(&credentials, 4);
 	driver_joins();
 	forget(&driver, DESIRED);
 	id = created("demo");

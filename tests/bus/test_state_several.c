@@ -30,7 +30,7 @@ second_start(void)
 	char entry[2][256], words[2048];
 
 	snprintf(words, sizeof(words),
-	    "process: state\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\n"
+	    "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus\"\n"
 	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
 	    "audit_key: \"%064d\"\nroster:\n%s%s",
 	    own_id(), own_id(), 7, roster_yaml(&second_api, "api", NULL, entry[0]),

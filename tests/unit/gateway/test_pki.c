@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/text.h"
 #include "common/os/file.h"
 #include "common/os/remove.h"
 #include "services/gateway/file.h"
@@ -230,6 +231,45 @@ test_keys(void **state)
 	assert_int_equal(mode("data/keys/credentials.ring"), 0400);
 }
 
+/* What credentials has last said of this ring: so many sandboxes that run need an older master key. */
+static void
+needed(const struct ring *ring, unsigned claims)
+{
+	char line[80], hex[17];
+	struct why why;
+
+	hex_write(ring->keys[0].name, STORAGE_NAME_BYTES, hex);
+	snprintf(line, sizeof(line), "newest=%s old=0 quiet_ms=5 claims=%u\n", hex, claims);
+	assert_int_equal(file_replace(at("data/keys/rotation"), 0600, span_of_text(line), true, &why), OK);
+}
+
+/* Seven older master keys are kept while sandboxes need them; then what to do is said, and once that is done it goes on. */
+static void
+test_eighth_rotation(void **state)
+{
+	struct config config;
+	auto_ring struct ring ring = {0};
+	struct secret master = {{1}};
+	struct why why = {""};
+
+	(void)state;
+	setting(&config);
+	assert_int_equal(ring_add(&ring, &why), OK);
+	for (int i = 0; i < RING_RETIRED_MAX; i++)
+		assert_int_equal(keys_retire(&config, &master, &ring, &why), OK);
+	(void)unlink(at("data/keys/rotation"));
+	assert_int_equal(keys_retire(&config, &master, &ring, &why), ERR_BUSY); /* it is not known who needs them */
+	needed(&ring, 2);
+	assert_int_equal(keys_retire(&config, &master, &ring, &why), ERR_LIMIT);
+	assert_non_null(strstr(why.text, "2 sandboxes that run were started before the last rotation"));
+	assert_non_null(strstr(why.text, "stop and start these (openshell sandbox stop NAME, start NAME"));
+	assert_non_null(strstr(why.text, "then run rotate-key again"));
+	assert_int_equal(ring.retired_n, RING_RETIRED_MAX);
+	needed(&ring, 0);
+	assert_int_equal(keys_retire(&config, &master, &ring, &why), OK);
+	assert_int_equal(ring.retired_n, 1);
+}
+
 /* A key that the configuration gives is used, never made and never written. */
 static void
 test_master_given(void **state)
@@ -269,6 +309,7 @@ main(void)
 	    cmocka_unit_test(test_partial),
 	    cmocka_unit_test(test_client_files),
 	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_eighth_rotation),
 	    cmocka_unit_test(test_master_given),
 	};
 	struct why why;

@@ -27,23 +27,24 @@ an_address_is_taken_apart(void **unused)
 		enum err want;
 		const char *host, *hostaddr, *timeout;
 	} cases[] = {
-	    {"host=/postgres user=openshell password=pass dbname=o", OK, "/postgres", NULL, "5"},
+	    {"host=/usr user=openshell password=pass dbname=o", OK, "/usr", NULL, "5"},
 	    {"postgresql://u:pass@127.0.0.1:5433/o", OK, "127.0.0.1", "127.0.0.1", "5"},
 	    {"postgresql://u@[::1]/o?connect_timeout=3", OK, "::1", "::1", "3"},
 	    {"host=localhost hostaddr=127.0.0.9", OK, "localhost", "127.0.0.9", "5"},
-	    {"host=/a,127.0.0.1,127.0.0.2", OK, "/a,127.0.0.1,127.0.0.2", ",127.0.0.1,127.0.0.2", "5"},
+	    {"host=/usr,127.0.0.1,127.0.0.2", OK, "/usr,127.0.0.1,127.0.0.2", ",127.0.0.1,127.0.0.2", "5"},
 	    {"dbname=o", OK, NULL, NULL, "5"},
-	    {"host=/a,/b", OK, "/a,/b", NULL, "5"},
+	    {"host=/usr,/etc", OK, "/usr,/etc", NULL, "5"},
+	    {"host=/usr,/no/such/directory", ERR_NOT_FOUND, NULL, NULL, NULL},
 	    {"host=no-such-host.invalid", ERR_NOT_FOUND, NULL, NULL, NULL},
-	    {"host=/a sslrootcert=/no/such/file", ERR_NOT_FOUND, NULL, NULL, NULL},
-	    {"host=/a sslrootcert=/dev/null", ERR_INVALID, NULL, NULL, NULL},
-	    {"host=/a sslkey=/proc/self/status", ERR_SYSTEM, NULL, NULL, NULL}, /* no run_dir to copy it to */
+	    {"host=/usr sslrootcert=/no/such/file", ERR_NOT_FOUND, NULL, NULL, NULL},
+	    {"host=/usr sslrootcert=/dev/null", ERR_INVALID, NULL, NULL, NULL},
+	    {"host=/usr sslkey=/proc/self/status", ERR_SYSTEM, NULL, NULL, NULL}, /* no run_dir/state to copy it to */
 	    {"password=pass nonsense", ERR_INVALID, NULL, NULL, NULL},
 	    {"colour=red password=pass", ERR_INVALID, NULL, NULL, NULL},
 	    {"postgresql://u:pass@[::1", ERR_INVALID, NULL, NULL, NULL},
 	};
 
-	static const struct service_config service = {.run_dir = "/nonexistent"};
+	static const struct service_config service = {.run_dir = "/."};
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT(cases); i++) {
