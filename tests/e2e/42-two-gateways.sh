@@ -75,7 +75,7 @@ wait_for 10 test -s "$work/port"
 start north && ok "a gateway starts on a database that is given" || { not_ok "a gateway starts on a database that is given"; plan; exit 1; }
 fails_with "another with a ring of its own does not" 1 start south
 like "... and says what to do" "$(cat "$work/south.log")" "seal under the storage key [0-9a-f]{16}, which .*south/keys/credentials.ring does not have: copy that file from one of them"
-cp -p "$work/north/keys/credentials.ring" "$work/north/keys/audit.key" "$work/south/keys/"
+cp -pf "$work/north/keys/credentials.ring" "$work/north/keys/audit.key" "$work/south/keys/"
 start south && ok "with the ring of the first it does" || { not_ok "with the ring of the first it does"; plan; exit 1; }
 
 # ---- what is made at one is there at the other ----

@@ -20,6 +20,7 @@ if [ -n "${OPENSHELL_TEST_AGENT:-}" ] && grep -q OPENSHELL_TEST_AGENT "$here/$1"
 fi
 mkdir -p "$copy/build/tests/bench"
 cp -a "$build/tests/bench/hold" "$build/tests/bench/crowd" "$copy/build/tests/bench/"
+cp -a "$here/tests/postgres.sh" "$copy/tests/"
 cp -a "$here/examples" "$copy/"
 (cd "$here" && cp -a --parents services/*/README.md sandbox/*/README.md "$copy/")
 cp -a "$here/tests/e2e" "$here/tests/vectors" "$here/tests/soak" "$copy/tests/"
