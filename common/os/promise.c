@@ -29,11 +29,10 @@
 static const int stdio_calls[] = {
     /* its own descriptors */
     CALL(read), CALL(readv), CALL(write), CALL(writev), CALL(close), CALL(close_range), CALL(fstat), CALL(newfstatat),
-    CALL(fcntl), CALL(dup), CALL(dup2), CALL(dup3), CALL(pipe), CALL(pipe2), CALL(ftruncate), CALL(fallocate),
-    CALL(fsync), CALL(fdatasync), CALL(tee), CALL(memfd_create), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6),
-    CALL(epoll_create), CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2),
-    CALL(eventfd), CALL(eventfd2), CALL(signalfd), CALL(signalfd4), CALL(timerfd_create), CALL(timerfd_settime),
-    CALL(timerfd_gettime),
+    CALL(dup), CALL(dup2), CALL(dup3), CALL(pipe), CALL(pipe2), CALL(fsync), CALL(fdatasync), CALL(tee),
+    CALL(memfd_create), CALL(poll), CALL(ppoll), CALL(select), CALL(pselect6), CALL(epoll_create), CALL(epoll_create1),
+    CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2), CALL(eventfd), CALL(eventfd2),
+    CALL(signalfd), CALL(signalfd4), CALL(timerfd_create), CALL(timerfd_settime), CALL(timerfd_gettime),
     /* memory and threads; who may make one is said below */
     CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise), CALL(mlock), CALL(mlock2), CALL(munlock), CALL(msync),
     CALL(mincore), CALL(futex), CALL(membarrier), CALL(rseq), CALL(set_robust_list), CALL(get_robust_list),
@@ -48,6 +47,9 @@ static const int stdio_calls[] = {
     CALL(getpid), CALL(gettid), CALL(getppid), CALL(getpgrp), CALL(getpgid), CALL(getsid), CALL(getuid), CALL(geteuid),
     CALL(getgid), CALL(getegid), CALL(getresuid), CALL(getresgid), CALL(getgroups), CALL(capget), CALL(uname),
     CALL(sysinfo), CALL(getrlimit), CALL(getpriority), CALL(getrandom), CALL(umask)};
+
+/* What could turn a file that is to be appended to into one that is cut: see PROMISE_APPEND for which fcntl stays. */
+static const int shape_calls[] = {CALL(fcntl), CALL(ftruncate), CALL(fallocate)};
 
 /*
  * At a place in a file that the caller chooses. Who may look into other processes reads from the beginning alone: there
@@ -97,6 +99,7 @@ static const struct {
 	size_t n;
 } lists[] = {
     {ALWAYS, 0, stdio_calls, COUNT(stdio_calls)},
+    {ALWAYS, PROMISE_APPEND, shape_calls, COUNT(shape_calls)},
     {ALWAYS, PROMISE_NOTIFY, seek_calls, COUNT(seek_calls)},
     {SOCKETS, 0, socket_calls, COUNT(socket_calls)},
     {PROMISE_BUS, 0, bus_calls, COUNT(bus_calls)},
@@ -130,6 +133,9 @@ static const struct {
     {ALWAYS, 0, CALL(ioctl), 1, LOW_32, TCGETS},		/* isatty */
     {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIONREAD}, {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIONBIO},
     {ALWAYS, 0, CALL(ioctl), 1, LOW_32, FIOCLEX}, {PROMISE_PTY, 0, CALL(ioctl), 1, LOW_32, TIOCSWINSZ},
+    /* O_APPEND stays: no F_SETFL */
+    {PROMISE_APPEND, 0, CALL(fcntl), 1, LOW_32, F_GETFD}, {PROMISE_APPEND, 0, CALL(fcntl), 1, LOW_32, F_SETFD},
+    {PROMISE_APPEND, 0, CALL(fcntl), 1, LOW_32, F_GETFL}, {PROMISE_APPEND, 0, CALL(fcntl), 1, LOW_32, F_DUPFD_CLOEXEC},
     {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_RECV},
     {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_SEND},
     {PROMISE_NOTIFY, 0, CALL(ioctl), 1, LOW_32, SECCOMP_IOCTL_NOTIF_ID_VALID},

@@ -22,6 +22,7 @@ enum promise {
 	PROMISE_ID = 1 << 10,	   /* setuid, setgid and the like */
 	PROMISE_CHANNEL = 1 << 11, /* messages and descriptors over sockets that it was given; it makes none */
 	PROMISE_GIVEN = 1 << 13,   /* connect, listen and accept on sockets that it was given; it makes none */
+	PROMISE_APPEND = 1 << 14,  /* less: a file that it was given to append to is never cut, nor written elsewhere */
 	/*
 	 * Answer a seccomp listener, and see whether threads share their descriptors (kcmp). Who does this may look into other
 	 * processes: files are then read from their beginning only, and not from a place of choice, as memory would be.

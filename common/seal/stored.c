@@ -121,6 +121,12 @@ stored_under(struct span record, uint8_t out[STORAGE_NAME_BYTES], struct why *wh
 	return r;
 }
 
+struct span
+stored_lasting(struct span record)
+{
+	return record.length > VALUE_AT ? span_tail(record, VALUE_AT) : record;
+}
+
 bool
 stored_says_handle(struct span record)
 {

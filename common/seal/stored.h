@@ -54,6 +54,9 @@ enum err stored_make(const struct storage_key *key, const struct stored_owner *o
 /* The name of the storage key that a record is under; ERR_SYNTAX, and out untouched, when it is no record. */
 enum err stored_under(struct span record, uint8_t out[STORAGE_NAME_BYTES], struct why *why) must_check;
 
+/* The part of a record that is the same under whatever storage key it is: its sealed value. Anything else is all of itself. Borrowed. */
+struct span stored_lasting(struct span record);
+
 /* Does it say that it holds a handle? To be believed once it is open. */
 bool stored_says_handle(struct span record);
 

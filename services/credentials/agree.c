@@ -98,7 +98,8 @@ agreed(struct credentials *credentials, uint64_t old, uint64_t claims)
 		    credentials->keys.ring.count, (unsigned long long)old, credentials->keys.roots_n,
 		    (unsigned long long)claims);
 	credentials->serving = true;
-	progress_write(credentials, old, claims);
+	progress_write(
+	    credentials, old, claims + credentials->underway_n); /* their answers may be sealed for an older one */
 	service_ready(&credentials->config->service);
 	if (older || credentials->keys.roots_n > 1)
 		loop_timer_set(credentials->loop, &credentials->ask_again, older ? ASK_AGAIN_MS : ASK_ROOTS_MS,

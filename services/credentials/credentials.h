@@ -27,8 +27,11 @@ struct credentials {
 	struct list retained;  /* answers that state may not have in its database yet (retained.h) */
 	unsigned retained_n;
 	size_t retained_bytes;
-	int ledger_fd; /* where they are, too; -1: nowhere */
-	size_t ledger_bytes;
+	struct list underway, held; /* refreshes that a child is at, and requests that wait for those (underway.h) */
+	unsigned underway_n, held_n;
+	struct timer underway_timer;
+	int ledger_fd, append_fd; /* where all that is, too; -1: nowhere (ledger.h) */
+	size_t ledger_read;
 };
 
 extern const struct route credentials_routes[]; /* routes.c */

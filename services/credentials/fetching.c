@@ -12,6 +12,7 @@
 #include "services/credentials/keeper.h"
 #include "services/credentials/onward.h"
 #include "services/credentials/room.h"
+#include "services/credentials/underway.h"
 
 #define HEAD_BYTES 4
 #define JOB_MAX	   (1u << 20)
@@ -25,6 +26,7 @@ struct fetching {
 	struct timer timer;
 	struct room job, answer;
 	size_t sent, length, got;
+	const struct ledger_whose *whose; /* NULL: it changes nothing that could be lost */
 	fetch_done *done;
 	void *self;
 };
@@ -170,8 +172,8 @@ texts_bytes(const struct span *texts, size_t n)
 static size_t
 job_bytes(const struct msg_fetch_job *job)
 {
-	size_t bytes = 64 + job->what.length + job->key.length + job->body.length + job->upstream_proxy.length +
-		       job->upstream_direct.length + job->upstream_login.length +
+	size_t bytes = 64 + job->what.length + job->key.length + job->body.length + job->ledger.length +
+		       job->upstream_proxy.length + job->upstream_direct.length + job->upstream_login.length +
 		       texts_bytes(job->texts, job->texts_n) + texts_bytes(job->scopes, job->scopes_n) +
 		       texts_bytes(job->outputs, job->outputs_n) + texts_bytes(job->fields, job->fields_n);
 
@@ -220,9 +222,11 @@ begin(struct fetching *fetching, struct why *why)
 		return fail_errno(why, ERR_LIMIT, "socketpair");
 	ours = pair[0];
 	theirs = pair[1];
+	if (fetching->whose != NULL && (r = underway_note(credentials, fetching->whose, why)) != OK)
+		return r;
 	if ((r = loop_add(credentials->loop, &fetching->watch, ours, EPOLLIN | EPOLLOUT, ready, fetching, why)) != OK)
 		return r;
-	if ((r = keeper_hand(credentials, theirs, why)) != OK) {
+	if ((r = keeper_hand(credentials, theirs, fetching->whose != NULL, why)) != OK) {
 		loop_remove(credentials->loop, &fetching->watch);
 		return r;
 	}
@@ -269,8 +273,8 @@ next_begin(struct credentials *credentials)
 }
 
 enum err
-fetch_start(
-    struct credentials *credentials, const struct msg_fetch_job *job, fetch_done *done, void *self, struct why *why)
+fetch_start(struct credentials *credentials, const struct msg_fetch_job *job, const struct ledger_whose *whose,
+    fetch_done *done, void *self, struct why *why)
 {
 	struct fetching *fetching;
 	auto_room struct room room = {0};
@@ -283,8 +287,13 @@ fetch_start(
 		return r;
 	if ((fetching = calloc(1, sizeof(*fetching))) == NULL)
 		abort();
-	*fetching = (struct fetching){
-	    .credentials = credentials, .fd = -1, .job = room, .length = length, .done = done, .self = self};
+	*fetching = (struct fetching){.credentials = credentials,
+	    .fd = -1,
+	    .job = room,
+	    .length = length,
+	    .whose = whose,
+	    .done = done,
+	    .self = self};
 	room = (struct room){0};
 	list_append(&credentials->waiting, &fetching->link);
 	credentials->waiting_n++;

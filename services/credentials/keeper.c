@@ -90,19 +90,21 @@ keeper_done(struct credentials *credentials)
 }
 
 enum err
-keeper_hand(struct credentials *credentials, int fd, struct why *why)
+keeper_hand(struct credentials *credentials, int fd, bool ledger, struct why *why)
 {
+	const int fds[2] = {fd, credentials->append_fd};
+	size_t bytes = ledger && fds[1] >= 0 ? sizeof(fds) : sizeof(fds[0]);
 	struct iovec iov = {(char[]){'f'}, 1};
 	union {
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(sizeof(fds))];
 		struct cmsghdr align;
 	} control = {0};
 	struct msghdr header = {
-	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(bytes)};
 
 	*CMSG_FIRSTHDR(&header) =
-	    (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&header)), &fd, sizeof(fd));
+	    (struct cmsghdr){.cmsg_len = CMSG_LEN(bytes), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&header)), fds, bytes);
 	if (sendmsg(credentials->keeper_fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return fail_errno(why, ERR_LIMIT, "hand a socket to the keeper");
 	return OK;

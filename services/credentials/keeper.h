@@ -14,7 +14,12 @@ enum err keeper_start(struct credentials *credentials, struct why *why) must_che
 enum err keeper_watch(struct credentials *credentials, struct why *why) must_check;
 void keeper_done(struct credentials *credentials);
 
-/* Hand it a socket: it starts a child that reads a job from there. The descriptor stays the caller's. ERR_LIMIT. */
-enum err keeper_hand(struct credentials *credentials, int fd, struct why *why) must_check;
+/*
+ * Hand it a socket: it starts a child that reads a job from there. The descriptor stays the caller's.
+ *
+ * ledger  the child is given the ledger to append to, where there is one, and ends by itself instead of with us
+ * errors  ERR_LIMIT
+ */
+enum err keeper_hand(struct credentials *credentials, int fd, bool ledger, struct why *why) must_check;
 
 #endif

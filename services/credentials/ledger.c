@@ -1,98 +1,95 @@
-/* The ledger: appended, read once at the start, and written anew when most of it is old. */
+/* The ledger: appended, read from where it was read to, and written anew when most of it is over. */
 #include "services/credentials/ledger.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
-#include "common/base/clock.h"
 #include "common/base/log.h"
-
-#define TIDY_BYTES (1u << 20) /* below that it may be as old as it likes */
 
 enum err
 ledger_open(struct credentials *credentials, struct why *why)
 {
 	const char *path = credentials->config->ledger_file;
 
-	credentials->ledger_fd = -1;
 	if (path[0] == '\0')
 		return OK;
-	credentials->ledger_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return credentials->ledger_fd >= 0 ? OK : fail_errno(why, ERR_SYSTEM, "ledger_file %s", path);
+	if ((credentials->ledger_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0 ||
+	    (credentials->append_fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)) < 0)
+		return fail_errno(why, ERR_SYSTEM, "ledger_file %s", path);
+	return OK;
 }
 
-static size_t
-entries_take(struct credentials *credentials, struct span bytes, ledger_taker *take)
+size_t
+ledger_size(const struct credentials *credentials)
 {
-	uint64_t now_ms = (uint64_t)clock_wall_ms();
-	struct ledger_entry entry;
-	size_t at = 0, used;
-	struct why why;
+	struct stat st;
 
-	while (at < bytes.length && ledger_entry_read(span_tail(bytes, at), &entry, &used, &why) == OK) {
-		if (entry.until_ms > now_ms)
-			take(credentials, &entry.whose, entry.answer, entry.until_ms - now_ms);
-		at += used;
-	}
-	return at;
+	if (credentials->ledger_fd < 0 || fstat(credentials->ledger_fd, &st) < 0 || st.st_size < 0)
+		return 0;
+	return (size_t)st.st_size < LEDGER_BYTES_MAX ? (size_t)st.st_size : LEDGER_BYTES_MAX;
 }
 
 void
-ledger_load(struct credentials *credentials, ledger_taker *take)
+ledger_read(struct credentials *credentials, ledger_taker *take)
 {
-	auto_free char *bytes = malloc(LEDGER_BYTES_MAX);
+	size_t size = ledger_size(credentials), from = credentials->ledger_read, at = 0;
+	auto_free char *bytes = NULL;
+	struct ledger_entry entry;
 	ssize_t n;
 
-	if (credentials->ledger_fd < 0)
+	if (size <= from)
 		return;
-	if (bytes == NULL)
+	if ((bytes = malloc(size - from)) == NULL)
 		abort();
-	n = pread(credentials->ledger_fd, bytes, LEDGER_BYTES_MAX, 0);
-	credentials->ledger_bytes = n <= 0 ? 0 : entries_take(credentials, span_of_bytes(bytes, (size_t)n), take);
-	if (n < 0 || ftruncate(credentials->ledger_fd, (off_t)credentials->ledger_bytes) < 0)
+	if ((n = pread(credentials->ledger_fd, bytes, size - from, (off_t)from)) < 0) {
 		log_warning("refresh.ledger", "error=read");
-	if (credentials->retained_n > 0)
-		log_info("refresh.ledger", "answers=%u", credentials->retained_n);
+		return;
+	}
+	while (ledger_entry_next(span_of_bytes(bytes, (size_t)n), &at, &entry))
+		take(credentials, &entry);
+	credentials->ledger_read = from + at;
 }
 
-void
-ledger_add(struct credentials *credentials, const struct ledger_entry *entry)
+enum err
+ledger_add(struct credentials *credentials, const struct ledger_entry *entry, bool durable, struct why *why)
 {
 	size_t length;
 	auto_free char *bytes = ledger_entry_write(entry, &length);
 
-	if (credentials->ledger_fd < 0)
+	if (credentials->append_fd < 0)
+		return OK;
+	if (length > LEDGER_BYTES_MAX - ledger_size(credentials))
+		return fail(why, ERR_SYSTEM, "the ledger of refreshes is full");
+	if (write(credentials->append_fd, bytes, length) != (ssize_t)length ||
+	    (durable && fdatasync(credentials->append_fd) < 0))
+		return fail_errno(why, ERR_SYSTEM, "the ledger of refreshes cannot be written");
+	return OK;
+}
+
+/* Behind all of it first, then in front: whatever is torn, the other is whole, and what was torn is passed over. */
+void
+ledger_replace(struct credentials *credentials, const char *entries, size_t length)
+{
+	int fd = credentials->ledger_fd;
+	size_t size = ledger_size(credentials);
+
+	if (size == 0 || length > size / 2)
 		return;
-	if (length > LEDGER_BYTES_MAX - credentials->ledger_bytes ||
-	    pwrite(credentials->ledger_fd, bytes, length, (off_t)credentials->ledger_bytes) != (ssize_t)length ||
-	    fdatasync(credentials->ledger_fd) < 0) {
+	if ((length > 0 && (pwrite(fd, entries, length, (off_t)size) != (ssize_t)length || fdatasync(fd) < 0 ||
+			       pwrite(fd, entries, length, 0) != (ssize_t)length || fdatasync(fd) < 0)) ||
+	    ftruncate(fd, (off_t)length) < 0) {
 		log_warning("refresh.ledger", "error=write bytes=%zu", length);
 		return;
 	}
-	credentials->ledger_bytes += length;
-}
-
-bool
-ledger_is_old(const struct credentials *credentials)
-{
-	return credentials->ledger_fd >= 0 && credentials->ledger_bytes >= TIDY_BYTES &&
-	       credentials->ledger_bytes / 2 >= credentials->retained_bytes;
-}
-
-void
-ledger_clear(struct credentials *credentials)
-{
-	credentials->ledger_bytes = 0;
-	if (ftruncate(credentials->ledger_fd, 0) < 0)
-		log_warning("refresh.ledger", "error=truncate");
+	credentials->ledger_read = length;
 }
 
 void
 ledger_close(struct credentials *credentials)
 {
-	if (credentials->ledger_fd >= 0)
-		close(credentials->ledger_fd);
-	credentials->ledger_fd = -1;
+	clean_fd(&credentials->ledger_fd);
+	clean_fd(&credentials->append_fd);
 }

@@ -12,6 +12,7 @@
 #include "services/credentials/ledger.h"
 #include "services/credentials/onward.h"
 #include "services/credentials/retained.h"
+#include "services/credentials/underway.h"
 
 static const struct jail credentials_jail = {
     .process = "credentials",
@@ -57,7 +58,7 @@ join(struct credentials *credentials, struct why *why)
 static enum err
 taken_up(struct credentials *credentials, struct why *why)
 {
-	retained_load(credentials);
+	underway_load(credentials);
 	return join(credentials, why);
 }
 
@@ -71,6 +72,7 @@ serve(struct credentials *credentials, struct why *why)
 
 	fetches_init(credentials);
 	retained_init(credentials);
+	underway_init(credentials);
 	onward_load(credentials);
 	if ((r = loop_signal(loop, SIGTERM, stop, loop, why)) == OK &&
 	    (r = loop_signal(loop, SIGINT, stop, loop, why)) == OK &&
@@ -80,6 +82,7 @@ serve(struct credentials *credentials, struct why *why)
 	    (r = keeper_watch(credentials, why)) == OK && (r = taken_up(credentials, why)) == OK &&
 	    (r = loop_run(loop, why)) == OK && (r = credentials->failed) != OK)
 		*why = credentials->why;
+	underway_done(credentials); /* before: their children go on, and the ledger says so */
 	fetches_end(credentials);
 	retained_end(credentials);
 	ledger_close(credentials);
@@ -100,7 +103,7 @@ main(int argc, char **argv)
 	enum err r;
 
 	credentials.config = &config;
-	credentials.keeper_fd = credentials.ledger_fd = -1;
+	credentials.keeper_fd = credentials.ledger_fd = credentials.append_fd = -1;
 	signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() < 0)
 		r = fail(&why, ERR_SYSTEM, "libsodium cannot start");

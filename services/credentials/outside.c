@@ -53,7 +53,7 @@ job_start(struct credentials *credentials, const char *verb, struct told *told, 
 	job.what = span_of_text(what);
 	job.texts = told->texts;
 	job.texts_n = told->n;
-	return fetch_start(credentials, &job, done, self, why);
+	return fetch_start(credentials, &job, NULL, done, self, why);
 }
 
 void

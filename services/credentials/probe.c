@@ -65,7 +65,7 @@ probe_opened(struct credentials *credentials, struct msg *m, const struct span *
 		return fail(why, ERR_LIMIT, "%d models are being asked already: try again in a moment", PROBES_MAX);
 	if ((probe = calloc(1, sizeof(*probe))) == NULL || url == NULL)
 		abort();
-	if ((r = fetch_start(credentials, &job, probed, probe, why)) != OK) {
+	if ((r = fetch_start(credentials, &job, NULL, probed, probe, why)) != OK) {
 		free(probe);
 		return r;
 	}

@@ -1,4 +1,4 @@
-/* Refresh: the material is opened for the child's job, and what it brings is sealed at once. */
+/* Refresh: the material is opened for the child's job; what that brings is kept, from the ledger where it brought what may not be lost. */
 #include "services/credentials/refresh.h"
 
 #include <stdio.h>
@@ -9,8 +9,10 @@
 #include "services/credentials/keep.h"
 #include "services/credentials/opening.h"
 #include "services/credentials/retained.h"
+#include "services/credentials/underway.h"
 
 #define KEPT_MAX 20 /* values and material of one fetch_done, as bus.def has it */
+#define ROTATES	 3  /* the strategy whose answer may bring what the next one needs */
 
 /* By the numbers of openshell.v1.ProviderCredentialRefreshStrategy. */
 static const char *const strategies[] = {
@@ -21,7 +23,7 @@ struct refresh {
 	struct credentials *credentials;
 	struct reply reply;
 	struct id provider, attempt;
-	struct retained_for whose; /* its key is what is minted, in the arena */
+	struct ledger_whose whose; /* its key is what is minted, in the arena */
 	struct arena arena;
 	struct span *names; /* keys of the secret material, whole */
 	size_t names_n;
@@ -62,21 +64,6 @@ is_heard(const struct reply *reply)
 	return reply->peer->up && reply->life == reply->peer->life;
 }
 
-/* A server gave us a new refresh token: on the disk before anybody can die, and should state ask as before, it is answered by this. */
-static bool
-answer_retain(struct refresh *refresh, const struct msg *answer)
-{
-	struct why why;
-
-	retained_keep(refresh->credentials, &refresh->whose, &answer->refreshed);
-	if (is_heard(&refresh->reply))
-		return false;
-	log_info("refresh.retained", "provider=%s", id_text(refresh->provider));
-	fail(&why, ERR_UNAVAILABLE, "asked on a link that is gone");
-	reply_fail(&refresh->reply, ERR_UNAVAILABLE, &why);
-	return true;
-}
-
 /* All were kept: the credential and outputs first, then material. */
 static void
 kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, const struct why *why)
@@ -87,9 +74,7 @@ kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, co
 	if (r == OK) {
 		answer.refreshed = (struct msg_refreshed){records, refresh->values_n, records + refresh->values_n,
 		    n - refresh->values_n, refresh->expires_ms};
-		if (refresh->values_n == n || refresh->credentials->config->store != STORE_POSTGRES ||
-		    !answer_retain(refresh, &answer))
-			reply_send(&refresh->reply, &answer);
+		reply_send(&refresh->reply, &answer);
 	} else {
 		reply_fail(&refresh->reply, r, why);
 	}
@@ -97,18 +82,29 @@ kept_all(void *self, enum err r, struct msg_secret_record *records, size_t n, co
 }
 
 static void
-refreshed(void *self, enum err r, const struct msg_fetch_done *done, const struct why *why)
+refresh_failed(struct refresh *refresh, enum err r, const struct why *why)
 {
-	struct refresh *refresh = self;
+	log_warning("refresh.failed", "provider=%s why=\"%s\"", id_text(refresh->provider), why->text);
+	reply_fail(&refresh->reply, r, why);
+	refresh_free(refresh);
+}
+
+/* Nobody waits for it: nothing is put into a store. What the ledger has is good for whoever asks the same. */
+static void
+refresh_unheard(struct refresh *refresh)
+{
+	struct why why;
+
+	fail(&why, ERR_UNAVAILABLE, "asked on a link that is gone");
+	refresh_failed(refresh, ERR_UNAVAILABLE, &why);
+}
+
+static void
+done_keep(struct refresh *refresh, const struct msg_fetch_done *done)
+{
 	struct kept values[KEPT_MAX];
 	size_t n = 0;
 
-	if (r != OK) {
-		log_warning("refresh.failed", "provider=%s why=\"%s\"", id_text(refresh->provider), why->text);
-		reply_fail(&refresh->reply, r, why);
-		refresh_free(refresh);
-		return;
-	}
 	for (size_t i = 0; i < done->values_n; i++)
 		values[n++] = (struct kept){done->values[i].key, done->values[i].value};
 	for (size_t i = 0; i < done->material_n; i++)
@@ -116,6 +112,57 @@ refreshed(void *self, enum err r, const struct msg_fetch_done *done, const struc
 	refresh->values_n = done->values_n;
 	refresh->expires_ms = done->expires_ms;
 	values_keep(refresh->credentials, refresh->provider, refresh->attempt, values, n, kept_all, refresh);
+}
+
+/* From the ledger, as the child before us sealed it. */
+static void
+answer_keep(struct refresh *refresh, struct span answer)
+{
+	auto_arena struct arena arena = {.max_bytes = 64u << 10}; /* for lists: no value is copied */
+	struct why why = {""};
+	struct msg m;
+	enum err r = msg_decode(answer, &arena, &m, &why);
+
+	if (r == OK && m.id == FETCH_DONE && m.fetch_done.values_n > 0)
+		done_keep(refresh, &m.fetch_done);
+	else
+		refresh_failed(refresh, fail(&why, ERR_INTERNAL, "what the ledger holds is no answer"), &why);
+}
+
+static bool
+retained_go_on(struct refresh *refresh)
+{
+	auto_room struct room room = {0};
+	struct span answer;
+
+	if (!retained_open(refresh->credentials, &refresh->whose, &room, &answer))
+		return false;
+	answer_keep(refresh, answer);
+	return true;
+}
+
+/* What has a box is in the ledger already, on the disk. */
+static void
+refreshed(void *self, enum err r, const struct msg_fetch_done *done, const struct why *why)
+{
+	struct refresh *refresh = self;
+	struct credentials *credentials = refresh->credentials;
+	bool boxed = r == OK && done->box.length > 0;
+
+	if (boxed)
+		retained_keep(credentials, &refresh->whose, done->box, LEDGER_KEPT_MS);
+	underway_end(credentials, &refresh->whose,
+	    boxed	       ? UNDERWAY_ANSWERED
+	    : r == ERR_TIMEOUT ? UNDERWAY_UNSURE
+			       : UNDERWAY_ENDED);
+	if (r != OK)
+		refresh_failed(refresh, r, why);
+	else if (!is_heard(&refresh->reply))
+		refresh_unheard(refresh);
+	else if (!boxed)
+		done_keep(refresh, done);
+	else if (!retained_go_on(refresh))
+		refresh_unheard(refresh); /* another one had it meanwhile */
 }
 
 static enum err
@@ -129,6 +176,35 @@ names_keep(struct refresh *refresh, const struct msg_refresh_run *in, struct why
 		r = arena_span(&refresh->arena, in->secrets[i].key, &refresh->names[i]);
 	refresh->names_n = in->secrets_n;
 	return r == OK ? arena_span(&refresh->arena, in->key, &refresh->whose.key) : r;
+}
+
+/* What the child needs for an entry; the key of it is the job's. */
+static enum err
+ledger_say(const struct credentials *credentials, const struct ledger_whose *whose, struct arena *arena,
+    struct span *out, struct why *why)
+{
+	uint8_t *at = arena_alloc(arena, LEDGER_JOB_BYTES);
+
+	if (at == NULL)
+		return fail(why, ERR_LIMIT, "no room for the material");
+	memcpy(at, credentials->keys.roots[0].box_public, 32);
+	memcpy(at + 32, whose->provider.bytes, 16);
+	memcpy(at + 48, whose->print, 16);
+	*out = span_of_bytes(at, LEDGER_JOB_BYTES);
+	return OK;
+}
+
+static enum err
+job_begin(struct credentials *credentials, const struct msg_fetch_job *job, struct refresh *refresh, struct why *why)
+{
+	enum err r;
+
+	if (job->ledger.length == 0)
+		return fetch_start(credentials, job, NULL, refreshed, refresh, why);
+	if ((r = underway_begin(credentials, &refresh->whose, why)) == OK &&
+	    (r = fetch_start(credentials, job, &refresh->whose, refreshed, refresh, why)) != OK)
+		underway_end(credentials, &refresh->whose, UNDERWAY_ENDED);
+	return r;
 }
 
 static enum err
@@ -150,33 +226,54 @@ job_run(
 	    .outputs = in->outputs,
 	    .outputs_n = in->outputs_n,
 	    .lifetime_ms = in->lifetime_ms};
+	enum err r;
 
 	if (texts == NULL || url == NULL)
 		return fail(why, ERR_LIMIT, "no room for the material");
+	if (in->strategy == ROTATES && (r = ledger_say(credentials, &refresh->whose, m->arena, &job.ledger, why)) != OK)
+		return r;
 	for (size_t i = 0; i < in->secrets_n; i++)
 		secrets[i] = (struct msg_fetch_value){short_name(in->secrets[i].key), values[i]};
 	texts[0] = span_of_text(url); /* first: material may not say another */
 	for (size_t i = 0; i < in->material_n; i++)
 		texts[i + 1] = in->material[i];
-	return fetch_start(credentials, &job, refreshed, refresh, why);
+	return job_begin(credentials, &job, refresh, why);
+}
+
+static enum err
+refresh_new(struct credentials *credentials, const struct msg_refresh_run *in, struct refresh **out, struct why *why)
+{
+	struct refresh *refresh = calloc(1, sizeof(*refresh));
+	enum err r;
+
+	if (refresh == NULL)
+		abort();
+	refresh->credentials = credentials;
+	refresh->provider = in->provider_id;
+	refresh->attempt = in->attempt;
+	refresh->whose = whose_of(in);
+	if ((r = names_keep(refresh, in, why)) != OK)
+		refresh_free(refresh);
+	else
+		*out = refresh;
+	return r;
 }
 
 static enum err
 refresh_opened(struct credentials *credentials, struct msg *m, const struct span *values, struct reply *reply,
     struct msg *answer, struct why *why)
 {
-	struct refresh *refresh = calloc(1, sizeof(*refresh));
+	struct refresh *refresh;
 	enum err r;
 
 	(void)answer;
-	if (refresh == NULL)
-		abort();
-	refresh->credentials = credentials;
-	refresh->provider = m->refresh_run.provider_id;
-	refresh->attempt = m->refresh_run.attempt;
-	refresh->whose = retained_for(&m->refresh_run);
-	if ((r = names_keep(refresh, &m->refresh_run, why)) != OK ||
-	    (r = job_run(credentials, m, values, refresh, why)) != OK) {
+	if ((r = refresh_new(credentials, &m->refresh_run, &refresh, why)) != OK)
+		return r;
+	if (underway_has(credentials, &refresh->whose)) /* since this one was asked for */
+		r = fail(why, ERR_BUSY, "it is being renewed already");
+	else
+		r = job_run(credentials, m, values, refresh, why);
+	if (r != OK) {
 		refresh_free(refresh);
 		return r;
 	}
@@ -184,11 +281,30 @@ refresh_opened(struct credentials *credentials, struct msg *m, const struct span
 	return OK;
 }
 
+/* A child had the answer, and whoever asked for it is gone, or has not stored it: it is kept anew, under this attempt. */
+static bool
+refresh_again(struct credentials *credentials, struct msg *m, enum err *r, struct why *why)
+{
+	auto_room struct room room = {0};
+	const struct ledger_whose whose = whose_of(&m->refresh_run);
+	struct refresh *refresh;
+	struct span answer;
+
+	if (!retained_open(credentials, &whose, &room, &answer))
+		return false;
+	if ((*r = refresh_new(credentials, &m->refresh_run, &refresh, why)) == OK) {
+		refresh->reply = reply_later(m);
+		log_info("refresh.retained", "provider=%s", id_text(refresh->provider));
+		answer_keep(refresh, answer);
+	}
+	return true;
+}
+
 /*
  * Mint a credential.
  *
  * in      refresh_run, from state, which has the lease: nobody else does it now
- * out     refreshed, when the child has answered
+ * out     refreshed, when the child has answered, or has before
  * errors  ERR_DENIED the server refused (its error code is in the words); ERR_UNAVAILABLE, ERR_TIMEOUT it is away, or the child
  *         died; ERR_PROTOCOL, ERR_LIMIT its answer; ERR_INVALID the material; ERR_STATE, ERR_DENIED a record
  */
@@ -196,14 +312,29 @@ enum err
 refresh_run(void *self, struct msg *m, struct msg *answer, struct why *why)
 {
 	const struct msg_refresh_run *in = &m->refresh_run;
-	const struct retained_for whose = retained_for(in);
+	const struct ledger_whose whose = whose_of(in);
 	struct wanted wanted[OPENED_MAX];
+	enum err r = OK;
 
-	if (retained_take(self, &whose, m->arena, &answer->refreshed)) {
-		answer->id = REFRESHED;
-		return OK;
-	}
+	if (refresh_again(self, m, &r, why))
+		return r;
+	if (underway_has(self, &whose))
+		return underway_hold(self, &whose, m, refresh_run, why);
 	for (size_t i = 0; i < in->secrets_n; i++)
 		wanted[i] = (struct wanted){in->provider_id, &in->secrets[i]};
 	return records_open(self, m, wanted, in->secrets_n, refresh_opened, answer, why);
+}
+
+/*
+ * What was minted is in the database.
+ *
+ * in      refresh_kept, from state
+ */
+enum err
+refresh_kept(void *self, struct msg *m, struct msg *answer, struct why *why)
+{
+	(void)answer;
+	(void)why;
+	retained_forget(self, m->refresh_kept.provider_id, m->refresh_kept.key);
+	return OK;
 }

@@ -4,6 +4,6 @@
 
 #include "services/credentials/credentials.h"
 
-handler refresh_run;
+handler refresh_run, refresh_kept;
 
 #endif

@@ -13,6 +13,7 @@ const struct route credentials_routes[] = {
     {SECRETS_REWRAP, secrets_rewrap, 0, 0},
     {BUNDLE_SEAL, bundle_seal, 0, 0},
     {REFRESH_RUN, refresh_run, 0, 0},
+    {REFRESH_KEPT, refresh_kept, 0, 0},
     {MODEL_PROBE, model_probe, 0, 0},
     {0},
 };

@@ -169,6 +169,18 @@ keep(void *arg, struct why *why)
 	return secrets_changed_of(job->state, job->provider, true, why);
 }
 
+/* credentials need not keep its answer for us any more. Should this be lost, it sees it by the next one. */
+static void
+kept_tell(const struct job *job)
+{
+	const struct msg m = {.id = REFRESH_KEPT, .refresh_kept = {job->provider, job->key}};
+	struct peer *credentials;
+	struct why ignored;
+
+	if (credentials_peer(job->state, &credentials, &ignored) == OK && peer_tell(credentials, &m, &ignored) != OK)
+		log_debug("refresh.kept", "why=%s", ignored.text);
+}
+
 static void
 refreshed(void *self, enum err r, struct msg *answer, const struct why *because_of)
 {
@@ -194,6 +206,7 @@ refreshed(void *self, enum err r, struct msg *answer, const struct why *because_
 	}
 	log_info("refresh.run", "provider=%s key=%s expires_ms=%lu", id_text(job->provider), log_quote(job->key),
 	    (unsigned long)job->expires_ms);
+	kept_tell(job);
 	drops_kick(job->state);
 	job_end(job, OK, NULL);
 }

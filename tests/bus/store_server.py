@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Stand-ins for Vault (KV version 2, auth method kubernetes) and for the Secrets of a Kubernetes API: shapes and statuses as theirs.
-usage: store_server.py LOG   prints its port; each request is a line of LOG. GET /dump says what is held"""
-import base64, http.server, json, re, socketserver, sys, threading, urllib.parse
+usage: store_server.py LOG   prints its port; each request is a line of LOG. GET /dump says what is held.
+While LOG.hold is there, other requests wait"""
+import base64, http.server, json, os, re, socketserver, sys, threading, time, urllib.parse
 
 LOG = sys.argv[1]
 lock = threading.Lock()
@@ -28,6 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with open(LOG, "a") as log:
             log.write("%s %s\n" % (self.command, self.path))
+        while os.path.exists(LOG + ".hold") and self.path != "/dump":
+            time.sleep(0.01)
         url = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
         with lock:

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/seal/sealed.h"
 #include "services/credentials/probe.h"
+#include "services/credentials/retained.h"
 #include "tests/bus/credentials_stage.h"
 #include "tests/unit/run.h"
 
@@ -97,18 +99,42 @@ fetch_teardown(void **unused)
 	return stage_teardown(unused);
 }
 
-static bool
-log_has(const char *words)
+static unsigned
+log_count(const char *words)
 {
-	static char bytes[65536];
+	static char bytes[1 << 20];
 	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = read(fd, bytes, sizeof(bytes) - 1);
+	unsigned count = 0;
 
 	close(fd);
 	assert_true(n >= 0);
 	bytes[n] = '\0';
-	return strstr(bytes, words) != NULL;
+	for (const char *at = bytes; (at = strstr(at, words)) != NULL; at++)
+		count++;
+	return count;
 }
+
+static bool
+log_has(const char *words)
+{
+	return log_count(words) > 0;
+}
+
+/* What comes as no event of the loop: a line of the log, a file's length. */
+static void
+watch(uint64_t until_ms, const char *what)
+{
+	struct why why;
+
+	if (clock_ms() >= until_ms)
+		fail_msg("waited in vain: %s", what);
+	assert_int_equal(loop_turn(stage.loop, 10, &why), OK);
+}
+
+#define WATCH(condition)                                                                                               \
+	for (uint64_t until_ = clock_ms() + PATIENCE_MS; !(condition);)                                                \
+	watch(until_, #condition)
 
 /* ---- refreshes ---- */
 
@@ -417,6 +443,18 @@ models_that_do_not_answer(void **unused)
 
 /* ---- deaths ---- */
 
+/* Not stage_stop: whatever is under way, or killed. */
+static void
+daemon_end(int number)
+{
+	int downs = stage.state.downs;
+
+	child_kill(&stage.daemon.child, number);
+	child_wait(&stage.daemon.child);
+	child_done(&stage.daemon.child);
+	actor_wait_down(&stage.state, downs + 1);
+}
+
 /* The second field behind the name in /proc/PID/stat; 0: it is gone, or only its name is left. */
 static pid_t
 parent_of(const char *pid)
@@ -499,13 +537,17 @@ a_child_is_killed(void **unused)
 	assert_int_equal(ask_now(stage.state.peer, &m), OK);
 }
 
-/* Its children end with it, and the next one refreshes. */
+/* A child that can lose nothing ends with it, and the next one refreshes. */
 static void
 credentials_is_killed(void **unused)
 {
 	struct msg_secret_record secrets[2];
 	char url[128];
-	struct msg m = refresh(url, "/slow/again", secrets);
+	struct msg m = {.id = MODEL_PROBE,
+	    .model_probe = {.provider_id = provider,
+		.host = SPAN("127.0.0.1"),
+		.port = (uint16_t)port,
+		.path = SPAN("/slow/model")}};
 	struct outcome outcome;
 	uint64_t until_ms = clock_ms() + PATIENCE_MS;
 	pid_t keep = keeper(), child;
@@ -514,9 +556,7 @@ credentials_is_killed(void **unused)
 	ask(&outcome, stage.state.peer, &m);
 	while ((child = child_of(keep)) == 0)
 		assert_false(gone(keep) || clock_ms() >= until_ms);
-	child_kill(&stage.daemon.child, SIGKILL);
-	child_wait(&stage.daemon.child);
-	child_done(&stage.daemon.child);
+	daemon_end(SIGKILL);
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, ERR_UNAVAILABLE);
 	outcome_done(&outcome);
@@ -598,7 +638,7 @@ a_new_refresh_token_outlives_credentials(void **unused)
 		child_done(&stage.daemon.child);
 		actor_wait_down(&stage.state, downs + 1);
 		if (i == 1) /* a torn entry behind it, as a death in the middle of writing leaves it */
-			shell("printf 'osrefr\\000\\001\\000\\000\\001' >>ledger");
+			shell("printf 'osrefr\\000\\002\\000\\000\\001' >>ledger");
 		stage_start_well();
 		snprintf(url, 128, "http://127.0.0.1:%u/denied", port); /* were it asked, this server would refuse */
 		m.refresh_run.token_url = span_of_text(url);
@@ -611,6 +651,209 @@ a_new_refresh_token_outlives_credentials(void **unused)
 	expect_record(&outcome.msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-2");
 	outcome_done(&outcome);
 	secrets[0] = record(2, "API_TOKEN/refresh_token", "rt-2"); /* stored: from here on the server is asked again */
+	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
+}
+
+static size_t
+ledger_bytes(void)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ledger", stage.directory);
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static void
+tell_kept(struct span key)
+{
+	const struct msg m = {.id = REFRESH_KEPT, .refresh_kept = {provider, key}};
+	struct why why;
+
+	assert_int_equal(peer_tell(stage.state.peer, &m, &why), OK);
+}
+
+/* State has it: nothing of it is left. */
+static void
+kept(void)
+{
+	assert_true(ledger_bytes() > 0);
+	tell_kept(SPAN("API_TOKEN"));
+	WATCH(ledger_bytes() == 0);
+}
+
+/* kill -9, or an orderly end, while the server makes a new refresh token: the child goes on, and the next credentials has what it brought.
+ * Nobody shows the server the old one again meanwhile. */
+static void
+an_answer_on_its_way_outlives_credentials(void **unused)
+{
+	static const int signals[] = {SIGKILL, SIGTERM};
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct outcome outcome;
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(signals); i++) {
+		struct msg m = refresh(url, "/later", secrets);
+		unsigned asked = log_count("POST /later ");
+
+		shell("rm -f log.go");
+		ask(&outcome, stage.state.peer, &m);
+		WATCH(log_count("POST /later ") > asked);
+		daemon_end(signals[i]);
+		outcome_wait(&outcome);
+		assert_int_equal(outcome.r, ERR_UNAVAILABLE);
+		outcome_done(&outcome);
+		stage_start_well();
+		snprintf(url, 128, "http://127.0.0.1:%u/denied", port); /* were it asked, this server would refuse */
+		m.refresh_run.token_url = span_of_text(url);
+		ask(&outcome, stage.state.peer, &m);
+		assert_int_equal(ask_now(stage.state.peer,
+				     &(struct msg){.id = SECRETS_DROP, .secrets_drop = {provider, NULL, 0, {{9}}}}),
+		    OK);
+		assert_false(outcome.done); /* it waits: what was asked behind it has been answered */
+		shell("touch log.go");
+		outcome_wait(&outcome);
+		if (outcome.r != OK)
+			fail_msg("%s", outcome.why.text);
+		expect_record(&outcome.msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-3");
+		outcome_done(&outcome);
+		assert_int_equal(log_count("POST /later "), asked + 1);
+		daemon_end(SIGKILL); /* and once more, before state has it */
+		stage_start_well();
+		assert_int_equal(ask_now(stage.state.peer, &m), OK);
+		kept();
+	}
+}
+
+/* Asked twice for the same, as by a state that has lost its link: the server is asked once. */
+static void
+the_same_waits(void **unused)
+{
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct msg m = refresh(url, "/later", secrets);
+	unsigned asked = log_count("POST /later ");
+	struct outcome outcomes[3];
+
+	(void)unused;
+	shell("rm -f log.go");
+	for (size_t i = 0; i < COUNT(outcomes); i++)
+		ask(&outcomes[i], stage.state.peer, &m);
+	WATCH(log_count("POST /later ") > asked);
+	shell("touch log.go");
+	for (size_t i = 0; i < COUNT(outcomes); i++) {
+		outcome_wait(&outcomes[i]);
+		if (outcomes[i].r != OK)
+			fail_msg("%s", outcomes[i].why.text);
+		expect_record(&outcomes[i].msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-3");
+		outcome_done(&outcomes[i]);
+	}
+	assert_int_equal(log_count("POST /later "), asked + 1);
+	kept();
+}
+
+/* A child that was killed with its credentials: whoever asks waits until it would have ended, and then the server is asked. */
+static void
+both_were_killed(void **unused)
+{
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct msg m = refresh(url, "/token", secrets);
+	const struct ledger_entry begun = {
+	    .what = LEDGER_BEGUN, .whose = whose_of(&m.refresh_run), .until_ms = (uint64_t)clock_wall_ms() + 1000};
+	size_t length;
+	auto_free char *bytes = ledger_entry_write(&begun, &length);
+
+	(void)unused;
+	daemon_end(SIGKILL);
+	stage_file("ledger", bytes, length, 0600);
+	stage_start_well();
+	assert_int_equal(ask_now(stage.state.peer, &m), OK);
+	assert_true((uint64_t)clock_wall_ms() >= begun.until_ms);
+	WATCH(ledger_bytes() == 0);
+}
+
+/* Several children append at once, over what a death has torn, and credentials dies: each answer is there. */
+static void
+many_at_once(void **unused)
+{
+	enum { MANY = 24 };
+	static const char torn[] = "osrefr\0\2\0\0\1";
+	struct msg_secret_record secrets[2];
+	struct outcome outcomes[MANY];
+	char url[128], keys[MANY][16];
+	struct msg m = refresh(url, "/rotating", secrets);
+
+	(void)unused;
+	daemon_end(SIGKILL);
+	stage_file("ledger", torn, sizeof(torn) - 1, 0600);
+	stage_start_well();
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < MANY; i++) {
+			snprintf(keys[i], sizeof(keys[i]), "KEY_%zu", i);
+			m.refresh_run.key = span_of_text(keys[i]);
+			ask(&outcomes[i], stage.state.peer, &m);
+		}
+		for (size_t i = 0; i < MANY; i++) {
+			outcome_wait(&outcomes[i]);
+			if (outcomes[i].r != OK)
+				fail_msg("%d %s: %s", round, keys[i], outcomes[i].why.text);
+			assert_int_equal(outcomes[i].msg.refreshed.material_n, 1);
+			outcome_done(&outcomes[i]);
+		}
+		if (round == 1)
+			break;
+		daemon_end(SIGKILL);
+		stage_start_well();
+		snprintf(url, 128, "http://127.0.0.1:%u/denied", port);
+		m.refresh_run.token_url = span_of_text(url);
+	}
+	for (size_t i = 0; i < MANY; i++)
+		tell_kept(span_of_text(keys[i]));
+	WATCH(ledger_bytes() == 0);
+}
+
+/* While an answer waits, the storage key is replaced, then the master key, and what was before is forgotten. */
+static void
+keys_are_replaced_meanwhile(void **unused)
+{
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct msg m = refresh(url, "/rotating", secrets);
+	struct storage_key before = stage.keys.ring.keys[0];
+	const struct stored_owner owner = {provider, SPAN("API_TOKEN/refresh_token")};
+	struct secret old = stage.keys.roots[0].master;
+	struct why why;
+
+	(void)unused;
+	assert_int_equal(ask_now(stage.state.peer, &m), OK);
+	stage_stop();
+	assert_int_equal(ring_add(&stage.keys.ring, &why), OK);
+	assert_int_equal(ring_retire(&stage.keys.ring, &old, &why), OK);
+	randombytes_buf(stage.keys.roots[0].master.bytes, sizeof(stage.keys.roots[0].master.bytes));
+	root_derive(&stage.keys.roots[0]);
+	stage_file("master.key", stage.keys.roots[0].master.bytes, 32, 0600);
+	stage_ring_save();
+	stage_start_well();
+	stage_stop();
+	ring_trim(&stage.keys.ring);
+	ring_release(&stage.keys.ring);
+	stage_ring_save();
+	stage_start_well();
+	assert_int_equal(
+	    stored_rewrap(&before, &stage.keys.ring.keys[0], &owner, secrets[0].record, record_bytes[4], &why), OK);
+	secrets[0].record = span_of_bytes(record_bytes[4], secrets[0].record.length);
+	assert_int_equal(
+	    stored_rewrap(&before, &stage.keys.ring.keys[0], &(struct stored_owner){provider, secrets[1].key},
+		secrets[1].record, record_bytes[5], &why),
+	    OK);
+	secrets[1].record = span_of_bytes(record_bytes[5], secrets[1].record.length);
+	snprintf(url, 128, "http://127.0.0.1:%u/denied", port);
+	m.refresh_run.token_url = span_of_text(url);
+	assert_int_equal(ask_now(stage.state.peer, &m), OK);
+	kept();
 	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
 }
 
@@ -653,6 +896,11 @@ main(int argc, char **argv)
 	    cmocka_unit_test(models_that_do_not_answer),
 	    cmocka_unit_test(state_goes_away),
 	    cmocka_unit_test(a_new_refresh_token_outlives_credentials),
+	    cmocka_unit_test(an_answer_on_its_way_outlives_credentials),
+	    cmocka_unit_test(the_same_waits),
+	    cmocka_unit_test(both_were_killed),
+	    cmocka_unit_test(many_at_once),
+	    cmocka_unit_test(keys_are_replaced_meanwhile),
 	    cmocka_unit_test(a_child_is_killed),
 	    cmocka_unit_test(credentials_is_killed),
 	    cmocka_unit_test(the_keeper_is_killed),

@@ -7,20 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
+#include "common/base/clock.h"
 #include "common/seal/bundle_box.h"
 #include "common/seal/sealed.h"
 #include "tests/bus/credentials_stage.h"
 #include "tests/unit/run.h"
 
 static const struct id provider = {{7}}, sandbox = {{1}}, attempts[] = {{{1}}, {{2}}};
-static const char *server_script, *program;
-static char log_path[128], base_settings[512];
-static unsigned port;
-static pid_t server;
+static const char *scripts[2], *program; /* stand-ins: token servers, secret stores */
+static char log_paths[2][128], base_settings[512];
+static unsigned token_port, port;
+static pid_t servers[2];
 static uint8_t router_key[32];
 static struct secret router_secret;
 
@@ -33,34 +35,43 @@ static const struct {
     {"kubernetes", "store: kubernetes\nstore_namespace: agents\n"},
 };
 
-static int
-outside_setup(void **unused)
+static unsigned
+server_start(size_t i)
 {
 	char text[16] = "";
 	int ends[2];
 
-	stage_setup(unused);
-	snprintf(log_path, sizeof(log_path), "%s/log", stage.directory);
+	snprintf(log_paths[i], sizeof(log_paths[i]), "%s/log%zu", stage.directory, i);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	if ((server = fork()) == 0) {
+	if ((servers[i] = fork()) == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(ends[1], 1);
-		execlp("python3", "python3", server_script, log_path, NULL);
+		execlp("python3", "python3", scripts[i], log_paths[i], NULL);
 		_exit(127);
 	}
 	close(ends[1]);
 	for (size_t used = 0; strchr(text, '\n') == NULL; used++)
 		assert_true(used < sizeof(text) - 1 && read(ends[0], text + used, 1) == 1);
 	close(ends[0]);
-	port = (unsigned)strtoul(text, NULL, 10);
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
+static int
+outside_setup(void **unused)
+{
+	stage_setup(unused);
+	token_port = server_start(0);
+	port = server_start(1);
 	return 0;
 }
 
 static int
 outside_teardown(void **unused)
 {
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	for (size_t i = 0; i < COUNT(servers); i++) {
+		kill(servers[i], SIGKILL);
+		waitpid(servers[i], NULL, 0);
+	}
 	return stage_teardown(unused);
 }
 
@@ -82,17 +93,18 @@ token_of(size_t store)
 	return strcmp(stores[store].name, "vault") == 0 ? "hvs.file\n" : "service-account-token\n";
 }
 
-/* How often the word stands in what the stores hold. */
+/* How often the word stands in what the stores hold, in clear or as Kubernetes has it, in base64. */
 static int
-held(const char *word)
+held(const char *word, const char *letters)
 {
 	static const char counts[] = "import sys, urllib.request as web\n"
-				     "sys.exit(100 + web.urlopen(sys.argv[1]).read().decode().count(sys.argv[2]))";
+				     "dump = web.urlopen(sys.argv[1]).read().decode()\n"
+				     "sys.exit(100 + sum(dump.count(word) for word in sys.argv[2:]))";
 	char url[64];
 	int code;
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/dump", port);
-	code = program_run((const char *const[]){"python3", "-c", counts, url, word, NULL});
+	code = program_run((const char *const[]){"python3", "-c", counts, url, word, letters, NULL});
 	assert_in_range(code, 100, 120);
 	return code - 100;
 }
@@ -177,15 +189,14 @@ values_live_outside(void **unused)
 		store(values, 4, attempts[0], &first);
 		if (first.r != OK)
 			fail_msg("%s: %s", stores[i].name, first.why.text);
-		assert_true(
-		    held("value-two") + held("dmFsdWUtdHdv") == 1); /* in clear, or as Kubernetes has it in base64 */
+		assert_true(held("value-two", "dmFsdWUtdHdv") == 1);
 		assert_int_equal(bundled(first.msg.secrets_stored.records, 4, values, words, sizeof(words)), OK);
 		/* A second attempt has places of its own: what the first one put is not touched. */
 		store(values, 2, attempts[1], &second);
 		assert_int_equal(second.r, OK);
-		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 2);
+		assert_true(held("value-two", "dmFsdWUtdHdv") == 2);
 		assert_int_equal(drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK);
-		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 1);
+		assert_true(held("value-two", "dmFsdWUtdHdv") == 1);
 		assert_int_equal(
 		    drop(first.msg.secrets_stored.records, 4, (struct id){{0}}), OK); /* again: it is gone anyway */
 		assert_int_equal(bundled(second.msg.secrets_stored.records, 2, values, words, sizeof(words)), OK);
@@ -194,7 +205,7 @@ values_live_outside(void **unused)
 		/* An attempt that state never finished: by its number alone. */
 		assert_int_equal(drop(NULL, 0, attempts[1]), OK);
 		assert_int_equal(drop(NULL, 0, attempts[1]), OK);
-		assert_true(held("value-two") + held("dmFsdWUtdHdv") == 0);
+		assert_true(held("value-two", "dmFsdWUtdHdv") == 0);
 		outcome_done(&first);
 		outcome_done(&second);
 	}
@@ -220,7 +231,7 @@ a_store_that_refuses(void **unused)
 	store(values, 1, attempts[0], &outcome);
 	assert_int_equal(outcome.r, ERR_INVALID);
 	outcome_done(&outcome);
-	assert_int_equal(held("value-x"), 0);
+	assert_int_equal(held("value-x", "dmFsdWUte"), 0);
 }
 
 /* A store that is no longer configured, and the way back to Postgres. */
@@ -244,6 +255,148 @@ another_store(void **unused)
 	outcome_done(&outcome);
 }
 
+/* ---- a refresh that is cut off ---- */
+
+static unsigned
+log_count(size_t i, const char *words)
+{
+	static char bytes[1 << 18];
+	int fd = open(log_paths[i], O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+	ssize_t n = read(fd, bytes, sizeof(bytes) - 1);
+	unsigned count = 0;
+
+	close(fd);
+	assert_true(n >= 0);
+	bytes[n] = '\0';
+	for (const char *at = bytes; (at = strstr(at, words)) != NULL; at++)
+		count++;
+	return count;
+}
+
+static size_t
+ledger_bytes(void)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ledger", stage.directory);
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+/* What comes as no event of the loop. */
+static void
+watch(uint64_t until_ms, const char *what)
+{
+	struct why why;
+
+	if (clock_ms() >= until_ms)
+		fail_msg("waited in vain: %s", what);
+	assert_int_equal(loop_turn(stage.loop, 10, &why), OK);
+}
+
+#define WATCH(condition)                                                                                               \
+	for (uint64_t until_ = clock_ms() + PATIENCE_MS; !(condition);)                                                \
+	watch(until_, #condition)
+
+static void
+killed(void)
+{
+	int downs = stage.state.downs;
+
+	child_kill(&stage.daemon.child, SIGKILL);
+	child_wait(&stage.daemon.child);
+	child_done(&stage.daemon.child);
+	actor_wait_down(&stage.state, downs + 1);
+}
+
+static struct msg
+refresh(char url[128], const char *path, struct msg_secret_record *secret, struct id attempt)
+{
+	static uint8_t bytes[STORED_BYTES(4)];
+	const struct stored_owner owner = {provider, SPAN("refresh_token")};
+	struct why why;
+
+	if (secret->record.length == 0)
+		assert_int_equal(
+		    stored_make(&stage.keys.ring.keys[0], &owner, STORED_VALUE, SPAN("rt-1"), bytes, &why), OK);
+	*secret = (struct msg_secret_record){owner.key, span_of_bytes(bytes, sizeof(bytes))};
+	snprintf(url, 128, "http://127.0.0.1:%u%s", token_port, path);
+	return (struct msg){.id = REFRESH_RUN,
+	    .refresh_run = {.provider_id = provider,
+		.key = SPAN("API_TOKEN"),
+		.strategy = 3,
+		.token_url = span_of_text(url),
+		.secrets = secret,
+		.secrets_n = 1,
+		.lifetime_ms = 3600000,
+		.attempt = attempt}};
+}
+
+static void
+hold_end(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/log1.hold", stage.directory);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* It is in so many places, once the attempt that was cut off is dropped, as state does later: what it had sent may still arrive. */
+static bool
+places_are(int want)
+{
+	assert_int_equal(drop(NULL, 0, attempts[0]), OK);
+	return held("rt-2", "cnQtMg==") == want;
+}
+
+/*
+ * kill -9 of credentials when the token server has answered with a new refresh token and the store is being written: the next one goes
+ * on from the ledger, the server is not asked again, and the store has it once.
+ */
+static void
+a_new_refresh_token_outlives_credentials(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < COUNT(stores); i++) {
+		struct msg_secret_record secret = {.record = SPAN_NONE};
+		struct outcome outcome;
+		unsigned puts, asked = log_count(0, "POST /rotating ");
+		char url[128];
+		struct msg m;
+
+		restart(i, token_of(i));
+		m = refresh(url, "/rotating", &secret, attempts[0]);
+		puts = log_count(1, "POST ");
+		stage_file("log1.hold", "", 0, 0600);
+		ask(&outcome, stage.state.peer, &m);
+		WATCH(log_count(1, "POST ") > puts);
+		assert_true(ledger_bytes() > 0);
+		killed();
+		outcome_wait(&outcome);
+		outcome_done(&outcome);
+		hold_end();
+		stage_start_well();
+		m = refresh(url, "/denied", &secret, attempts[1]);
+		ask(&outcome, stage.state.peer, &m);
+		outcome_wait(&outcome);
+		if (outcome.r != OK)
+			fail_msg("%s: %s", stores[i].name, outcome.why.text);
+		assert_int_equal(outcome.msg.refreshed.material_n, 1);
+		WATCH(places_are(1));
+		assert_int_equal(log_count(0, "POST /rotating "), asked + 1);
+		m = (struct msg){.id = REFRESH_KEPT, .refresh_kept = {provider, SPAN("API_TOKEN")}};
+		assert_int_equal(peer_tell(stage.state.peer, &m, &outcome.why), OK);
+		WATCH(ledger_bytes() == 0);
+		m = refresh(url, "/denied", &secret, attempts[0]);
+		assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED); /* forgotten: the server is asked */
+		assert_int_equal(drop(outcome.msg.refreshed.material, 1, (struct id){{0}}), OK);
+		assert_int_equal(drop(outcome.msg.refreshed.records, 1, (struct id){{0}}), OK);
+		WATCH(places_are(0));
+		outcome_done(&outcome);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -251,14 +404,16 @@ main(int argc, char **argv)
 	    cmocka_unit_test(values_live_outside),
 	    cmocka_unit_test(a_store_that_refuses),
 	    cmocka_unit_test(another_store),
+	    cmocka_unit_test(a_new_refresh_token_outlives_credentials),
 	};
 	static char more[512];
 
-	assert_true(argc >= 3);
+	assert_int_equal(argc, 5);
 	assert_true(sodium_init() >= 0);
 	stage.program = argv[1];
 	program = argv[2];
-	server_script = argv[argc - 1];
+	scripts[0] = argv[3];
+	scripts[1] = argv[4];
 	snprintf(more, sizeof(more), "fetch_program: %s\n", program);
 	stage.more = more;
 	crypto_box_keypair(router_key, router_secret.bytes);

@@ -203,6 +203,10 @@ a_credential_is_renewed_and_pushed(void **unused)
 	outcome_wait(&outcome);
 	assert_int_equal(outcome.r, OK);
 	outcome_done(&outcome);
+	heard = actor_hear(&credentials, REFRESH_KEPT); /* it may forget it */
+	assert_true(id_equal(heard->msg.refresh_kept.provider_id, configure.refresh_configure.provider));
+	assert_true(span_is(heard->msg.refresh_kept.key, "GCP_ADC_ACCESS_TOKEN"));
+	heard_free(heard);
 	at = refresh_is("refreshed");
 	assert_true(at.expires_ms >= (uint64_t)clock_wall_ms() + 3590000 && at.next_ms < at.expires_ms - 290000);
 	sql("do \\$\\$ begin assert (select count(*) from provider_secrets where record = 'STORAGE2rotated' and owner = "

@@ -10,6 +10,7 @@ struct fetch {
 	const struct msg_fetch_job *job;
 	struct arena *arena;
 	int authorities; /* descriptor of a PEM file, or -1 */
+	int ledger;	 /* to append to, or -1 */
 	int64_t now_ms;	 /* wall clock */
 };
 

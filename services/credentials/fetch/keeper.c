@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/os/child.h"
@@ -16,41 +17,45 @@
 
 static const char *const program_paths[] = {"/usr", "/lib", "/lib64", "/etc/ld.so.cache", NULL};
 
-/* The socket that credentials hands over; -1 at the end. */
-static int
-socket_receive(void)
+enum { HANDED_SOCKET, HANDED_LEDGER, HANDED };
+
+/* What credentials hands over: a socket, and the ledger or -1; false at the end. */
+static bool
+handed_receive(int fds[HANDED])
 {
 	char byte;
 	struct iovec iov = {&byte, 1};
 	union {
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(HANDED * sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	struct msghdr header = {
 	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *part;
 	ssize_t n;
-	int fd = -1;
 
+	fds[HANDED_SOCKET] = fds[HANDED_LEDGER] = -1;
 	do
 		n = recvmsg(FD_SOCKET, &header, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n > 0 && (part = CMSG_FIRSTHDR(&header)) != NULL && part->cmsg_type == SCM_RIGHTS &&
-	    part->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(part), sizeof(int));
-	return fd;
+	    part->cmsg_len <= CMSG_LEN(HANDED * sizeof(int)))
+		memcpy(fds, CMSG_DATA(part), part->cmsg_len - CMSG_LEN(0));
+	return fds[HANDED_SOCKET] >= 0;
 }
 
+/* One that writes the ledger outlives us: what it brings may be the only one of its kind. It ends by itself. */
 static void
-fetch_start(int socket, bool authorities, const char *token_file)
+fetch_start(const int fds[HANDED], bool authorities, const char *token_file)
 {
 	const char *const argv[] = {"credentials-fetch", "fetch", token_file, NULL};
 	struct child_plan plan = {.path = "credentials-fetch",
 	    .exec_fd = FD_PROGRAM,
 	    .argv = argv,
-	    .fds = {-1, STDERR_FILENO, STDERR_FILENO, socket, authorities ? FD_AUTHORITIES : -1},
-	    .fds_count = 5,
-	    .die_with_parent = true};
+	    .fds = {-1, STDERR_FILENO, STDERR_FILENO, fds[HANDED_SOCKET], authorities ? FD_AUTHORITIES : -1,
+		fds[HANDED_LEDGER]},
+	    .fds_count = 6,
+	    .die_with_parent = fds[HANDED_LEDGER] < 0};
 	struct child child;
 	struct why why;
 	enum err r;
@@ -109,7 +114,7 @@ keeper_run(const char *uid_text, const char *gid_text, const char *token_file)
 	struct why why = {""};
 	uint64_t uid = 0, gid = 0;
 	struct stat st;
-	int socket;
+	int fds[HANDED];
 	enum err r;
 
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
@@ -121,9 +126,10 @@ keeper_run(const char *uid_text, const char *gid_text, const char *token_file)
 		log_failure("keeper.stopped", r, &why);
 		return EXIT_FAILURE;
 	}
-	while ((socket = socket_receive()) >= 0) {
-		fetch_start(socket, fstat(FD_AUTHORITIES, &st) == 0, token_file);
-		close(socket);
+	while (handed_receive(fds)) {
+		fetch_start(fds, fstat(FD_AUTHORITIES, &st) == 0, token_file);
+		for (size_t i = 0; i < HANDED; i++)
+			clean_fd(&fds[i]);
 	}
 	return EXIT_SUCCESS;
 }

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-enum { FD_SOCKET = 3, FD_AUTHORITIES = 4, FD_PROGRAM = 5 };
+enum { FD_SOCKET = 3, FD_AUTHORITIES = 4, FD_PROGRAM = 5, FD_LEDGER = 5 }; /* the last: the keeper's, and a fetch's */
 
 #define PATHS_MAX 32
 

@@ -213,6 +213,20 @@ seek(void)
 		   : errno;
 }
 
+/* Is there a way to make a file shorter, or to write it elsewhere than at its end? */
+static int
+cut(void)
+{
+	int fd = memfd_create("probe", 0);
+
+	if (fd < 0 || write(fd, "bytes", 5) != 5)
+		return EBADF;
+	return ftruncate(fd, 0) == 0 || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1) == 0 ||
+		       fcntl(fd, F_SETFL, 0) == 0
+		   ? 0
+		   : errno;
+}
+
 static int
 load_module(void)
 {
@@ -274,6 +288,7 @@ static const struct {
     {"terminal", terminal},
     {"type", type},
     {"seek", seek},
+    {"cut", cut},
     {"descriptor_left", descriptor_left},
     {"new_user_namespace", new_user_namespace},
 };
