@@ -249,16 +249,39 @@ tell_parent(struct service_config *service, const char *words)
 	return told;
 }
 
+/* What it holds becomes one line. */
+static void
+line_end(struct text *text)
+{
+	for (char *p = text->at; *p != '\0'; p++)
+		if (*p == '\n')
+			*p = ' ';
+	text_add(text, "\n");
+}
+
 /* The parent asked for our death with its own, but the kernel forgets that when a process changes its user. */
 void
-service_ready(struct service_config *service)
+service_ready_but(struct service_config *service, const char *words)
 {
+	char line[WHY_BYTES + 16];
+	struct text text = TEXT_OF(line);
+
+	text_add(&text, "ready");
+	if (words != NULL)
+		text_add(&text, ": %s", words);
+	line_end(&text);
 	if (service->ready_fd != 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		log_warning("parent.unbound", "ready_fd=%u", service->ready_fd);
-	if (tell_parent(service, "ready\n"))
+	if (tell_parent(service, line))
 		return;
 	log_error("parent.gone", NULL);
 	_exit(EXIT_FAILURE);
+}
+
+void
+service_ready(struct service_config *service)
+{
+	service_ready_but(service, NULL);
 }
 
 void
@@ -268,10 +291,7 @@ service_failed(struct service_config *service, const struct why *why)
 	struct text text = TEXT_OF(words);
 
 	text_add(&text, "failed: %s", why->text[0] == '\0' ? "it did not say why" : why->text);
-	for (char *p = words; *p != '\0'; p++)
-		if (*p == '\n')
-			*p = ' ';
-	text_add(&text, "\n");
+	line_end(&text);
 	if (!tell_parent(service, words))
 		log_warning("parent.gone", NULL);
 }

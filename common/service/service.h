@@ -68,6 +68,9 @@ enum err service_load(struct service_config *service, const struct setting *rows
  */
 void service_ready(struct service_config *service);
 
+/* The same, with what a person who starts the gateway should know: the service waits for something. */
+void service_ready_but(struct service_config *service, const char *words);
+
 /* Tell the parent why it never will. Closes ready_fd. */
 void service_failed(struct service_config *service, const struct why *why);
 

@@ -338,6 +338,13 @@ start_failed(struct gateway *gateway, const struct process *process)
 	stop_begin(gateway);
 }
 
+static const char *
+said_line(struct process *process, size_t from)
+{
+	process->said[strcspn(process->said, "\n")] = '\0';
+	return process->said + from;
+}
+
 static void
 process_changed(void *self, struct process *process)
 {
@@ -346,6 +353,8 @@ process_changed(void *self, struct process *process)
 
 	status_write(gateway);
 	if (gateway->phase == GATEWAY_STARTING && current && process->state == PROCESS_UP) {
+		if (strncmp(process->said, "ready: ", 7) == 0)
+			progress(gateway, "note", said_line(process, 7));
 		gateway->at++;
 		start_next(gateway);
 	} else if (gateway->phase == GATEWAY_STARTING && current && process->state == PROCESS_OFF) {

@@ -67,7 +67,7 @@ is_up(struct process *process)
 }
 
 /*
- * "ready" or "failed: why". The pipe stays open for as long as the child lives: its other end tells the child when we
+ * "ready", "ready: but", or "failed: why". The pipe stays open for as long as the child lives: its other end tells the child when we
  * are gone.
  */
 static void
@@ -87,7 +87,8 @@ ready_readable(void *self, uint32_t events)
 	if (strchr(process->said, '\n') == NULL && process->said_length < sizeof(process->said) - 1)
 		return;
 	loop_remove(process->loop, &process->ready_watch);
-	if (strncmp(process->said, "ready\n", 6) == 0 && process->state == PROCESS_STARTING)
+	if ((strncmp(process->said, "ready\n", 6) == 0 || strncmp(process->said, "ready: ", 7) == 0) &&
+	    process->state == PROCESS_STARTING)
 		is_up(process);
 }
 
@@ -165,7 +166,11 @@ ended(void *self, int status)
 	else
 		log_warning("child.died", "name=%s pid=%d %s why=\"%s\"", process->name, (int)process->child.pid, how,
 		    log_quote(span_of_text(failed_words(process))));
-	if (process->state != PROCESS_STOPPING && process->said[0] == '\0')
+	if (process->state == PROCESS_STARTING && process->said[0] == '\0' &&
+	    clock_ms() - process->started_ms >= process->start_limit_ms)
+		snprintf(process->said, sizeof(process->said),
+		    "failed: it did not serve within %u seconds; the log says more", process->start_limit_ms / 1000);
+	else if (process->state != PROCESS_STOPPING && process->said[0] == '\0')
 		snprintf(process->said, sizeof(process->said), "failed: it ended with %s; the log says more", how);
 	is_gone(process);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ struct view {
 	bool terminal;
 	char step[WHY_BYTES];
 	uint64_t since_ms;
-	bool ready, failed;
+	bool ready, failed, interrupted;
 	char words[WHY_BYTES];
 };
 
@@ -65,11 +66,11 @@ view_line(struct view *view, const char *line)
 	view_draw(view);
 }
 
-/* Until the daemon serves, has failed, or is gone. */
+/* Until the daemon serves, has failed, or is gone, or until we are interrupted. */
 static void
-view_follow(struct view *view, int fd)
+view_follow(struct view *view, int fd, int signals)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	struct pollfd ready[] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	char buffer[2048];
 	size_t used = 0;
 	ssize_t n;
@@ -77,10 +78,12 @@ view_follow(struct view *view, int fd)
 	while (!view->ready && !view->failed) {
 		char *end;
 
-		if (poll(&ready, 1, view->terminal ? 1000 : -1) == 0) {
+		if (poll(ready, COUNT(ready), view->terminal ? 1000 : -1) == 0) {
 			view_draw(view);
 			continue;
 		}
+		if ((view->interrupted = (ready[1].revents & POLLIN) != 0))
+			return;
 		if ((n = read(fd, buffer + used, sizeof(buffer) - 1 - used)) <= 0)
 			return;
 		used += (size_t)n;
@@ -137,6 +140,21 @@ daemon_spawn(const struct config *config, int argc, char **argv, int progress_fd
 	return child_start(child, &plan, why);
 }
 
+/* Ctrl-C and kill, as a descriptor; the daemon begins with none of them held back. */
+static enum err
+interrupts_open(int *out, struct why *why)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if ((*out = signalfd(-1, &set, SFD_CLOEXEC)) < 0)
+		return fail_errno(why, ERR_SYSTEM, "signalfd");
+	return OK;
+}
+
 static enum err
 already_running(const struct config *config, struct why *why)
 {
@@ -155,6 +173,7 @@ start_daemon(const struct config *config, int argc, char **argv, struct why *why
 	struct view view = {.terminal = isatty(STDERR_FILENO), .since_ms = clock_ms()};
 	auto_fd int ours = -1;
 	auto_fd int theirs = -1;
+	auto_fd int signals = -1;
 	struct child child;
 	char endpoint[96];
 	int pipe_fds[2];
@@ -168,16 +187,24 @@ start_daemon(const struct config *config, int argc, char **argv, struct why *why
 		return fail_errno(why, ERR_SYSTEM, "pipe");
 	ours = pipe_fds[0];
 	theirs = pipe_fds[1];
+	if ((r = interrupts_open(&signals, why)) != OK)
+		return r;
 	if ((r = daemon_spawn(config, argc, argv, theirs, &child, why)) != OK)
 		return r;
 	close(fd_take(&theirs));
-	view_follow(&view, ours);
+	view_follow(&view, ours, signals);
 	if (view.ready) {
 		config_endpoint(config, endpoint, sizeof(endpoint));
 		printf("The gateway is running at %s (pid %d).\n", endpoint, (int)child.pid);
 		return OK;
 	}
+	if (view.interrupted) {
+		view_draw(&(struct view){.terminal = view.terminal});
+		child_kill(&child, SIGTERM);
+	}
 	child_wait(&child);
+	if (view.interrupted)
+		return fail(why, ERR_CANCELLED, "interrupted: the gateway that was starting has ended");
 	if (view.failed)
 		return fail(why, ERR_UNAVAILABLE, "%s", view.words);
 	return fail(

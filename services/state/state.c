@@ -131,10 +131,10 @@ workspace_add(struct state *state, struct why *why)
 }
 
 static void
-tell_parent(struct state *state)
+tell_parent(struct state *state, const char *words)
 {
 	if (!state->told)
-		service_ready(&state->config.service);
+		service_ready_but(&state->config.service, words);
 	state->told = true;
 	loop_timer_stop(state->loop, &state->start_limit);
 }
@@ -153,7 +153,7 @@ state_began(struct state *state)
 	refresh_kick(state);
 	ssh_sessions_sweep(state);
 	loop_timer_set(state->loop, &state->sweep, SWEEP_MS, sweep, state);
-	tell_parent(state);
+	tell_parent(state, NULL);
 }
 
 void
@@ -182,7 +182,8 @@ start_check(void *self)
 		state_refused(state, &why);
 	} else if (clock_ms() - state->start_ms >= START_WAIT_MS) {
 		log_error("database.missing", "why=%s", log_quote(span_of_text(state->db.why)));
-		tell_parent(state);
+		fail(&why, ERR_UNAVAILABLE, "the database cannot be reached yet: %s", state->db.why);
+		tell_parent(state, why.text);
 	} else
 		loop_timer_set(state->loop, &state->start_limit, START_CHECK_MS, start_check, state);
 }

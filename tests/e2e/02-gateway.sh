@@ -50,6 +50,15 @@ fails_with "another that cannot make its database" 1 \
 	"$bin/openshell-gateway" start --data-dir "$work/third" --port "$(free_port)" --postgres-dir "$work/programs"
 like "... says why" "$out" "make the database.*: initdb ended with code 1: FATAL: +no room here"
 is "... and clients are led to the one that serves" "$(openshell status -o json | jq -r .server)" "https://127.0.0.1:$port"
+"$bin/openshell-gateway" start --data-dir "$work/fourth" --port "$(free_port)" --database-url postgresql://x@127.0.0.1:1/x >"$work/cut" 2>&1 &
+starter=$!
+wait_for 10 grep -qs starting "$work/fourth/status.json"
+kill $starter
+wait $starter
+is "a start that is interrupted ends with 1" "$?" 1
+like "... and says so" "$(cat "$work/cut")" 'interrupted: the gateway that was starting has ended'
+"$bin/openshell-gateway" status --data-dir "$work/fourth" >/dev/null
+is "... and it has ended" "$?" 3
 is "the relay listens where it was told to" "$(grep -c 'failed' "$data/status.json")" 0
 is "the log is there" "$(grep -c 'gateway.*ready\|running' "$data/gateway.log" | sed 's/[1-9][0-9]*/some/')" some
 is "the log is private" "$(stat -c %a "$data/gateway.log")" 600

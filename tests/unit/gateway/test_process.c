@@ -146,7 +146,32 @@ test_deaf(void **state)
 	process.start_limit_ms = 50;
 	process_start(&process);
 	run_until(&seen, "so");
+	assert_string_equal(process.said, "failed: it did not serve within 0 seconds; the log says more");
 	process_end(&process);
+	loop_free(seen.loop);
+}
+
+/* One that serves, and waits for something: its words stay. */
+static void
+test_but(void **state)
+{
+	const char *argv[] = {"/bin/sh", "-c", "echo ready: no database yet >&5; exec sleep 1000", NULL};
+	const char *other[] = {"/bin/sh", "-c", "echo ready to go >&5; exit 0", NULL};
+	struct process process;
+	struct seen seen;
+
+	(void)state;
+	fixture(&process, &seen, argv);
+	process_start(&process);
+	run_until(&seen, "su");
+	assert_string_equal(process.said, "ready: no database yet\n");
+	process_stop(&process, 0, 5000);
+	run_until(&seen, "suSo");
+	process_end(&process);
+	loop_free(seen.loop);
+	fixture(&process, &seen, other);
+	process_start(&process);
+	run_until(&seen, "so");
 	loop_free(seen.loop);
 }
 
@@ -158,6 +183,7 @@ main(void)
 	    cmocka_unit_test(test_life),
 	    cmocka_unit_test(test_failed),
 	    cmocka_unit_test(test_deaf),
+	    cmocka_unit_test(test_but),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);
