@@ -3,9 +3,6 @@
 
 #include "common/wire/http_head.h"
 
-/* Frameworks take another path from these than the one that was compared with the bindings (Symfony, IIS, nginx). */
-static const char *const redirecting[] = {"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri", NULL};
-
 /* Servers and what stands before them send these back as they came: no secret is read there, but who wrote it learns it. */
 static const char *const echoed[] = {"x-request-id", "request-id", "x-correlation-id", "correlation-id", "traceparent",
     "tracestate", "x-amzn-trace-id", "x-cloud-trace-context", "origin", "access-control-request-method",
@@ -31,7 +28,7 @@ fields_may_hold(struct span name, struct span value, bool upgrade)
 	for (size_t i = 0; i < name.length; i++)
 		if (name.at[i] >= 'A' && name.at[i] <= 'Z')
 			return false;
-	if (is_one_of(name, redirecting))
+	if (http_redirects(name)) /* to elsewhere than what was compared with the bindings */
 		return false;
 	if (field.known == HTTP_TE)
 		return span_is(value, "trailers");
