@@ -15,10 +15,14 @@
 
 #define RUN_DIR_MAX 80 /* a Unix socket's path has at most 107 bytes, and run/sandboxes/relay follows */
 
-#define ROW(field, kind, low, high, initial, flag, environment, help)                                                  \
+#define ROW_OF(field, kind, low, high, initial, words, flag, environment, help)                                        \
 	{                                                                                                              \
-#field, kind, SETTING_FIELD(config, field), low, high, initial, help, NULL, NULL, flag, environment    \
+#field, kind, SETTING_FIELD(config, field), low, high, initial, help, words, NULL, flag, environment   \
 	}
+#define ROW(field, kind, low, high, initial, flag, environment, help)                                                  \
+	ROW_OF(field, kind, low, high, initial, NULL, flag, environment, help)
+#define WORD_ROW(field, words, initial, flag, environment, help)                                                       \
+	ROW_OF(field, SETTING_WORD, 0, 0, initial, words, flag, environment, help)
 
 const char *const config_secret_stores[] = {"postgres", "vault", "kubernetes", NULL};
 const char *const config_identities[] = {"required", "relaxed", NULL};
@@ -46,10 +50,9 @@ const struct setting config_settings[] = {
     ROW(master_key_next_file, SETTING_TEXT, 0, 511, "", "master-key-next-file", "OPENSHELL_MASTER_KEY_NEXT_FILE",
 	"With master_key_file: the master key that rotate-key puts in its place. Whichever of the two opens the storage keys "
 	"counts."),
-    {"secret_store", SETTING_WORD, SETTING_FIELD(config, secret_store), 0, 0, "postgres",
+    WORD_ROW(secret_store, config_secret_stores, "postgres", "secret-store", "OPENSHELL_SECRET_STORE",
 	"Where the values of stored secrets are kept: sealed in the database, in HashiCorp Vault (KV version 2), or in "
-	"Kubernetes Secrets.",
-	config_secret_stores, NULL, "secret-store", "OPENSHELL_SECRET_STORE"},
+	"Kubernetes Secrets."),
     ROW(secret_store_address, SETTING_TEXT, 0, 511, "", "secret-store-address", NULL,
 	"Of Vault, or of the Kubernetes API: https://HOST[:PORT]; http:// on this machine alone."),
     ROW(secret_store_token_file, SETTING_TEXT, 0, 511, "", "secret-store-token-file", NULL,
@@ -68,8 +71,8 @@ const struct setting config_settings[] = {
 	"Further authorities (PEM) that token servers and secret stores are verified against, beside the system's."),
     ROW(drivers, SETTING_TEXTS, 1, 4, "local", "drivers", "OPENSHELL_DRIVERS",
 	"Which drivers run sandboxes. This release has: local."),
-    {"log_level", SETTING_WORD, SETTING_FIELD(config, log_level), 0, 0, "info", "Least severe events that are logged.",
-	setting_log_levels, NULL, "log-level", "OPENSHELL_LOG_LEVEL"},
+    WORD_ROW(log_level, setting_log_levels, "info", "log-level", "OPENSHELL_LOG_LEVEL",
+	"Least severe events that are logged."),
     ROW(server_sans, SETTING_TEXTS, 0, 16, "", "server-san", "OPENSHELL_SERVER_SAN",
 	"Further names and addresses in the server certificate; it is made anew when this changes."),
     ROW(enable_loopback_service_http, SETTING_FLAG, 0, 1, "true", "enable-loopback-service-http",
@@ -106,10 +109,10 @@ const struct setting config_settings[] = {
     ROW(spiffe_workload_socket, SETTING_TEXT, 0, 511, "", "spiffe-workload-socket", "OPENSHELL_SPIFFE_WORKLOAD_SOCKET",
 	"Socket of a SPIFFE Workload API, for profiles with a token_grant. Its directory is shown to the one process of a sandbox "
 	"that fetches tokens: nothing else should be in it. Default: none."),
-    {"network_binary_identity", SETTING_WORD, SETTING_FIELD(config, network_binary_identity), 0, 0, "required",
+    WORD_ROW(network_binary_identity, config_identities, "required", "network-binary-identity",
+	"OPENSHELL_NETWORK_BINARY_IDENTITY",
 	"Whether a policy's programs count: with relaxed, every program may go where the policy lets any go; each sandbox says so "
-	"in its status.",
-	config_identities, NULL, "network-binary-identity", "OPENSHELL_NETWORK_BINARY_IDENTITY"},
+	"in its status."),
     ROW(https_proxy, SETTING_TEXT, 1, 299, "", "https-proxy", NULL,
 	"Proxy that sandboxes' TLS goes out by, as http://HOST:PORT: asked with CONNECT, for addresses that were judged first. Default: "
 	"none."),
@@ -127,10 +130,9 @@ const struct setting config_settings[] = {
     ROW(log_days, SETTING_NUMBER, 1, 3650, "7", "log-days", NULL, "Days that log lines of sandboxes are kept."),
     ROW(ssh_session_ttl_secs, SETTING_NUMBER, 0, 31536000, "86400", "ssh-session-ttl-secs", NULL,
 	"Seconds that the token of an SSH session is good for: connections that it opened stay; 0: always."),
-    {"policy_validation_failure_mode", SETTING_WORD, SETTING_FIELD(config, policy_validation_failure_mode), 0, 0,
-	"retain_last_valid",
-	"What holds in a sandbox that cannot load a new policy: the last valid one, or nothing is allowed until one is loaded.",
-	config_failure_modes, NULL, "policy-validation-failure-mode", NULL},
+    WORD_ROW(policy_validation_failure_mode, config_failure_modes, "retain_last_valid",
+	"policy-validation-failure-mode", NULL,
+	"What holds in a sandbox that cannot load a new policy: the last valid one, or nothing is allowed until one is loaded."),
     ROW(relay_endpoint, SETTING_TEXT, 0, 127, "", "relay-endpoint", "OPENSHELL_RELAY_ENDPOINT",
 	"Where sandboxes may dial the relay besides its local socket, as tcp://0.0.0.0:17671. Default: nowhere."),
     ROW(relay_endpoint_only, SETTING_FLAG, 0, 1, "false", "relay-endpoint-only", NULL,

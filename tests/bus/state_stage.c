@@ -349,3 +349,63 @@ driver_joins(void)
 	assert_int_equal(ask_now(driver.peer, &m), OK);
 	heard_free(actor_hear(&driver, DESIRED_END));
 }
+
+struct id
+the_demo(void)
+{
+	struct msg m = {.id = SANDBOX_GET, .sandbox_get = {.workspace = SPAN("default"), .name = SPAN("demo")}};
+	struct outcome outcome;
+	struct id id;
+
+	ask(&outcome, api.peer, &m);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, OK);
+	id = outcome.msg.sandbox_row.sandbox;
+	outcome_done(&outcome);
+	return id;
+}
+
+struct id
+instance_of(struct id id)
+{
+	struct outcome outcome;
+	struct id instance;
+
+	get(&outcome, id);
+	instance = outcome.msg.sandbox_row.instance;
+	outcome_done(&outcome);
+	return instance;
+}
+
+void
+logs_of(struct outcome *outcome, struct id id, uint32_t lines, const char *level)
+{
+	struct msg m = {.id = LOGS_GET, .logs_get = {.sandbox = id, .lines = lines, .level = span_of_text(level)}};
+
+	ask(outcome, api.peer, &m);
+	outcome_wait(outcome);
+	assert_int_equal(outcome->r, OK);
+}
+
+void
+add_lines(struct id id, size_t n, uint32_t dropped, const char *level)
+{
+	static struct msg_log_line lines[100];
+	static struct span fields[] = {{"a=1", 3}, {"b=two words, {\"quoted\"}", 23}};
+	struct msg m = {.id = LOGS_ADD, .logs_add = {id, lines, n, dropped}};
+
+	for (size_t i = 0; i < n; i++)
+		lines[i] = (struct msg_log_line){
+		    1000 + i, SPAN("gateway"), span_of_text(level), SPAN("proxy"), SPAN("a line"), fields, i % 3};
+	assert_int_equal(ask_now(relay.peer, &m), OK);
+}
+
+int
+setup_driven(void **unused)
+{
+	int failed = setup(unused);
+
+	if (failed == 0)
+		driver_joins();
+	return failed;
+}

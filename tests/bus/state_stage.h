@@ -32,6 +32,7 @@ bool soon(uint64_t began_ms, uint64_t most_ms);
 
 /* Of the whole group of tests. */
 int setup(void **unused);
+int setup_driven(void **unused); /* with the driver joined */
 int teardown(void **unused);
 
 /* ---- what is said again and again ---- */
@@ -41,6 +42,12 @@ struct msg create(const char *name);
 /* Create it, with a driver that does not mind: its id. */
 struct id created(const char *name);
 void get(struct outcome *outcome, struct id id);
+
+/* The sandbox "demo", which an earlier test has made. */
+struct id the_demo(void);
+struct id instance_of(struct id id);
+void add_lines(struct id id, size_t n, uint32_t dropped, const char *level);
+void logs_of(struct outcome *outcome, struct id id, uint32_t lines, const char *level);
 void expect_phase(struct id id, enum phase phase, const char *reason);
 void observe(struct id id, uint32_t epoch, uint8_t what);
 struct msg enrol(struct id id, uint32_t epoch, struct id instance, struct span token, uint8_t key);
@@ -58,7 +65,9 @@ void removed(struct id id, const char *name, uint32_t epoch);
 void driver_joins(void);
 
 /* Run the tests under tests/postgres.sh. */
-#define STAGE_MAIN(tests)                                                                                              \
+#define STAGE_MAIN(tests)	 STAGE_MAIN_FROM(tests, setup)
+#define STAGE_MAIN_DRIVEN(tests) STAGE_MAIN_FROM(tests, setup_driven)
+#define STAGE_MAIN_FROM(tests, setup)                                                                                  \
 	int main(int argc, char **argv)                                                                                \
 	{                                                                                                              \
 		program = argc > 1 ? argv[1] : "";                                                                     \
