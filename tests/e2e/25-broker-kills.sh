@@ -228,7 +228,7 @@ $(cat "$work/done" "$work/call")"; fi
 	done
 	listed "$victim killed: what is listed is what is stored"
 done
-is "no token server was ever shown a secret that it does not know" "$(grep -c refused "$work/tokens/minted")" 0
+is "no token server was ever shown a secret that it does not know, or has replaced" "$(grep -c refused "$work/tokens/minted")" 0
 succeeds "the first is detached" openshell sandbox provider detach both forge
 whole=0 torn=""
 while read -r name value; do
