@@ -178,13 +178,14 @@ said_in_log(const struct change *change, const struct box *box, struct arena *ar
 	return log_say(change->state, box->id, box->phase == PHASE_ERROR ? "ERROR" : "INFO", words, why);
 }
 
-/* Why an instance died is shown nowhere else once it runs again. */
+/* Why an instance died is shown nowhere else once it runs again; what waited in its spool nobody can count any more. */
 static enum err
 death_in_log(const struct change *change, const struct box *box, struct arena *arena, struct why *why)
 {
-	const char *words =
-	    arena_format(arena, "start %lu ended: " SPAN_FORMAT " (" SPAN_FORMAT "); it is started again",
-		(unsigned long)box->epoch - 1, SPAN_ARGS(change->message), SPAN_ARGS(change->reason));
+	const char *words = arena_format(arena,
+	    "start %lu ended: " SPAN_FORMAT " (" SPAN_FORMAT
+	    "); it is started again, and log lines that it had not sent are lost",
+	    (unsigned long)box->epoch - 1, SPAN_ARGS(change->message), SPAN_ARGS(change->reason));
 
 	log_warning("sandbox.died", "sandbox=%s epoch=%lu reason=%s", id_text(box->id), (unsigned long)box->epoch - 1,
 	    log_quote(change->reason));

@@ -78,6 +78,11 @@ secrets_push(uint16_t port)
 		.value = SPAN("x"),
 		.bindings = other,
 		.bindings_n = 1},
+	    {.slot = SPAN("MODEL"), /* of an inference backend: nothing an agent can write */
+		.places = SECRET_ANYWHERE,
+		.value = SPAN("model-key"),
+		.bindings = other,
+		.bindings_n = 1},
 	    {.slot = SPAN("LINE"),
 		.tokens = tokens[2],
 		.tokens_n = 1,
@@ -361,6 +366,102 @@ the_router_dies(void **unused)
 	agent_close(&agent);
 }
 
+/* ---- by the operator's proxy ---- */
+
+static int company;
+
+static int
+begin_onward(void **unused)
+{
+	company = onward_bound();
+	return begin(unused);
+}
+
+static int
+end_onward(void **unused)
+{
+	close(company);
+	stage_onward = NULL;
+	return end(unused);
+}
+
+static void
+backend_set(const char *host, uint16_t port)
+{
+	struct span protocols[] = {SPAN("openai_chat_completions")};
+	struct msg_inference_backend backend = {.slot = SPAN("MODEL"),
+	    .route = SPAN("inference.local"),
+	    .provider = SPAN("openai"),
+	    .protocols = protocols,
+	    .protocols_n = 1,
+	    .tls = true,
+	    .host = span_of_text(host),
+	    .port = port,
+	    .model = SPAN("m"),
+	    .auth = 1,
+	    .timeout_ms = 60000};
+	const struct msg m = {
+	    .id = INFERENCE_SET, .inference_set = {.revision = 1, .backends = &backend, .backends_n = 1}};
+
+	assert_int_equal(ask_now(supervisor.peer, &m), OK);
+}
+
+static void
+model_ask(struct agent *agent)
+{
+	agent->fd = connect_to("inference.local:443");
+	expect_bytes(agent->fd, "HTTP/1.1 200 Connection Established\r\n\r\n");
+	tls_client_begin(&agent->tls, agent->fd, pem_bytes, "inference.local", "inference.local", "http/1.1");
+	while (tls_client_step(&agent->tls) == ERR_MORE)
+		until_readable(agent->fd);
+	assert_string_equal(agent->tls.failure, "");
+	tls_say(
+	    &agent->tls, "POST /v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nContent-Length: 2\r\n\r\n{}");
+}
+
+static void
+model_answers(int fd)
+{
+	struct tls_client world = {0};
+
+	tls_server_begin(&world, fd, "other.test");
+	while (tls_client_step(&world) == ERR_MORE)
+		until_readable(fd);
+	assert_string_equal(world.failure, "");
+	tls_expect(&world, "POST /v1/chat/completions HTTP/1.1\r\n", until_readable);
+	tls_say(&world, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	tls_client_end(&world);
+}
+
+/* Model calls go by it as other TLS does, with its login; refused there they are refused, and dialled nowhere. */
+static void
+model_calls_go_by_the_operators_proxy(void **unused)
+{
+	auto_fd int server = bound(SERVER, 0, SOCK_STREAM), asked = -1, refused = -1;
+	struct agent agent = {0}, second = {0};
+
+	(void)unused;
+	secrets_push(port_of(server));
+	backend_set("other.test", port_of(server));
+	model_ask(&agent);
+	asked = onward_accepted(company, port_of(server));
+	model_answers(asked);
+	tls_expect(&agent.tls, "HTTP/1.1 200 ", until_readable);
+	expect_event("INFERENCE answered");
+	tls_client_end(&agent.tls);
+	close(agent.fd);
+	close(fd_take(&asked));
+	model_ask(&second);
+	refused = accepted(company);
+	until_readable(refused);
+	say(refused, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+	tls_expect(&second.tls, "HTTP/1.1 503 ", until_readable);
+	expect_event("INFERENCE failed");
+	tls_client_end(&second.tls);
+	close(second.fd);
+	assert_int_equal(accept4(server, NULL, NULL, SOCK_NONBLOCK), -1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -370,6 +471,7 @@ main(int argc, char **argv)
 	    TEST(the_value_arrives),
 	    TEST(nothing_passes_unread_where_credentials_may_go),
 	    TEST(the_router_dies),
+	    cmocka_unit_test_setup_teardown(model_calls_go_by_the_operators_proxy, begin_onward, end_onward),
 	};
 
 	if (argc < 3 || !stage_begin(2, argv))

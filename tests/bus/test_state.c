@@ -234,7 +234,9 @@ a_dead_instance_begins_anew_but_not_for_ever(void **unused)
 		expect_desired(id, epoch + 1, WANT_RUNNING);
 	}
 	logs_of(&outcome, id, 1, "");
-	assert_true(span_is(outcome.msg.logs.lines[0].level, "WARN")); /* why it died */
+	assert_true(span_is(outcome.msg.logs.lines[0].level, "WARN")); /* why it died, and what of its log is lost */
+	assert_non_null(memmem(outcome.msg.logs.lines[0].message.at, outcome.msg.logs.lines[0].message.length,
+	    "that it had not sent are lost", 29));
 	outcome_done(&outcome);
 	observe(id, 6, 3);
 	expect_phase(id, PHASE_ERROR, "InstanceRestartLimit");
