@@ -196,6 +196,18 @@ http_list_has(struct span list, const char *token)
 	return false;
 }
 
+bool
+http_redirects(struct span name)
+{
+	static const char *const redirecting[] = {
+	    "x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri"};
+
+	for (size_t i = 0; i < sizeof(redirecting) / sizeof(redirecting[0]); i++)
+		if (http_same(name, span_of_text(redirecting[i])))
+			return true;
+	return false;
+}
+
 /* Is there a line feed without its carriage return? Then no more of it makes it a head. */
 static bool
 bare_feed(struct span bytes)

@@ -116,6 +116,9 @@ size_t http_count(const struct http_head *head, enum http_name name);
 /* Is token (any case) one of the members of a list such as "keep-alive, Upgrade"? */
 bool http_list_has(struct span list, const char *token);
 
+/* Do frameworks take another path from a field of this name than the one in the request line (Symfony, IIS, nginx)? */
+bool http_redirects(struct span name);
+
 /* Equal but for the case of ASCII letters. */
 bool http_same(struct span a, struct span b);
 

@@ -95,6 +95,24 @@ check_words(const struct exchange *exchange, struct why *why)
 	return OK;
 }
 
+/* What rules say of paths holds for the server too: no field may name another one. */
+static enum check
+check_path(const struct exchange *exchange, struct refusal *refusal)
+{
+	const struct http_head *request = &exchange->request;
+
+	if (!exchange->http->connection->judged.inspect)
+		return CHECK_OK;
+	for (size_t i = 0; i < request->fields_n; i++)
+		if (http_redirects(request->fields[i].name)) {
+			*refusal = (struct refusal){.status = 403,
+			    .error = "invalid_request_target",
+			    .detail = SPAN("a header field that names another path than the one that is judged")};
+			return CHECK_REFUSE;
+		}
+	return CHECK_OK;
+}
+
 /* RFC 6455, 4.2.1. */
 static bool
 is_websocket(const struct exchange *exchange)
@@ -172,7 +190,7 @@ check_request(struct exchange *exchange, struct refusal *refusal, struct why *wh
 		return CHECK_REJECT;
 	if (!exchange->http->forward && host.length > 0 && !is_place(connection, host, default_port(connection)))
 		return mismatch(exchange, refusal);
-	if (check_upgrade(exchange, refusal) != CHECK_OK)
+	if (check_path(exchange, refusal) != CHECK_OK || check_upgrade(exchange, refusal) != CHECK_OK)
 		return CHECK_REFUSE;
 	return connection->inference ? CHECK_OK : inject_check(exchange, refusal);
 }

@@ -115,6 +115,10 @@ world_name rebind.acme.test 93.184.216.34
 is "control: a name before it is bound anew" "$(code https://rebind.acme.test/)" 200
 world_name rebind.acme.test 127.0.0.1
 unlike "bound to loopback" "$(code https://rebind.acme.test/)" "^200$"
+is "control: a field that names no path" "$(code -H 'X-Other-URL: /closed' https://api.forge.test/open/x)" 200
+for field in X-Original-URL x-rewrite-url X-Original-URI X-Forwarded-Uri; do
+	is "a field that names another path: $field" "$(code -H "$field: /closed" https://api.forge.test/open/x)$(code --http2 -H "$field: /closed" https://api.forge.test/open/x)" 403403
+done
 unlike "Host unlike the CONNECT name" "$(code -H 'Host: evil.test' https://api.forge.test/open/x)" "^200$"
 sni() { run /usr/bin/python3 -c "
 import socket, ssl
