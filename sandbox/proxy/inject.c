@@ -157,6 +157,8 @@ field_take(struct exchange *exchange, size_t i, struct why *why)
 		return r;
 	if (field->hop || field->known == HTTP_HOST)
 		return fail(why, ERR_SYNTAX, "a placeholder in a field that is not passed on");
+	if (exchange->front.stream != 0 && field->known == HTTP_COOKIE)
+		return fail(why, ERR_SYNTAX, "a placeholder in a crumb, which is no whole value");
 	if ((inject = inject_needed(exchange)) == NULL ||
 	    (inject->fields == NULL && (inject->fields = exchange_alloc(
 					    exchange, exchange->request.fields_n * sizeof(*inject->fields))) == NULL))

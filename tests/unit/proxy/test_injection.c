@@ -351,6 +351,26 @@ grpc_passes(void **state)
 	over();
 }
 
+/* Crumbs become one field: none of them is a whole value, and what is none is not filled. */
+static void
+a_crumb_holds_no_placeholder(void **state)
+{
+	static const char *const beside[] = {"", "authorization: Bearer " MARK "v1_TOK\n", "cookie: a=1\n"};
+	char head[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(beside); i++) {
+		begin(true);
+		snprintf(head, sizeof(head),
+		    ":method: GET\n:scheme: https\n:authority: api.test\n:path: /a\n%scookie: " MARK "v1_TOK\n",
+		    beside[i]);
+		assert_int_equal(h2_request(A, head, false), 1);
+		UNTIL(has(A, ":status: 403") && has(A, "invalid_credential_placeholder"));
+		assert_false(play_heard("open"));
+		over();
+	}
+}
+
 /* ---- bodies ---- */
 
 static void
@@ -662,6 +682,7 @@ main(void)
 	    cmocka_unit_test(interim_answers_and_bodies_of_unknown_length_pass),
 	    cmocka_unit_test(an_agent_that_leaves_is_told),
 	    cmocka_unit_test(grpc_passes),
+	    cmocka_unit_test(a_crumb_holds_no_placeholder),
 	    cmocka_unit_test(bodies_stream_within_credit),
 	    cmocka_unit_test(bodies_are_filled_where_that_is_wanted),
 	    cmocka_unit_test(bodies_to_be_filled_have_a_bound),
