@@ -269,7 +269,8 @@ refresh_opened(struct credentials *credentials, struct msg *m, const struct span
 	(void)answer;
 	if ((r = refresh_new(credentials, &m->refresh_run, &refresh, why)) != OK)
 		return r;
-	if (underway_has(credentials, &refresh->whose)) /* since this one was asked for */
+	if (underway_has(credentials, &refresh->whose) ||
+	    retained_has(credentials, &refresh->whose)) /* since it was asked for */
 		r = fail(why, ERR_BUSY, "it is being renewed already");
 	else
 		r = job_run(credentials, m, values, refresh, why);

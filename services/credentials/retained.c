@@ -130,6 +130,14 @@ box_open(const struct keys *keys, const struct retained *retained, struct room *
 }
 
 bool
+retained_has(struct credentials *credentials, const struct ledger_whose *whose)
+{
+	const struct retained *retained = of_credential(credentials, whose->provider, whose->key);
+
+	return retained != NULL && whose_same(&retained->whose, whose);
+}
+
+bool
 retained_open(struct credentials *credentials, const struct ledger_whose *whose, struct room *room, struct span *out)
 {
 	struct retained *retained;
@@ -143,6 +151,7 @@ retained_open(struct credentials *credentials, const struct ledger_whose *whose,
 	if (box_open(&credentials->keys, retained, room, &root, out, &why) == OK)
 		return true;
 	log_warning("refresh.retained", "provider=%s why=\"%s\"", id_text(whose->provider), why.text);
+	retained_free(credentials, retained); /* the server is asked */
 	return false;
 }
 

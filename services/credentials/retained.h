@@ -26,6 +26,9 @@ void retained_keep(
 bool retained_open(
     struct credentials *credentials, const struct ledger_whose *whose, struct room *room, struct span *out);
 
+/* Is there one? */
+bool retained_has(struct credentials *credentials, const struct ledger_whose *whose);
+
 /* State has it: it is needed no more. */
 void retained_forget(struct credentials *credentials, struct id provider, struct span key);
 

@@ -170,6 +170,8 @@ any_instant(void **unused)
 static void
 another_master_key(void **unused)
 {
+	const struct ledger_whose a = whose("A", 1);
+
 	(void)unused;
 	answer("A", 1, 100);
 	credentials.keys.roots[1] = credentials.keys.roots[0];
@@ -181,6 +183,12 @@ another_master_key(void **unused)
 	credentials.keys.roots_n = 1;
 	reload();
 	assert_true(has("A", 1, 100));
+	randombytes_buf(
+	    credentials.keys.roots[0].master.bytes, 32); /* one that nothing is sealed for: it is given up */
+	root_derive(&credentials.keys.roots[0]);
+	assert_true(retained_has(&credentials, &a));
+	assert_false(has("A", 1, 100));
+	assert_false(retained_has(&credentials, &a));
 }
 
 int
