@@ -112,6 +112,34 @@ a_record_under_an_old_key_comes_too_late(void **unused)
 	memcpy(storage, "STORAGE2", 8);
 }
 
+/* Another gateway has put another storage key in this one's place: nothing more is kept here, and a ring without it is told of it. */
+static void
+a_key_that_another_gateway_replaced_is_used_no_more(void **unused)
+{
+	struct msg_sealed_secret secret = sealed("GITHUB_TOKEN");
+	struct msg m = creation("later", "github", &secret, 1);
+	struct msg have = {
+	    .id = KEYS_HAVE, .keys_have = {.newest = SPAN("STORAGE2"), .fingerprint = SPAN("fingerprint-one ")}};
+	struct outcome outcome;
+
+	(void)unused;
+	sql("update storage_key set newest = 'STORAGE3'");
+	ask(&outcome, api.peer, &m);
+	store(actor_hear(&credentials, SECRETS_STORE), 1);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.r, ERR_UNAVAILABLE);
+	assert_non_null(
+	    strstr(outcome.why.text, "another gateway that uses this database has replaced the storage key"));
+	outcome_done(&outcome);
+	ask(&outcome, credentials.peer, &have);
+	outcome_wait(&outcome);
+	assert_int_equal(outcome.msg.keys_used.keys_n, 2);
+	assert_true(span_is(outcome.msg.keys_used.keys[1].key, "STORAGE3"));
+	assert_int_equal(outcome.msg.keys_used.keys[1].records, 0);
+	outcome_done(&outcome);
+	sql("update storage_key set newest = 'STORAGE2'");
+}
+
 /* ---- refresh ---- */
 
 static struct msg_refresh_state
@@ -413,6 +441,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(records_are_rewrapped),
 	cmocka_unit_test(records_to_forget_need_their_key),
 	cmocka_unit_test(a_record_under_an_old_key_comes_too_late),
+	cmocka_unit_test(a_key_that_another_gateway_replaced_is_used_no_more),
 	cmocka_unit_test(a_credential_is_renewed_and_pushed),
 	cmocka_unit_test(providers_add_rules),
 	cmocka_unit_test(profiles_are_kept_by_tier),
