@@ -399,9 +399,10 @@ static const struct command commands_sandbox[] = {
 	 .summary = "Copy a file or directory out of a sandbox",
 	 .about =
 	    "PATH must lie in the workspace. What is in a directory lands in DEST; a file goes into DEST where that\n"
-	    "ends with a slash or is a directory, else DEST is what it will be called. Without DEST that is the\n"
-	    "current directory. Nothing is written outside DEST, whatever the sandbox says; no link is followed, and\n"
-	    "no setuid bit is kept.",
+	    "ends with a slash or is a directory, else DEST is what it will be called. Without DEST both keep their\n"
+	    "name in the current directory (\".\" is called as the sandbox is): what was a file may be a directory by\n"
+	    "now, and must not be spread among yours. Nothing is written outside DEST, whatever the sandbox says; no\n"
+	    "link is followed, and no setuid bit is kept.",
 	 .examples =
 	    "openshell sandbox download demo results\n"
 	    "openshell sandbox download demo build/report.pdf /tmp/",

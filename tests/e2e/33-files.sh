@@ -50,6 +50,9 @@ is "a file is renamed, goes into a directory that is missing or there; a link st
 	"$(printf 'text\ntext\ntext\nplain\nbare:\ner\nrun\n\nelsewhere:\ndeep')"
 (cd "$work/back" && download fil tree/plain && download fil tree/plain other && mkdir -p d && download fil tree/plain d && download fil tree/plain new/d/) >/dev/null
 is "downloads are named alike" "$(cd "$work/back" && cat plain other d/plain new/d/plain)" "$(printf 'text\ntext\ntext\ntext')"
+(mkdir "$work/back/spread" && cd "$work/back/spread" && download fil tree/deep && download fil bare . && cd "$work/back/d" && download fil .) >/dev/null
+is "a directory keeps its name where no DEST is given, and is spread out in one that is" \
+	"$(cd "$work/back" && ls -d spread/* spread/deep/run d/fil/tree/deep)" "$(printf '%s\n' d/fil/tree/deep spread/deep spread/deep/run spread/er spread/run)"
 inside ln -s tree/plain /sandbox/way; inside ln -s /etc/passwd /sandbox/away
 (cd "$work/back" && download fil way) >/dev/null
 is "a link that is named is followed within the workspace" "$(cat "$work/back/way")" text

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 openshell() { timeout 30 "$bin/openshell" "$@"; }
 logs() { openshell logs box "$@" </dev/null 2>&1; }
-victims=${VICTIMS:-state relay api postgres} count=${COUNT:-400}
+victims=${VICTIMS:-state relay api postgres} count=${COUNT:-400} pause=${PAUSE:-0.01}
 
 # The main process makes one line of the log after the other: the port that it may not connect to is the line's number.
 cat >"$work/policy.yaml" <<'YAML'
@@ -14,12 +14,12 @@ network_policies:
     binaries: [{path: /usr/bin/curl}]
 YAML
 main='until [ -e /sandbox/go ]; do sleep 0.02; done
-for port in $(seq 10001 $((10000 + $0))); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; sleep 0.01; done
+for port in $(seq 10001 $((10000 + $0))); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; sleep "$1"; done
 until [ -e /sandbox/on ]; do sleep 0.02; done
 for port in $(seq 20001 20400); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; done
 touch /sandbox/waiting; sleep infinity'
 start_gateway && ok "the gateway starts" || { not_ok "the gateway starts"; plan; exit 1; }
-succeeds "a sandbox" openshell sandbox create --name box --policy "$work/policy.yaml" --detach -- bash -c "$main" "$count"
+succeeds "a sandbox" openshell sandbox create --name box --policy "$work/policy.yaml" --detach -- bash -c "$main" "$count" "$pause"
 # ports: of JSON lines, what was numbered; DROPPED n for lines that say how many are missing
 ports() { jq -r 'if .fields.port then .fields.port elif (.message | test("log lines before this were dropped")) then "DROPPED " + (.message | split(" ")[0]) else empty end'; }
 
