@@ -3,7 +3,20 @@
 
 #include <stdlib.h>
 
-/* Length of the control code at the front: 1 for C0 and DEL, 2 for C1 in UTF-8, 0 when it is none. */
+/* Marks that turn the direction of text (UAX 9), and the two that end lines: they make a name look like another. */
+static bool
+is_mark(struct span bytes)
+{
+	const unsigned char *at = (const unsigned char *)bytes.at;
+
+	if (bytes.length < 3 || at[0] != 0xe2)
+		return false;
+	if (at[1] == 0x80)
+		return at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae);
+	return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
+}
+
+/* Length of what is not shown as it is, at the front: C0 and DEL, C1 and marks in UTF-8; 0 when it is none. */
 static size_t
 control_length(struct span bytes)
 {
@@ -13,7 +26,9 @@ control_length(struct span bytes)
 		return 1;
 	if (first == 0xc2 && bytes.length > 1 && (unsigned char)bytes.at[1] < 0xa0)
 		return 2;
-	return 0;
+	if (first == 0xd8 && bytes.length > 1 && (unsigned char)bytes.at[1] == 0x9c) /* Arabic letter mark */
+		return 2;
+	return is_mark(bytes) ? 3 : 0;
 }
 
 void

@@ -6,7 +6,7 @@
 #include "common/base/span.h"
 #include "common/base/text.h"
 
-/* Add bytes; control bytes (C1 included) and what is not UTF-8 become \n, \t or \xNN, all else stays. */
+/* Add bytes; control bytes (C1 included), marks that turn the direction of text, and what is not UTF-8 become \n, \t or \xNN, all else stays. */
 void shown_add(struct text *text, struct span bytes);
 
 /* The same in the arena; a text past its ceiling, and NULL, read "". */
