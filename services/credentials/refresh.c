@@ -155,11 +155,11 @@ refreshed(void *self, enum err r, const struct msg_fetch_done *done, const struc
 	    boxed	       ? UNDERWAY_ANSWERED
 	    : r == ERR_TIMEOUT ? UNDERWAY_UNSURE
 			       : UNDERWAY_ENDED);
-	if (r != OK)
+	if (r != OK && !retained_has(credentials, &refresh->whose))
 		refresh_failed(refresh, r, why);
 	else if (!is_heard(&refresh->reply))
 		refresh_unheard(refresh);
-	else if (!boxed)
+	else if (r == OK && !boxed)
 		done_keep(refresh, done);
 	else if (!retained_go_on(refresh))
 		refresh_unheard(refresh); /* another one had it meanwhile */

@@ -260,8 +260,11 @@ underway_end(struct credentials *credentials, const struct ledger_whose *whose, 
 		loop_timer_set(credentials->loop, &credentials->underway_timer, LOOK_MS, look, credentials);
 		return;
 	}
+	if (how == UNDERWAY_ENDED) /* it may have died between its entry and its answer to us */
+		ledger_read(credentials, take);
 	underway_free(credentials, underway);
-	if (how != UNDERWAY_ANSWERED && ledger_add(credentials, &entry, false, &why) != OK)
+	if (how == UNDERWAY_ENDED && !retained_has(credentials, whose) &&
+	    ledger_add(credentials, &entry, false, &why) != OK)
 		log_warning("refresh.ledger", "why=\"%s\"", why.text);
 	wake(credentials);
 	retained_tidy(credentials);

@@ -537,6 +537,70 @@ a_child_is_killed(void **unused)
 	assert_int_equal(ask_now(stage.state.peer, &m), OK);
 }
 
+static size_t
+ledger_bytes(void)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ledger", stage.directory);
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static void
+tell_kept(struct span key)
+{
+	const struct msg m = {.id = REFRESH_KEPT, .refresh_kept = {provider, key}};
+	struct why why;
+
+	assert_int_equal(peer_tell(stage.state.peer, &m, &why), OK);
+}
+
+/* State has it: nothing of it is left. */
+static void
+kept(void)
+{
+	assert_true(ledger_bytes() > 0);
+	tell_kept(SPAN("API_TOKEN"));
+	WATCH(ledger_bytes() == 0);
+}
+
+/* A child that is killed between its entry in the ledger and its answer to us: what it brought is used, and not lost. */
+static void
+a_child_is_killed_behind_its_entry(void **unused)
+{
+	struct msg_secret_record secrets[2];
+	char url[128];
+	struct msg m = refresh(url, "/rotating", secrets);
+	unsigned asked = log_count("POST /slow/here ");
+	struct outcome outcome;
+	pid_t pid;
+
+	(void)unused;
+	assert_int_equal(ask_now(stage.state.peer, &m), OK);
+	shell("cp ledger entries"); /* as such a child leaves them */
+	kept();
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/slow/here", port);
+	m.refresh_run.token_url = span_of_text(url);
+	ask(&outcome, stage.state.peer, &m);
+	WATCH(log_count("POST /slow/here ") > asked);
+	assert_true((pid = child_of(keeper())) > 0);
+	shell("cat entries >>ledger");
+	kill(pid, SIGKILL);
+	outcome_wait(&outcome);
+	if (outcome.r != OK)
+		fail_msg("%s", outcome.why.text);
+	expect_record(&outcome.msg.refreshed.material[0], "API_TOKEN/refresh_token", "rt-2");
+	outcome_done(&outcome);
+	daemon_end(SIGKILL);
+	stage_start_well();
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/denied", port); /* were it asked, this server would refuse */
+	m.refresh_run.token_url = span_of_text(url);
+	assert_int_equal(ask_now(stage.state.peer, &m), OK);
+	kept();
+}
+
 /* A child that can lose nothing ends with it, and the next one refreshes. */
 static void
 credentials_is_killed(void **unused)
@@ -652,35 +716,6 @@ a_new_refresh_token_outlives_credentials(void **unused)
 	outcome_done(&outcome);
 	secrets[0] = record(2, "API_TOKEN/refresh_token", "rt-2"); /* stored: from here on the server is asked again */
 	assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED);
-}
-
-static size_t
-ledger_bytes(void)
-{
-	char path[128];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/ledger", stage.directory);
-	assert_int_equal(stat(path, &st), 0);
-	return (size_t)st.st_size;
-}
-
-static void
-tell_kept(struct span key)
-{
-	const struct msg m = {.id = REFRESH_KEPT, .refresh_kept = {provider, key}};
-	struct why why;
-
-	assert_int_equal(peer_tell(stage.state.peer, &m, &why), OK);
-}
-
-/* State has it: nothing of it is left. */
-static void
-kept(void)
-{
-	assert_true(ledger_bytes() > 0);
-	tell_kept(SPAN("API_TOKEN"));
-	WATCH(ledger_bytes() == 0);
 }
 
 /* kill -9, or an orderly end, while the server makes a new refresh token: the child goes on, and the next credentials has what it brought.
@@ -902,6 +937,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(many_at_once),
 	    cmocka_unit_test(keys_are_replaced_meanwhile),
 	    cmocka_unit_test(a_child_is_killed),
+	    cmocka_unit_test(a_child_is_killed_behind_its_entry),
 	    cmocka_unit_test(credentials_is_killed),
 	    cmocka_unit_test(the_keeper_is_killed),
 	    cmocka_unit_test(its_children_hold_nothing),
