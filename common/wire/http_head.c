@@ -107,6 +107,28 @@ http_same(struct span a, struct span b)
 	return a.length == b.length && (a.length == 0 || strncasecmp(a.at, b.at, a.length) == 0);
 }
 
+/* As servers compare that know fields as variables of CGI, where "-" and "_" are one. */
+static bool
+same_variable(struct span a, struct span b)
+{
+	if (a.length != b.length)
+		return false;
+	for (size_t i = 0; i < a.length; i++)
+		if ((a.at[i] == '_' ? '-' : a.at[i] | 0x20) != (b.at[i] == '_' ? '-' : b.at[i] | 0x20))
+			return false;
+	return true;
+}
+
+/* What a server may take for the name of a method, though it is written with "_". */
+static size_t
+override_row(struct span name)
+{
+	for (size_t i = 0; i < NAMES_N && memchr(name.at, '_', name.length) != NULL; i++)
+		if (names[i].known == HTTP_METHOD_OVERRIDE && same_variable(name, span_of_text(names[i].name)))
+			return i;
+	return NAMES_N;
+}
+
 /* Its row in names, NAMES_N when it has none. */
 static size_t
 name_row(struct span name)
@@ -115,7 +137,7 @@ name_row(struct span name)
 		if (names[i].length == name.length && (names[i].name[0] | 0x20) == (name.at[0] | 0x20) &&
 		    strncasecmp(names[i].name, name.at, name.length) == 0)
 			return i;
-	return NAMES_N;
+	return name.length == 0 ? NAMES_N : override_row(name);
 }
 
 enum http_name
@@ -203,7 +225,7 @@ http_redirects(struct span name)
 	    "x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri"};
 
 	for (size_t i = 0; i < sizeof(redirecting) / sizeof(redirecting[0]); i++)
-		if (http_same(name, span_of_text(redirecting[i])))
+		if (same_variable(name, span_of_text(redirecting[i])))
 			return true;
 	return false;
 }

@@ -27,7 +27,7 @@ enum http_name {
 	HTTP_ACCEPT,
 	HTTP_CONTENT_TYPE,
 	HTTP_CONTENT_ENCODING,
-	HTTP_METHOD_OVERRIDE, /* the three of S20 */
+	HTTP_METHOD_OVERRIDE, /* the three of S20; "_" counts as "-", as where fields are variables of CGI */
 	HTTP_WEBSOCKET_KEY,
 	HTTP_WEBSOCKET_ACCEPT,
 	HTTP_WEBSOCKET_VERSION,
@@ -116,7 +116,7 @@ size_t http_count(const struct http_head *head, enum http_name name);
 /* Is token (any case) one of the members of a list such as "keep-alive, Upgrade"? */
 bool http_list_has(struct span list, const char *token);
 
-/* Do frameworks take another path from a field of this name than the one in the request line (Symfony, IIS, nginx)? */
+/* Do frameworks take another path from a field of this name than the one in the request line (Symfony, IIS, nginx)? "_" counts as "-". */
 bool http_redirects(struct span name);
 
 /* Equal but for the case of ASCII letters. */

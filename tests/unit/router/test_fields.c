@@ -36,6 +36,7 @@ static const struct {
     {"transfer-encoding", "chunked", false, false},
     {"upgrade", "websocket", false, false},
     {"x-original-url", "/evil", false, false},
+    {"x_original_url", "/evil", false, false},
     {"X-Sum", "7", false, false}, /* HTTP/2 has lower case alone */
     {":path", "/evil", false, false},
     {"x sum", "7", false, false},

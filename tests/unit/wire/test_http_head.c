@@ -293,6 +293,32 @@ test_trailer_names(void **state)
 	    http_field_of(SPAN("Authorization"), SPAN("x")).hop || http_field_of(SPAN("range"), SPAN("x")).hop);
 }
 
+/* Where fields are variables of CGI, "-" and "_" are one: what overrides is seen in either, what frames in its own alone. */
+static void
+test_underscores(void **state)
+{
+	static const struct {
+		const char *name;
+		enum http_name known;
+		bool redirects;
+	} names[] = {{"X_HTTP_Method_Override", HTTP_METHOD_OVERRIDE, false},
+	    {"x-http_method-override", HTTP_METHOD_OVERRIDE, false}, {"X_HTTP_METHOD", HTTP_METHOD_OVERRIDE, false},
+	    {"x_method_override", HTTP_METHOD_OVERRIDE, false}, {"x_http_method_overridf", HTTP_OTHER, false},
+	    {"x_http_method_overrid", HTTP_OTHER, false}, {"_", HTTP_OTHER, false}, {"", HTTP_OTHER, false},
+	    {"content_length", HTTP_OTHER, false}, {"Transfer_Encoding", HTTP_OTHER, false},
+	    {"X_Original_URL", HTTP_OTHER, true}, {"x-rewrite_url", HTTP_OTHER, true},
+	    {"X-Original-Uri", HTTP_OTHER, true}, {"x_forwarded_uri", HTTP_OTHER, true},
+	    {"x_forwarded_url", HTTP_OTHER, false}, {"x_original_ur", HTTP_OTHER, false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct span name = span_of_text(names[i].name);
+
+		if (http_name(name) != names[i].known || http_redirects(name) != names[i].redirects)
+			fail_msg("%s", names[i].name);
+	}
+}
+
 /* A request of exactly so many bytes. */
 static char *
 request_of(size_t length)
@@ -356,6 +382,7 @@ main(void)
 	    cmocka_unit_test(test_hop),
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_trailer_names),
+	    cmocka_unit_test(test_underscores),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_words),
 	};
