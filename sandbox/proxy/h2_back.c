@@ -324,6 +324,14 @@ h2_back_open(struct back *back)
 	return OK;
 }
 
+/* A request beyond the server's own limit would wait within the session, maybe behind an answer that never ends. */
+bool
+h2_back_takes_more(const struct back *back)
+{
+	return back->streams < STREAMS_MAX && back->streams < nghttp2_session_get_remote_settings(back->session,
+								  NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 void
 h2_back_turn(void *self)
 {

@@ -304,6 +304,7 @@ enum err h2_front_open(struct http *http);
 void h2_front_turn(void *http);
 enum err h2_back_open(struct back *back);
 void h2_back_turn(void *back);
+bool h2_back_takes_more(const struct back *back); /* of streams: neither we nor the server say that it is enough */
 
 /*
  * upgrade.c: before the request is written: what extensions to offer; when the answer came: is it one (else

@@ -212,7 +212,7 @@ can_take(const struct back *back, const struct exchange *exchange)
 	if (back->state != BACK_OPEN || back->going || back->side.broken || back->side.ended)
 		return false;
 	if (back->session != NULL)
-		return !exchange->upgrade && back->streams < STREAMS_MAX;
+		return !exchange->upgrade && h2_back_takes_more(back);
 	return back->exchange == NULL && !(exchange->retried && back->used) && bytes_length(&back->side.in) == 0;
 }
 

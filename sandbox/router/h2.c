@@ -82,6 +82,15 @@ h2_open(struct upstream *upstream)
 	nghttp2_session_set_local_window_size(upstream->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_BYTES);
 }
 
+/* A request beyond the server's own limit would wait within the session, maybe behind an answer that never ends. */
+bool
+h2_takes_more(const struct upstream *upstream)
+{
+	return upstream->streams < UPSTREAM_STREAMS_MAX &&
+	       upstream->streams <
+		   nghttp2_session_get_remote_settings(upstream->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 void
 h2_turn(void *self)
 {

@@ -126,7 +126,7 @@ can_take(const struct upstream *upstream, const struct errand *errand)
 	    !same_place(upstream, &errand->request) || !judged_address(upstream, &errand->request))
 		return false;
 	if (upstream->session != NULL)
-		return upstream->streams < UPSTREAM_STREAMS_MAX;
+		return h2_takes_more(upstream);
 	return upstream->errand == NULL && !(errand->retried && upstream->used) &&
 	       bytes_length(&upstream->side.in) == 0;
 }

@@ -76,5 +76,6 @@ void upstreams_done(struct router *router);
 void h1_turn(void *self);
 void h2_turn(void *self);
 void h2_open(struct upstream *upstream);
+bool h2_takes_more(const struct upstream *upstream); /* of streams: neither we nor the server say that it is enough */
 
 #endif

@@ -4,6 +4,7 @@
 #include <nghttp2/nghttp2.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "tests/bus/router_h2_world.h"
 
 static int listener;
@@ -278,6 +279,38 @@ a_connection_that_ends_ends_its_requests(void **unused)
 	expect_refusal(2, "upstream_broken");
 }
 
+/* A server that takes one request at a time, and answers it late: the next goes over a connection of its own. */
+static void
+the_servers_own_limit_holds(void **unused)
+{
+	static const nghttp2_settings_entry one = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1};
+	static struct h2_world second;
+	struct request_script s;
+
+	(void)unused;
+	ask_h2(&s, 1);
+	h2_world_accept(listener, &world);
+	h2_world_wait(&world, 1);
+	assert_int_equal(nghttp2_submit_settings(world.session, NGHTTP2_FLAG_NONE, &one, 1), 0);
+	for (uint64_t until = clock_ms() + PATIENCE_MS;
+	     nghttp2_session_get_local_settings(world.session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) != 1;) {
+		assert_true(clock_ms() < until); /* that it has read them */
+		h2_world_turn(&world);
+	}
+	ask_h2(&s, 2);
+	h2_world_accept(listener, &second);
+	h2_world_wait(&second, 1);
+	h2_world_answer(&second, 0, "two", false);
+	expect_head(2, 200, NULL, NULL);
+	expect_answer(2, "two");
+	expect_whole(2);
+	h2_world_answer(&world, 0, "one", false);
+	expect_head(1, 200, NULL, NULL);
+	expect_answer(1, "one");
+	expect_whole(1);
+	h2_world_end(&second);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, with_secrets, without)
 
 int
@@ -294,6 +327,7 @@ main(int argc, char **argv)
 	    TEST(a_post_that_was_not_begun_is_asked_again),
 	    TEST(whoever_leaves_resets_its_stream_alone),
 	    TEST(a_connection_that_ends_ends_its_requests),
+	    TEST(the_servers_own_limit_holds),
 	};
 
 	return stage_begin(argc, argv) ? cmocka_run_group_tests(tests, NULL, NULL) : 2;

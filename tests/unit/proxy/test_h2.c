@@ -179,6 +179,28 @@ test_many(void **state)
 	world_close();
 }
 
+/* A server that takes one request at a time, and answers it late: the next goes over a connection of its own. */
+static void
+test_their_limit(void **state)
+{
+	static const nghttp2_settings_entry one = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1};
+
+	(void)state;
+	begin(true, true);
+	h2_request(A, GET("/late"), false);
+	UNTIL(world.ups_n == 1 && has(UP, "[1] end\n"));
+	assert_int_equal(nghttp2_submit_settings(UP->session, NGHTTP2_FLAG_NONE, &one, 1), 0);
+	h2_flush(UP);
+	UNTIL(nghttp2_session_get_local_settings(UP->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) == 1);
+	h2_request(A, GET("/next"), false);
+	UNTIL(world.ups_n == 2 && has(&world.ups[1], "[1] end\n"));
+	h2_respond(&world.ups[1], 1, ":status: 200\n", false);
+	UNTIL(has(A, "[3] end\n"));
+	h2_respond(UP, 1, ":status: 200\n", false);
+	UNTIL(has(A, "[1] end\n"));
+	world_close();
+}
+
 static void
 test_refused(void **state)
 {
@@ -475,6 +497,7 @@ main(void)
 	    cmocka_unit_test(test_grpc),
 	    cmocka_unit_test(test_early),
 	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_their_limit),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_malformed),
 	    cmocka_unit_test(test_head_too_large),
