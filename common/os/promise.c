@@ -56,7 +56,10 @@ static const int shape_calls[] = {CALL(fcntl), CALL(ftruncate), CALL(fallocate)}
  * is nothing at the beginning of anyone's memory, so /proc/PID/mem cannot be read (and mmap of it does not exist).
  */
 static const int seek_calls[] = {CALL(lseek), CALL(pread64), CALL(preadv), CALL(preadv2), CALL(pwrite64), CALL(pwritev),
-    CALL(pwritev2), CALL(splice), CALL(sendfile), CALL(copy_file_range)};
+    CALL(splice), CALL(sendfile), CALL(copy_file_range)};
+
+/* With RWF_NOAPPEND (Linux 6.9) it writes anywhere in a file that is to be appended to. */
+static const int place_calls[] = {CALL(pwritev2)};
 
 static const int socket_calls[] = {CALL(bind), CALL(connect), CALL(listen), CALL(accept), CALL(accept4), CALL(shutdown),
     CALL(sendto), CALL(sendmsg), CALL(sendmmsg), CALL(recvfrom), CALL(recvmsg), CALL(recvmmsg), CALL(getsockopt),
@@ -101,6 +104,7 @@ static const struct {
     {ALWAYS, 0, stdio_calls, COUNT(stdio_calls)},
     {ALWAYS, PROMISE_APPEND, shape_calls, COUNT(shape_calls)},
     {ALWAYS, PROMISE_NOTIFY, seek_calls, COUNT(seek_calls)},
+    {ALWAYS, PROMISE_NOTIFY | PROMISE_APPEND, place_calls, COUNT(place_calls)},
     {SOCKETS, 0, socket_calls, COUNT(socket_calls)},
     {PROMISE_BUS, 0, bus_calls, COUNT(bus_calls)},
     {READS, 0, read_calls, COUNT(read_calls)},

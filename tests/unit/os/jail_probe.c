@@ -27,6 +27,8 @@
 #include "common/base/text.h"
 #include "common/os/jail.h"
 
+#define NOAPPEND 0x20 /* RWF_NOAPPEND, which not every libc has */
+
 #define STATUS_FD 3
 
 static int
@@ -217,11 +219,13 @@ seek(void)
 static int
 cut(void)
 {
+	struct iovec part = {.iov_base = (char[1]){0}, .iov_len = 1};
 	int fd = memfd_create("probe", 0);
 
 	if (fd < 0 || write(fd, "bytes", 5) != 5)
 		return EBADF;
-	return ftruncate(fd, 0) == 0 || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1) == 0 ||
+	return pwritev2(fd, &part, 1, 1, NOAPPEND) == 1 || ftruncate(fd, 0) == 0 ||
+		       fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1) == 0 ||
 		       fcntl(fd, F_SETFL, 0) == 0
 		   ? 0
 		   : errno;
