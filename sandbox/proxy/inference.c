@@ -200,7 +200,7 @@ request_make(struct model_call *call, struct msg_route_open *open, struct why *w
 	    .path = path,
 	    .path_n = 1,
 	    .fields = fields,
-	    .fields_n = inference_fields(backend, &exchange->request, arena, fields),
+	    .fields_n = inference_fields(backend, call->api, &exchange->request, arena, fields),
 	    .h2 = backend->tls,
 	    .body = call->api->body ? 1 : 0,
 	    .length = body.length,

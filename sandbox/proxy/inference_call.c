@@ -166,7 +166,6 @@ inference_body(const struct msg_inference_backend *backend, const struct inferen
 static const struct {
 	const char *provider, *name, *otherwise;
 } passed[] = {
-    {NULL, "content-type", NULL},
     {NULL, "accept", NULL},
     {NULL, "user-agent", NULL},
     {"openai", "openai-organization", NULL},
@@ -201,6 +200,17 @@ value_of(const struct http_head *request, const char *name, const char *otherwis
 	return field != NULL ? field->value : span_of_text(otherwise);
 }
 
+/*
+ * What the body is was read here: another word for it, a form's or another charset's, and the server could read another
+ * model in it than we have written.
+ */
+static bool
+type_write(struct arena *arena, struct msg_route_field *field)
+{
+	return field_write(field, "content-type", arena, (struct msg_piece){.literal = SPAN("application/json")},
+	    (struct msg_piece){0});
+}
+
 static bool
 key_write(const struct msg_inference_backend *backend, struct arena *arena, struct msg_route_field *field)
 {
@@ -212,11 +222,13 @@ key_write(const struct msg_inference_backend *backend, struct arena *arena, stru
 }
 
 size_t
-inference_fields(const struct msg_inference_backend *backend, const struct http_head *request, struct arena *arena,
-    struct msg_route_field out[INFERENCE_FIELDS_MAX])
+inference_fields(const struct msg_inference_backend *backend, const struct inference_api *api,
+    const struct http_head *request, struct arena *arena, struct msg_route_field out[INFERENCE_FIELDS_MAX])
 {
 	size_t n = 0;
 
+	if (api->body && !type_write(arena, &out[n++]))
+		return 0;
 	for (size_t i = 0; i < COUNT(passed) && n + 1 < INFERENCE_FIELDS_MAX; i++) {
 		struct span value = value_of(request, passed[i].name, passed[i].otherwise);
 

@@ -48,11 +48,11 @@ enum err inference_body(const struct msg_inference_backend *backend, const struc
 bool inference_streams(const struct inference_api *api, struct json body);
 
 /*
- * The fields that go on: those that every backend gets, those that its kind knows, and its key.
+ * The fields that go on: what the body is, those that every backend gets, those that its kind knows, and its key.
  *
  * returns how many were written to out (INFERENCE_FIELDS_MAX at least), each of pieces in arena; 0 past the arena's ceiling
  */
-size_t inference_fields(const struct msg_inference_backend *backend, const struct http_head *request,
-    struct arena *arena, struct msg_route_field out[INFERENCE_FIELDS_MAX]);
+size_t inference_fields(const struct msg_inference_backend *backend, const struct inference_api *api,
+    const struct http_head *request, struct arena *arena, struct msg_route_field out[INFERENCE_FIELDS_MAX]);
 
 #endif

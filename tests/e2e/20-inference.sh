@@ -44,6 +44,7 @@ like "a chat call" "$(post /v1/chat/completions "$chat")" 'hello from scripted-1
 is "... has the route's key" "$(seen .headers.authorization)" "\"Bearer $secret\""
 is "... and not the agent's" "$(seen '.headers["x-api-key"]')" null
 is "... the route's model" "$(seen .body.model)" '"scripted-1"'
+is "a body goes as what it was read as" "$(status -H 'Content-Type: application/json; charset=utf-7' -d "$chat" https://inference.local/v1/chat/completions) $(seen '.headers["content-type"]')" '200 "application/json"'
 like "streamed, the last piece tells its tokens" "$(post /v1/chat/completions '{"stream":true,"messages":[{"role":"user","content":"hi"}]}')" '"prompt_tokens": 11'
 like "completions" "$(post /v1/completions '{"prompt":"x"}')" text_completion
 like "responses" "$(post /v1/responses '{"input":"x"}')" '"response"'

@@ -132,7 +132,7 @@ test_fields(void **state)
 {
 	static const char request[] =
 	    "POST /v1/messages HTTP/1.1\r\nHost: inference.local\r\nAuthorization: Bearer mine\r\n"
-	    "X-Api-Key: mine\r\nCookie: a=b\r\nContent-Type: application/json\r\nAnthropic-Beta: x\r\nOpenAI-Organization: o\r\n"
+	    "X-Api-Key: mine\r\nCookie: a=b\r\nContent-Type: application/json; charset=utf-7\r\nAnthropic-Beta: x\r\nOpenAI-Organization: o\r\n"
 	    "Accept-Encoding: gzip\r\nUser-Agent: u\r\n\r\n";
 	static const struct {
 		const char *provider;
@@ -157,9 +157,11 @@ test_fields(void **state)
 		auto_arena struct arena arena = {0};
 		char names[256], value[256];
 		struct text list = TEXT_OF(names), last = TEXT_OF(value);
-		size_t n = inference_fields(&backend, &head, &arena, fields);
+		size_t n = inference_fields(
+		    &backend, inference_api(SPAN("POST"), SPAN("/v1/messages")), &head, &arena, fields);
 
 		assert_true(n > 0);
+		assert_true(span_is(fields[0].value[0].literal, "application/json")); /* not the agent's word */
 		for (size_t k = 0; k < n; k++)
 			text_add(&list, SPAN_FORMAT " ", SPAN_ARGS(fields[k].name));
 		for (size_t k = 0; k < fields[n - 1].value_n; k++) {
