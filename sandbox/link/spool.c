@@ -12,7 +12,7 @@
 #include "sandbox/link/ocsf.h"
 
 #define BATCH_LINES 100
-#define ASK_MS	    1000 /* after the last line: longer than a database that dies forgets (3 wal_writer_delay) */
+#define ASK_MS	    1000 /* after the last line: whether state has them all on its disk */
 
 static void send_next(struct link *link);
 

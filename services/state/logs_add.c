@@ -18,6 +18,7 @@ struct batch {
 	uint64_t dropped;
 	struct id spool; /* and the rest, of numbered ones; first 0: they are not */
 	uint64_t first, since, generation;
+	bool ask;      /* no lines: whether those before are kept for good */
 	int stored;    /* out */
 	uint64_t next; /* out: the number that is wanted */
 };
@@ -192,8 +193,9 @@ spool_take_up(struct batch *batch, struct why *why)
 	batch->first += known;
 	if (batch->n > 0 || batch->dropped > 0)
 		batch->next = batch->first + batch->n;
-	return batch->next == next && id_equal(was, batch->spool) ? OK
-								  : spool_write(batch, was, was_next, batch->next, why);
+	if (batch->next == next && id_equal(was, batch->spool) && !batch->ask)
+		return OK;
+	return spool_write(batch, was, was_next, batch->next, why); /* who asks has it on the disk, and all before it */
 }
 
 static enum err
@@ -213,7 +215,8 @@ store(void *arg, struct why *why)
 
 /*
  * Lines of one sandbox. Whose they are is not believed: from relay they are the sandbox's, from a driver the gateway's.
- * Numbered ones are stored once, however often they come.
+ * Numbered ones are stored once, however often they come. Lines are not waited for until they are on the disk; the
+ * question that a link asks behind the last of them is.
  *
  * in      logs_add, from relay or a driver
  * out     done; to numbered ones logs_added, with the number that is wanted next
@@ -229,6 +232,7 @@ logs_add(void *self, struct msg *m, struct msg *answer, struct why *why)
 	    .spool = in->spool,
 	    .first = in->first,
 	    .since = in->since,
+	    .ask = in->first != 0 && in->lines_n == 0,
 	    .lines = in->lines,
 	    .n = in->lines_n};
 	enum err r;
@@ -237,7 +241,7 @@ logs_add(void *self, struct msg *m, struct msg *answer, struct why *why)
 		return r;
 	for (size_t i = 0; i < in->lines_n; i++)
 		in->lines[i].source = m->from->role == ROLE_DRIVER ? SPAN("gateway") : SPAN("sandbox");
-	if ((r = db_transaction(&batch.state->db, LAZY, store, &batch, why)) != OK)
+	if ((r = db_transaction(&batch.state->db, batch.ask ? DURABLE : LAZY, store, &batch, why)) != OK)
 		return r;
 	if (in->first == 0) {
 		answer->id = DONE;

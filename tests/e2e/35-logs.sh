@@ -91,6 +91,20 @@ waited() { logs -n 2000 -o json | ports | awk '$1 > 20000 || $1 == "DROPPED"' | 
 wait_for 20 waited
 is "400 lines waited while link was killed three times: each once" "$(diff "$work/waited" <(seq 20001 20400) | head -n 5)" ""
 
+# ---- a database that is slow to write down, and dies ----
+
+# Nothing but what somebody waits for reaches its disk while its writer stands still.
+post=$(pid_of postgres) writer=$(pgrep -P "$(pid_of postgres)" -f walwriter)
+kill -STOP "$writer"
+openshell sandbox exec -n box -- bash -c 'for port in $(seq 30001 30020); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; done; true' </dev/null
+wait_for 10 eval '[ "$(ports <"$work/tail" | tail -n 1)" = 30020 ]' || not_ok "--tail goes on" "$(tail -n 2 "$work/tail")"
+sleep 1.5 # the sandbox asks a second after the last one
+kill -KILL "$post" "$writer"
+wait_for 10 back postgres "$post"
+forgotten() { diff <(logs -n 2000 -o json | ports | awk '$1 > 30000 || $1 == "DROPPED"') <(seq 30001 30020); }
+wait_for 20 eval '[ -z "$(forgotten)" ]'
+is "20 lines, and a database that had written none down dies: each once" "$(forgotten | head -n 5)" ""
+
 succeeds "delete" openshell sandbox delete box
 wait $tail
 is "--tail ends well with its sandbox" "$?" 0
