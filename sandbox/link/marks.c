@@ -15,6 +15,7 @@ recover(struct mark *mark, const struct journal *journal)
 {
 	if (mark->taking == mark->next && journal->head->next > mark->place)
 		mark->next += journal->head->next - mark->place;
+	set(&mark->taking, 0); /* what moves the journal from here on is another's until this source is heard again */
 }
 
 enum err

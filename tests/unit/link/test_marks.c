@@ -75,6 +75,9 @@ a_death_at_any_step_doubles_nothing(void **unused)
 	mark_begin(mark, &journal);
 	died();
 	assert_int_equal(wanted(source), 1); /* it was not taken */
+	journal_put(&journal, SPAN("of somebody else"));
+	died();
+	assert_int_equal(wanted(source), 1); /* nor is another's line its own */
 	mark = marks_find(&marks, source);
 	mark_begin(mark, &journal);
 	journal_put(&journal, SPAN("one"));
@@ -94,7 +97,7 @@ a_death_at_any_step_doubles_nothing(void **unused)
 	journal_put(&journal, SPAN("of somebody else"));
 	died();
 	assert_int_equal(wanted(source), 10);
-	assert_int_equal(journal.records_n, 3);
+	assert_int_equal(journal.records_n, 4);
 }
 
 static void
