@@ -95,9 +95,11 @@ actor_heard(struct actor *actor, enum msg_id id)
 struct heard *
 actor_hear(struct actor *actor, enum msg_id id)
 {
+	uint64_t until_ms = clock_ms() + PATIENCE_MS;
 	struct heard *heard;
 
-	UNTIL(actor->bus.loop, (heard = actor_heard(actor, id)) != NULL);
+	while ((heard = actor_heard(actor, id)) == NULL)
+		turn(actor->bus.loop, until_ms, msg_info(id)->name);
 	return heard;
 }
 
