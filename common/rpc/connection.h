@@ -30,9 +30,8 @@ enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE, FRA
 
 struct connection {
 	struct rpc_server *server;
-	struct list link; /* in server.connections */
-	struct list
-	    newcomer; /* in server.newcomers, until its protocol is known: behind the handshake, where there is one */
+	struct list link;     /* in server.connections */
+	struct list newcomer; /* in server.newcomers, until its protocol is known: behind a handshake of TLS */
 	struct pump pump;
 	enum protocol protocol;
 	struct buffer head; /* bytes that no protocol has taken yet; HTTP/1 requests */

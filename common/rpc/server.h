@@ -82,8 +82,8 @@ struct rpc_server_config {
 	bool plain_claimed;
 	/* PEM texts, not paths, so that they can be read before the jail; certificate NULL: plaintext. */
 	const char *certificate_pem, *key_pem, *client_ca_pem; /* client_ca set: a client certificate is required */
-	uint32_t
-	    connections_max; /* 0: 1024; beyond it the oldest still in its handshake makes room, or the new one is closed */
+	/* 0: 1024; beyond it the oldest that is still in its handshake makes room, or else the new one is closed. */
+	uint32_t connections_max;
 	uint32_t ping_interval_ms, ping_timeout_ms; /* 0: 20 s, 10 s; interval UINT32_MAX: no PINGs */
 	uint32_t handshake_timeout_ms; /* 0: 10 s; TLS and first bytes together, also between HTTP/1 requests */
 };

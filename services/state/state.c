@@ -7,7 +7,7 @@
 #include "common/base/log.h"
 
 #define START_WAIT_MS	    8000 /* for the database, before the parent is told that the service is up without it */
-#define NAME_WAIT_MS	    2000 /* for one of our name, killed a moment ago, to be gone */
+#define NAME_WAIT_MS	    5000 /* for one of our name, killed a moment ago, to be gone */
 #define START_CHECK_MS	    300
 #define SWEEP_MS	    600000
 #define SSH_SESSIONS_SWEEPS 6 /* once an hour */
