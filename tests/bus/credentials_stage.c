@@ -167,3 +167,14 @@ stage_teardown(void **unused)
 	directory_remove(stage.directory);
 	return 0;
 }
+
+size_t
+stage_ledger_bytes(void)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ledger", stage.directory);
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}

@@ -33,6 +33,9 @@ extern struct stage stage;
 void stage_file(const char *name, const void *bytes, size_t length, mode_t mode);
 void stage_ring_save(void);
 
+/* Length of the ledger of refreshes, which is there. */
+size_t stage_ledger_bytes(void);
+
 /* Start the daemon, answer its keys_have, and wait for its words: stage.daemon.words. */
 void stage_start(void);
 

@@ -6,7 +6,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,13 +15,14 @@
 #include "common/seal/bundle_box.h"
 #include "common/seal/sealed.h"
 #include "tests/bus/credentials_stage.h"
+#include "tests/bus/stand_in.h"
 #include "tests/unit/run.h"
 
 static const struct id provider = {{7}}, sandbox = {{1}}, attempts[] = {{{1}}, {{2}}};
 static const char *scripts[2], *program; /* stand-ins: token servers, secret stores */
 static char log_paths[2][128], base_settings[512];
 static unsigned token_port, port;
-static pid_t servers[2];
+static struct stand_in servers[2];
 static uint8_t router_key[32];
 static struct secret router_secret;
 
@@ -35,43 +35,29 @@ static const struct {
     {"kubernetes", "store: kubernetes\nstore_namespace: agents\n"},
 };
 
-static unsigned
+static struct stand_in
 server_start(size_t i)
 {
-	char text[16] = "";
-	int ends[2];
-
 	snprintf(log_paths[i], sizeof(log_paths[i]), "%s/log%zu", stage.directory, i);
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	if ((servers[i] = fork()) == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(ends[1], 1);
-		execlp("python3", "python3", scripts[i], log_paths[i], NULL);
-		_exit(127);
-	}
-	close(ends[1]);
-	for (size_t used = 0; strchr(text, '\n') == NULL; used++)
-		assert_true(used < sizeof(text) - 1 && read(ends[0], text + used, 1) == 1);
-	close(ends[0]);
-	return (unsigned)strtoul(text, NULL, 10);
+	return stand_in_start(scripts[i], log_paths[i], NULL, NULL);
 }
 
 static int
 outside_setup(void **unused)
 {
 	stage_setup(unused);
-	token_port = server_start(0);
-	port = server_start(1);
+	servers[0] = server_start(0);
+	servers[1] = server_start(1);
+	token_port = servers[0].port;
+	port = servers[1].port;
 	return 0;
 }
 
 static int
 outside_teardown(void **unused)
 {
-	for (size_t i = 0; i < COUNT(servers); i++) {
-		kill(servers[i], SIGKILL);
-		waitpid(servers[i], NULL, 0);
-	}
+	for (size_t i = 0; i < COUNT(servers); i++)
+		stand_in_end(&servers[i]);
 	return stage_teardown(unused);
 }
 
@@ -257,48 +243,6 @@ another_store(void **unused)
 
 /* ---- a refresh that is cut off ---- */
 
-static unsigned
-log_count(size_t i, const char *words)
-{
-	static char bytes[1 << 18];
-	int fd = open(log_paths[i], O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
-	ssize_t n = read(fd, bytes, sizeof(bytes) - 1);
-	unsigned count = 0;
-
-	close(fd);
-	assert_true(n >= 0);
-	bytes[n] = '\0';
-	for (const char *at = bytes; (at = strstr(at, words)) != NULL; at++)
-		count++;
-	return count;
-}
-
-static size_t
-ledger_bytes(void)
-{
-	char path[128];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/ledger", stage.directory);
-	assert_int_equal(stat(path, &st), 0);
-	return (size_t)st.st_size;
-}
-
-/* What comes as no event of the loop. */
-static void
-watch(uint64_t until_ms, const char *what)
-{
-	struct why why;
-
-	if (clock_ms() >= until_ms)
-		fail_msg("waited in vain: %s", what);
-	assert_int_equal(loop_turn(stage.loop, 10, &why), OK);
-}
-
-#define WATCH(condition)                                                                                               \
-	for (uint64_t until_ = clock_ms() + PATIENCE_MS; !(condition);)                                                \
-	watch(until_, #condition)
-
 static void
 killed(void)
 {
@@ -361,17 +305,17 @@ a_new_refresh_token_outlives_credentials(void **unused)
 	for (size_t i = 0; i < COUNT(stores); i++) {
 		struct msg_secret_record secret = {.record = SPAN_NONE};
 		struct outcome outcome;
-		unsigned puts, asked = log_count(0, "POST /rotating ");
+		unsigned puts, asked = log_count(log_paths[0], "POST /rotating ");
 		char url[128];
 		struct msg m;
 
 		restart(i, token_of(i));
 		m = refresh(url, "/rotating", &secret, attempts[0]);
-		puts = log_count(1, "POST ");
+		puts = log_count(log_paths[1], "POST ");
 		stage_file("log1.hold", "", 0, 0600);
 		ask(&outcome, stage.state.peer, &m);
-		WATCH(log_count(1, "POST ") > puts);
-		assert_true(ledger_bytes() > 0);
+		WATCH(stage.loop, log_count(log_paths[1], "POST ") > puts);
+		assert_true(stage_ledger_bytes() > 0);
 		killed();
 		outcome_wait(&outcome);
 		outcome_done(&outcome);
@@ -383,16 +327,16 @@ a_new_refresh_token_outlives_credentials(void **unused)
 		if (outcome.r != OK)
 			fail_msg("%s: %s", stores[i].name, outcome.why.text);
 		assert_int_equal(outcome.msg.refreshed.material_n, 1);
-		WATCH(places_are(1));
-		assert_int_equal(log_count(0, "POST /rotating "), asked + 1);
+		WATCH(stage.loop, places_are(1));
+		assert_int_equal(log_count(log_paths[0], "POST /rotating "), asked + 1);
 		m = (struct msg){.id = REFRESH_KEPT, .refresh_kept = {provider, SPAN("API_TOKEN")}};
 		assert_int_equal(peer_tell(stage.state.peer, &m, &outcome.why), OK);
-		WATCH(ledger_bytes() == 0);
+		WATCH(stage.loop, stage_ledger_bytes() == 0);
 		m = refresh(url, "/denied", &secret, attempts[0]);
 		assert_int_equal(ask_now(stage.state.peer, &m), ERR_DENIED); /* forgotten: the server is asked */
 		assert_int_equal(drop(outcome.msg.refreshed.material, 1, (struct id){{0}}), OK);
 		assert_int_equal(drop(outcome.msg.refreshed.records, 1, (struct id){{0}}), OK);
-		WATCH(places_are(0));
+		WATCH(stage.loop, places_are(0));
 		outcome_done(&outcome);
 	}
 }
