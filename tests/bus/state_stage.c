@@ -409,3 +409,24 @@ setup_driven(void **unused)
 		driver_joins();
 	return failed;
 }
+
+void
+state2_start(struct daemon *second, struct actor *visitor)
+{
+	char other[sizeof(settings)], entry[256], endpoint[256];
+	struct why why = {0};
+
+	daemon_keys(second);
+	actor_init(visitor, loop, ROLE_API, "visitor");
+	actor_join(visitor, ROLE_STATE, "state2", second->key);
+	snprintf(other, sizeof(other),
+	    "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
+	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
+	    "audit_key: \"%064d\"\nroster:\n%s",
+	    own_id(), own_id(), 7, roster_yaml(visitor, "api", NULL, entry));
+	daemon_start(second, program, run_dir, other);
+	assert_string_equal(second->words, "ready\n");
+	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus2", run_dir);
+	assert_int_equal(curve_connect(visitor->curve, endpoint, ROLE_STATE, "state2", &visitor->peer, &why), OK);
+	actor_wait_up(visitor, 1);
+}

@@ -35,6 +35,9 @@ int setup(void **unused);
 int setup_driven(void **unused); /* with the driver joined */
 int teardown(void **unused);
 
+/* Another state on the same database, "state2", and an api that has dialled it. The caller ends both. */
+void state2_start(struct daemon *second, struct actor *visitor);
+
 /* ---- what is said again and again ---- */
 
 struct msg create(const char *name);

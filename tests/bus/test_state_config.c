@@ -566,26 +566,12 @@ both_write_at_once(struct peer *other, uint32_t before)
 static void
 another_state_process_changes_it(void **unused)
 {
-	char other[sizeof(settings)], entry[256], endpoint[256];
 	struct msg_config_changed changed;
 	struct daemon second = {0};
 	struct actor visitor;
-	struct why why = {0};
 
 	(void)unused;
-	daemon_keys(&second);
-	actor_init(&visitor, loop, ROLE_API, "visitor");
-	actor_join(&visitor, ROLE_STATE, "state2", second.key);
-	snprintf(other, sizeof(other),
-	    "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
-	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
-	    "audit_key: \"%064d\"\nroster:\n%s",
-	    own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
-	daemon_start(&second, program, run_dir, other);
-	assert_string_equal(second.words, "ready\n");
-	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus2", run_dir);
-	assert_int_equal(curve_connect(visitor.curve, endpoint, ROLE_STATE, "state2", &visitor.peer, &why), OK);
-	actor_wait_up(&visitor, 1);
+	state2_start(&second, &visitor);
 	assert_int_equal(set_policy(visitor.peer, "demo", "from elsewhere", 0, 0, &changed), OK);
 	assert_int_equal(pushed("from elsewhere"), changed.version);
 	applied(changed.version, given, NULL);

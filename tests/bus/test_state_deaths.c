@@ -113,14 +113,12 @@ a_driver_that_is_away_is_waited_for(void **unused)
 static void
 two_states_share_a_database(void **unused)
 {
-	char other[sizeof(settings)], entry[256], endpoint[256];
 	struct daemon second = {0};
 	struct actor visitor;
 	struct id id, instance;
 	struct msg open = {.id = WATCH_OPEN, .watch_open = {1, {{0}}, true, true}}, down;
 	struct outcome outcome;
 	struct heard *heard;
-	struct why why = {0};
 
 	(void)unused;
 	join(&driver, ROLE_DRIVER, "driver-local"); /* a new key: state must be told */
@@ -137,19 +135,7 @@ two_states_share_a_database(void **unused)
 	id = created("demo");
 	instance = made_ready(id, 1);
 
-	daemon_keys(&second);
-	actor_init(&visitor, loop, ROLE_API, "visitor");
-	actor_join(&visitor, ROLE_STATE, "state2", second.key);
-	snprintf(other, sizeof(other),
-	    "process: state2\nuid: %d\ngid: %d\nlisten: \"ipc:///state/bus2\"\n"
-	    "database_url: \"host=/postgres user=openshell password=secret dbname=openshell\"\n"
-	    "audit_key: \"%064d\"\nroster:\n%s",
-	    own_id(), own_id(), 7, roster_yaml(&visitor, "api", NULL, entry));
-	daemon_start(&second, program, run_dir, other);
-	assert_string_equal(second.words, "ready\n");
-	snprintf(endpoint, sizeof(endpoint), "ipc://%s/state/bus2", run_dir);
-	assert_int_equal(curve_connect(visitor.curve, endpoint, ROLE_STATE, "state2", &visitor.peer, &why), OK);
-	actor_wait_up(&visitor, 1);
+	state2_start(&second, &visitor);
 
 	expect_phase(id, PHASE_READY, "DependenciesReady");
 	open.watch_open.sandbox = id;

@@ -2,6 +2,7 @@
 # Renewal from end to end: a real token endpoint, minted in a child, in the sandbox without a change in the agent; and
 # providers while state is killed: each is there whole, or not at all.
 . "$(dirname "$0")/lib.sh"
+. "$here/tests/e2e/forge.sh"
 python3 - "$work/port" "$work/asked" 2>/dev/null <<'PYTHON' &
 import http.server, itertools, json, sys, urllib.parse
 count = itertools.count(1)
@@ -28,28 +29,8 @@ server=$!
 end() { kill "$server" 2>/dev/null; finish; }
 trap end EXIT
 wait_for 10 test -s "$work/port"
-tokens=$(cat "$work/port")
 start_gateway || { echo "1..0 # the gateway does not start"; exit 1; }
-cat >"$work/forge.yaml" <<YAML
-id: forge
-display_name: Forge
-category: other
-credentials:
-  - name: token
-    env_vars: [FORGE_TOKEN]
-    required: true
-    auth_style: bearer
-    header_name: authorization
-    refresh:
-      strategy: oauth2_client_credentials
-      token_url: http://127.0.0.1:$tokens/token
-      material:
-        - {name: client_id, required: true}
-        - {name: client_secret, required: true, secret: true}
-endpoints:
-  - {host: api.forge.test, port: 443, protocol: rest, access: read-write, enforcement: enforce}
-binaries: [/usr/bin/curl]
-YAML
+forge_refreshed "$(cat "$work/port")"
 token() { openshell sandbox exec -n demo -- printenv FORGE_TOKEN; }
 has_token() { token | grep -qE '^openshell:resolve:env:s[0-9a-f]{64}_FORGE_TOKEN$'; }
 status() { openshell provider refresh status forge -o json | jq -r '.[0].status // .credentials[0].status'; }

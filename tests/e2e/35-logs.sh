@@ -98,7 +98,9 @@ post=$(pid_of postgres) writer=$(pgrep -P "$(pid_of postgres)" -f walwriter)
 kill -STOP "$writer"
 openshell sandbox exec -n box -- bash -c 'for port in $(seq 30001 30020); do (exec 3<>/dev/tcp/192.0.2.1/$port) 2>/dev/null; done; true' </dev/null
 wait_for 10 eval '[ "$(ports <"$work/tail" | tail -n 1)" = 30020 ]' || not_ok "--tail goes on" "$(tail -n 2 "$work/tail")"
-sleep 1.5 # the sandbox asks a second after the last one
+until_here=$(sql 'select pg_current_wal_insert_lsn()')
+on_disk() { [ "$(sql "select pg_current_wal_flush_lsn() >= '$until_here'")" = t ]; }
+wait_for 10 on_disk # the sandbox asks a second after the last one, and is answered when it is
 kill -KILL "$post" "$writer"
 wait_for 10 back postgres "$post"
 forgotten() { diff <(logs -n 2000 -o json | ports | awk '$1 > 30000 || $1 == "DROPPED"') <(seq 30001 30020); }

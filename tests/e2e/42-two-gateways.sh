@@ -2,6 +2,7 @@
 # Two whole gateways on one database, a Postgres of the test's own: each renewal is done by one of them, either may die, and what is
 # made or changed at one is there at the other.
 . "$(dirname "$0")/lib.sh"
+. "$here/tests/e2e/forge.sh"
 command -v runuser >/dev/null || [ "$(id -u)" != 0 ] || { echo "1..0 # SKIP no runuser"; exit 0; }
 if [ -z "${PG_RUN_DIR:-}" ]; then
 	rm -rf "$work"
@@ -79,26 +80,7 @@ cp -pf "$work/north/keys/credentials.ring" "$work/north/keys/audit.key" "$work/s
 start south && ok "with the ring of the first it does" || { not_ok "with the ring of the first it does"; plan; exit 1; }
 
 # ---- what is made at one is there at the other ----
-cat >"$work/forge.yaml" <<YAML
-id: forge
-display_name: Forge
-category: other
-credentials:
-  - name: token
-    env_vars: [FORGE_TOKEN]
-    required: true
-    auth_style: bearer
-    header_name: authorization
-    refresh:
-      strategy: oauth2_client_credentials
-      token_url: http://127.0.0.1:$(cat "$work/port")/token
-      material:
-        - {name: client_id, required: true}
-        - {name: client_secret, required: true, secret: true}
-endpoints:
-  - {host: api.forge.test, port: 443, protocol: rest, access: read-write, enforcement: enforce}
-binaries: [/usr/bin/curl]
-YAML
+forge_refreshed "$(cat "$work/port")"
 succeeds "a profile, at north" north provider profile import -f "$work/forge.yaml"
 succeeds "a provider, at north" north provider create --name forge --type forge --runtime-credentials
 export SECRET=topsecret

@@ -26,6 +26,30 @@ forge_profile() {
 	P
 }
 
+# forge_refreshed PORT: to $work/forge.yaml: the token is had from a token server of this machine
+forge_refreshed() {
+	cat >"$work/forge.yaml" <<YAML
+id: forge
+display_name: Forge
+category: other
+credentials:
+  - name: token
+    env_vars: [FORGE_TOKEN]
+    required: true
+    auth_style: bearer
+    header_name: authorization
+    refresh:
+      strategy: oauth2_client_credentials
+      token_url: http://127.0.0.1:$1/token
+      material:
+        - {name: client_id, required: true}
+        - {name: client_secret, required: true, secret: true}
+endpoints:
+  - {host: api.forge.test, port: 443, protocol: rest, access: read-write, enforcement: enforce}
+binaries: [/usr/bin/curl]
+YAML
+}
+
 run() { timeout 60 "$bin/openshell" sandbox exec -n "${box:-demo}" --timeout 50 -- "$@" 2>&1 </dev/null; }
 status() { run curl -sS -m 20 -o /dev/null -w '%{http_code}' "$@"; }
 # what the last request had that came there
